@@ -1,0 +1,96 @@
+"""A fingerprint of an architecture's definition: the code that builds it, without comments, layout and prose.
+
+It covers the file that defines the encoder, the one that defines the decoder, and every local file that those import
+for building. Editing any of them makes a new fingerprint, and with it a new run; rewording a docstring doesn't.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from archs.base import Arch, Builder
+
+# What finds, spells and describes architectures but builds none.
+NOT_DEFINITION = {"archs", "archs.errors", "archs.grammar", "archs.registry", "archs.layers", "archs.fingerprint"}
+PROSE = {"summary", "source"}
+
+
+def fingerprint(arch: Arch) -> str:
+    """Sixteen hex digits that change whenever the code behind `arch` does."""
+    digest = hashlib.sha256(arch.name.encode())
+    for role, builder in (("encoder", arch.encoder), ("decoder", arch.decoder)):
+        if builder is not None:
+            digest.update(f"\n{role}\n".encode())
+            for name in sorted(reachable(defining_module(builder))):
+                digest.update(f"{name}\n{module_code(name)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def defining_module(builder: Builder) -> str:
+    while isinstance(builder, functools.partial):
+        builder = builder.func
+    function = getattr(builder, "__func__", builder)
+    return str(getattr(function, "__module__", None) or type(builder).__module__)
+
+
+def reachable(start: str) -> set[str]:
+    """`start` and the modules that it imports, directly or not, from its own folder or this project."""
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name in NOT_DEFINITION or not is_local(name, start):
+            continue
+        seen.add(name)
+        waiting += imports(name)
+    return seen
+
+
+def is_local(name: str, start: str) -> bool:
+    if name == start or name.startswith("archs."):
+        return source_path(name) is not None
+    path, home = source_path(name), source_path(start)
+    return path is not None and home is not None and home.parent in path.parents and "site-packages" not in path.parts
+
+
+def source_path(name: str) -> Path | None:
+    path = getattr(sys.modules.get(name), "__file__", None)
+    return Path(path).resolve() if path and path.endswith(".py") else None
+
+
+def imports(name: str) -> Iterator[str]:
+    for node in ast.walk(parsed(name)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def parsed(name: str) -> ast.Module:
+    path = source_path(name)
+    assert path is not None
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def module_code(name: str) -> str:
+    """The module's code in one normal form, docstrings and the prose of an entry left out."""
+    return ast.unparse(WithoutProse().visit(parsed(name)))
+
+
+class WithoutProse(ast.NodeTransformer):
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            return ast.Pass()
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        if isinstance(node.func, ast.Name) and node.func.id in ("Arch", "Family"):
+            node.keywords = [word for word in node.keywords if word.arg not in PROSE]
+        return self.generic_visit(node)

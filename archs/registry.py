@@ -1,0 +1,174 @@
+"""Finds architectures and turns what was asked for into `Arch` objects.
+
+Every module in this folder, and every file named with `--plugin`, is searched for module-level `Arch` and `Family`
+values. A name taken twice is an error, never a warning.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import archs
+from archs.base import Arch, Family
+from archs.errors import UserError, nearest
+from archs.grammar import NAME, Part, Spec, parse
+
+
+@dataclass
+class Registry:
+    """Architectures and families by name. `discover()` makes one; two never share state."""
+
+    archs: dict[str, Arch] = field(default_factory=dict)
+    families: dict[str, Family] = field(default_factory=dict)
+    origin: dict[str, str] = field(default_factory=dict)
+
+    def add_module(self, module: ModuleType, where: str) -> int:
+        """Registers the entries that `module` holds; returns how many were new."""
+        count = 0
+        for entry in list(vars(module).values()):
+            if not isinstance(entry, Arch | Family):
+                continue
+            known = self.archs.get(entry.name) or self.families.get(entry.name)
+            if known is entry:  # the same object, imported by name from another file
+                continue
+            if known is not None:
+                other = self.origin[entry.name]
+                raise UserError(f"{where}: the name {entry.name!r} is taken by {other}; choose another name")
+            if not NAME.fullmatch(entry.name):
+                raise UserError(f"{where}: {entry.name!r} is not a name; use a-z, 0-9, '-', '_' and '.'")
+            if isinstance(entry, Arch):
+                self.archs[entry.name] = entry
+            else:
+                self.families[entry.name] = entry
+            self.origin[entry.name] = where
+            count += 1
+        return count
+
+    def names(self) -> list[str]:
+        return sorted([*self.archs, *self.families])
+
+    def resolve(self, texts: Iterable[str]) -> Resolved:
+        """All architectures that `texts` spell, each once, in the order asked for.
+
+        A part of a grid that is illegal is set aside with its reason; a single spec that is illegal is an error, and
+        so is a request that leaves nothing.
+        """
+        found: dict[str, Arch] = {}
+        illegal: dict[str, str] = {}
+        for text in texts:
+            specs = [single for spec in parse(text) for single in self._expand(spec)]
+            for spec in specs:
+                try:
+                    arch = self._build(spec)
+                except UserError as error:
+                    if len(specs) == 1:
+                        raise
+                    illegal[spelled(spec)] = str(error)
+                else:
+                    found.setdefault(arch.name, arch)
+        if not found:
+            first = next(iter(illegal.values()), "none was named")
+            raise UserError(f"no legal architecture among those named: {first}")
+        return Resolved(tuple(found.values()), illegal)
+
+    def _expand(self, spec: Spec) -> list[Spec]:
+        encoders = self._matches(spec.encoder)
+        if spec.decoder is None:
+            return [Spec(part) for part in encoders]
+        decoders = self._matches(spec.decoder)
+        return [Spec(encoder, decoder) for encoder in encoders for decoder in decoders]
+
+    def _matches(self, part: Part) -> list[Part]:
+        if part.is_family or not any(wild in part.name for wild in "*?"):
+            return [part]
+        names = fnmatch.filter(sorted(self.archs), part.name)
+        if not names:
+            raise UserError(f"no architecture matches {part.name!r}; choose from {', '.join(self.names())}")
+        return [Part(name) for name in names]
+
+    def _build(self, spec: Spec) -> Arch:
+        encoder = self._part(spec.encoder)
+        if spec.decoder is None:
+            return encoder
+        decoder = self._part(spec.decoder)
+        if decoder.decoder is None:
+            having = [name for name, arch in self.archs.items() if arch.decoder]
+            raise UserError(f"{encoder.name}+{decoder.name}: {decoder.name} has no decoder{nearest(decoder.name, having)}")
+        if encoder.name == decoder.name:
+            return encoder
+        return Arch(
+            name=f"{encoder.name}+{decoder.name}",
+            summary=f"encoder of {encoder.name}, decoder of {decoder.name}",
+            source="crossing",
+            encoder=encoder.encoder,
+            decoder=decoder.decoder,
+            factors={"encoder": encoder.name, "decoder": decoder.name},
+        )
+
+    def _part(self, part: Part) -> Arch:
+        if not part.is_family and part.name in self.archs:
+            return self.archs[part.name]
+        if part.name in self.families:
+            return self.families[part.name].build(part.options)
+        if part.is_family:
+            raise UserError(f"unknown family {part.name!r}{nearest(part.name, self.families)}")
+        raise UserError(f"unknown architecture {part.name!r}{nearest(part.name, self.names())}")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    archs: tuple[Arch, ...]
+    illegal: dict[str, str]  # spec as asked for → why it can't be built
+
+
+def spelled(spec: Spec) -> str:
+    """A spec as text, options as they were given."""
+
+    def side(part: Part) -> str:
+        options = ",".join(f"{key}={value}" for key, value in part.options.items())
+        return f"{part.name}:{options}" if options else part.name
+
+    return side(spec.encoder) if spec.decoder is None else f"{side(spec.encoder)}+{side(spec.decoder)}"
+
+
+def discover(plugins: Sequence[str | Path] = ()) -> Registry:
+    """A registry of everything in this folder and in the `plugins` files."""
+    registry = Registry()
+    for info in sorted(pkgutil.iter_modules(archs.__path__), key=lambda info: info.name):
+        module = importlib.import_module(f"archs.{info.name}")
+        registry.add_module(module, f"archs/{info.name}.py")
+    for plugin in plugins:
+        path = Path(plugin)
+        if registry.add_module(load_plugin(path), str(path)) == 0:
+            raise UserError(f"plug-in {path}: holds no Arch or Family at module level; see archs/cnn3.py for one")
+    return registry
+
+
+def load_plugin(path: Path) -> ModuleType:
+    """Imports the file at `path`; whatever goes wrong in it becomes one line that names the file and line."""
+    if not path.is_file():
+        raise UserError(f"plug-in {path}: no such file; give the path of a Python file, for example my_arch.py")
+    name = f"plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"plug-in {path}: not a Python file; its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(name, None)
+        lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(path)]
+        line = getattr(error, "lineno", None) or (lines[-1] if lines else "?")
+        reason = " ".join(str(error).split()) or "no message"
+        raise UserError(f"plug-in {path}, line {line}: {type(error).__name__}: {reason}") from error
+    return module
