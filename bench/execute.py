@@ -1,0 +1,171 @@
+"""One run, from its spec to its record in the store; and back from a record to the trained model."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import platform
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import nn
+
+from archs.base import Arch
+from archs.errors import UserError
+from archs.fingerprint import fingerprint
+from archs.layers import layer_table
+from archs.registry import discover
+from bench import environment
+from bench.data import Dataset, load
+from bench.likelihood import fixed_targets
+from bench.spec import RunSpec
+from bench.store import Record, Store
+from bench.tasks import Task, get
+from bench.train import Progress, Split, evaluate, train
+
+Report = Callable[[Progress], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Site:
+    """What all runs of a job share on one machine. None of it can change a number, or it would be in the spec."""
+
+    runs_dir: str
+    data_dir: str
+    plugins: tuple[str, ...] = ()
+    device: str = "cpu"  # "cpu" or "cuda:n"
+    workers: int = 1
+    commit: str | None = None
+    dirty: bool | None = None
+
+
+def execute(spec: RunSpec, site: Site, report: Report = lambda progress: None) -> Record:
+    """Trains, evaluates and stores one run. A run that fails becomes a record with its error; it does not raise."""
+    store = Store(site.runs_dir)
+    begun = time.time()
+    base: dict[str, Any] = {
+        **environment.versions(), "device": site.device, "device_name": device_name(site.device),
+        "platform": platform.platform(), "threads": spec.threads, "workers": site.workers,
+        "commit": site.commit, "dirty": site.dirty, "begun": begun,
+    }  # fmt: skip
+    try:
+        record, arrays, model = run(spec, site, report)
+    except Exception as error:
+        failed = Record(spec.run_id, dataclasses.asdict(spec), "failed", one_line(error), environment=base)
+        store.write(failed)
+        return failed
+    record = dataclasses.replace(record, environment={**base, **record.environment, "ended": time.time()})
+    weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    store.write(record, arrays, lambda path: safetensors.torch.save_file(weights, path))
+    return record
+
+
+def one_line(error: BaseException) -> str:
+    """The kind of the error and the first line of its message."""
+    message = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {message}"[:500]
+
+
+def run(spec: RunSpec, site: Site, report: Report) -> tuple[Record, dict[str, np.ndarray], nn.Module]:
+    if spec.device == "cpu":
+        torch.set_num_threads(spec.threads)
+    arch, task = arch_of(spec, site.plugins), get(spec.task)
+    device = torch.device(site.device)
+    dataset = dataset_of(spec, site)
+    model = task.build(arch, spec.latent_dim, spec.seed)
+    layers = layers_of(model, task)
+    model = model.to(device, memory_format=torch.channels_last)
+    splits = {name: on_device(dataset, name, device, spec.train_images) for name in ("train", "val", "test")}
+    trained = train(model, task, spec, splits["train"], splits["val"], report)
+    metrics, values = evaluate(model, task, splits["test"], spec, "test")
+    arrays = {name: values[metric] for name, metric in task.kept.items()}
+    if task.pictures:
+        arrays |= reconstructions(model, splits["test"], spec)
+    record = Record(
+        run_id=spec.run_id,
+        spec=dataclasses.asdict(spec),
+        status="finished",
+        metrics={**metrics, "train_seconds": trained.seconds, "train_images_per_s": trained.images / trained.seconds},
+        history=trained.history,
+        layers=layers,
+        environment={"test_targets": targets_hash(splits["test"], spec)},
+    )
+    return record, arrays, model
+
+
+def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
+    (arch,) = registry(tuple(plugins)).resolve([spec.arch]).archs
+    if fingerprint(arch) != spec.arch_fingerprint:
+        raise RuntimeError(f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since")
+    return arch
+
+
+registry = functools.cache(discover)
+
+
+@functools.lru_cache(maxsize=1)
+def load_once(name: str, data_dir: str) -> Dataset:
+    return load(name, data_dir)
+
+
+def dataset_of(spec: RunSpec, site: Site) -> Dataset:
+    dataset = load_once(spec.dataset, site.data_dir)
+    if dataset.fingerprint != spec.data_fingerprint:
+        raise RuntimeError(f"the data set {spec.dataset} changed while the job ran")
+    return dataset
+
+
+def on_device(dataset: Dataset, split: str, device: torch.device, first: int | None = None) -> Split:
+    images, labels = (np.array(getattr(dataset, f"{split}_{kind}")) for kind in ("images", "labels"))
+    limit = first if split == "train" else None
+    return Split(torch.from_numpy(images[:limit]).to(device), torch.from_numpy(labels[:limit]).to(device))
+
+
+def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
+    """The layer table of the whole model, traced with one blank image."""
+    x, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
+    return [dataclasses.asdict(row) for row in layer_table(model, lambda: model(x, labels))]
+
+
+@torch.no_grad()
+def reconstructions(model: nn.Module, test: Split, spec: RunSpec) -> dict[str, np.ndarray]:
+    """The first test image of each class, as the model was shown it, and its reconstruction; both uint8 [10, 28, 28]."""
+    first = [int((test.labels == label).nonzero()[0]) for label in range(10)]
+    x = fixed_targets(test.images, spec.likelihood, "test")[first].to(test.images.device)
+    shown = torch.sigmoid(model(x, test.labels[first]))
+    return {name: as_bytes(image) for name, image in (("originals", x), ("reconstructions", shown))}
+
+
+def as_bytes(images: torch.Tensor) -> np.ndarray:
+    """[N, 1, 28, 28] in [0, 1] → uint8 [N, 28, 28]."""
+    return (images.squeeze(1) * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def targets_hash(test: Split, spec: RunSpec) -> str:
+    """Of the binarised test images: two runs with the same hash were scored on the same pixels."""
+    x = fixed_targets(test.images, spec.likelihood, "test")
+    return hashlib.sha256((x * 255).to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
+
+
+def device_name(device: str) -> str:
+    return torch.cuda.get_device_name(torch.device(device)) if device.startswith("cuda") else environment.processor()
+
+
+def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
+    """The trained model of `record`; see `bench.load_model`."""
+    if record.status != "finished" or record.folder is None:
+        raise UserError(f"run {record.run_id} has no weights: it failed ({record.error})")
+    spec = RunSpec(**record.spec)
+    try:
+        arch = arch_of(spec, plugins)
+    except RuntimeError as error:
+        raise UserError(str(error)) from error
+    model = get(spec.task).build(arch, spec.latent_dim, spec.seed)
+    model.load_state_dict(safetensors.torch.load_file(Path(record.folder) / "model.safetensors"))
+    return model.eval()

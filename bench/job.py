@@ -1,0 +1,191 @@
+"""The main job: check everything that can be checked, train what isn't trained yet, describe what was done.
+
+The description is the report's manifest.json: which runs, which command, which baseline. It holds no result; those
+are in the records that it names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import re
+import shlex
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archs.errors import UserError, nearest
+from archs.registry import Registry, Resolved, discover
+from bench import environment, plan
+from bench.data import Dataset
+from bench.execute import Site
+from bench.fetch import choose
+from bench.launch import launch
+from bench.options import DEFAULT_EPOCHS, EPOCHS, QUICK
+from bench.progress import Display
+from bench.store import Store
+from bench.tasks import get
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What the job leaves: the report's folder with its manifest, and how many runs are finished and failed."""
+
+    folder: Path
+    finished: int
+    failed: int
+    trained: int
+    interrupted: bool = False
+
+
+def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
+    """Runs the job. Raises `UserError` before anything is trained if it can't be done as asked."""
+    begun = time.monotonic()
+    registry = discover(options.plugin)
+    resolved = registry.resolve(options.archs)
+    baseline = baseline_of(options.baseline, registry, resolved)
+    device = device_of(options.device)
+    store = Store(options.runs_dir)
+    store.prepare()
+    dataset, warnings = choose(options.dataset, options.data_dir)
+    for warning in warnings:
+        print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
+    settings = settings_of(options, device, dataset)
+    tasks = [get(task) for task in options.tasks]
+    planned = plan.make(resolved.archs, tasks, options.seeds, settings, dataset)
+    folder = folder_of(options, planned, dataset)
+    writable(folder)
+
+    status = {spec.run_id: store.status(spec.run_id) for spec in planned.specs}
+    ended = {"finished"} if options.retry_failed else {"finished", "failed"}
+    todo = [spec for spec in planned.specs if status[spec.run_id] not in ended]
+    workers = workers_of(options, device)
+    site = Site(options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit())
+    interrupted = False
+    events = launch(todo, site)
+    with Display(todo, len(planned.specs) - len(todo), workers) as display:
+        try:
+            for event in events:
+                display.show(event)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            events.close()
+
+    status = {spec.run_id: store.status(spec.run_id) for spec in planned.specs}
+    counts = {word: sum(value == word for value in status.values()) for word in ("finished", "failed")}
+    description = {
+        "title": title(resolved, dataset),
+        "command": shlex.join(["python", "run_ablation.py", *arguments]),
+        "runs_dir": str(Path(options.runs_dir).resolve()),
+        "run_ids": [spec.run_id for spec in planned.specs if status[spec.run_id]],
+        "planned": len(planned.specs),
+        "archs": [arch.name for arch in resolved.archs],
+        "tasks": [task.name for task in tasks],
+        "seeds": options.seeds,
+        "baseline": baseline,
+        "factors": plan.factors(resolved.archs),
+        "illegal": [{"arch": name, "reason": reason} for name, reason in resolved.illegal.items()],
+        "skipped": list(planned.skipped),
+        "warnings": warnings,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "dataset": dataset.describe(),
+        "workers": workers,
+        "wall_seconds": round(time.monotonic() - begun, 1),
+    }
+    write_manifest(folder, description)
+    return Outcome(folder, counts["finished"], counts["failed"], len(todo), interrupted)
+
+
+def baseline_of(text: str | None, registry: Registry, resolved: Resolved) -> str:
+    names = [arch.name for arch in resolved.archs]
+    if text is None:
+        return names[0]
+    wanted = registry.resolve([text]).archs
+    if len(wanted) != 1 or wanted[0].name not in names:
+        raise UserError(f"baseline {text!r} is not one of the architectures compared{nearest(text, names)}")
+    return wanted[0].name
+
+
+def device_of(text: str) -> str:
+    """"cpu" or "cuda:n", checked to exist."""
+    if text == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if text == "cpu":
+        return text
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = int(text.partition(":")[2] or 0)
+    if index >= count:
+        valid = ", ".join(["cpu", *(f"cuda:{n}" for n in range(count))])
+        raise UserError(f"device {text!r} is not there: torch {torch.__version__} sees {count} CUDA devices; choose from {valid}")
+    return f"cuda:{index}"
+
+
+def settings_of(options: argparse.Namespace, device: str, dataset: Dataset) -> plan.Settings:
+    epochs, train_images = options.epochs, options.train_images
+    if options.quick:
+        epochs = epochs or QUICK["epochs"]
+        train_images = train_images or QUICK["train_images"]
+    if train_images is not None and train_images >= len(dataset.train_labels):
+        train_images = None  # all of them: the same run as without the option
+    return plan.Settings(
+        likelihood=options.likelihood,
+        epochs=epochs or EPOCHS.get(dataset.name, DEFAULT_EPOCHS),
+        batch_size=options.batch_size,
+        lr=options.lr,
+        latent_dim=options.latent_dim,
+        train_images=train_images,
+        device=device.partition(":")[0],
+        threads=options.threads,
+    )
+
+
+def workers_of(options: argparse.Namespace, device: str) -> int:
+    if device != "cpu":
+        return options.workers or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return options.workers or max(1, cores // options.threads)
+
+
+def folder_of(options: argparse.Namespace, planned: plan.Plan, dataset: Dataset) -> Path:
+    """--out, or a name made of what is compared and a hash of every setting but the number of seeds."""
+    if options.out:
+        return Path(options.out)
+    names = list(dict.fromkeys(spec.arch for spec in planned.specs))
+    slug = re.sub(r"[^a-z0-9]+", "-", "-".join(names))[:60].strip("-")
+    identity = sorted({dataclasses.replace(spec, seed=0).run_id for spec in planned.specs})
+    digest = hashlib.sha256(" ".join(identity).encode()).hexdigest()[:6]
+    return Path("reports/generated") / f"{dataset.name}-{slug}-{digest}"
+
+
+def writable(folder: Path) -> None:
+    probe = folder / f".probe-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"report folder {folder}: {error.strerror or error}; name a writable one with --out") from error
+
+
+def title(resolved: Resolved, dataset: Dataset) -> str:
+    names = [arch.name for arch in resolved.archs]
+    shown = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "scikit-learn's digits"}
+    if len(names) > 4:
+        return f"{len(names)} architectures on {shown[dataset.name]}"
+    return f"{' vs '.join(names)} on {shown[dataset.name]}"
+
+
+def write_manifest(folder: Path, description: dict[str, Any]) -> None:
+    """Replaces manifest.json in one step."""
+    partial = folder / f".manifest-{uuid.uuid4().hex}"
+    partial.write_text(json.dumps(description, indent=1), encoding="utf-8")
+    partial.replace(folder / "manifest.json")

@@ -1,0 +1,140 @@
+"""Runs a plan on this machine: worker processes that each take the next run when they are free.
+
+On a CPU the workers run side by side, each with its own threads; on a GPU one worker takes the runs in turn. A run's
+numbers depend on neither. A worker that dies takes its run with it, recorded as failed, and is replaced.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from bench import environment
+from bench.execute import Site, execute
+from bench.spec import RunSpec
+from bench.store import Record, Store
+from bench.train import Progress
+
+TICK_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Event:
+    """kind: "started", "progress", "finished", "failed", or "tick" (nothing new; time passes)."""
+
+    kind: str
+    spec: RunSpec | None = None
+    progress: Progress | None = None
+    error: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass
+class Worker:
+    process: Any
+    pipe: Connection
+    spec: RunSpec | None = None
+    since: float = 0.0
+
+
+def launch(specs: Sequence[RunSpec], site: Site) -> Iterator[Event]:
+    """Runs all `specs`; yields what happens, at least a few times a second. Closing the iterator stops the workers."""
+    waiting = list(reversed(specs))
+    context = start_context()
+    workers = [start_worker(context, site) for _ in range(min(site.workers, len(specs)))]
+    try:
+        while waiting or any(worker.spec for worker in workers):
+            for index, worker in enumerate(workers):
+                if worker.spec is None and waiting:
+                    if not worker.process.is_alive():
+                        workers[index] = worker = start_worker(context, site)
+                    worker.spec, worker.since = waiting.pop(), time.monotonic()
+                    worker.pipe.send(worker.spec)
+                    yield Event("started", worker.spec)
+            busy = [worker for worker in workers if worker.spec]
+            ready = set(wait([worker.pipe for worker in busy], timeout=TICK_SECONDS))
+            for worker in busy:
+                if worker.pipe in ready:
+                    yield receive(worker, site)
+            yield Event("tick")
+    finally:
+        for worker in workers:
+            worker.pipe.close()
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join(5)
+
+
+def receive(worker: Worker, site: Site) -> Event:
+    """The next message of a worker; its end, if that is what comes."""
+    spec, seconds = worker.spec, time.monotonic() - worker.since
+    assert spec is not None
+    try:
+        message = worker.pipe.recv()
+    except (EOFError, OSError):
+        worker.process.join(5)
+        worker.spec = None
+        status = Store(site.runs_dir).status(spec.run_id)
+        if status == "finished":  # it died between writing the record and saying so
+            return Event("finished", spec, seconds=seconds)
+        error = f"worker process {how_it_ended(worker.process.exitcode)}"
+        where = {**environment.versions(), "device": site.device, "commit": site.commit, "dirty": site.dirty}
+        Store(site.runs_dir).write(Record(spec.run_id, dataclasses.asdict(spec), "failed", error, environment=where))
+        return Event("failed", spec, error=error, seconds=seconds)
+    if isinstance(message, Progress):
+        return Event("progress", spec, message, seconds=seconds)
+    worker.spec = None
+    status, error = message
+    return Event(status, spec, error=error, seconds=seconds)
+
+
+def how_it_ended(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    return f"ended with status {exitcode}"
+
+
+def start_context() -> Any:
+    """A server process that has imported everything once and forks the workers, where the system can do that."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.execute"])
+    return context
+
+
+def start_worker(context: Any, site: Site) -> Worker:
+    ours, theirs = context.Pipe()
+    process = context.Process(target=work, args=(theirs, site), daemon=True)
+    process.start()
+    theirs.close()
+    return Worker(process, ours)
+
+
+def work(pipe: Connection, site: Site) -> None:
+    """A worker's life: take a spec, run it, say how it went; end when the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    last = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last > TICK_SECONDS or progress.done >= 1:
+            last = time.monotonic()
+            pipe.send(progress)
+
+    try:
+        while True:
+            spec = pipe.recv()
+            record = execute(spec, site, report)
+            pipe.send((record.status, record.error))
+    except (EOFError, OSError, KeyboardInterrupt):
+        return

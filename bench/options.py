@@ -1,0 +1,121 @@
+"""The command line of the main job. Loads nothing heavy, so that --help answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from archs.errors import UserError, nearest
+from bench.spec import LIKELIHOODS
+from bench.tasks import names
+
+EPOCHS = {"digits": 60}
+DEFAULT_EPOCHS = 12
+DEFAULT_BATCH = 128
+DEFAULT_LR = 4e-3
+DEFAULT_LATENT = 20
+QUICK = {"epochs": 2, "train_images": 10_000}
+
+EXAMPLES = """examples:
+  python run_ablation.py --archs cnn2 cnn3 --seeds 3
+  python run_ablation.py --archs cnn2/cnn3+cnn2/cnn3 --tasks vae        cross encoders with decoders
+  python run_ablation.py --archs cnn:depth=2/3,kernel=3/5 --quick       a grid, at a glance
+  python run_ablation.py --archs cnn2 my_arch --plugin my_arch.py       your own beside ours
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """One line on stderr and status 2 for whatever argparse objects to."""
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match(r"unrecognized arguments: (\S+)", message)
+        if unknown:
+            message = f"unknown option {unknown[1]!r}{nearest(unknown[1], self._option_string_actions)}"
+        sys.stderr.write(f"error: {' '.join(message.split())}\n")
+        sys.exit(2)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"-?[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low:,} to {high:,}")
+        return int(text)
+
+    return convert
+
+
+def rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a learning rate; expected a number above 0, at most 10")
+    return value
+
+
+def device(text: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"unknown device {text!r}{nearest(text, ('auto', 'cpu', 'cuda', 'cuda:0'))}")
+    return text
+
+
+def parser() -> argparse.ArgumentParser:
+    build = Parser(
+        prog="run_ablation.py",
+        description="Trains every architecture × task × seed and writes a report that says which is better, by how "
+        "much, at what cost, and how sure that is.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what = build.add_argument_group("what is compared")
+    what.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"], metavar="ARCH",
+                      help="names, families (cnn:depth=2/3,kernel=5), crossings (cnn2+cnn3), wildcards; default: cnn2 cnn3")  # fmt: skip
+    what.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a Python file with architectures of yours")
+    what.add_argument("--tasks", nargs="+", default=None, metavar="TASK",
+                      help=f"of {', '.join(names())}; default: all that the architecture can do")  # fmt: skip
+    what.add_argument("--seeds", type=whole(1, 10_000), default=3, metavar="N", help="seeds 0…N−1, paired across architectures; default: 3")
+    what.add_argument("--baseline", metavar="ARCH", help="what the others are compared with; default: the first")
+    what.add_argument("--list", action="store_true", help="print the architectures and stop")
+
+    data = build.add_argument_group("data")
+    data.add_argument("--dataset", default="auto", help="auto, mnist, fashion_mnist, kmnist or digits; default: auto")
+    data.add_argument("--data-dir", default=os.environ.get("ABLATION_DATA", "data"), metavar="DIR",
+                      help="where the data set is or goes; default: $ABLATION_DATA, else data/")  # fmt: skip
+    data.add_argument("--likelihood", default="dynamic", help=f"of {', '.join(LIKELIHOODS)}; default: dynamic")
+    data.add_argument("--train-images", type=whole(1, 60_000), metavar="N", help="only the first N training images")
+
+    how = build.add_argument_group("training")
+    how.add_argument("--epochs", type=whole(1, 100_000), metavar="N", help=f"default: {DEFAULT_EPOCHS} ({EPOCHS['digits']} on digits)")
+    how.add_argument("--batch-size", type=whole(1, 60_000), default=DEFAULT_BATCH, metavar="N", help=f"default: {DEFAULT_BATCH}")
+    how.add_argument("--lr", type=rate, default=DEFAULT_LR, help=f"peak learning rate of Adam; default: {DEFAULT_LR}")
+    how.add_argument("--latent-dim", type=whole(1, 1_000), default=DEFAULT_LATENT, metavar="Z", help=f"default: {DEFAULT_LATENT}")
+    how.add_argument("--quick", action="store_true",
+                     help=f"a minute's look: {QUICK['epochs']} epochs of {QUICK['train_images']:,} images")  # fmt: skip
+    how.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda or cuda:n; default: auto")
+    how.add_argument("--workers", type=whole(1, 512), metavar="N", help="runs side by side; default: one per core on a CPU, 1 on a GPU")
+    how.add_argument("--threads", type=whole(1, 512), default=1, metavar="N", help="CPU threads of each run, part of its identity; default: 1")
+    how.add_argument("--retry-failed", action="store_true", help="train runs again whose record says that they failed")
+
+    where = build.add_argument_group("output")
+    where.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")
+    where.add_argument("--out", metavar="DIR", help="the report's folder; default: reports/generated/<name>/")
+    return build
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options, checked as far as they can be without torch."""
+    options = parser().parse_args(arguments)
+    if options.likelihood not in LIKELIHOODS:
+        raise UserError(f"unknown likelihood {options.likelihood!r}{nearest(options.likelihood, LIKELIHOODS)}")
+    for task in options.tasks or []:
+        if task not in names():
+            raise UserError(f"unknown task {task!r}{nearest(task, names())}")
+    options.tasks = list(dict.fromkeys(options.tasks or names()))
+    return options

@@ -1,0 +1,168 @@
+"""Progress of a job: runs done of total, the runs in flight, and a remaining time that converges.
+
+The remaining time is what is left to train divided by how fast it goes. Runs differ: seconds per full run are learned
+per (architecture, task) from finished runs and from those in flight, and a kind not met yet is taken for the average.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from bench.launch import Event
+from bench.spec import RunSpec
+
+PLAIN_SECONDS = 15.0
+"""Between two plain lines about runs in flight, where the output is not a terminal."""
+
+
+@dataclass
+class Estimate:
+    """What is left of a job, in seconds; pure arithmetic on the events."""
+
+    specs: Sequence[RunSpec]
+    workers: int
+    finished: dict[str, float] = field(default_factory=dict)  # run id → its seconds
+    done: dict[str, tuple[float, float]] = field(default_factory=dict)  # in flight: run id → (share, seconds)
+    failed: int = 0
+
+    def update(self, event: Event) -> None:
+        if event.spec is None:
+            return
+        run_id = event.spec.run_id
+        if event.kind in ("finished", "failed"):
+            self.done.pop(run_id, None)
+            self.finished[run_id] = event.seconds
+            self.failed += event.kind == "failed"
+        elif event.kind == "started":
+            self.done[run_id] = (0.0, 0.0)
+        elif event.progress is not None:
+            self.done[run_id] = (event.progress.done, event.seconds)
+
+    def remaining(self) -> float | None:
+        """Seconds to go; None while nothing is known."""
+        known: dict[tuple[str, str], list[float]] = {}
+        for spec in self.specs:
+            share, seconds = self.done.get(spec.run_id, (0.0, 0.0))
+            if spec.run_id in self.finished:
+                known.setdefault((spec.arch, spec.task), []).append(self.finished[spec.run_id])
+            elif share > 0.02:
+                known.setdefault((spec.arch, spec.task), []).append(seconds / share)
+        if not known:
+            return None
+        means = {kind: fmean(values) for kind, values in known.items()}
+        typical = fmean(means.values())
+        left = [
+            means.get((spec.arch, spec.task), typical) * (1 - self.done.get(spec.run_id, (0.0, 0.0))[0])
+            for spec in self.specs
+            if spec.run_id not in self.finished
+        ]
+        if not left:
+            return 0.0
+        return max(sum(left) / min(self.workers, len(left)), max(left) if len(left) <= self.workers else 0.0)
+
+
+def duration(seconds: float | None) -> str:
+    """`95` → "1:35"; a dash if unknown."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Display:
+    """Shows a job: a live bar on a terminal, plain lines elsewhere. Everything goes to stderr."""
+
+    def __init__(self, specs: Sequence[RunSpec], already: int, workers: int):
+        self.console = Console(file=sys.stderr)
+        self.estimate = Estimate(specs, workers)
+        self.total = len(specs)
+        self.already = already
+        self.flying: dict[str, Event] = {}
+        self.begun = self.said = time.monotonic()
+        self.bar = Progress(
+            TextColumn("{task.completed:.0f}/{task.total} runs"),
+            BarColumn(None),
+            TextColumn("{task.fields[left]}"),
+            console=self.console,
+        )
+        self.task = self.bar.add_task("runs", total=self.total, left="")
+        self.live = Live(console=self.console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Display:
+        if self.already:
+            self.console.print(f"{self.already} runs are finished already; {self.total} to train", highlight=False)
+        if self.console.is_terminal and self.total:
+            self.live.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self.live.is_started:
+            self.live.stop()
+
+    def show(self, event: Event) -> None:
+        self.estimate.update(event)
+        if event.spec is not None:
+            if event.kind in ("finished", "failed"):
+                self.flying.pop(event.spec.run_id, None)
+                self._say_ended(event)
+            else:
+                self.flying[event.spec.run_id] = event
+        if self.live.is_started:
+            self.live.update(self._picture())
+        elif time.monotonic() - self.said > PLAIN_SECONDS:
+            self._say_flying()
+
+    def _say_ended(self, event: Event) -> None:
+        assert event.spec is not None
+        count = f"[{len(self.estimate.finished)}/{self.total}]"
+        text = f"{count} {name(event.spec)} {event.kind} in {duration(event.seconds)}"
+        if event.kind == "failed":
+            text += f": {event.error}"
+        elif not self.live.is_started:
+            text += f", about {duration(self.estimate.remaining())} left"
+        if event.kind == "failed" or not self.live.is_started:
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.said = time.monotonic()
+
+    def _say_flying(self) -> None:
+        self.said = time.monotonic()
+        flying = "; ".join(f"{name(e.spec)} epoch {e.progress.epoch}" for e in self.flying.values() if e.spec and e.progress)
+        left = duration(self.estimate.remaining())
+        text = f"[{len(self.estimate.finished)}/{self.total}] {flying or 'starting'}, about {left} left"
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _picture(self) -> Table:
+        shares = sum(share for share, _ in self.estimate.done.values())
+        left, spent = duration(self.estimate.remaining()), duration(time.monotonic() - self.begun)
+        failed = f", {self.estimate.failed} failed" if self.estimate.failed else ""
+        finished = len(self.estimate.finished)
+        self.bar.update(self.task, completed=finished + shares, left=f"{spent} spent, about {left} left{failed}")
+        self.bar.columns[0].text_format = f"{finished}/{self.total} runs"  # type: ignore[attr-defined]
+        picture = Table.grid(padding=(0, 2))
+        picture.add_row(self.bar)
+        runs = Table.grid(padding=(0, 2))
+        for event in self.flying.values():
+            assert event.spec is not None
+            at = event.progress
+            runs.add_row(
+                f"  {name(event.spec)}",
+                f"epoch {at.epoch}/{event.spec.epochs}" if at else "starting",
+                f"loss {at.loss:.4g}" if at else "",
+                f"{at.done:.0%}" if at else "",
+            )
+        picture.add_row(runs)
+        return picture
+
+
+def name(spec: RunSpec | None) -> str:
+    return "" if spec is None else f"{spec.arch} {spec.task} seed {spec.seed}"

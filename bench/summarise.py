@@ -1,0 +1,83 @@
+"""Records → tidy data frames. Pure functions; no torch, no judgement (that is `bench.stats`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from bench.metrics import METRICS
+from bench.stats import mean_interval
+from bench.store import Record
+
+IDENTITY = ["arch", "task", "dataset", "likelihood", "seed"]
+RECORD_COLUMNS = [
+    *IDENTITY, "status", "error",
+    "params_total", "params_conv", "params_fc", "params_other", "macs",
+    "elbo", "reconstruction", "kl", "elbo_joint", "accuracy", "train_seconds", "train_images_per_s",
+    "device", "run_id", "epochs", "batch_size", "lr", "latent_dim", "train_images", "threads",
+    "arch_fingerprint", "data_fingerprint", "protocol", "torch", "commit",
+]  # fmt: skip
+LAYER_COLUMNS = ["arch", "task", "part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
+
+
+def records_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """A row per run, failed ones included; a value that a run doesn't have is NaN or None."""
+    rows = []
+    for record in records:
+        environment = {key: record.environment.get(key) for key in ("torch", "commit")}
+        rows.append({**record.spec, **environment, **parameter_counts(record), **record.metrics,
+                     "status": record.status, "error": record.error, "run_id": record.run_id})  # fmt: skip
+    extra = sorted({key for row in rows for key in row} - set(RECORD_COLUMNS))
+    return pd.DataFrame(rows, columns=[*RECORD_COLUMNS, *extra])
+
+
+def parameter_counts(record: Record) -> dict[str, float]:
+    if not record.layers:
+        return {}
+    layers = pd.DataFrame(record.layers)
+    size = layers["weights"] + layers["biases"]
+    conv = layers["kind"].isin(["conv", "transposed conv"])
+    fc = layers["kind"] == "fc"
+    return {
+        "params_total": int(size.sum()),
+        "params_conv": int(size[conv].sum()),
+        "params_fc": int(size[fc].sum()),
+        "params_other": int(size[~conv & ~fc].sum()),
+        "macs": float(layers["macs"].sum(skipna=False)),
+    }
+
+
+def summary_frame(records: pd.DataFrame) -> pd.DataFrame:
+    """Per (arch, task, metric): n, n_failed, mean, std (ddof 1) and the 95 % t-interval of the mean, long form."""
+    rows = []
+    metrics = [name for name in METRICS if name in records.columns]
+    for (arch, task), group in records.groupby(["arch", "task"], sort=False):
+        finished = group[group["status"] == "finished"]
+        for metric in metrics:
+            values = finished[metric].dropna().astype(float)
+            if len(values) or (metric == "params_total" and len(group)):
+                found = mean_interval(values.to_numpy())
+                rows.append(dict(arch=arch, task=task, metric=metric, n=found.n, n_failed=len(group) - len(finished),
+                                 mean=found.mean, std=found.std, low=found.low, high=found.high))  # fmt: skip
+    return pd.DataFrame(rows, columns=["arch", "task", "metric", "n", "n_failed", "mean", "std", "low", "high"])
+
+
+def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """A row per layer of each (arch, task), in the order in which an image passes."""
+    rows = []
+    seen = set()
+    for record in records:
+        key = (record.spec["arch"], record.spec["task"])
+        if record.layers and key not in seen:
+            seen.add(key)
+            rows += [{"arch": key[0], "task": key[1], **layer} for layer in record.layers]
+    return pd.DataFrame(rows, columns=LAYER_COLUMNS)
+
+
+def history_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """A row per epoch of each run."""
+    keep = ("arch", "task", "seed")
+    rows = [{**{key: record.spec[key] for key in keep}, **epoch} for record in records for epoch in record.history]
+    columns = [*keep, "epoch", "train_loss", "val_elbo", "val_accuracy", "seconds"]
+    return pd.DataFrame(rows, columns=columns)

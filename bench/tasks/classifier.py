@@ -1,0 +1,53 @@
+"""classifier: the encoder trunk and one linear layer, trained by cross-entropy; test accuracy."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archs.base import Arch
+from bench.latent import CLASSES, feature_count
+from bench.streams import stream_seed
+from bench.tasks import Task
+
+
+class Classifier(nn.Module):
+    """Images [B, 1, 28, 28] in [0, 1] → logits [B, 10]."""
+
+    def __init__(self, encoder: nn.Module, features: int):
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(features, CLASSES)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.head(self.encoder(x))
+
+
+def build(arch: Arch, latent_dim: int | None, seed: int) -> Classifier:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "init/encoder"))
+        encoder = arch.encoder(1)
+        features = feature_count(arch, encoder, 1)
+        torch.manual_seed(stream_seed(seed, "init/head"))
+        return Classifier(encoder, features)
+
+
+def loss(model: Classifier, x: Tensor, labels: Tensor, noise: torch.Generator) -> Tensor:
+    return F.cross_entropy(model(x), labels)
+
+
+def score(model: Classifier, x: Tensor, labels: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+    return {"accuracy": model(x).argmax(1) == labels}
+
+
+TASK = Task(
+    name="classifier",
+    summary="encoder trunk and a linear head; test accuracy",
+    primary="accuracy",
+    needs_decoder=False,
+    build=build,
+    loss=loss,
+    score=score,
+    kept={"test_correct": "accuracy"},
+)

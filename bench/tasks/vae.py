@@ -1,0 +1,37 @@
+"""vae: a variational autoencoder, scored by the ELBO of log p(x). Kingma & Welling 2013."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from archs.base import Arch
+from bench.latent import LatentModel, build_latent_model
+from bench.tasks import Task
+
+
+def build(arch: Arch, latent_dim: int | None, seed: int) -> LatentModel:
+    assert latent_dim is not None
+    return build_latent_model(arch, latent_dim, seed)
+
+
+def loss(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator) -> Tensor:
+    return -model.bound(x, labels, noise).elbo.mean()
+
+
+def score(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+    bound = model.bound(x, labels, noise)
+    return {"elbo": bound.elbo, "reconstruction": -bound.log_likelihood, "kl": bound.kl}
+
+
+TASK = Task(
+    name="vae",
+    summary="variational autoencoder; test ELBO of log p(x)",
+    primary="elbo",
+    needs_decoder=True,
+    build=build,
+    loss=loss,
+    score=score,
+    kept={"test_elbo": "elbo"},
+    pictures=True,
+)
