@@ -57,7 +57,10 @@ class TransposedConv2d(nn.ConvTranspose2d):
         weight = weight.flip(2, 4).permute(1, 3, 5, 0, 2, 4)
         weight = weight.reshape(self.out_channels * stride * stride, self.in_channels, self.taps, self.taps)
         bias = self.bias.repeat_interleave(stride * stride)
-        y = F.pixel_shuffle(F.conv2d(x, weight, bias, padding=self.taps - 1), stride)
+        y = F.conv2d(x, weight, bias, padding=self.taps - 1)  # [B, stride², n, n]
+        n = y.shape[-1]
+        # what F.pixel_shuffle does, which is slow on a channels_last tensor
+        y = y.reshape(-1, stride, stride, n, n).permute(0, 3, 1, 4, 2).reshape(-1, 1, n * stride, n * stride)
         return y[..., start : start + self.size, start : start + self.size]
 
     def extra_repr(self) -> str:

@@ -14,8 +14,8 @@ from archs.errors import UserError, nearest
 from bench.spec import LIKELIHOODS
 from bench.tasks import names
 
-EPOCHS = {"digits": 60}
-DEFAULT_EPOCHS = 12
+EPOCHS = {"digits": 30}
+DEFAULT_EPOCHS = 10
 DEFAULT_BATCH = 128
 DEFAULT_LR = 4e-3
 DEFAULT_LATENT = 20
