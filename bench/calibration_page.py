@@ -43,23 +43,24 @@ level is 5 %; simulation error ±{error} points) and in {_range(normal["false_ho
 
 {_calibration_table(calibration)}
 
-- *alone*: better/worse verdicts of one comparison; *in a table*: per comparison among {family} against one baseline, after
-  Holm; *any*: tables with at least one. *shipped*: the rate by `bench.stats.compare_paired` itself, and *sign-flip*, its
-  distribution-free p below 5 %, over the first {int(normal["shipped_trials"].iloc[0]):,} trials (good to ±1 point; at n = 3
-  and 5 a sign-flip p cannot fall below 5 %). The other columns use the same arithmetic on whole arrays; over {checked:,}
-  single trials of all kinds and the tables sent through both, {differ} verdicts differed.
+- *alone*: better/worse verdicts of one comparison; *in a table*: per comparison among {family} against one baseline,
+  after Holm; *any*: tables with at least one. *shipped*: the rate by `bench.stats.compare_paired` itself, and
+  *sign-flip*, its distribution-free p below 5 %, over the first {int(normal["shipped_trials"].iloc[0]):,} trials (good
+  to ±1 point; at n = 3 and 5 a sign-flip p cannot fall below 5 %). The other columns use the same arithmetic on whole
+  arrays; over {checked:,} single trials of all kinds and the tables sent through both, {differ} verdicts differed.
 - No margin is stated here: with one, some of these calls become "equivalent", so the rates can only fall.
-- In a true A/A the differences are symmetric however skewed the seeds are, so heavy tails and skewed seeds make the t test
-  cautious. The last block is not an A/A: one arm is skewed, the other constant, and the true means agree. There the t
-  interval is too short at small n. That is what the footnote "rests on roughly normal differences" (n < 6) warns of.
+- In a true A/A the differences are symmetric however skewed the seeds are, so heavy tails and skewed seeds make the
+  t test cautious. The last block is not an A/A: one arm is skewed, the other constant, and the true means agree. There
+  the t interval is too short, at n = 30 still. The footnote "rests on roughly normal differences" (n < 6) warns of
+  this; at any n, look at the dots when one architecture scatters far more, and more lopsidedly, than the other.
 
 ## Power: a true difference of one between-seed standard deviation (% resolved)
 
 {_power_table(powers)}
 
-- The unit is the standard deviation of *one architecture* over seeds. Paired differences have sqrt(2 (1 − ρ)) of it, where ρ
-  is the correlation of two architectures over the same seeds: ρ = 0 means that pairing gains nothing, 0.5 that half
-  of a seed's luck is shared.
+- The unit is the standard deviation of *one architecture* over seeds. Paired differences have sqrt(2 (1 − ρ)) of it,
+  where ρ is the correlation of two architectures over the same seeds: ρ = 0 means that pairing gains nothing, 0.5 that
+  half of a seed's luck is shared.
 - *alone*: one comparison (exact noncentral t; the simulation agrees within {_gap(powers)} points). *in a table*: one of
   {family}, the others without a difference.
 """
@@ -99,7 +100,8 @@ def _power_table(powers: pd.DataFrame) -> str:
 
 
 def _real_section(real: pd.DataFrame) -> str:
-    header = ["task", "metric", "n", "architectures", "runs", "splits", "called (%)", "covers 0 (%)", "sign-flip (%)"]
+    header = ["task", "metric", "n", "architectures", "runs", "splits", "called (%)", "covers 0 (%)"]
+    header.append("sign-flip (%)")
     rows = [
         [r["task"], r["metric"], *(f"{int(r[c]):,}" for c in ("n", "architectures", "runs", "splits"))]
         + [percent(r[c]) for c in ("false_calls", "coverage", "signflip")]
@@ -110,14 +112,16 @@ def _real_section(real: pd.DataFrame) -> str:
 
 {markdown(header, rows)}
 
-- Each architecture's seeds are split at random into two that differ in name alone, and compared by `compare_paired`. Splits
-  of the same runs are not independent: these rates are about these runs, and vary more than the number of splits suggests.
+- Each architecture's seeds are split at random into two that differ in name alone, and compared by `compare_paired`.
+  Splits of the same runs are not independent: these rates are about these runs, and vary more than the number of
+  splits suggests.
 """
 
 
 def _footer(trials: int, real: bool) -> str:
     records = " --records records.csv" if real else ""
-    return f"\nRebuild: `python -m bench.calibration --out docs/calibration{records}` ({trials:,} trials a row, seeded).\n"
+    command = f"python -m bench.calibration --out docs/calibration{records}"
+    return f"\nRebuild: `{command}` ({trials:,} trials a row, seeded).\n"
 
 
 def draw_figure(calibration: pd.DataFrame, powers: pd.DataFrame, path: Path) -> None:
@@ -151,7 +155,7 @@ def draw_figure(calibration: pd.DataFrame, powers: pd.DataFrame, path: Path) -> 
     colours = sns.color_palette("colorblind")
     for colour, (rho, part) in zip(colours[4:], powers.groupby("rho"), strict=False):
         right.plot(part["n"], 100 * part["exact"], "-o", color=colour, label=f"ρ = {rho:g}, alone")
-        right.plot(part["n"], 100 * part["holm"], "--s", color=colour, label=f"ρ = {rho:g}, one of five (Holm)", mfc="white")
+        right.plot(part["n"], 100 * part["holm"], "--s", color=colour, label=f"ρ = {rho:g}, one of five", mfc="white")
     right.axhline(80, color="0.4", linewidth=1, linestyle=":")
     right.set(ylabel="resolved (%)", ylim=(0, 101))
     low, high = (_needed(rho) for rho in sorted(powers["rho"].unique(), reverse=True))

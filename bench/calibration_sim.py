@@ -112,7 +112,7 @@ def calibrate(
     alone = [shipped_family(arms[i, :2])[0] for i in range(shipped_trials)]
     disagreements = sum(called(c) != single[i, 0] for i, c in enumerate(alone))
     for i in range(shipped_families):
-        table = holm_family(dict(shipped_family(arms[i])))
+        table = holm_family(shipped_family(arms[i]))
         disagreements += sum(called(c) != family[i, j] for j, c in enumerate(table.values()))
     return Calibration(
         noise=noise,
@@ -133,7 +133,7 @@ def calibrate(
 class Power:
     """Share of true differences of one between-seed std that come out resolved, with the right sign.
 
-    exact: one comparison alone, noncentral t; simulated: the same; holm: as one of five, the others without a difference.
+    exact: one comparison alone, noncentral t; simulated: the same; holm: one of five, the others without a difference.
     """
 
     n: int

@@ -51,7 +51,7 @@ def execute(spec: RunSpec, site: Site, report: Report = lambda progress: None) -
     begun = time.time()
     base: dict[str, Any] = {
         **environment.versions(), "device": site.device, "device_name": device_name(site.device),
-        "platform": platform.platform(), "threads": spec.threads, "workers": site.workers,
+        "platform": f"{platform.system()} {platform.machine()}", "threads": spec.threads, "workers": site.workers,
         "commit": site.commit, "dirty": site.dirty, "begun": begun,
     }  # fmt: skip
     try:

@@ -32,6 +32,7 @@ class Estimate:
     workers: int
     finished: dict[str, float] = field(default_factory=dict)  # run id → its seconds
     done: dict[str, tuple[float, float]] = field(default_factory=dict)  # in flight: run id → (share, seconds)
+    first: dict[str, tuple[float, float]] = field(default_factory=dict)  # the same at its first sign of progress
     failed: int = 0
 
     def update(self, event: Event) -> None:
@@ -46,16 +47,18 @@ class Estimate:
             self.done[run_id] = (0.0, 0.0)
         elif event.progress is not None:
             self.done[run_id] = (event.progress.done, event.seconds)
+            self.first.setdefault(run_id, self.done[run_id])
 
     def remaining(self) -> float | None:
         """Seconds to go; None while nothing is known."""
         known: dict[tuple[str, str], list[float]] = {}
         for spec in self.specs:
             share, seconds = self.done.get(spec.run_id, (0.0, 0.0))
+            share_before, before = self.first.get(spec.run_id, (share, seconds))
             if spec.run_id in self.finished:
                 known.setdefault((spec.arch, spec.task), []).append(self.finished[spec.run_id])
-            elif share > 0.02:
-                known.setdefault((spec.arch, spec.task), []).append(seconds / share)
+            elif share > share_before:  # since the first progress, so that starting up isn't taken for slowness
+                known.setdefault((spec.arch, spec.task), []).append((seconds - before) / (share - share_before))
         if not known:
             return None
         means = {kind: fmean(values) for kind, values in known.items()}
