@@ -14,6 +14,14 @@ from bench import options
 
 
 def main(arguments: list[str]) -> int:
+    try:
+        return run(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(arguments: list[str]) -> int:
     chosen = options.parse(arguments)
     if chosen.list:
         from archs.registry import discover
@@ -37,8 +45,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(main(sys.argv[1:]))

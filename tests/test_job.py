@@ -1,0 +1,203 @@
+"""The main job end to end, through its command line, on tiny runs of the embedded digits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import bench
+from bench.store import Record, Store
+from run_ablation import main
+from tests.conftest import ROOT
+
+TINY = ["--dataset", "digits", "--train-images", "256", "--epochs", "2", "--latent-dim", "4", "--device", "cpu"]
+TIMES = {"train_seconds", "train_images_per_s"}
+
+BROKEN = '''
+import torch
+from torch import nn
+from archs.base import Arch
+
+class Explodes(nn.Module):
+    def forward(self, x):
+        if self.training:
+            raise ValueError("this layer can't train\\nsecond line")
+        return x.flatten(1)[:, :8]
+
+class Dies(Explodes):
+    def forward(self, x):
+        if self.training:
+            import os, signal
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(x)
+
+A = Arch(name="explodes", summary="raises", source="test", encoder=lambda channels: Explodes())
+B = Arch(name="dies", summary="is killed", source="test", encoder=lambda channels: Dies())
+'''
+
+
+def job(folder: Path, *arguments: str, tiny: bool = True) -> int:
+    where = ["--runs-dir", str(folder / "runs"), "--out", str(folder / "report")]
+    return main([*(TINY if tiny else []), *where, *arguments])
+
+
+def records(folder: Path) -> list[Record]:
+    return Store(folder / "runs").records()
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    return {path.parent.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("*/record.json")}
+
+
+def numbers(record: Record) -> tuple:
+    """Everything in a record that must not depend on when or beside what it ran."""
+    history = [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in record.history]
+    metrics = {key: value for key, value in record.metrics.items() if key not in TIMES}
+    return record.spec, record.status, metrics, history, record.layers, record.environment["test_targets"]
+
+
+def same(ours: Record, theirs: Record) -> None:
+    assert numbers(ours) == numbers(theirs)
+    a, b = ours.arrays(), theirs.arrays()
+    assert a.keys() == b.keys()
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+    assert ours.folder is not None
+    assert theirs.folder is not None
+    weights = [(record.folder / "model.safetensors").read_bytes() for record in (ours, theirs)]  # type: ignore[operator]
+    assert weights[0] == weights[1]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """cnn2 and cnn3, three tasks, two seeds, two workers."""
+    folder = tmp_path_factory.mktemp("job")
+    assert job(folder, "--archs", "cnn2", "cnn3", "pool4", "--seeds", "2", "--workers", "2") == 0
+    return folder
+
+
+def test_every_architecture_task_and_seed_has_a_record(finished: Path) -> None:
+    found = {(r.spec["arch"], r.spec["task"], r.spec["seed"]) for r in records(finished)}
+    expected = {(arch, task, seed) for arch in ("cnn2", "cnn3") for task in ("vae", "cvae", "classifier") for seed in (0, 1)}
+    assert found == expected | {("pool4", "classifier", 0), ("pool4", "classifier", 1)}
+    assert all(record.status == "finished" for record in records(finished))
+
+
+def test_the_report_and_its_tables_are_there(finished: Path) -> None:
+    report = finished / "report"
+    text = (report / "report.md").read_text(encoding="utf-8")
+    assert text.startswith("# cnn2 vs cnn3 vs pool4 on scikit-learn's digits")
+    frame = pd.read_csv(report / "records.csv")
+    asked = {"arch", "task", "dataset", "seed", "status", "error", "params_total", "params_conv", "params_fc", "elbo",
+             "reconstruction", "kl", "accuracy", "train_seconds", "train_images_per_s", "device", "run_id"}  # fmt: skip
+    assert asked <= set(frame.columns)
+    assert len(frame) == 14
+    for picture in (report / "figures").glob("*.png"):
+        assert f"figures/{picture.name}" in text
+    assert json.loads((report / "manifest.json").read_text())["skipped"][0]["reason"].startswith("pool4 has no decoder")
+
+
+def test_the_same_command_again_trains_nothing(finished: Path) -> None:
+    before = stamps(finished)
+    assert job(finished, "--archs", "cnn2", "cnn3", "pool4", "--seeds", "2") == 0
+    assert stamps(finished) == before
+
+
+def test_more_seeds_train_only_those_and_workers_change_no_number(finished: Path, tmp_path: Path) -> None:
+    assert job(tmp_path, "--archs", "cnn3", "--tasks", "vae", "classifier", "--seeds", "1", "--workers", "1") == 0
+    before = stamps(tmp_path)
+    assert job(tmp_path, "--archs", "cnn3", "--tasks", "vae", "classifier", "--seeds", "2", "--workers", "1") == 0
+    after = stamps(tmp_path)
+    assert len(after) == 4
+    assert {key: after[key] for key in before} == before
+    theirs = {record.run_id: record for record in records(finished)}
+    for record in records(tmp_path):  # alone and one at a time here, in company and side by side there
+        same(record, theirs[record.run_id])
+
+
+def test_a_trained_model_comes_back_and_scores_what_its_record_says(finished: Path) -> None:
+    from bench.data import digits
+
+    record = next(r for r in records(finished) if (r.spec["arch"], r.spec["task"]) == ("cnn2", "classifier"))
+    model = bench.load_model(finished / "runs", record.run_id)
+    x = torch.from_numpy(np.array(digits().test_images)).unsqueeze(1).float() / 255
+    with torch.no_grad():
+        correct = model(x).argmax(1).numpy() == digits().test_labels
+    assert correct.mean() == pytest.approx(record.metrics["accuracy"])
+    assert (correct == record.arrays()["test_correct"]).all()
+
+
+def test_load_gives_a_row_per_run(finished: Path) -> None:
+    frame = bench.load(finished / "runs")
+    assert len(frame) == 14
+    assert set(frame["status"]) == {"finished"}
+
+
+def test_per_image_results_average_to_the_metric(finished: Path) -> None:
+    for record in records(finished):
+        name, metric = ("test_correct", "accuracy") if record.spec["task"] == "classifier" else ("test_elbo", "elbo")
+        assert record.arrays()[name].mean(dtype="float64") == pytest.approx(record.metrics[metric])
+
+
+def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    plugin = tmp_path / "broken.py"
+    plugin.write_text(BROKEN, encoding="utf-8")
+    arguments = ["--archs", "cnn3", "explodes", "dies", "--tasks", "classifier", "--seeds", "1", "--plugin", str(plugin)]
+    assert job(tmp_path, *arguments) == 1
+    found = {record.spec["arch"]: record for record in records(tmp_path)}
+    assert found["cnn3"].status == "finished"
+    assert found["explodes"].error == "ValueError: this layer can't train"
+    assert found["dies"].error is not None
+    assert "killed by SIGKILL" in found["dies"].error
+    report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "this layer can" in report
+    before = stamps(tmp_path)
+    assert job(tmp_path, *arguments) == 1  # failed runs are not tried again unasked
+    assert stamps(tmp_path) == before
+    assert job(tmp_path, *arguments, "--retry-failed") == 1
+    assert {key for key, stamp in stamps(tmp_path).items() if stamp != before[key]} == {
+        found["explodes"].run_id, found["dies"].run_id,
+    }  # fmt: skip
+
+
+def test_a_kill_loses_at_most_the_runs_in_flight(finished: Path, tmp_path: Path) -> None:
+    arguments = ["--archs", "cnn2", "cnn3", "--seeds", "2", "--workers", "2", "--runs-dir", str(tmp_path / "runs"),
+                 "--out", str(tmp_path / "report")]  # fmt: skip
+    process = subprocess.Popen([sys.executable, "run_ablation.py", *TINY, *arguments], cwd=ROOT,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    deadline = time.monotonic() + 120
+    while len(stamps(tmp_path)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = stamps(tmp_path)
+    assert len(kept) >= 3
+    assert job(tmp_path, "--archs", "cnn2", "cnn3", "--seeds", "2") == 0
+    assert {key: stamps(tmp_path)[key] for key in kept} == kept
+    theirs = {record.run_id: record for record in records(finished)}
+    assert len(records(tmp_path)) == 12
+    for record in records(tmp_path):
+        same(record, theirs[record.run_id])
+
+
+def test_an_edited_architecture_is_a_new_run(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    source = (ROOT / "archs" / "cnn3.py").read_text(encoding="utf-8").replace('name="cnn3"', 'name="mine"')
+    for count, text in enumerate([source, source.replace("64, 3)", "64, 2)").replace("nn.Flatten()", "nn.Flatten(1)")], 1):
+        plugin.write_text(text, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "run_ablation.py", *TINY, "--archs", "mine", "--plugin", str(plugin), "--tasks", "classifier",
+             "--seeds", "1", "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "report")],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert len(stamps(tmp_path)) == count
