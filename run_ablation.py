@@ -39,7 +39,10 @@ def run(arguments: list[str]) -> int:
         print(reports.terminal_summary(outcome.folder))
         print(f"\nreport: {outcome.folder / 'report.md'}")
     if outcome.interrupted:
-        print(f"stopped: {outcome.finished} runs are finished and kept; the same command goes on from there", file=sys.stderr)
+        print(
+            f"stopped: {outcome.finished} runs are finished and kept; the same command goes on from there",
+            file=sys.stderr,
+        )
         return 130
     return 1 if outcome.failed else 0
 

@@ -71,9 +71,7 @@ def padded_conv2d(in_channels: int, out_channels: int, kernel: int, stride: int,
     """A convolution after `start` zero rows at the top and left and `end` at the bottom and right."""
     if start == end:
         return nn.Conv2d(in_channels, out_channels, kernel, stride, padding=start)
-    return nn.Sequential(
-        nn.ZeroPad2d((start, end, start, end)), nn.Conv2d(in_channels, out_channels, kernel, stride)
-    )
+    return nn.Sequential(nn.ZeroPad2d((start, end, start, end)), nn.Conv2d(in_channels, out_channels, kernel, stride))
 
 
 def reshape(channels: int, size: int) -> nn.Unflatten:

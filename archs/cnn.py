@@ -113,7 +113,9 @@ def stack(kernels: list[int], strides: list[int], channels: list[int], pads: lis
         else:
             start = end = 0 if pad == "valid" else int(pad)
             if start >= kernel:
-                raise UserError(f"{where}: padding {start} needs a kernel larger than {kernel}; use at most {kernel - 1}")
+                raise UserError(
+                    f"{where}: padding {start} needs a kernel larger than {kernel}; use at most {kernel - 1}"
+                )
             if kernel > size + 2 * start:
                 raise UserError(f"{where}: kernel {kernel} is larger than that; use at most {size + 2 * start}")
             out = (size + 2 * start - kernel) // stride + 1
@@ -141,7 +143,9 @@ def build(options: Mapping[str, str]) -> Arch:
     listed = [len(given[key].split("-")) for key in ("kernel", "stride", "channels", "padding") if key in options]
     depths = integers("depth", given["depth"], 1, MAX_DEPTH)
     if len(depths) != 1:
-        raise UserError(f"cnn: depth={given['depth']} must be one number; write depth={'/'.join(map(str, depths))} for a grid")
+        raise UserError(
+            f"cnn: depth={given['depth']} must be one number; write depth={'/'.join(map(str, depths))} for a grid"
+        )
     depth = depths[0] if "depth" in options else max([length for length in listed if length > 1], default=depths[0])
     if depth > MAX_DEPTH:
         raise UserError(f"cnn: {depth} layers listed; use at most {MAX_DEPTH}")

@@ -1,11 +1,11 @@
 """The spelling of architectures on the command line. Text in, text out: nothing is looked up and nothing evaluated.
 
-    cnn3                              a registered architecture
-    cnn:depth=3,kernel=5,channels=16-32-64   a member of a family; `-` joins per-layer values
-    cnn:depth=2/3,kernel=3/5          alternatives with `/` span a grid: four architectures
-    cnn2+cnn3                         the encoder of the first with the decoder of the second
-    cnn2/cnn3+cnn2/cnn3               a grid of crossings
-    cnn*                              every registered name that matches
+cnn3                              a registered architecture
+cnn:depth=3,kernel=5,channels=16-32-64   a member of a family; `-` joins per-layer values
+cnn:depth=2/3,kernel=3/5          alternatives with `/` span a grid: four architectures
+cnn2+cnn3                         the encoder of the first with the decoder of the second
+cnn2/cnn3+cnn2/cnn3               a grid of crossings
+cnn*                              every registered name that matches
 """
 
 from __future__ import annotations

@@ -102,7 +102,9 @@ class Registry:
         decoder = self._part(spec.decoder)
         if decoder.decoder is None:
             having = [name for name, arch in self.archs.items() if arch.decoder]
-            raise UserError(f"{encoder.name}+{decoder.name}: {decoder.name} has no decoder{nearest(decoder.name, having)}")
+            raise UserError(
+                f"{encoder.name}+{decoder.name}: {decoder.name} has no decoder{nearest(decoder.name, having)}"
+            )
         if encoder.name == decoder.name:
             return encoder
         return Arch(

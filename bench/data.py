@@ -64,7 +64,7 @@ def load(name: str, data_dir: str | Path) -> Dataset:
     labels = {part: arrays[part].astype(np.int64) for part in ("train_labels", "test_labels")}
     digest = hashlib.sha256(f"{name} {cut}".encode())
     for array in arrays.values():
-        digest.update(array)
+        digest.update(array.tobytes())
     return Dataset(
         name=name,
         train_images=arrays["train_images"][:cut],
@@ -92,7 +92,9 @@ def read(path: Path, count: int, name: str) -> np.ndarray:
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
     except FileNotFoundError:
-        raise UserError(f"data file {path} is missing; name the folder that holds {FOLDERS[name]}/raw with --data-dir") from None
+        raise UserError(
+            f"data file {path} is missing; name the folder that holds {FOLDERS[name]}/raw with --data-dir"
+        ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"data file {path} can't be read ({error}){again}") from error
     is_images = "images" in path.name
@@ -107,7 +109,7 @@ def read(path: Path, count: int, name: str) -> np.ndarray:
     if len(content) != size + int(np.prod(shape)):
         raise UserError(f"data file {path} has {len(content)} bytes, expected {size + int(np.prod(shape))}{again}")
     known = MNIST_MD5.get(path.name) if name == "mnist" else recorded_checksum(path)
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    found = hashlib.md5(content.tobytes(), usedforsecurity=False).hexdigest()
     if known is not None and found != known:
         raise UserError(f"data file {path} is damaged: MD5 {found}, expected {known}{again}")
     array = content[size:].reshape(shape)
@@ -132,8 +134,8 @@ def digits() -> Dataset:
     labels = np.asarray(source.target)[order].astype(np.int64)
     train, val = 1_297, 1_497
     digest = hashlib.sha256(b"digits 1297 1497")
-    digest.update(images)
-    digest.update(labels)
+    digest.update(images.tobytes())
+    digest.update(labels.tobytes())
     return Dataset(
         name="digits",
         train_images=images[:train],

@@ -80,7 +80,7 @@ def run(spec: RunSpec, site: Site, report: Report) -> tuple[Record, dict[str, np
     dataset = dataset_of(spec, site)
     model = task.build(arch, spec.latent_dim, spec.seed)
     layers = layers_of(model, task)
-    model = model.to(device, memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     splits = {name: on_device(dataset, name, device, spec.train_images) for name in ("train", "val", "test")}
     trained = train(model, task, spec, splits["train"], splits["val"], report)
     metrics, values = evaluate(model, task, splits["test"], spec, "test")
@@ -102,7 +102,9 @@ def run(spec: RunSpec, site: Site, report: Report) -> tuple[Record, dict[str, np
 def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
     (arch,) = registry(tuple(plugins)).resolve([spec.arch]).archs
     if fingerprint(arch) != spec.arch_fingerprint:
-        raise RuntimeError(f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since")
+        raise RuntimeError(
+            f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since"
+        )
     return arch
 
 

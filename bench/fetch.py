@@ -40,7 +40,9 @@ def choose(name: str, data_dir: str | Path, seconds: float = SECONDS) -> tuple[D
 
 def download(name: str, data_dir: str | Path, seconds: float = SECONDS) -> None:
     """Fetches the raw files through torchvision in a process of its own, which can be stopped when time is up."""
-    way_out = f"put the four raw files into {raw_folder(name, data_dir)}, or use --dataset digits, which needs no download"
+    way_out = (
+        f"put the four raw files into {raw_folder(name, data_dir)}, or use --dataset digits, which needs no download"
+    )
     print(f"downloading {name} into {data_dir} (at most {seconds:.0f} s) …", file=sys.stderr, flush=True)
     try:
         Path(data_dir).mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ import shlex
 import sys
 import time
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,12 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
     workers = workers_of(options, device)
     site = Site(options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit())
     interrupted = False
-    events = launch(todo, site)
-    with Display(todo, len(planned.specs) - len(todo), workers) as display:
+    with Display(todo, len(planned.specs) - len(todo), workers) as display, closing(launch(todo, site)) as events:
         try:
             for event in events:
                 display.show(event)
         except KeyboardInterrupt:
             interrupted = True
-        finally:
-            events.close()
 
     status = {spec.run_id: store.status(spec.run_id) for spec in planned.specs}
     counts = {word: sum(value == word for value in status.values()) for word in ("finished", "failed")}
@@ -116,7 +114,7 @@ def baseline_of(text: str | None, registry: Registry, resolved: Resolved) -> str
 
 
 def device_of(text: str) -> str:
-    """"cpu" or "cuda:n", checked to exist."""
+    """ "cpu" or "cuda:n", checked to exist."""
     if text == "auto":
         return "cuda:0" if torch.cuda.is_available() else "cpu"
     if text == "cpu":
@@ -125,7 +123,9 @@ def device_of(text: str) -> str:
     index = int(text.partition(":")[2] or 0)
     if index >= count:
         valid = ", ".join(["cpu", *(f"cuda:{n}" for n in range(count))])
-        raise UserError(f"device {text!r} is not there: torch {torch.__version__} sees {count} CUDA devices; choose from {valid}")
+        raise UserError(
+            f"device {text!r} is not there: torch {torch.__version__} sees {count} CUDA devices; choose from {valid}"
+        )
     return f"cuda:{index}"
 
 

@@ -83,7 +83,9 @@ def feature_count(arch: Arch, encoder: nn.Module, in_channels: int) -> int:
         shape = tuple(encoder.eval()(torch.zeros(2, in_channels, IMAGE_SIZE, IMAGE_SIZE)).shape)
     encoder.train(training)
     if len(shape) != 2 or shape[0] != 2:
-        raise UserError(f"{arch.name}: its encoder gives {list(shape)} for 2 images, expected [2, features]; end it with nn.Flatten()")
+        raise UserError(
+            f"{arch.name}: its encoder gives {list(shape)} for 2 images, expected [2, features]; end it with nn.Flatten()"
+        )
     return shape[1]
 
 
@@ -103,5 +105,7 @@ def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0)
     with torch.no_grad():
         shape = tuple(decoder(torch.zeros(2, in_features)).shape)
     if shape != (2, 1, IMAGE_SIZE, IMAGE_SIZE):
-        raise UserError(f"{arch.name}: its decoder gives {list(shape)} for 2 vectors, expected [2, 1, {IMAGE_SIZE}, {IMAGE_SIZE}]")
+        raise UserError(
+            f"{arch.name}: its decoder gives {list(shape)} for 2 vectors, expected [2, 1, {IMAGE_SIZE}, {IMAGE_SIZE}]"
+        )
     return LatentModel(encoder, head, decoder, classes)

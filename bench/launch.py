@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -44,7 +44,7 @@ class Worker:
     since: float = 0.0
 
 
-def launch(specs: Sequence[RunSpec], site: Site) -> Iterator[Event]:
+def launch(specs: Sequence[RunSpec], site: Site) -> Generator[Event, None, None]:
     """Runs all `specs`; yields what happens, at least a few times a second. Closing the iterator stops the workers."""
     waiting = list(reversed(specs))
     context = start_context()

@@ -77,10 +77,18 @@ def parser() -> argparse.ArgumentParser:
     what = build.add_argument_group("what is compared")
     what.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"], metavar="ARCH",
                       help="names, families (cnn:depth=2/3,kernel=5), crossings (cnn2+cnn3), wildcards; default: cnn2 cnn3")  # fmt: skip
-    what.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a Python file with architectures of yours")
+    what.add_argument(
+        "--plugin", action="append", default=[], metavar="FILE", help="a Python file with architectures of yours"
+    )
     what.add_argument("--tasks", nargs="+", default=None, metavar="TASK",
                       help=f"of {', '.join(names())}; default: all that the architecture can do")  # fmt: skip
-    what.add_argument("--seeds", type=whole(1, 10_000), default=3, metavar="N", help="seeds 0…N−1, paired across architectures; default: 3")
+    what.add_argument(
+        "--seeds",
+        type=whole(1, 10_000),
+        default=3,
+        metavar="N",
+        help="seeds 0…N−1, paired across architectures; default: 3",
+    )
     what.add_argument("--baseline", metavar="ARCH", help="what the others are compared with; default: the first")
     what.add_argument("--list", action="store_true", help="print the architectures and stop")
 
@@ -92,15 +100,35 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--train-images", type=whole(1, 60_000), metavar="N", help="only the first N training images")
 
     how = build.add_argument_group("training")
-    how.add_argument("--epochs", type=whole(1, 100_000), metavar="N", help=f"default: {DEFAULT_EPOCHS} ({EPOCHS['digits']} on digits)")
-    how.add_argument("--batch-size", type=whole(1, 60_000), default=DEFAULT_BATCH, metavar="N", help=f"default: {DEFAULT_BATCH}")
+    how.add_argument(
+        "--epochs",
+        type=whole(1, 100_000),
+        metavar="N",
+        help=f"default: {DEFAULT_EPOCHS} ({EPOCHS['digits']} on digits)",
+    )
+    how.add_argument(
+        "--batch-size", type=whole(1, 60_000), default=DEFAULT_BATCH, metavar="N", help=f"default: {DEFAULT_BATCH}"
+    )
     how.add_argument("--lr", type=rate, default=DEFAULT_LR, help=f"peak learning rate of Adam; default: {DEFAULT_LR}")
-    how.add_argument("--latent-dim", type=whole(1, 1_000), default=DEFAULT_LATENT, metavar="Z", help=f"default: {DEFAULT_LATENT}")
+    how.add_argument(
+        "--latent-dim", type=whole(1, 1_000), default=DEFAULT_LATENT, metavar="Z", help=f"default: {DEFAULT_LATENT}"
+    )
     how.add_argument("--quick", action="store_true",
                      help=f"a minute's look: {QUICK['epochs']} epochs of {QUICK['train_images']:,} images")  # fmt: skip
     how.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda or cuda:n; default: auto")
-    how.add_argument("--workers", type=whole(1, 512), metavar="N", help="runs side by side; default: one per core on a CPU, 1 on a GPU")
-    how.add_argument("--threads", type=whole(1, 512), default=1, metavar="N", help="CPU threads of each run, part of its identity; default: 1")
+    how.add_argument(
+        "--workers",
+        type=whole(1, 512),
+        metavar="N",
+        help="runs side by side; default: one per core on a CPU, 1 on a GPU",
+    )
+    how.add_argument(
+        "--threads",
+        type=whole(1, 512),
+        default=1,
+        metavar="N",
+        help="CPU threads of each run, part of its identity; default: 1",
+    )
     how.add_argument("--retry-failed", action="store_true", help="train runs again whose record says that they failed")
 
     where = build.add_argument_group("output")

@@ -92,13 +92,13 @@ class Display:
         self.already = already
         self.flying: dict[str, Event] = {}
         self.begun = self.said = time.monotonic()
-        self.bar = Progress(
-            TextColumn("{task.completed:.0f}/{task.total} runs"),
+        columns = (
+            TextColumn("{task.fields[ended]}/{task.total} runs"),
             BarColumn(None),
             TextColumn("{task.fields[left]}"),
-            console=self.console,
         )
-        self.task = self.bar.add_task("runs", total=self.total, left="")
+        self.bar = Progress(*columns, console=self.console)
+        self.task = self.bar.add_task("runs", total=self.total, ended=0, left="")
         self.live = Live(console=self.console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Display:
@@ -139,7 +139,9 @@ class Display:
 
     def _say_flying(self) -> None:
         self.said = time.monotonic()
-        flying = "; ".join(f"{name(e.spec)} epoch {e.progress.epoch}" for e in self.flying.values() if e.spec and e.progress)
+        flying = "; ".join(
+            f"{name(e.spec)} epoch {e.progress.epoch}" for e in self.flying.values() if e.spec and e.progress
+        )
         left = duration(self.estimate.remaining())
         text = f"[{len(self.estimate.finished)}/{self.total}] {flying or 'starting'}, about {left} left"
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -149,8 +151,8 @@ class Display:
         left, spent = duration(self.estimate.remaining()), duration(time.monotonic() - self.begun)
         failed = f", {self.estimate.failed} failed" if self.estimate.failed else ""
         finished = len(self.estimate.finished)
-        self.bar.update(self.task, completed=finished + shares, left=f"{spent} spent, about {left} left{failed}")
-        self.bar.columns[0].text_format = f"{finished}/{self.total} runs"  # type: ignore[attr-defined]
+        words = f"{spent} spent, about {left} left{failed}"
+        self.bar.update(self.task, completed=finished + shares, ended=finished, left=words)
         picture = Table.grid(padding=(0, 2))
         picture.add_row(self.bar)
         runs = Table.grid(padding=(0, 2))

@@ -1,8 +1,8 @@
 """The records on disk: one folder per run, named by its identity, complete or not there at all. No torch.
 
-    runs/<run_id>/record.json        spec, status, metrics, history, layers, environment
-    runs/<run_id>/arrays.npz         per-image results and pictures (absent if the run failed)
-    runs/<run_id>/model.safetensors  trained weights (absent if the run failed)
+runs/<run_id>/record.json        spec, status, metrics, history, layers, environment
+runs/<run_id>/arrays.npz         per-image results and pictures (absent if the run failed)
+runs/<run_id>/model.safetensors  trained weights (absent if the run failed)
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Store:
             raise UserError(f"runs folder {self.folder}: {reason}; name a writable folder with --runs-dir") from error
 
     def status(self, run_id: str) -> str | None:
-        """"finished", "failed", or None if the run has no readable record."""
+        """ "finished", "failed", or None if the run has no readable record."""
         try:
             return self.load(run_id).status
         except UserError:
@@ -107,7 +107,9 @@ class Store:
                 np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **dict(arrays))
             if save_weights is not None:
                 save_weights(partial / "model.safetensors")
-            (partial / "record.json").write_text(json.dumps(as_json(record), indent=1, sort_keys=True), encoding="utf-8")
+            (partial / "record.json").write_text(
+                json.dumps(as_json(record), indent=1, sort_keys=True), encoding="utf-8"
+            )
             for path in [*partial.iterdir(), partial]:
                 flush(path)
             self._publish(partial, final)
@@ -148,7 +150,9 @@ def from_json(run_id: str, content: Any, folder: Path) -> Record:
     """Checks what a reader relies on: the schema, the id, the status."""
     where = f"run {run_id}: {folder / 'record.json'}"
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise UserError(f"{where} has schema {content.get('schema') if isinstance(content, dict) else None!r}, expected {SCHEMA}")
+        raise UserError(
+            f"{where} has schema {content.get('schema') if isinstance(content, dict) else None!r}, expected {SCHEMA}"
+        )
     if content.get("run_id") != run_id or content.get("status") not in ("finished", "failed"):
         raise UserError(f"{where} does not describe run {run_id}; delete the folder to train it again")
     content.pop("schema")

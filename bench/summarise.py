@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -58,8 +59,8 @@ def summary_frame(records: pd.DataFrame) -> pd.DataFrame:
             values = finished[metric].dropna().astype(float)
             if len(values) or (metric == "params_total" and len(group)):
                 found = mean_interval(values.to_numpy())
-                rows.append(dict(arch=arch, task=task, metric=metric, n=found.n, n_failed=len(group) - len(finished),
-                                 mean=found.mean, std=found.std, low=found.low, high=found.high))  # fmt: skip
+                cell = {"arch": arch, "task": task, "metric": metric, "n_failed": len(group) - len(finished)}
+                rows.append({**cell, **dataclasses.asdict(found)})
     return pd.DataFrame(rows, columns=["arch", "task", "metric", "n", "n_failed", "mean", "std", "low", "high"])
 
 

@@ -108,7 +108,12 @@ def train(
             seconds += time.perf_counter() - started
             scores, _ = evaluate(model, task, validation, spec, "validation")
             history.append(
-                {"epoch": epoch, "train_loss": train_loss, f"val_{task.primary}": scores[task.primary], "seconds": seconds}
+                {
+                    "epoch": epoch,
+                    "train_loss": train_loss,
+                    f"val_{task.primary}": scores[task.primary],
+                    "seconds": seconds,
+                }
             )
     return Trained(history, seconds, steps * batch)
 

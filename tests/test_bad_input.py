@@ -43,7 +43,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("arguments, expected", CASES, ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "")
+@pytest.mark.parametrize(
+    "arguments, expected", CASES, ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else ""
+)
 def test_one_line_and_status_2(
     arguments: list[str], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,7 +65,9 @@ def test_one_line_and_status_2(
 
 
 def test_the_program_itself_shows_no_traceback() -> None:
-    done = subprocess.run([sys.executable, "run_ablation.py", "--archs", "cnn:depth=0"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "run_ablation.py", "--archs", "cnn:depth=0"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["error: cnn: depth=0: '0' is not a whole number from 1 to 8"]
 

@@ -44,7 +44,9 @@ def test_canonical_names(text: str, expected: list[str]) -> None:
 
 
 def test_a_canonical_name_is_its_own_canonical_name() -> None:
-    grid = names("cnn:depth=1/2/3,kernel=3/5,stride=1/2,padding=same/1,channels=4/16,activation=relu/silu", "*", "cnn2+mlp")
+    grid = names(
+        "cnn:depth=1/2/3,kernel=3/5,stride=1/2,padding=same/1,channels=4/16,activation=relu/silu", "*", "cnn2+mlp"
+    )
     assert [names(name) for name in grid] == [[name] for name in grid]
 
 

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 TINY = ["--dataset", "digits", "--train-images", "256", "--epochs", "2", "--latent-dim", "4", "--device", "cpu"]
 TIMES = {"train_seconds", "train_images_per_s"}
 
-BROKEN = '''
+BROKEN = """
 import torch
 from torch import nn
 from archs.base import Arch
@@ -43,7 +43,7 @@ class Dies(Explodes):
 
 A = Arch(name="explodes", summary="raises", source="test", encoder=lambda channels: Explodes())
 B = Arch(name="dies", summary="is killed", source="test", encoder=lambda channels: Dies())
-'''
+"""
 
 
 def job(folder: Path, *arguments: str, tiny: bool = True) -> int:
@@ -87,7 +87,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_architecture_task_and_seed_has_a_record(finished: Path) -> None:
     found = {(r.spec["arch"], r.spec["task"], r.spec["seed"]) for r in records(finished)}
-    expected = {(arch, task, seed) for arch in ("cnn2", "cnn3") for task in ("vae", "cvae", "classifier") for seed in (0, 1)}
+    expected = {
+        (arch, task, seed) for arch in ("cnn2", "cnn3") for task in ("vae", "cvae", "classifier") for seed in (0, 1)
+    }
     assert found == expected | {("pool4", "classifier", 0), ("pool4", "classifier", 1)}
     assert all(record.status == "finished" for record in records(finished))
 
@@ -151,7 +153,18 @@ def test_per_image_results_average_to_the_metric(finished: Path) -> None:
 def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     plugin = tmp_path / "broken.py"
     plugin.write_text(BROKEN, encoding="utf-8")
-    arguments = ["--archs", "cnn3", "explodes", "dies", "--tasks", "classifier", "--seeds", "1", "--plugin", str(plugin)]
+    arguments = [
+        "--archs",
+        "cnn3",
+        "explodes",
+        "dies",
+        "--tasks",
+        "classifier",
+        "--seeds",
+        "1",
+        "--plugin",
+        str(plugin),
+    ]
     assert job(tmp_path, *arguments) == 1
     found = {record.spec["arch"]: record for record in records(tmp_path)}
     assert found["cnn3"].status == "finished"
@@ -192,7 +205,9 @@ def test_a_kill_loses_at_most_the_runs_in_flight(finished: Path, tmp_path: Path)
 def test_an_edited_architecture_is_a_new_run(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
     source = (ROOT / "archs" / "cnn3.py").read_text(encoding="utf-8").replace('name="cnn3"', 'name="mine"')
-    for count, text in enumerate([source, source.replace("64, 3)", "64, 2)").replace("nn.Flatten()", "nn.Flatten(1)")], 1):
+    for count, text in enumerate(
+        [source, source.replace("64, 3)", "64, 2)").replace("nn.Flatten()", "nn.Flatten(1)")], 1
+    ):
         plugin.write_text(text, encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "run_ablation.py", *TINY, "--archs", "mine", "--plugin", str(plugin), "--tasks", "classifier",

@@ -30,7 +30,9 @@ def test_log_likelihood_agrees_with_torch_distributions_and_sums_over_pixels() -
 
 
 def test_even_odds_cost_784_ln_2() -> None:
-    assert float(log_likelihood(torch.zeros(1, 1, 28, 28), torch.ones(1, 1, 28, 28))) == pytest.approx(-784 * math.log(2))
+    assert float(log_likelihood(torch.zeros(1, 1, 28, 28), torch.ones(1, 1, 28, 28))) == pytest.approx(
+        -784 * math.log(2)
+    )
 
 
 @pytest.mark.parametrize("name", ["vae", "cvae"])

@@ -11,7 +11,10 @@ from bench.train import Progress
 
 
 def specs(count: int, arch: str = "cnn2") -> list[RunSpec]:
-    return [RunSpec(arch, "f", "vae", "digits", "d", "dynamic", seed, 2, 8, 1e-3, 4, None, "cpu", 1) for seed in range(count)]
+    return [
+        RunSpec(arch, "f", "vae", "digits", "d", "dynamic", seed, 2, 8, 1e-3, 4, None, "cpu", 1)
+        for seed in range(count)
+    ]
 
 
 def test_nothing_known_is_said_to_be_unknown() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -87,7 +88,9 @@ def test_a_seed_gives_every_architecture_the_same_batches_pixels_and_noise(monke
 
 
 def test_divergence_is_noticed_and_says_when() -> None:
-    task = dataclasses.replace(get("vae"), loss=lambda model, x, labels, noise: model.bound(x, labels, noise).elbo.mean() * float("nan"))
+    task = dataclasses.replace(
+        get("vae"), loss=lambda model, x, labels, noise: model.bound(x, labels, noise).elbo.mean() * float("nan")
+    )
     model = task.build(discover().archs["cnn3"], 5, 0)
     splits = [on_device(DIGITS, part, torch.device("cpu")) for part in ("train", "val")]
     with pytest.raises(Diverged, match=r"loss is nan by step 20 of 40 \(epoch 1\)"):
@@ -99,7 +102,7 @@ def test_the_schedule_rises_then_falls_to_nothing() -> None:
     assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert rates[52] == pytest.approx(0.5, abs=0.01)
     assert rates[-1] < 0.001
-    assert all(early >= late for early, late in zip(rates[4:], rates[5:], strict=False))
+    assert all(early >= late for early, late in itertools.pairwise(rates[4:]))
     assert learning_rate(0, 1, 1.0) == 1.0
 
 
