@@ -35,8 +35,9 @@ def run(arguments: list[str]) -> int:
 
     outcome = job.perform(chosen, arguments)
     if outcome.finished + outcome.failed:
-        reports.build(outcome.folder)
-        print(reports.terminal_summary(outcome.folder))
+        experiment = reports.load(outcome.folder)
+        reports.build(experiment, latex=chosen.latex, vector=chosen.vector)
+        print(reports.terminal_summary(experiment))
         print(f"\nreport: {outcome.folder / 'report.md'}")
     if outcome.interrupted:
         print(

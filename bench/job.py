@@ -83,7 +83,7 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
     description = {
         "title": title(resolved, dataset),
         "command": shlex.join(["python", "run_ablation.py", *arguments]),
-        "runs_dir": str(Path(options.runs_dir).resolve()),
+        "runs_dir": os.path.relpath(options.runs_dir, folder),  # from here, so that both can move together
         "run_ids": [spec.run_id for spec in planned.specs if status[spec.run_id]],
         "planned": len(planned.specs),
         "archs": [arch.name for arch in resolved.archs],

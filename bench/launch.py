@@ -53,11 +53,14 @@ def launch(specs: Sequence[RunSpec], site: Site) -> Generator[Event, None, None]
         while waiting or any(worker.spec for worker in workers):
             for index, worker in enumerate(workers):
                 if worker.spec is None and waiting:
-                    if not worker.process.is_alive():
+                    spec = waiting.pop()
+                    try:
+                        worker.pipe.send(spec)
+                    except OSError:  # it died with its last run, or since
                         workers[index] = worker = start_worker(context, site)
-                    worker.spec, worker.since = waiting.pop(), time.monotonic()
-                    worker.pipe.send(worker.spec)
-                    yield Event("started", worker.spec)
+                        worker.pipe.send(spec)
+                    worker.spec, worker.since = spec, time.monotonic()
+                    yield Event("started", spec)
             busy = [worker for worker in workers if worker.spec]
             ready = set(wait([worker.pipe for worker in busy], timeout=TICK_SECONDS))
             for worker in busy:

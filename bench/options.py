@@ -134,6 +134,8 @@ def parser() -> argparse.ArgumentParser:
     where = build.add_argument_group("output")
     where.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")
     where.add_argument("--out", metavar="DIR", help="the report's folder; default: reports/generated/<name>/")
+    where.add_argument("--latex", action="store_true", help="also write the tables as LaTeX")
+    where.add_argument("--vector", action="store_true", help="also write the figures as SVG")
     return build
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -34,18 +35,22 @@ def records_frame(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def parameter_counts(record: Record) -> dict[str, float]:
+    """Weights and biases by kind of layer, and multiply-accumulates (NaN if a layer's are unknown)."""
     if not record.layers:
         return {}
-    layers = pd.DataFrame(record.layers)
-    size = layers["weights"] + layers["biases"]
-    conv = layers["kind"].isin(["conv", "transposed conv"])
-    fc = layers["kind"] == "fc"
+
+    def size(*kinds: str) -> int:
+        return sum(row["weights"] + row["biases"] for row in record.layers if row["kind"] in kinds)
+
+    total = sum(row["weights"] + row["biases"] for row in record.layers)
+    conv, fc = size("conv", "transposed conv"), size("fc")
+    macs = [row["macs"] for row in record.layers]
     return {
-        "params_total": int(size.sum()),
-        "params_conv": int(size[conv].sum()),
-        "params_fc": int(size[fc].sum()),
-        "params_other": int(size[~conv & ~fc].sum()),
-        "macs": float(layers["macs"].sum(skipna=False)),
+        "params_total": total,
+        "params_conv": conv,
+        "params_fc": fc,
+        "params_other": total - conv - fc,
+        "macs": math.nan if None in macs else float(sum(macs)),
     }
 
 

@@ -17,7 +17,11 @@ from bench.streams import generator, stream_seed
 from bench.tasks import Task
 
 WARM_UP = 0.05
-"""The share of all steps over which the learning rate rises from 0 to its peak."""
+WARM_UP_STEPS = 200
+WARM_UP_AT_MOST = 0.25
+"""The learning rate rises to its peak over this share of all steps, but over no fewer steps than that, unless they
+would be more than this share. A short run with a short rise makes a deep ReLU network collapse onto the mean image:
+docs/performance.md has the runs."""
 
 EVALUATION_BATCH = 500
 TICK = 20  # steps between looks at the loss; on a GPU each look waits for the device
@@ -53,7 +57,7 @@ class Trained:
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Linear from 0 over the first steps, then half a cosine down to 0."""
-    warm_up = max(1, round(WARM_UP * steps))
+    warm_up = max(1, round(max(WARM_UP * steps, min(WARM_UP_STEPS, WARM_UP_AT_MOST * steps))))
     if step < warm_up:
         return peak * (step + 1) / warm_up
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))

@@ -216,3 +216,19 @@ def test_an_edited_architecture_is_a_new_run(tmp_path: Path) -> None:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert len(stamps(tmp_path)) == count
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
+    arguments = ["--archs", "cnn2", "--seeds", "9", "--workers", "1", "--runs-dir", str(tmp_path / "runs"),
+                 "--out", str(tmp_path / "report")]  # fmt: skip
+    process = subprocess.Popen([sys.executable, "run_ablation.py", *TINY, *arguments], cwd=ROOT, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not stamps(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the job
+    _, shown = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "runs are finished and kept; the same command goes on from there" in shown.splitlines()[-1]
+    assert "Traceback" not in shown
+    assert (tmp_path / "report" / "report.md").is_file()

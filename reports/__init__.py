@@ -1,0 +1,65 @@
+"""How results are shown: tables, figures and pages, rebuilt from records alone. Nothing here loads torch.
+
+    from reports import build, load, terminal_summary
+    page = build(Path("reports/generated/mine"))  # report.md; report.html, figures and CSVs beside it
+    print(terminal_summary(Path("reports/generated/mine")))
+
+The modules are imported when first called, so that `import reports` costs nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reports.experiment import Experiment
+
+
+def load(folder: str | Path, runs_dir: str | Path | None = None) -> Experiment:
+    """Read a report folder and the runs that its manifest names; raises `archs.errors.UserError`."""
+    from reports.experiment import load as read
+    from reports.hush import hushed
+
+    with hushed():
+        return read(Path(folder), Path(runs_dir) if runs_dir else None)
+
+
+def build(
+    folder: str | Path | Experiment, *, vector: bool = False, latex: bool = False, runs_dir: str | Path | None = None
+) -> Path:
+    """Write report.md, report.html, figures/*.png, and records, summary, comparisons and layers as CSV.
+
+    vector: also figures/*.svg. latex: also the tables as latex/*.tex. Takes a folder with a manifest.json, or what
+    `load` returned. Returns the path of report.md; raises `archs.errors.UserError` for a folder that can't be read.
+    """
+    from reports.hush import hushed
+    from reports.write import write
+
+    experiment = _experiment(folder, runs_dir)
+    with hushed():
+        return write(experiment, vector=vector, latex=latex)
+
+
+def answer(folder: str | Path | Experiment) -> str:
+    """The report's first paragraph, as Markdown."""
+    from reports.hush import hushed
+    from reports.paragraph import answer as paragraph
+
+    experiment = _experiment(folder, None)
+    with hushed():
+        return paragraph(experiment)
+
+
+def terminal_summary(folder: str | Path | Experiment, *, width: int = 100) -> str:
+    """The answer and the comparison table as plain text; prose is wrapped to `width` columns."""
+    from reports.hush import hushed
+    from reports.terminal import summary
+
+    experiment = _experiment(folder, None)
+    with hushed():
+        return summary(experiment, width)
+
+
+def _experiment(folder: str | Path | Experiment, runs_dir: str | Path | None) -> Experiment:
+    return load(folder, runs_dir) if isinstance(folder, (str, Path)) else folder

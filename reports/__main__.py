@@ -1,0 +1,61 @@
+"""Pages from records, without torch.
+
+    python -m reports render FOLDER [--latex] [--vector] [--runs-dir DIR]
+    python -m reports compare A B [--fail-on worse]
+
+Exit status: 0; 1 with --fail-on worse when something is worse in B; 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from archs.errors import UserError
+
+
+def parser() -> argparse.ArgumentParser:
+    main = argparse.ArgumentParser(prog="python -m reports", description=(__doc__ or "").split("\n")[0])
+    commands = main.add_subparsers(dest="command", required=True)
+    render = commands.add_parser("render", help="write report.md, report.html, figures and CSVs again")
+    render.add_argument("folder", type=Path, help="a report folder: it holds manifest.json")
+    render.add_argument("--latex", action="store_true", help="also latex/*.tex, a file per table")
+    render.add_argument("--vector", action="store_true", help="also figures/*.svg")
+    render.add_argument("--runs-dir", type=Path, help="where the records are, if not where the manifest says")
+    compare = commands.add_parser("compare", help="what changed from report A to report B, as Markdown")
+    compare.add_argument("a", type=Path, metavar="A", help="a report folder, taken as the reference")
+    compare.add_argument("b", type=Path, metavar="B", help="the report folder that is judged")
+    compare.add_argument(
+        "--fail-on", choices=["worse"], help="exit with status 1 when a cell of B is worse, or newly fails"
+    )
+    return main
+
+
+def main(arguments: list[str]) -> int:
+    chosen = parser().parse_args(arguments)
+    if chosen.command == "render":
+        import reports
+
+        experiment = reports.load(chosen.folder, chosen.runs_dir)
+        page = reports.build(experiment, vector=chosen.vector, latex=chosen.latex)
+        print(reports.terminal_summary(experiment))
+        print(f"\nreport: {page}")
+        return 0
+    from reports.compare import compare
+    from reports.compare_page import render
+
+    found = compare(chosen.a, chosen.b)
+    print(render(found))
+    return 1 if chosen.fail_on == "worse" and found.worse else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # `… | head`
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,60 @@
+"""User text (names, error messages, warnings) made safe for Markdown, HTML and LaTeX.
+
+Architecture names come from the command line and errors from anywhere: none of it may open a tag, a link, a table
+cell or a LaTeX command on the page.
+"""
+
+from __future__ import annotations
+
+import html as _html
+import re
+
+_MARKDOWN = re.compile(r"([\\`*_>|~&$]|\](?=[\[(:]))")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+    "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "≈": r"$\approx$", "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\to$", "–": "--", "…": r"\ldots{}", "≤": r"$\leq$", "≥": r"$\geq$",
+    "·": r"$\cdot$", "\u00a0": "~", "\u202f": r"\,",
+}  # fmt: skip
+
+
+def one_line(text: object, limit: int = 300) -> str:
+    """`text` without line breaks or control characters, cut to `limit` characters with an ellipsis."""
+    line = " ".join(_CONTROL.sub(" ", str(text)).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def md(text: object) -> str:
+    """One line of Markdown that shows `text` literally: no emphasis, tags, links, maths or new table cells.
+
+    A URL's colon is escaped too, so that a code host does not turn an error message into a link.
+    """
+    escaped = _TAG.sub("&lt;", _MARKDOWN.sub(r"\\\1", one_line(text)))
+    return escaped.replace("://", r"\://").replace("www.", r"www\.")
+
+
+def code(text: object) -> str:
+    """`text` as a Markdown code span, whatever backticks it holds. Not for table cells, where | would split it."""
+    line = one_line(text, limit=2000)
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", line)), default=0) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") or not line else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def plain(markdown: str) -> str:
+    """The reverse of `md` and of bold, for the terminal."""
+    text = re.sub(r"(?<!\\)\*\*|(?<!\\)(?<!\w)_|(?<!\\)_(?!\w)", "", markdown)
+    return re.sub(r"\\([^\w\s])", r"\1", text).replace("&lt;", "<")
+
+
+def html(text: object) -> str:
+    """`text` for HTML content or a quoted attribute."""
+    return _html.escape(one_line(text, limit=2000), quote=True)
+
+
+def latex(text: object) -> str:
+    """`text` for LaTeX in text mode (amssymb for the marks)."""
+    return "".join(_LATEX.get(character, character) for character in one_line(text, limit=2000))

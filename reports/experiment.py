@@ -1,0 +1,175 @@
+"""An experiment as read from a report folder: its manifest, the records that it names, and their frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from archs.errors import UserError
+from bench.metrics import METRICS, PRIMARY, Metric
+from bench.stats import comparisons_frame
+from bench.store import Record, Store
+from bench.summarise import history_frame, layers_frame, records_frame, summary_frame
+from reports.grid import Analysis, analyses
+from reports.ranking import Ranking, rank
+
+REQUIRED = ("runs_dir", "run_ids", "archs", "tasks", "baseline")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything a page shows. Frames are in the columns that `bench.summarise` and `bench.stats` document.
+
+    missing: run ids that the manifest names and the store lacks.
+    order: the architectures by result on the first task, then on the next; those without any result last.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    records: tuple[Record, ...]
+    missing: tuple[str, ...]
+    runs: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    layers: pd.DataFrame
+    rankings: Mapping[str, Ranking]
+    order: tuple[str, ...]
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        return history_frame(self.finished)
+
+    @cached_property
+    def analyses(self) -> list[Analysis]:
+        """The factor analysis of each task that has one."""
+        return analyses(self)
+
+    @property
+    def finished(self) -> list[Record]:
+        return [record for record in self.records if record.status == "finished"]
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The rows of `runs` that did not finish."""
+        return self.runs[self.runs["status"] != "finished"]
+
+    @property
+    def archs(self) -> tuple[str, ...]:
+        """As given on the command line: colours follow this order, so that they do not depend on the result."""
+        return tuple(self.manifest["archs"])
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that have a record, in the order asked for."""
+        present = set(self.runs["task"].unique())
+        return tuple(task for task in self.manifest["tasks"] if task in present)
+
+    @property
+    def baseline(self) -> str:
+        return str(self.manifest["baseline"])
+
+    @property
+    def seeds(self) -> int:
+        """Seeds asked for: the most that any cell has, when the manifest does not say."""
+        return int(self.manifest.get("seeds") or self.runs["seed"].nunique())
+
+    @property
+    def planned(self) -> int:
+        """Runs that were asked for, finished or not."""
+        return max(int(self.manifest.get("planned") or 0), len(self.records) + len(self.missing))
+
+    @property
+    def absent(self) -> int:
+        """Runs that were asked for and have no record: not run yet, or removed since."""
+        return self.planned - len(self.records)
+
+    @property
+    def likelihood(self) -> str | None:
+        """The one protocol of every ELBO on the page; None when only classifiers ran."""
+        kinds = self.runs["likelihood"].dropna().unique()
+        return str(kinds[0]) if len(kinds) else None
+
+    @property
+    def dataset(self) -> str:
+        return str(self.runs["dataset"].iloc[0])
+
+    def primary(self, task: str) -> Metric:
+        return METRICS[PRIMARY[task]]
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a report folder; UserError names what is missing or malformed."""
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder} is not a report folder: expected {path}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read: {error}") from None
+    lacking = [key for key in REQUIRED if not isinstance(manifest, dict) or key not in manifest]
+    if lacking:
+        raise UserError(f"{path} lacks {', '.join(lacking)}: expected a manifest that run_ablation.py wrote")
+    return dict(manifest)
+
+
+def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
+    """Read a report folder's manifest and the runs that it names, from `runs_dir` or where the manifest says."""
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    where = runs_directory(folder, str(manifest["runs_dir"]), runs_dir)
+    records, missing = _records(where, [str(run_id) for run_id in manifest["run_ids"]])
+    if not records:
+        raise UserError(f"none of the {len(missing)} runs of {folder} is in {where}; point --runs-dir at them")
+    runs = records_frame(records)
+    for column in ("dataset", "likelihood"):
+        kinds = sorted(set(runs[column].dropna()))
+        if len(kinds) > 1:
+            raise UserError(f"{folder} mixes {column} {' and '.join(kinds)}: expected one per report")
+    summary = summary_frame(runs)
+    tasks = [task for task in manifest["tasks"] if task in set(runs["task"].unique())]
+    baseline = str(manifest["baseline"])
+    comparisons = comparisons_frame(runs, baseline) if baseline in set(runs["arch"]) else None
+    rankings = {task: rank(runs, summary, comparisons, task, baseline) for task in tasks}
+    return Experiment(
+        folder=folder,
+        manifest=manifest,
+        records=tuple(records),
+        missing=tuple(missing),
+        runs=runs,
+        summary=summary,
+        comparisons=pd.DataFrame() if comparisons is None else comparisons,
+        layers=layers_frame(records),
+        rankings=rankings,
+        order=_order(list(manifest["archs"]), list(rankings.values())),
+    )
+
+
+def runs_directory(folder: Path, written: str, override: Path | None) -> Path:
+    """Where the runs are: the override, else the manifest's path as it stands or relative to the report folder."""
+    candidates = [Path(override)] if override else [folder / written, Path(written)]
+    for candidate in candidates:
+        if candidate.is_dir():
+            return candidate
+    raise UserError(f"no runs directory {candidates[0]}: expected the records of {folder}; point --runs-dir at them")
+
+
+def _records(where: Path, run_ids: list[str]) -> tuple[list[Record], list[str]]:
+    store = Store(where)
+    records, missing = [], []
+    for run_id in dict.fromkeys(run_ids):
+        try:
+            records.append(store.load(run_id))
+        except UserError:
+            missing.append(run_id)
+    return records, missing
+
+
+def _order(archs: list[str], rankings: list[Ranking]) -> tuple[str, ...]:
+    ranked = [arch for ranking in rankings for arch in ranking.order]
+    return tuple(arch for arch in dict.fromkeys(ranked + archs) if arch in archs)

@@ -1,0 +1,1 @@
+"""One file per figure. Each takes frames and colours and writes a PNG; none keeps state."""

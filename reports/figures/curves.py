@@ -1,0 +1,84 @@
+"""Learning curves: the mean over seeds with a band of one standard deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bench.metrics import Metric
+from reports.figures.canvas import canvas
+from reports.palette import FEW, Colour
+from reports.words import shorten
+
+
+def highlighted(order: Sequence[str], baseline: str) -> list[str]:
+    """All when few; else the best three, the middle, the last and the baseline: more lines can't be told apart."""
+    if len(order) <= FEW:
+        return list(order)
+    chosen = [*order[:3], order[len(order) // 2], order[-1], baseline]
+    return [arch for arch in order if arch in chosen]
+
+
+def draw(
+    history: pd.DataFrame,
+    panels: Mapping[str, tuple[str, Metric]],
+    order: Sequence[str],
+    named: Sequence[str],
+    colours: Mapping[str, Colour],
+) -> Figure:
+    """history: arch, task, seed, epoch, val_*; panels: task → (title, metric); the unnamed are drawn in grey."""
+    labels = [shorten(arch, 40) for arch in named]
+    legend = 0.7 + 0.065 * max(map(len, labels))  # inches
+    with canvas(3.6 * len(panels) + legend, 3.1, 1, len(panels)) as (figure, axes):
+        for axis, (task, (title, metric)) in zip(axes[0], panels.items(), strict=True):
+            rows = history[history["task"] == task]
+            _curves(axis, rows, metric, order, named, colours)
+            axis.set_title(title)
+        lines = [axes[0, 0].plot([], [], color=colours[arch], lw=2)[0] for arch in named]
+        if len(order) > len(named):
+            lines.append(axes[0, 0].plot([], [], color="#cccccc", lw=1)[0])
+            labels.append(f"{len(order) - len(named)} others")
+        figure.legend(lines, labels, loc="outside right upper")
+        return figure
+
+
+def _curves(
+    axis: Axes,
+    rows: pd.DataFrame,
+    metric: Metric,
+    order: Sequence[str],
+    named: Sequence[str],
+    colours: Mapping[str, Colour],
+) -> None:
+    column = f"val_{metric.name}"
+    values = rows.assign(value=rows[column].astype(float) * metric.scale).dropna(subset=["value"])
+    table = values.groupby(["arch", "epoch"])["value"].agg(["mean", "std"])
+    present = set(table.index.get_level_values("arch"))
+    others = [table.loc[arch]["mean"] for arch in order if arch in present and arch not in named]
+    grey = [np.column_stack([curve.index, curve]) for curve in others]
+    axis.add_collection(LineCollection(grey, colors="#cccccc", linewidths=0.8, zorder=1))
+    for arch in reversed([arch for arch in named if arch in present]):
+        curve = table.loc[arch]
+        axis.plot(curve.index, curve["mean"], color=colours[arch], lw=1.8, marker="o", ms=2.5 if len(curve) < 30 else 0)
+        axis.fill_between(
+            curve.index,
+            curve["mean"] - curve["std"],
+            curve["mean"] + curve["std"],
+            color=colours[arch],
+            alpha=0.22,
+            lw=0,
+        )
+    axis.autoscale_view()
+    late = values[values["epoch"] > 1]["value"]
+    if len(late) and late.min() - values["value"].min() > 2 * (late.max() - late.min()):
+        # a first epoch far below would hide the rest
+        axis.set_ylim(bottom=late.min() - 0.1 * (late.max() - late.min()))
+    axis.set_xlabel("epoch")
+    axis.set_ylabel(f"validation {metric.label} ({metric.unit})")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))

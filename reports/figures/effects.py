@@ -1,0 +1,66 @@
+"""What each step of a factor is worth (with its interval), and two factors against each other as a heatmap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.metrics import Metric
+from reports.figures.canvas import canvas, row_height
+from reports.words import number, shorten, unit_of_difference
+
+RESOLVED, UNRESOLVED = "#0173b2", "#9a9a9a"
+
+
+def effects(panels: Sequence[tuple[str, pd.DataFrame, Metric, Sequence[bool]]]) -> Figure:
+    """panels: (title, main effects frame, metric, which rows are resolved). Grey steps are not resolved."""
+    height = row_height(max(len(frame) for _, frame, _, _ in panels))
+    with canvas(4.0 * len(panels) + 1.0, height, 1, len(panels)) as (figure, axes):
+        for axis, (title, frame, metric, resolved) in zip(axes[0], panels, strict=True):
+            _steps(axis, frame, metric, resolved)
+            axis.set_title(title)
+        return figure
+
+
+def _steps(axis: Axes, frame: pd.DataFrame, metric: Metric, resolved: Sequence[bool]) -> None:
+    y = np.arange(len(frame))
+    shades = [RESOLVED if known else UNRESOLVED for known in resolved]
+    effect, low, high = (frame[name].to_numpy(dtype=float) * metric.scale for name in ("effect", "low", "high"))
+    axis.axvline(0, color="#555555", lw=1)
+    known = np.isfinite(low)
+    axis.hlines(y[known], low[known], high[known], colors=[c for c, k in zip(shades, known, strict=True) if k], lw=2.5)
+    axis.scatter(effect, y, s=42, c=shades, zorder=3, edgecolors="white", linewidths=0.6)
+    steps = zip(frame["factor"], frame["from_level"], frame["to_level"], strict=True)
+    axis.set_yticks(y, [shorten(f"{factor} {low} → {high}") for factor, low, high in steps])
+    axis.set_ylim(len(frame) - 0.5, -0.5)
+    axis.set_xlabel(f"effect on {metric.label} ({unit_of_difference(metric)})")
+    axis.grid(axis="y", visible=False)
+    axis.tick_params(axis="y", length=0)
+    axis.locator_params(axis="x", nbins=6)
+
+
+def heatmaps(panels: Sequence[tuple[str, pd.DataFrame, Metric]]) -> Figure:
+    """panels: (title, means by levels of one factor × levels of the other, NaN where nothing ran, metric)."""
+    import seaborn as sns
+
+    rows = max(len(table) for _, table, _ in panels)
+    columns = max(len(table.columns) for _, table, _ in panels)
+    width = len(panels) * (1.2 + 0.75 * columns)
+    with canvas(max(width, 4.5), 1.2 + 0.5 * max(rows, 2), 1, len(panels)) as (figure, axes):
+        engine = figure.get_layout_engine()
+        figure.set_layout_engine(None)  # seaborn draws the figure per heatmap to see whether labels overlap
+        for axis, (title, table, metric) in zip(axes[0], panels, strict=True):
+            text = table.map(lambda value, m=metric: "" if np.isnan(value) else number(value * m.scale, m.digits))
+            sns.heatmap(
+                table * metric.scale, annot=text, fmt="", cmap="cividis", ax=axis, linewidths=1, linecolor="white",
+                annot_kws={"fontsize": 8}, cbar=False,
+            )  # fmt: skip
+            axis.set_title(f"{title}: {metric.label} ({metric.unit})")
+            axis.grid(visible=False)
+            axis.tick_params(length=0, rotation=0)
+        figure.set_layout_engine(engine)
+        return figure

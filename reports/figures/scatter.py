@@ -1,0 +1,77 @@
+"""Quality against something that it might be bought with: one point per architecture, fronts and pairs marked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+
+from reports.figures.canvas import canvas
+from reports.palette import FEW, FRONT, Colour
+from reports.words import shorten
+
+MOST_NUMBERS = 12
+
+
+@dataclass(frozen=True)
+class Panel:
+    """points: arch → (x, y). front: the architectures that no other beats on both, joined by a line. links: pairs
+    joined by a dotted line. numbered: those marked with their row when a legend can't name all."""
+
+    x_label: str
+    y_label: str
+    points: Mapping[str, tuple[float, float]]
+    title: str = ""
+    log: bool = False
+    counts: bool = False  # x is a large count: 40k
+    front: Sequence[str] = ()
+    links: Sequence[tuple[str, str]] = ()
+    numbered: Sequence[str] = ()
+
+
+def draw(panels: Sequence[Sequence[Panel]], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
+    """A grid of panels. Up to eight architectures are named in a legend, more by their row in the table above."""
+    rows, columns = len(panels), max(map(len, panels))
+    few = len(order) <= FEW
+    labels = [shorten(arch) for arch in order] if few else []
+    legend = 0.5 + 0.065 * max(map(len, labels)) if few else 0
+    with canvas(3.4 * columns + legend, 2.7 * rows + 0.2, rows, columns) as (figure, axes):
+        for line, row in zip(axes, panels, strict=True):
+            for axis, panel in zip(line, row, strict=True):
+                _panel(axis, panel, order, colours, few)
+        if few:
+            dots = [axes[0, 0].plot([], [], "o", color=colours[arch], ms=6)[0] for arch in order]
+            figure.legend(dots, labels, loc="outside right upper")
+        return figure
+
+
+def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str, Colour], few: bool) -> None:
+    if panel.log:
+        axis.set_xscale("log")
+    elif panel.counts:
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.locator_params(axis="x", nbins=5)
+    for a, b in panel.links:
+        (xa, ya), (xb, yb) = panel.points[a], panel.points[b]
+        axis.plot([xa, xb], [ya, yb], ":", color="#888888", lw=0.9, zorder=1)
+    front = sorted(panel.points[arch] for arch in panel.front)
+    if len(front) > 1:
+        axis.plot(*zip(*front, strict=True), color=FRONT, lw=1, alpha=0.6, zorder=1)
+    shown = [arch for arch in order if arch in panel.points]
+    edges = [colours[arch] for arch in shown]
+    solid = [not panel.front or arch in panel.front for arch in shown]
+    faces = [edge if full else (1.0, 1.0, 1.0) for edge, full in zip(edges, solid, strict=True)]
+    x, y = zip(*(panel.points[arch] for arch in shown), strict=True) if shown else ((), ())
+    axis.scatter(x, y, s=46 if few else 30, facecolors=faces, edgecolors=edges, linewidths=1.4, zorder=2)
+    if not few:
+        for arch in list(panel.numbered)[:MOST_NUMBERS]:
+            if arch in panel.points:
+                text = str(order.index(arch) + 1)
+                axis.annotate(text, panel.points[arch], (4, 3), textcoords="offset points", fontsize=7, color="#333333")
+    axis.set_xlabel(panel.x_label)
+    axis.set_ylabel(panel.y_label)
+    axis.set_title(panel.title)
+    axis.margins(0.12)

@@ -1,0 +1,64 @@
+"""One metric per seed: a dot per run under the mean and its 95 % interval, tasks side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.metrics import Metric
+from reports.figures.canvas import canvas, row_height
+from reports.palette import Colour
+from reports.words import shorten
+
+
+@dataclass(frozen=True)
+class Panel:
+    """runs: finished runs of one task (arch, seed and the metric); summary: its rows of the summary frame."""
+
+    title: str
+    label: str
+    metric: Metric
+    runs: pd.DataFrame
+    summary: pd.DataFrame
+
+
+def draw(panels: Sequence[Panel], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
+    """Architectures down the side in the order of results, one panel per task."""
+    with canvas(3.6 * len(panels) + 1.6, row_height(len(order)), 1, len(panels), sharey=True) as (figure, axes):
+        for axis, panel in zip(axes[0], panels, strict=True):
+            _panel(axis, panel, order, colours)
+        axes[0, 0].set_yticks(
+            range(len(order)), [shorten(arch) for arch in order], fontsize=9 if len(order) <= 20 else 7
+        )
+        axes[0, 0].set_ylim(len(order) - 0.4, -0.6)
+        return figure
+
+
+def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str, Colour]) -> None:
+    rows = {arch: y for y, arch in enumerate(order)}
+    scale = panel.metric.scale
+    runs = panel.runs[panel.runs[panel.metric.name].notna()]
+    seeds = sorted(runs["seed"].unique())
+    offsets = dict(zip(seeds, np.linspace(-0.16, 0.16, len(seeds)) if len(seeds) > 1 else [0.0], strict=True))
+    y = [rows[arch] + 0.14 + offsets[seed] for arch, seed in zip(runs["arch"], runs["seed"], strict=True)]
+    shades = [colours[arch] for arch in runs["arch"]]
+    axis.scatter(runs[panel.metric.name].to_numpy(dtype=float) * scale, y, s=14, c=shades, alpha=0.45, linewidths=0)
+    cells = panel.summary[panel.summary["mean"].notna()]
+    y_means = np.array([rows[arch] for arch in cells["arch"]]) - 0.16
+    mean, low, high = (cells[name].to_numpy(dtype=float) * scale for name in ("mean", "low", "high"))
+    shades = [colours[arch] for arch in cells["arch"]]
+    known = np.isfinite(low)
+    axis.hlines(
+        y_means[known], low[known], high[known], colors=[c for c, k in zip(shades, known, strict=True) if k], lw=2
+    )
+    axis.scatter(mean, y_means, s=34, c=shades, marker="D", edgecolors="white", linewidths=0.6, zorder=3)
+    axis.set_title(panel.title)
+    axis.set_xlabel(panel.label)
+    axis.grid(axis="y", visible=False)
+    axis.tick_params(axis="y", length=0)
+    axis.locator_params(axis="x", nbins=6)

@@ -1,0 +1,62 @@
+"""The order of the page. Each section is a function from the context to its blocks, and may have none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from reports.blocks import Block, Heading, Text
+from reports.context import Context
+from reports.escape import md
+from reports.notes import table_notes
+from reports.paragraph import answer, footnote
+from reports.sections import (
+    claims,
+    cost,
+    factors,
+    gaps,
+    headline,
+    images,
+    matched,
+    parameters,
+    reproduce,
+    training,
+)
+from reports.tables import comparison
+
+Section = Callable[[Context], Iterator[Block]]
+
+
+def head(context: Context) -> Iterator[Block]:
+    """Title, warnings, the answer, the comparison table."""
+    experiment = context.experiment
+    yield Heading(str(experiment.manifest.get("title", "report")), level=1)
+    for warning in experiment.manifest.get("warnings", []):
+        yield Text(f"> ⚠ **{md(warning)}**")
+    yield Text(answer(experiment))
+    table, common = comparison(experiment)
+    yield table
+    notes = [*table_notes(experiment, common), footnote(experiment)]
+    yield Text(" ".join(filter(None, notes)))
+
+
+SECTIONS: tuple[Section, ...] = (
+    head,
+    headline.blocks,
+    parameters.blocks,
+    claims.blocks,
+    training.learning,
+    training.reconstructions,
+    factors.blocks,
+    matched.blocks,
+    cost.pareto,
+    cost.throughput,
+    gaps.blocks,
+    images.blocks,
+    reproduce.blocks,
+)
+
+
+def blocks(context: Context) -> Iterator[Block]:
+    """The whole page, figures written on the way."""
+    for section in SECTIONS:
+        yield from section(context)

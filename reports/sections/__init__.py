@@ -1,0 +1,1 @@
+"""The sections of the page, one file each: from an experiment to blocks. A section with nothing to say yields none."""

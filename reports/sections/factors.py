@@ -1,0 +1,73 @@
+"""What caused the difference: effects of the design choices, when more than one architecture spells them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bench.factors import reading
+from bench.metrics import Metric
+from reports.blocks import Block, Details, Heading, Table, Text
+from reports.context import Context
+from reports.escape import md
+from reports.figures import effects
+from reports.grid import Analysis
+from reports.phrases import shown_task
+from reports.words import difference, number, plural, unit_of_difference
+
+
+def blocks(context: Context) -> Iterator[Block]:
+    found = context.experiment.analyses
+    if not found:
+        return
+    yield Heading("What caused the difference")
+    for analysis in found:
+        lines = "\n".join(f"- {md(sentence)}" for sentence in analysis.sentences)
+        yield Text(f"**{md(shown_task(analysis.task))}, {md(analysis.metric.label)}**\n\n{lines}")
+    drawn = [analysis for analysis in found if len(analysis.effects)]
+    if drawn:
+        figure = effects.effects([(shown_task(a.task), a.effects, a.metric, _resolved(a)) for a in drawn])
+        yield context.album.block(
+            figure, "effects", "What each step of a factor is worth, with its 95 % interval over seeds"
+        )
+        yield Text(
+            "Steps are compared within a seed, over cells equal in every other factor. Grey: not resolved, or too small to matter."
+        )
+    yield from _heatmaps(context, found)
+    rows = [row for analysis in found for row in _rows(analysis)]
+    if rows:
+        headers = ("task", "effect", "size", "p (Holm)", "cells", "verdict")
+        yield Details("Every effect and interaction", [Table(headers, tuple(rows), "llrrrl", name="effects")])
+
+
+def _heatmaps(context: Context, found: list[Analysis]) -> Iterator[Block]:
+    panels = [(shown_task(a.task), a.strongest[0], a.metric) for a in found if a.strongest is not None]
+    if not panels:
+        return
+    settings = {a.strongest[1] for a in found if a.strongest is not None}
+    yield context.album.block(
+        effects.heatmaps(panels), "interactions", "Means at the levels of the two factors that interact most"
+    )
+    if max(settings) > 1 or any(len(a.names) > 2 for a in found):
+        yield Text(
+            f"The two factors with the largest interaction, resolved or not; means over {plural(max(settings), 'setting')} of the others, run at every combination shown."
+        )
+
+
+def _resolved(analysis: Analysis) -> list[bool]:
+    return [reading(row, analysis.metric.margin) == "resolved" for _, row in analysis.effects.iterrows()]
+
+
+def _rows(analysis: Analysis) -> Iterator[tuple[str, ...]]:
+    for _, row in analysis.effects.iterrows():
+        yield _row(analysis, f"{row['factor']} {row['from_level']} → {row['to_level']}", row, analysis.metric)
+    for _, row in analysis.interactions.iterrows():
+        name = f"{row['factor_a']} {row['from_a']} → {row['to_a']} × {row['factor_b']} {row['from_b']} → {row['to_b']}"
+        yield _row(analysis, name, row, analysis.metric)
+
+
+def _row(analysis: Analysis, name: str, row: pd.Series, metric: Metric) -> tuple[str, ...]:
+    size = f"{difference(metric, row['effect'], row['low'], row['high'])} {unit_of_difference(metric)}"
+    p = "< 0.001" if row["p_holm"] < 0.001 else number(row["p_holm"], 3)
+    return shown_task(analysis.task), name, size, p, str(int(row["cells"])), reading(row, metric.margin)

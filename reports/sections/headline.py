@@ -1,0 +1,45 @@
+"""The answer's figure: every seed under its mean, tasks side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from reports.blocks import Block, Text
+from reports.context import Context
+from reports.figures.seeds import Panel, draw
+from reports.phrases import finding
+from reports.ranking import Ranking
+from reports.tables import value_header
+from reports.words import PROTOCOL
+
+
+def blocks(context: Context) -> Iterator[Block]:
+    experiment = context.experiment
+    rankings = [ranking for ranking in experiment.rankings.values() if ranking.order]
+    if not rankings:
+        return
+    finished = experiment.runs[experiment.runs["status"] == "finished"]
+    shown = [arch for arch in experiment.order if any(arch in ranking.order for ranking in rankings)]
+    panels = [_panel(context, ranking, finished) for ranking in rankings]
+    figure = draw(panels, shown, context.colours)
+    alt = "; ".join(panel.title for panel in panels)
+    yield context.album.block(figure, "results", f"Results per seed. {alt}")
+    protocol = PROTOCOL.get(experiment.likelihood or "", "")
+    yield Text(
+        "Each dot is a run, each diamond a mean"
+        + (" with its 95 % interval over seeds" if experiment.seeds > 1 else "")
+        + (f". ELBO: {protocol}." if protocol else ".")
+    )
+
+
+def _panel(context: Context, ranking: Ranking, finished: pd.DataFrame) -> Panel:
+    summary = context.experiment.summary
+    return Panel(
+        title=finding(ranking),
+        label=value_header(context.experiment, ranking),
+        metric=ranking.metric,
+        runs=finished[finished["task"] == ranking.task],
+        summary=summary[(summary["task"] == ranking.task) & (summary["metric"] == ranking.metric.name)],
+    )

@@ -1,0 +1,68 @@
+"""Where the parameters sit: conv against FC per architecture and task, and every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from reports.blocks import Block, Details, Heading, Table, Text
+from reports.context import Context
+from reports.experiment import Experiment
+from reports.figures.parameters import draw
+from reports.phrases import shown_task
+from reports.tables import split
+from reports.words import number
+
+HEADERS = ("architecture", "task", "parameters", "conv", "FC", "conv / FC", "MACs per image")
+LAYER_HEADERS = ("architecture", "task", "part", "layer", "output", "weights", "biases", "MACs")
+
+
+def blocks(context: Context) -> Iterator[Block]:
+    experiment = context.experiment
+    if experiment.layers.empty:
+        return
+    present = [set(experiment.layers[column].unique()) for column in ("arch", "task")]
+    order = [arch for arch in experiment.order if arch in present[0]]
+    tasks = [task for task in experiment.tasks if task in present[1]]
+    yield Heading("Where the parameters sit")
+    yield Text(
+        "Counted from the layers of the models that were trained. Conv takes in transposed convolutions; FC is every "
+        "fully connected layer: the heads, and the one that feeds a decoder."
+    )
+    figure = draw(experiment.layers, {task: shown_task(task) for task in tasks}, order)
+    yield context.album.block(figure, "parameters", "Parameters per architecture and task, by kind of layer")
+    table = _totals(experiment, order, tasks)
+    yield table if len(table.rows) <= 12 else Details("Parameters per architecture and task", [table])
+    yield Details(
+        "Every layer (of each architecture's first task; layers.csv has all)",
+        [_layers(experiment.layers, order, tasks)],
+    )
+
+
+def _totals(experiment: Experiment, order: list[str], tasks: list[str]) -> Table:
+    runs = experiment.runs[experiment.runs["params_total"].notna()].drop_duplicates(["arch", "task"])
+    found = {(row.arch, row.task): row for row in runs.itertuples(index=False)}
+    rows = [
+        (
+            arch, shown_task(task), number(row.params_total, 0), number(row.params_conv, 0), number(row.params_fc, 0),
+            split(row.params_total, row.params_conv, row.params_fc), number(row.macs, 0),
+        )
+        for arch in order for task in tasks if (row := found.get((arch, task))) is not None
+    ]  # fmt: skip
+    return Table(HEADERS, tuple(rows), "llrrrrr", name="parameters")
+
+
+def _layers(layers: pd.DataFrame, order: list[str], tasks: list[str]) -> Table:
+    """The first task that an architecture has, which shows most parts; layers.csv has them all."""
+    ranks = {task: i for i, task in enumerate(tasks)}
+    rows = []
+    for arch in order:
+        own = layers[layers["arch"] == arch]
+        task = min(set(own["task"]), key=lambda name: ranks.get(name, len(ranks)))
+        rows += [
+            (arch, shown_task(task), row.part, row.layer, row.output_shape.replace("x", "×"),
+             number(row.weights, 0), number(row.biases, 0), number(row.macs, 0))
+            for row in own[own["task"] == task].itertuples(index=False)
+        ]  # fmt: skip
+    return Table(LAYER_HEADERS, tuple(rows), "lllllrrr", name="layers")

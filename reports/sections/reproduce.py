@@ -1,0 +1,73 @@
+"""How to get these numbers again: command, settings, versions, machine, seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from reports.blocks import Block, Code, Heading, Table, Text
+from reports.context import Context
+from reports.experiment import Experiment
+from reports.words import PROTOCOL, number
+
+SETTINGS = ("epochs", "batch_size", "lr", "latent_dim", "train_images", "threads", "protocol")
+
+
+def blocks(context: Context) -> Iterator[Block]:
+    experiment = context.experiment
+    yield Heading("How to reproduce")
+    yield Code(str(experiment.manifest.get("command", "")))
+    yield Table(("setting", "value"), tuple(_rows(experiment)), "ll")
+    yield Text(
+        "Per run: records.csv (every setting, metric, device and run id). Per cell: summary.csv, comparisons.csv. Per layer: "
+        "layers.csv. The page is made again from the records alone, without torch, by `python -m reports render` and this folder."
+    )
+
+
+def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    runs, manifest = experiment.runs, experiment.manifest
+    data: dict[str, Any] = manifest.get("dataset") or {}
+    counts = ", ".join(
+        f"{value:,} {key.replace('_images', '')}" for key, value in data.items() if isinstance(value, int)
+    )
+    yield (
+        "data set",
+        f"{experiment.dataset}{f' ({counts} images)' if counts else ''}, fingerprint {_all(runs, 'data_fingerprint')}",
+    )
+    if experiment.likelihood:
+        yield "likelihood", f"{experiment.likelihood}: {PROTOCOL.get(experiment.likelihood, '')}"
+    yield "tasks", ", ".join(experiment.tasks)
+    yield "seeds", ", ".join(str(seed) for seed in sorted(runs["seed"].unique()))
+    yield "baseline", experiment.baseline
+    for name in SETTINGS:
+        if name in runs:
+            yield (
+                name.replace("_", " "),
+                "all" if name == "train_images" and runs[name].isna().all() else _all(runs, name),
+            )
+    yield "device", ", ".join(_environment(experiment, "device_name")) or _all(runs, "device")
+    yield "runs at a time", str(manifest.get("workers", "unknown"))
+    for name in ("python", "torch", "numpy", "platform"):
+        if values := _environment(experiment, name):
+            yield name, ", ".join(values)
+    dirty = any(record.environment.get("dirty") for record in experiment.records)
+    yield "commit", _all(runs, "commit") + (" with uncommitted changes" if dirty else "")
+    if manifest.get("wall_seconds"):
+        yield (
+            "wall time of the last call",
+            f"{number(float(manifest['wall_seconds']), 0)} s (finished runs are not trained again)",
+        )
+    yield "training time of all runs", f"{number(float(runs['train_seconds'].sum()), 0)} s"
+    yield "created", str(manifest.get("created", "unknown"))
+
+
+def _all(runs: pd.DataFrame, column: str) -> str:
+    """The value, or all of them when runs differ (a classifier has no latent dimension: that is not a difference)."""
+    values = runs[column].dropna().unique()
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values) or "none"
+
+
+def _environment(experiment: Experiment, name: str) -> list[str]:
+    return sorted({str(record.environment[name]) for record in experiment.records if record.environment.get(name)})

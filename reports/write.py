@@ -1,0 +1,43 @@
+"""Write a report folder: CSVs, figures, report.md and report.html from one experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from archs.errors import UserError
+from reports import html, markdown
+from reports.context import Context
+from reports.experiment import Experiment
+from reports.figures.canvas import Album
+from reports.page import blocks
+
+
+def write(experiment: Experiment, *, vector: bool = False, latex: bool = False) -> Path:
+    """Returns the path of report.md; raises UserError when the folder can't be written to."""
+    folder = experiment.folder
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        for name, frame in _csvs(experiment).items():
+            frame.to_csv(folder / f"{name}.csv", index=False)
+        page = list(blocks(Context(experiment, Album(folder, vector))))
+        (folder / "report.md").write_text(markdown.render(page), encoding="utf-8")
+        title = str(experiment.manifest.get("title", "report"))
+        (folder / "report.html").write_text(html.render(page, folder, title), encoding="utf-8")
+        if latex:
+            from reports.latex import write_tables
+
+            write_tables(page, folder / "latex")
+    except OSError as error:
+        raise UserError(f"{folder} can't be written: {error.strerror or error}; choose another folder") from error
+    return folder / "report.md"
+
+
+def _csvs(experiment: Experiment) -> dict[str, pd.DataFrame]:
+    return {
+        "records": experiment.runs,
+        "summary": experiment.summary,
+        "comparisons": experiment.comparisons,
+        "layers": experiment.layers,
+    }
