@@ -51,8 +51,11 @@ def sentences(
     digits: int = 1,
     margin: float | None = None,
     block: str = "seed",
+    pairs: pd.DataFrame | None = None,
 ) -> list[str]:
     """What the grid shows, one sentence each: shares of variance, a sentence per factor, then the interactions.
+
+    pairs: the `interactions` of the same arguments, where the caller has them already.
 
     "Is worth" is claimed only where the Holm-adjusted p is below 5 %. An effect "does not matter" only where a
     `margin` (raw unit) is stated and its interval lies inside. With one seed: point estimates, and no claim.
@@ -68,7 +71,8 @@ def sentences(
     if effects["n"].max() == 1:
         found.append("One seed: these are point estimates, with no interval and no verdict.")
     found += [_main_sentence(rows, wording, margin) for _, rows in effects.groupby("factor", sort=False)]
-    return found + _interaction_sentences(df, response, factors, shares, wording, margin, block)
+    pairs = interactions(df, response, factors, block) if pairs is None else pairs
+    return found + _interaction_sentences(df, response, factors, pairs, shares, wording, margin, block)
 
 
 def reading(row: pd.Series, margin: float | None = None) -> str:
@@ -119,13 +123,13 @@ def _interaction_sentences(
     df: pd.DataFrame,
     response: str,
     factors: Sequence[str],
+    table: pd.DataFrame,
     shares: pd.DataFrame,
     wording: Wording,
     margin: float | None,
     block: str,
 ) -> list[str]:
     """A sentence per pair of factors with a resolved interaction; if none is, one that says so."""
-    table = interactions(df, response, factors, block)
     table = table[table["n"] > 0]
     if table.empty or table["n"].max() < 2:
         return []

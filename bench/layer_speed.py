@@ -17,7 +17,14 @@ from archs.blocks import TransposedConv2d
 BATCH = 128
 ROUNDS = 40
 # in channels, kernel, stride, in size, size: the last layers of cnn2, cnn2-k4, cnn3 and of mirrored families
-LAYERS = [(8, 5, 2, 14, 28), (8, 4, 2, 14, 28), (8, 4, 4, 7, 28), (16, 3, 2, 14, 28), (16, 4, 2, 14, 28), (16, 3, 1, 28, 28)]
+LAYERS = [
+    (8, 5, 2, 14, 28),
+    (8, 4, 2, 14, 28),
+    (8, 4, 4, 7, 28),
+    (16, 3, 2, 14, 28),
+    (16, 4, 2, 14, 28),
+    (16, 3, 1, 28, 28),
+]
 
 
 def seconds(block: TransposedConv2d, x: torch.Tensor, upstream: torch.Tensor) -> float:

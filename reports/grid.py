@@ -33,7 +33,7 @@ class Analysis:
     def sentences(self) -> list[str]:
         return sentences(
             self.frame, self.metric.name, self.names, unit=unit_of_difference(self.metric), scale=self.metric.scale,
-            digits=self.metric.digits, margin=self.metric.margin,
+            digits=self.metric.digits, margin=self.metric.margin, pairs=self.interactions,
         )  # fmt: skip
 
     @cached_property
