@@ -122,6 +122,10 @@ def start_worker(context: Any, site: Site) -> Worker:
     return Worker(process, ours)
 
 
+class ParentGone(BaseException):
+    """Nobody is there to report to. Not an Exception: the run did not fail, and must not be recorded as if it had."""
+
+
 def work(pipe: Connection, site: Site) -> None:
     """A worker's life: take a spec, run it, say how it went; end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
@@ -132,12 +136,24 @@ def work(pipe: Connection, site: Site) -> None:
         nonlocal last
         if time.monotonic() - last > TICK_SECONDS or progress.done >= 1:
             last = time.monotonic()
-            pipe.send(progress)
+            try:
+                pipe.send(progress)
+            except OSError:
+                raise ParentGone from None
 
-    try:
-        while True:
+    while True:
+        try:
             spec = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
             record = execute(spec, site, report)
-            pipe.send((record.status, record.error))
-    except (EOFError, OSError, KeyboardInterrupt):
-        return
+            outcome = record.status, record.error
+        except ParentGone:
+            return
+        except OSError as error:
+            outcome = "failed", f"its record can't be written to {site.runs_dir}: {error.strerror or error}"
+        try:
+            pipe.send(outcome)
+        except OSError:
+            return

@@ -103,7 +103,8 @@ class Display:
 
     def __enter__(self) -> Display:
         if self.already:
-            self.console.print(f"{self.already} runs are finished already; {self.total} to train", highlight=False)
+            of = self.already + self.total
+            self.console.print(f"{self.already} of {of} runs are done already, {self.total} to train", highlight=False)
         if self.console.is_terminal and self.total:
             self.live.start()
         return self

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -182,24 +184,44 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
     }  # fmt: skip
 
 
-def test_a_kill_loses_at_most_the_runs_in_flight(finished: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("everything", [True, False], ids=["the whole job", "only the parent"])
+def test_a_kill_loses_at_most_the_runs_in_flight(finished: Path, tmp_path: Path, everything: bool) -> None:
     arguments = ["--archs", "cnn2", "cnn3", "--seeds", "2", "--workers", "2", "--runs-dir", str(tmp_path / "runs"),
                  "--out", str(tmp_path / "report")]  # fmt: skip
     process = subprocess.Popen([sys.executable, "run_ablation.py", *TINY, *arguments], cwd=ROOT,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
-    deadline = time.monotonic() + 120
-    while len(stamps(tmp_path)) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
+    wait_for(lambda: len(stamps(tmp_path)) >= 3)
+    if everything:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+        wait_for(lambda: no_process_of(process.pid))
     process.wait()
     kept = stamps(tmp_path)
-    assert len(kept) >= 3
+    assert all(record.status == "finished" for record in records(tmp_path))
     assert job(tmp_path, "--archs", "cnn2", "cnn3", "--seeds", "2") == 0
     assert {key: stamps(tmp_path)[key] for key in kept} == kept
     theirs = {record.run_id: record for record in records(finished)}
     assert len(records(tmp_path)) == 12
     for record in records(tmp_path):
         same(record, theirs[record.run_id])
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def no_process_of(session: int) -> bool:
+    """Whether the workers of a killed parent are gone: its process group is empty but for the parent itself."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if int(fields[2]) == session and fields[0] != "Z":
+                return False
+    return True
 
 
 def test_an_edited_architecture_is_a_new_run(tmp_path: Path) -> None:
@@ -223,9 +245,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
                  "--out", str(tmp_path / "report")]  # fmt: skip
     process = subprocess.Popen([sys.executable, "run_ablation.py", *TINY, *arguments], cwd=ROOT, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
-    deadline = time.monotonic() + 120
-    while not stamps(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(lambda: bool(stamps(tmp_path)))
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the job
     _, shown = process.communicate(timeout=60)
     assert process.returncode == 130
