@@ -4,7 +4,9 @@
 
 One value stands for every layer, a list with one entry per layer is joined by `-`. The decoder is one fully connected
 layer to the encoder's last feature map, then the encoder's layers in reverse as transposed convolutions: same kernels,
-strides and channels, and exactly the sizes that the encoder passed through.
+strides and channels, and exactly the sizes that the encoder passed through. Where a stride leaves a rest (28 pixels,
+kernel 3, stride 2, `valid`: the last row is never read), the mirror draws the rest with the bias alone. A bias moves
+slowly, so in a short training those few border pixels cost tens of nats; `same` reads and draws every pixel.
 """
 
 from __future__ import annotations

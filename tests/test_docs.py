@@ -52,8 +52,8 @@ def test_the_documented_architecture_trains(tmp_path: Path) -> None:
     plugin = tmp_path / "wide2.py"
     plugin.write_text(code, encoding="utf-8")
     status = main(
-        ["--archs", "cnn2", "wide2", "--plugin", str(plugin), "--dataset", "digits", "--epochs", "1", "--seeds", "1",
-         "--train-images", "200", "--device", "cpu", "--tasks", "vae", "cvae", "--runs-dir", str(tmp_path / "runs"),
+        ["--archs", "wide2", "--plugin", str(plugin), "--dataset", "digits", "--epochs", "1", "--seeds", "1",
+         "--train-images", "200", "--device", "cpu", "--tasks", "cvae", "--runs-dir", str(tmp_path / "runs"),
          "--out", str(tmp_path / "report")]
     )  # fmt: skip
     assert status == 0

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ import pytest
 import torch
 
 import bench
+from archs.fingerprint import module_code
 from bench.store import Record, Store
 from run_ablation import main
 from tests.conftest import ROOT
@@ -48,9 +50,13 @@ B = Arch(name="dies", summary="is killed", source="test", encoder=lambda channel
 """
 
 
-def job(folder: Path, *arguments: str, tiny: bool = True) -> int:
-    where = ["--runs-dir", str(folder / "runs"), "--out", str(folder / "report")]
-    return main([*(TINY if tiny else []), *where, *arguments])
+def job(folder: Path, *arguments: str, report: bool = False) -> int:
+    """The main job; without `report`, all of it but the drawing of the page, which takes longer than the tiny runs."""
+    command = [*TINY, "--runs-dir", str(folder / "runs"), "--out", str(folder / "report"), *arguments]
+    if report:
+        return main(command)
+    with patch("reports.build"), patch("reports.load"), patch("reports.terminal_summary", return_value=""):
+        return main(command)
 
 
 def records(folder: Path) -> list[Record]:
@@ -83,7 +89,7 @@ def same(ours: Record, theirs: Record) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """cnn2 and cnn3, three tasks, two seeds, two workers."""
     folder = tmp_path_factory.mktemp("job")
-    assert job(folder, "--archs", "cnn2", "cnn3", "pool4", "--seeds", "2", "--workers", "2") == 0
+    assert job(folder, "--archs", "cnn2", "cnn3", "pool4", "--seeds", "2", "--workers", "2", report=True) == 0
     return folder
 
 
@@ -167,7 +173,7 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
         "--plugin",
         str(plugin),
     ]
-    assert job(tmp_path, *arguments) == 1
+    assert job(tmp_path, *arguments, report=True) == 1
     found = {record.spec["arch"]: record for record in records(tmp_path)}
     assert found["cnn3"].status == "finished"
     assert found["explodes"].error == "ValueError: this layer can't train"
@@ -231,12 +237,8 @@ def test_an_edited_architecture_is_a_new_run(tmp_path: Path) -> None:
         [source, source.replace("64, 3)", "64, 2)").replace("nn.Flatten()", "nn.Flatten(1)")], 1
     ):
         plugin.write_text(text, encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "run_ablation.py", *TINY, "--archs", "mine", "--plugin", str(plugin), "--tasks", "classifier",
-             "--seeds", "1", "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "report")],
-            cwd=ROOT, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+        module_code.cache_clear()  # a new process would start with none
+        assert job(tmp_path, "--archs", "mine", "--plugin", str(plugin), "--tasks", "classifier", "--seeds", "1") == 0
         assert len(stamps(tmp_path)) == count
 
 

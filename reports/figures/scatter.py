@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from reports.figures.canvas import canvas
 from reports.palette import FEW, FRONT, Colour
@@ -51,6 +51,11 @@ def draw(panels: Sequence[Sequence[Panel]], order: Sequence[str], colours: Mappi
 def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str, Colour], few: bool) -> None:
     if panel.log:
         axis.set_xscale("log")
+        across = [x for x, _ in panel.points.values()]
+        steps = (1, 2, 5) if max(across) > 20 * min(across) else (1, 1.5, 2, 3, 5, 7)
+        axis.xaxis.set_major_locator(LogLocator(subs=steps))
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.xaxis.set_minor_formatter(NullFormatter())
     elif panel.counts:
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.locator_params(axis="x", nbins=5)
