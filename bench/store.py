@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ import numpy as np
 from archs.errors import UserError, nearest
 
 SCHEMA = 1
+LEFTOVER_SECONDS = 3_600
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -61,9 +63,17 @@ class Store:
             probe = self.folder / f".probe-{uuid.uuid4().hex}"
             probe.touch()
             probe.unlink()
+            self._clear_leftovers()
         except OSError as error:
             reason = error.strerror or str(error)
             raise UserError(f"runs folder {self.folder}: {reason}; name a writable folder with --runs-dir") from error
+
+    def _clear_leftovers(self) -> None:
+        """Removes what killed jobs left half-written. A write takes seconds: what is an hour old is nobody's."""
+        for pattern in (".partial-*", ".replaced-*", ".probe-*"):
+            for path in self.folder.glob(pattern):
+                if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def status(self, run_id: str) -> str | None:
         """ "finished", "failed", or None if the run has no readable record."""

@@ -64,7 +64,7 @@ def records(folder: Path) -> list[Record]:
 
 
 def stamps(folder: Path) -> dict[str, int]:
-    return {path.parent.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("*/record.json")}
+    return {path.parent.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("[0-9a-f]*/record.json")}
 
 
 def numbers(record: Record) -> tuple:
@@ -240,6 +240,15 @@ def test_an_edited_architecture_is_a_new_run(tmp_path: Path) -> None:
         module_code.cache_clear()  # a new process would start with none
         assert job(tmp_path, "--archs", "mine", "--plugin", str(plugin), "--tasks", "classifier", "--seeds", "1") == 0
         assert len(stamps(tmp_path)) == count
+
+
+def test_what_a_kill_left_unfinished_is_cleared_away_in_time(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for name, age in ((".partial-0123456789abcdef-old", 7_200), (".partial-0123456789abcdef-new", 60)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    store.prepare()
+    assert [path.name for path in tmp_path.iterdir()] == [".partial-0123456789abcdef-new"]  # another job's, perhaps
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
