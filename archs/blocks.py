@@ -18,7 +18,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
     follows is cut (or, by less than a stride, extended by the bias alone) to `size`. The default start is
     TensorFlow's SAME: half of what is too much, rounded down, so that an odd row goes at the end.
 
-    One output channel makes torch's own kernel slow on a CPU (measured in docs/performance.md). There the same sum is
+    One output channel and a stride make torch's own kernel slow on a CPU (docs/performance.md). There the same sum is
     computed as a stride-1 convolution that yields stride × stride pixels per input pixel, then interleaved.
     """
 
@@ -43,7 +43,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
         super().__init__(in_channels, out_channels, kernel, stride, padding=start, output_padding=missing)
         self.size = size
         self.taps = -(-kernel // stride)  # input pixels that one output pixel sees along an axis
-        self.interleaves = out_channels == 1 and start + size <= (in_size - 1 + self.taps) * stride
+        self.interleaves = out_channels == 1 and stride > 1 and start + size <= (in_size - 1 + self.taps) * stride
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         y = self._interleaved(x) if self.interleaves else super().forward(x)

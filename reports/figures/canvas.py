@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +43,52 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Album:
-    """Where figures go, relative to the page."""
+    """Where figures go, relative to the page. Laying out and drawing is half of a large page's time, so it goes on
+    beside the rest where a process can safely be forked; `finish` waits for it."""
 
     folder: Path
     vector: bool = False
+    drawing: list[Any] = field(default_factory=list)
 
     def block(self, figure: Figure, name: str, alt: str) -> FigureBlock:
         """Save `figure` as figures/<name>.png (and .svg) and return what the page shows."""
         path = self.folder / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        engine = figure.get_layout_engine()
-        if engine is not None:  # once: saving would lay out twice, which takes longer than drawing
-            figure.set_dpi(DPI)
-            engine.execute(figure)
-            figure.set_layout_engine(None)
-        figure.savefig(path, dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
-        if self.vector:
-            figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+        if can_fork():
+            process = multiprocessing.get_context("fork").Process(target=save, args=(figure, path, self.vector))
+            process.start()
+            self.drawing.append((process, path))
+        else:
+            save(figure, path, self.vector)
         figure.clear()
         return FigureBlock(f"figures/{name}.png", alt)
+
+    def finish(self) -> None:
+        """Waits for all figures; raises OSError for one that was not drawn."""
+        for process, path in self.drawing:
+            process.join()
+            if process.exitcode != 0:
+                raise OSError(f"{path.name} could not be drawn")
+        self.drawing.clear()
+
+
+def can_fork() -> bool:
+    """Only where no other thread could hold a lock at that moment: not beside torch, and not on every system."""
+    return (
+        hasattr(os, "fork") and sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
+    )
+
+
+def save(figure: Figure, path: Path, vector: bool) -> None:
+    engine = figure.get_layout_engine()
+    if engine is not None:  # once: saving would lay out twice, which takes longer than drawing
+        figure.set_dpi(DPI)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    with mpl.rc_context(STYLE):
+        figure.savefig(path, dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+        if vector:
+            figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
 
 
 @contextmanager
