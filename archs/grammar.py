@@ -11,6 +11,7 @@ cnn*                              every registered name that matches
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -87,7 +88,7 @@ def parse_part(side: str, text: str) -> list[Part]:
                 raise UserError(f"architecture {text!r}: {key}={alternative} is not a value; write for example {key}=3")
         keys.append(key)
         choices.append(alternatives)
-        check_grid(len(list(itertools.islice(itertools.product(*choices), MAX_GRID + 1))), text)
+        check_grid(math.prod(map(len, choices)), text)
     return [Part(head, dict(zip(keys, values, strict=True)), True) for values in itertools.product(*choices)]
 
 

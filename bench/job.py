@@ -38,12 +38,11 @@ from bench.tasks import get
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What the job leaves: the report's folder with its manifest, and how many runs are finished and failed."""
+    """What the job leaves: the report's folder with its manifest, and how many of its runs are finished and failed."""
 
     folder: Path
     finished: int
     failed: int
-    trained: int
     interrupted: bool = False
 
 
@@ -100,7 +99,7 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
         "wall_seconds": round(time.monotonic() - begun, 1),
     }
     write_manifest(folder, description)
-    return Outcome(folder, counts["finished"], counts["failed"], len(todo), interrupted)
+    return Outcome(folder, counts["finished"], counts["failed"], interrupted)
 
 
 def baseline_of(text: str | None, registry: Registry, resolved: Resolved) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Generator, Sequence
@@ -129,7 +128,6 @@ class ParentGone(BaseException):
 def work(pipe: Connection, site: Site) -> None:
     """A worker's life: take a spec, run it, say how it went; end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     last = 0.0
 
     def report(progress: Progress) -> None:

@@ -129,17 +129,13 @@ class Store:
 
     def _publish(self, partial: Path, final: Path) -> None:
         if final.exists():
-            if self.status(record_id(final)) == "finished":
+            if self.status(final.name) == "finished":
                 return
             aside = final.with_name(f".replaced-{final.name}-{uuid.uuid4().hex}")
             final.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
         partial.rename(final)
         flush(self.folder)
-
-
-def record_id(folder: Path) -> str:
-    return folder.name
 
 
 def flush(path: Path) -> None:
