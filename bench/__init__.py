@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 
 def load(runs_dir: str | Path) -> pd.DataFrame:
-    """Every record in `runs_dir` as a tidy frame, one row per run; columns as in a report's records.csv."""
+    """Every record in `runs_dir`, with its evaluations, as a tidy frame, one row per run; columns as in records.csv."""
+    from bench.gather import gather
     from bench.store import Store
     from bench.summarise import records_frame
 
-    return records_frame(Store(runs_dir).records())
+    store = Store(runs_dir)
+    return records_frame(gather(store, record) for record in store.records())
 
 
 def load_model(runs_dir: str | Path, run_id: str, plugins: tuple[str, ...] = ()) -> nn.Module:

@@ -1,10 +1,11 @@
-"""One run, from its spec to its record in the store; and back from a record to the trained model."""
+"""One piece of work, from its spec to its record in the store; and back from a record to the trained model."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import hashlib
+import math
 import platform
 import time
 from collections.abc import Callable, Sequence
@@ -21,13 +22,14 @@ from archs.errors import UserError
 from archs.fingerprint import fingerprint
 from archs.layers import layer_table
 from archs.registry import discover
-from bench import environment
+from bench import environment, evaluation
 from bench.data import Dataset, load
+from bench.evaluation.portrait import portrait
 from bench.likelihood import fixed_targets
-from bench.spec import RunSpec
+from bench.spec import EvaluationSpec, RunSpec, Work
 from bench.store import Record, Store
 from bench.tasks import Task, get
-from bench.train import Progress, Split, evaluate, train
+from bench.train import EVALUATION_BATCH, Progress, Split, evaluate, train
 
 Report = Callable[[Progress], None]
 
@@ -45,24 +47,29 @@ class Site:
     dirty: bool | None = None
 
 
-def execute(spec: RunSpec, site: Site, report: Report = lambda progress: None) -> Record:
-    """Trains, evaluates and stores one run. A run that fails becomes a record with its error; it does not raise."""
-    store = Store(site.runs_dir)
+def execute(spec: Work, site: Site, report: Report = lambda progress: None) -> Record:
+    """Does one piece of work and stores its record. What fails becomes a record with its error; it does not raise."""
+    store = Store(spec.store_folder(site.runs_dir))
     begun = time.time()
     base: dict[str, Any] = {
         **environment.versions(), "device": site.device, "device_name": device_name(site.device),
-        "platform": f"{platform.system()} {platform.machine()}", "threads": spec.threads, "workers": site.workers,
+        "platform": f"{platform.system()} {platform.machine()}", "workers": site.workers,
         "commit": site.commit, "dirty": site.dirty, "begun": begun,
     }  # fmt: skip
+    save: Callable[[Path], None] | None = None
     try:
-        record, arrays, model = run(spec, site, report)
+        if isinstance(spec, RunSpec):
+            record, arrays, model = run(spec, site, report)
+            weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+            save = functools.partial(safetensors.torch.save_file, weights)
+        else:
+            record, arrays = evaluate_run(spec, site, report)
     except Exception as error:
-        failed = Record(spec.run_id, dataclasses.asdict(spec), "failed", one_line(error), environment=base)
+        failed = Record(spec.run_id, spec.content(), "failed", one_line(error), environment=base)
         store.write(failed)
         return failed
     record = dataclasses.replace(record, environment={**base, **record.environment, "ended": time.time()})
-    weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    store.write(record, arrays, lambda path: safetensors.torch.save_file(weights, path))
+    store.write(record, arrays, save)
     return record
 
 
@@ -82,21 +89,62 @@ def run(spec: RunSpec, site: Site, report: Report) -> tuple[Record, dict[str, np
     layers = layers_of(model, task)
     model = model.to(device).to(memory_format=torch.channels_last)
     splits = {name: on_device(dataset, name, device, spec.train_images) for name in ("train", "val", "test")}
+    metrics = untrained(model, task, splits["val"], spec)
     trained = train(model, task, spec, splits["train"], splits["val"], report)
-    metrics, values = evaluate(model, task, splits["test"], spec, "test")
+    ended = time.perf_counter()
+    scores, values = evaluate(model, task, splits["test"], spec, "test")
+    metrics |= {**scores, "train_seconds": trained.seconds, "train_images_per_s": trained.images / trained.seconds}
     arrays = {name: values[metric] for name, metric in task.kept.items()}
-    if task.pictures:
-        arrays |= reconstructions(model, splits["test"], spec)
+    if task.has_code:
+        more, drawn = portrait(model, splits["test"], spec)
+        metrics, arrays = metrics | more, arrays | drawn
     record = Record(
         run_id=spec.run_id,
-        spec=dataclasses.asdict(spec),
+        spec=spec.content(),
         status="finished",
-        metrics={**metrics, "train_seconds": trained.seconds, "train_images_per_s": trained.images / trained.seconds},
+        metrics=metrics,
         history=trained.history,
         layers=layers,
-        environment={"test_targets": targets_hash(splits["test"], spec)},
+        environment={
+            "threads": spec.threads,
+            "test_targets": targets_hash(splits["test"], spec),
+            "evaluation_seconds": time.perf_counter() - ended,
+        },
     )
     return record, arrays, model
+
+
+def untrained(model: nn.Module, task: Task, validation: Split, spec: RunSpec) -> dict[str, float]:
+    """What a latent model scores before its first step, on one batch: near −784 ln 2, or something is wrong with it."""
+    if not task.has_code:
+        return {}
+    few = Split(validation.images[:EVALUATION_BATCH], validation.labels[:EVALUATION_BATCH])
+    return {"untrained_elbo": evaluate(model, task, few, spec, "validation")[0]["elbo"]}
+
+
+def evaluate_run(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Record, dict[str, np.ndarray]]:
+    """One part of the full evaluation of a finished run."""
+    if spec.run.device == "cpu":
+        torch.set_num_threads(spec.run.threads)
+    store, device = Store(site.runs_dir), torch.device(site.device)
+    dataset = dataset_of(spec.run, site)
+    record = store.load(spec.run.run_id)
+    subject = evaluation.Subject(
+        run=spec.run,
+        model=restore(record, site.plugins).to(device),
+        train=on_device(dataset, "train", device, spec.run.train_images),
+        test=on_device(dataset, "test", device),
+        device=device,
+        test_elbo=record.arrays().get("test_elbo"),
+        settings=spec.settings,
+        others=[restore(store.load(run_id), site.plugins).to(device) for run_id in spec.others],
+        report=lambda share: report(Progress(share, 0, math.nan)),
+    )
+    begun = time.perf_counter()
+    with torch.no_grad():
+        metrics, arrays = evaluation.get(spec.part).run(subject)
+    environment = {"evaluation_seconds": time.perf_counter() - begun}
+    return Record(spec.run_id, spec.content(), "finished", None, metrics, environment=environment), arrays
 
 
 def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
@@ -133,20 +181,6 @@ def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
     """The layer table of the whole model, traced with one blank image."""
     x, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
     return [dataclasses.asdict(row) for row in layer_table(model, lambda: model(x, labels))]
-
-
-@torch.no_grad()
-def reconstructions(model: nn.Module, test: Split, spec: RunSpec) -> dict[str, np.ndarray]:
-    """The first test image of each class, as the model was shown it, and its reconstruction; both uint8 [10, 28, 28]."""
-    first = [int((test.labels == label).nonzero()[0]) for label in range(10)]
-    x = fixed_targets(test.images, spec.likelihood, "test")[first].to(test.images.device)
-    shown = torch.sigmoid(model(x, test.labels[first]))
-    return {name: as_bytes(image) for name, image in (("originals", x), ("reconstructions", shown))}
-
-
-def as_bytes(images: torch.Tensor) -> np.ndarray:
-    """[N, 1, 28, 28] in [0, 1] → uint8 [N, 28, 28]."""
-    return (images.squeeze(1) * 255).round().to(torch.uint8).cpu().numpy()
 
 
 def targets_hash(test: Split, spec: RunSpec) -> str:

@@ -21,24 +21,28 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from archs.errors import UserError, nearest
 from archs.registry import Registry, Resolved, discover
-from bench import environment, plan
+from bench import environment, evaluation, plan
 from bench.data import Dataset
 from bench.execute import Site
 from bench.fetch import choose
+from bench.latent import CLASSES
 from bench.launch import launch
 from bench.options import DEFAULT_EPOCHS, EPOCHS, QUICK
 from bench.progress import Display
+from bench.spec import Work
 from bench.store import Store
 from bench.tasks import get
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What the job leaves: the report's folder with its manifest, and how many of its runs are finished and failed."""
+    """What the job leaves: the report's folder with its manifest, and how many of its runs are finished, and how
+    many runs and evaluations failed."""
 
     folder: Path
     finished: int
@@ -60,17 +64,20 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
         print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
     settings = settings_of(options, device, dataset)
     tasks = [get(task) for task in options.tasks]
+    if any(task.needs_labels for task in tasks):
+        enough_labels(options.labels, dataset, settings.train_images)
     planned = plan.make(resolved.archs, tasks, options.seeds, settings, dataset)
     folder = folder_of(options, planned, dataset)
     writable(folder)
 
-    status = {spec.run_id: store.status(spec.run_id) for spec in planned.specs}
+    evaluations, lacking = evaluation.plan(planned.specs, options.evaluate, vars(options), baseline)
     ended = {"finished"} if options.retry_failed else {"finished", "failed"}
-    todo = [spec for spec in planned.specs if status[spec.run_id] not in ended]
+    work: list[Work] = [*planned.specs, *evaluations]
+    todo = [spec for spec in work if status_of(spec, options.runs_dir) not in ended]
     workers = workers_of(options, device)
     site = Site(options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit())
     interrupted = False
-    with Display(todo, len(planned.specs) - len(todo), workers) as display, closing(launch(todo, site)) as events:
+    with Display(todo, len(work) - len(todo), workers) as display, closing(launch(todo, site)) as events:
         try:
             for event in events:
                 display.show(event)
@@ -78,20 +85,25 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
             interrupted = True
 
     status = {spec.run_id: store.status(spec.run_id) for spec in planned.specs}
+    evaluated = {spec.run_id: status_of(spec, options.runs_dir) for spec in evaluations}
     counts = {word: sum(value == word for value in status.values()) for word in ("finished", "failed")}
+    counts["failed"] += sum(value == "failed" for value in evaluated.values())
     description = {
         "title": title(resolved, dataset),
         "command": shlex.join(["python", "run_ablation.py", *arguments]),
         "runs_dir": os.path.relpath(options.runs_dir, folder),  # from here, so that both can move together
         "run_ids": [spec.run_id for spec in planned.specs if status[spec.run_id]],
         "planned": len(planned.specs),
+        "evaluate": options.evaluate,
+        "evaluations": [key for key, value in evaluated.items() if value],
+        "evaluations_planned": len(evaluations),
         "archs": [arch.name for arch in resolved.archs],
         "tasks": [task.name for task in tasks],
         "seeds": options.seeds,
         "baseline": baseline,
         "factors": plan.factors(resolved.archs),
         "illegal": [{"arch": name, "reason": reason} for name, reason in resolved.illegal.items()],
-        "skipped": list(planned.skipped),
+        "skipped": [*planned.skipped, *({"reason": reason} for reason in lacking)],
         "warnings": warnings,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "dataset": dataset.describe(),
@@ -100,6 +112,10 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
     }
     write_manifest(folder, description)
     return Outcome(folder, counts["finished"], counts["failed"], interrupted)
+
+
+def status_of(spec: Work, runs_dir: str) -> str | None:
+    return Store(spec.store_folder(runs_dir)).status(spec.run_id)
 
 
 def baseline_of(text: str | None, registry: Registry, resolved: Resolved) -> str:
@@ -144,7 +160,15 @@ def settings_of(options: argparse.Namespace, device: str, dataset: Dataset) -> p
         train_images=train_images,
         device=device.partition(":")[0],
         threads=options.threads,
+        labels=options.labels,
     )
+
+
+def enough_labels(labels: int, dataset: Dataset, train_images: int | None) -> None:
+    """Raises `UserError` if some class has too few training images for its share of the labels."""
+    most = CLASSES * int(np.bincount(dataset.train_labels[:train_images], minlength=CLASSES).min())
+    if labels > most:
+        raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")
 
 
 def workers_of(options: argparse.Namespace, device: str) -> int:

@@ -6,7 +6,6 @@ numbers depend on neither. A worker that dies takes its run with it, recorded as
 
 from __future__ import annotations
 
-import dataclasses
 import multiprocessing
 import signal
 import time
@@ -17,7 +16,7 @@ from typing import Any
 
 from bench import environment
 from bench.execute import Site, execute
-from bench.spec import RunSpec
+from bench.spec import Work
 from bench.store import Record, Store
 from bench.train import Progress
 
@@ -26,10 +25,11 @@ TICK_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Event:
-    """kind: "started", "progress", "finished", "failed", or "tick" (nothing new; time passes)."""
+    """kind: "started", "progress", "finished", "failed", "skipped" (a run that it needs did not finish), or "tick"
+    (nothing new; time passes)."""
 
     kind: str
-    spec: RunSpec | None = None
+    spec: Work | None = None
     progress: Progress | None = None
     error: str | None = None
     seconds: float = 0.0
@@ -39,20 +39,28 @@ class Event:
 class Worker:
     process: Any
     pipe: Connection
-    spec: RunSpec | None = None
+    spec: Work | None = None
     since: float = 0.0
 
 
-def launch(specs: Sequence[RunSpec], site: Site) -> Generator[Event, None, None]:
-    """Runs all `specs`; yields what happens, at least a few times a second. Closing the iterator stops the workers."""
-    waiting = list(reversed(specs))
+def launch(specs: Sequence[Work], site: Site) -> Generator[Event, None, None]:
+    """Runs all `specs`, each when the runs that it needs have ended; yields what happens, at least a few times a second.
+
+    Closing the iterator stops the workers.
+    """
+    waiting = list(specs)
     context = start_context()
     workers = [start_worker(context, site) for _ in range(min(site.workers, len(specs)))]
     try:
         while waiting or any(worker.spec for worker in workers):
             for index, worker in enumerate(workers):
-                if worker.spec is None and waiting:
-                    spec = waiting.pop()
+                if worker.spec is not None:
+                    continue
+                spec = next_ready(waiting, [other.spec for other in workers if other.spec])
+                if spec is not None:
+                    if not all(Store(site.runs_dir).status(run_id) == "finished" for run_id in spec.needs):
+                        yield Event("skipped", spec)
+                        continue
                     try:
                         worker.pipe.send(spec)
                     except OSError:  # it died with its last run, or since
@@ -74,6 +82,15 @@ def launch(specs: Sequence[RunSpec], site: Site) -> Generator[Event, None, None]
             worker.process.join(5)
 
 
+def next_ready(waiting: list[Work], flying: Sequence[Work]) -> Work | None:
+    """Takes the first of `waiting` that needs no run which is still waiting or in flight; None if there is none."""
+    unfinished = {spec.run_id for spec in (*waiting, *flying)}
+    for index, spec in enumerate(waiting):
+        if unfinished.isdisjoint(spec.needs):
+            return waiting.pop(index)
+    return None
+
+
 def receive(worker: Worker, site: Site) -> Event:
     """The next message of a worker; its end, if that is what comes."""
     spec, seconds = worker.spec, time.monotonic() - worker.since
@@ -83,12 +100,13 @@ def receive(worker: Worker, site: Site) -> Event:
     except (EOFError, OSError):
         worker.process.join(5)
         worker.spec = None
-        status = Store(site.runs_dir).status(spec.run_id)
+        store = Store(spec.store_folder(site.runs_dir))
+        status = store.status(spec.run_id)
         if status == "finished":  # it died between writing the record and saying so
             return Event("finished", spec, seconds=seconds)
         error = f"worker process {how_it_ended(worker.process.exitcode)}"
         where = {**environment.versions(), "device": site.device, "commit": site.commit, "dirty": site.dirty}
-        Store(site.runs_dir).write(Record(spec.run_id, dataclasses.asdict(spec), "failed", error, environment=where))
+        store.write(Record(spec.run_id, spec.content(), "failed", error, environment=where))
         return Event("failed", spec, error=error, seconds=seconds)
     if isinstance(message, Progress):
         return Event("progress", spec, message, seconds=seconds)

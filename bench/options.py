@@ -11,14 +11,17 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from archs.errors import UserError, nearest
+from bench.evaluation import LEVELS
 from bench.spec import LIKELIHOODS
-from bench.tasks import names
+from bench.tasks import DEFAULT, names
 
 EPOCHS = {"digits": 30}
 DEFAULT_EPOCHS = 10
 DEFAULT_BATCH = 128
 DEFAULT_LR = 4e-3
 DEFAULT_LATENT = 20
+DEFAULT_LABELS = 100
+DEFAULT_IWAE_SAMPLES = 64
 QUICK = {"epochs": 2, "train_images": 10_000}
 
 EXAMPLES = """examples:
@@ -47,6 +50,15 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return convert
+
+
+def labelled(text: str) -> int:
+    count = whole(10, 50_000)(text)
+    if count % 10:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} can't be shared equally by ten classes; expected a multiple of 10, for example {count // 10 * 10}"
+        )
+    return count
 
 
 def rate(text: str) -> float:
@@ -81,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
         "--plugin", action="append", default=[], metavar="FILE", help="a Python file with architectures of yours"
     )
     what.add_argument("--tasks", nargs="+", default=None, metavar="TASK",
-                      help=f"of {', '.join(names())}; default: all that the architecture can do")  # fmt: skip
+                      help=f"of {', '.join(names())}; default: {', '.join(DEFAULT)}, if the architecture can")  # fmt: skip
     what.add_argument(
         "--seeds",
         type=whole(1, 10_000),
@@ -98,6 +110,8 @@ def parser() -> argparse.ArgumentParser:
                       help="where the data set is or goes; default: $ABLATION_DATA, else data/")  # fmt: skip
     data.add_argument("--likelihood", default="dynamic", help=f"of {', '.join(LIKELIHOODS)}; default: dynamic")
     data.add_argument("--train-images", type=whole(1, 60_000), metavar="N", help="only the first N training images")
+    data.add_argument("--labels", type=labelled, default=DEFAULT_LABELS, metavar="N",
+                      help=f"labelled training images of the task m2, as many of each class; default: {DEFAULT_LABELS}")  # fmt: skip
 
     how = build.add_argument_group("training")
     how.add_argument(
@@ -131,6 +145,15 @@ def parser() -> argparse.ArgumentParser:
     )
     how.add_argument("--retry-failed", action="store_true", help="train runs again whose record says that they failed")
 
+    after = build.add_argument_group("evaluation")
+    after.add_argument("--evaluate", default="basic", metavar="LEVEL",
+                       help="basic, or full: also importance-weighted bounds, linear probe, CVAE as a classifier, samples "
+                       "read by a classifier (a CPU needs about a minute per VAE and CVAE); default: basic")  # fmt: skip
+    after.add_argument("--iwae-samples", type=whole(1, 1_000_000), default=DEFAULT_IWAE_SAMPLES, metavar="K",
+                       help=f"of the importance-weighted bound; default: {DEFAULT_IWAE_SAMPLES}")  # fmt: skip
+    after.add_argument("--iwae-images", type=whole(1, 60_000), metavar="N",
+                       help="test images that it is computed on, spread over the test set; default: all")  # fmt: skip
+
     where = build.add_argument_group("output")
     where.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")
     where.add_argument("--out", metavar="DIR", help="the report's folder; default: reports/generated/<name>/")
@@ -147,5 +170,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     for task in options.tasks or []:
         if task not in names():
             raise UserError(f"unknown task {task!r}{nearest(task, names())}")
-    options.tasks = list(dict.fromkeys(options.tasks or names()))
+    options.tasks = list(dict.fromkeys(options.tasks or DEFAULT))
+    if options.evaluate not in LEVELS:
+        raise UserError(f"unknown evaluation {options.evaluate!r}{nearest(options.evaluate, LEVELS)}")
     return options

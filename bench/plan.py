@@ -25,6 +25,7 @@ class Settings:
     train_images: int | None
     device: str  # "cpu" | "cuda"
     threads: int
+    labels: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def make(archs: Sequence[Arch], tasks: Sequence[Task], seeds: int, settings: Set
             train_images=settings.train_images,
             device=settings.device,
             threads=settings.threads,
+            labels=settings.labels if task.needs_labels else None,
         )
         for seed in range(seeds)
         for arch in archs

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from bench.launch import Event
-from bench.spec import RunSpec
+from bench.spec import RunSpec, Work
 
 PLAIN_SECONDS = 15.0
 """Between two plain lines about runs in flight, where the output is not a terminal."""
@@ -28,21 +28,24 @@ PLAIN_SECONDS = 15.0
 class Estimate:
     """What is left of a job, in seconds; pure arithmetic on the events."""
 
-    specs: Sequence[RunSpec]
+    specs: Sequence[Work]
     workers: int
     finished: dict[str, float] = field(default_factory=dict)  # run id → its seconds
     done: dict[str, tuple[float, float]] = field(default_factory=dict)  # in flight: run id → (share, seconds)
     first: dict[str, tuple[float, float]] = field(default_factory=dict)  # the same at its first sign of progress
     failed: int = 0
+    skipped: set[str] = field(default_factory=set)
 
     def update(self, event: Event) -> None:
         if event.spec is None:
             return
         run_id = event.spec.run_id
-        if event.kind in ("finished", "failed"):
+        if event.kind in ("finished", "failed", "skipped"):
             self.done.pop(run_id, None)
             self.finished[run_id] = event.seconds
             self.failed += event.kind == "failed"
+            if event.kind == "skipped":
+                self.skipped.add(run_id)
         elif event.kind == "started":
             self.done[run_id] = (0.0, 0.0)
         elif event.progress is not None:
@@ -51,20 +54,22 @@ class Estimate:
 
     def remaining(self) -> float | None:
         """Seconds to go; None while nothing is known."""
-        known: dict[tuple[str, str], list[float]] = {}
+        known: dict[tuple[str, ...], list[float]] = {}
         for spec in self.specs:
             share, seconds = self.done.get(spec.run_id, (0.0, 0.0))
             share_before, before = self.first.get(spec.run_id, (share, seconds))
+            if spec.run_id in self.skipped:
+                continue
             if spec.run_id in self.finished:
-                known.setdefault((spec.arch, spec.task), []).append(self.finished[spec.run_id])
+                known.setdefault(spec.kind, []).append(self.finished[spec.run_id])
             elif share > share_before:  # since the first progress, so that starting up isn't taken for slowness
-                known.setdefault((spec.arch, spec.task), []).append((seconds - before) / (share - share_before))
+                known.setdefault(spec.kind, []).append((seconds - before) / (share - share_before))
         if not known:
             return None
         means = {kind: fmean(values) for kind, values in known.items()}
         typical = fmean(means.values())
         left = [
-            means.get((spec.arch, spec.task), typical) * (1 - self.done.get(spec.run_id, (0.0, 0.0))[0])
+            means.get(spec.kind, typical) * (1 - self.done.get(spec.run_id, (0.0, 0.0))[0])
             for spec in self.specs
             if spec.run_id not in self.finished
         ]
@@ -85,7 +90,7 @@ def duration(seconds: float | None) -> str:
 class Display:
     """Shows a job: a live bar on a terminal, plain lines elsewhere. Everything goes to stderr."""
 
-    def __init__(self, specs: Sequence[RunSpec], already: int, workers: int):
+    def __init__(self, specs: Sequence[Work], already: int, workers: int):
         self.console = Console(file=sys.stderr)
         self.estimate = Estimate(specs, workers)
         self.total = len(specs)
@@ -116,7 +121,7 @@ class Display:
     def show(self, event: Event) -> None:
         self.estimate.update(event)
         if event.spec is not None:
-            if event.kind in ("finished", "failed"):
+            if event.kind in ("finished", "failed", "skipped"):
                 self.flying.pop(event.spec.run_id, None)
                 self._say_ended(event)
             else:
@@ -129,7 +134,9 @@ class Display:
     def _say_ended(self, event: Event) -> None:
         assert event.spec is not None
         count = f"[{len(self.estimate.finished)}/{self.total}]"
-        text = f"{count} {name(event.spec)} {event.kind} in {duration(event.seconds)}"
+        text = f"{count} {event.spec.label} {event.kind}"
+        if event.kind != "skipped":
+            text += f" in {duration(event.seconds)}"
         if event.kind == "failed":
             text += f": {event.error}"
         elif not self.live.is_started:
@@ -140,9 +147,7 @@ class Display:
 
     def _say_flying(self) -> None:
         self.said = time.monotonic()
-        flying = "; ".join(
-            f"{name(e.spec)} epoch {e.progress.epoch}" for e in self.flying.values() if e.spec and e.progress
-        )
+        flying = "; ".join(f"{e.spec.label} {at(e)}" for e in self.flying.values() if e.spec and e.progress)
         left = duration(self.estimate.remaining())
         text = f"[{len(self.estimate.finished)}/{self.total}] {flying or 'starting'}, about {left} left"
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -159,16 +164,21 @@ class Display:
         runs = Table.grid(padding=(0, 2))
         for event in self.flying.values():
             assert event.spec is not None
-            at = event.progress
+            is_training = event.progress is not None and isinstance(event.spec, RunSpec)
             runs.add_row(
-                f"  {name(event.spec)}",
-                f"epoch {at.epoch}/{event.spec.epochs}" if at else "starting",
-                f"loss {at.loss:.4g}" if at else "",
-                f"{at.done:.0%}" if at else "",
+                f"  {event.spec.label}",
+                at(event),
+                f"loss {event.progress.loss:.4g}" if event.progress and is_training else "",
+                f"{event.progress.done:.0%}" if event.progress else "",
             )
         picture.add_row(runs)
         return picture
 
 
-def name(spec: RunSpec | None) -> str:
-    return "" if spec is None else f"{spec.arch} {spec.task} seed {spec.seed}"
+def at(event: Event) -> str:
+    """Where a piece of work in flight is."""
+    if event.progress is None:
+        return "starting"
+    if isinstance(event.spec, RunSpec):
+        return f"epoch {event.progress.epoch}/{event.spec.epochs}"
+    return f"{event.progress.done:.0%}"

@@ -127,9 +127,9 @@ def _rules(
     metric: str, margins: Mapping[str, float | None], directions: Mapping[str, bool]
 ) -> tuple[bool, float | None]:
     """(higher is better, margin) of a metric: what the caller says, else what `bench.metrics` declares."""
-    from bench.metrics import METRICS
+    from bench.metrics import metric as declared_metric
 
-    declared = METRICS.get(metric)
+    declared = declared_metric(metric)
     better = directions.get(metric, declared.higher_is_better if declared else None)
     if better is None:
         raise UserError(f"metric {metric!r} has no better direction: expected one that can be won or lost")

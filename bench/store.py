@@ -3,6 +3,7 @@
 runs/<run_id>/record.json        spec, status, metrics, history, layers, environment
 runs/<run_id>/arrays.npz         per-image results and pictures (absent if the run failed)
 runs/<run_id>/model.safetensors  trained weights (absent if the run failed)
+runs/<run_id>/evaluations/       a store of the same form, of what was evaluated later (bench.evaluation)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from archs.errors import UserError, nearest
 
 SCHEMA = 1
 LEFTOVER_SECONDS = 3_600
+NOT_STORED = ("folder", "run_id", "evaluations")  # of a record's fields; the id is written first
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -40,14 +42,18 @@ class Record:
     layers: list[dict[str, Any]] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
     folder: Path | None = None
+    evaluations: tuple[Record, ...] = ()  # later evaluations of the run, each with its own record (bench.gather)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The contents of arrays.npz; empty for a failed run."""
+        """The contents of arrays.npz, and of the evaluations'; empty for a failed run."""
+        found: dict[str, np.ndarray] = {}
         path = self.folder / "arrays.npz" if self.folder else None
-        if path is None or not path.is_file():
-            return {}
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        if path is not None and path.is_file():
+            with np.load(path, allow_pickle=False) as file:
+                found = {name: file[name] for name in file.files}
+        for evaluation in self.evaluations:
+            found |= evaluation.arrays()
+        return found
 
 
 class Store:
@@ -148,7 +154,7 @@ def flush(path: Path) -> None:
 
 
 def as_json(record: Record) -> dict[str, Any]:
-    content = {name: value for name, value in vars(record).items() if name not in ("folder", "run_id")}
+    content = {name: value for name, value in vars(record).items() if name not in NOT_STORED}
     return {"schema": SCHEMA, "run_id": record.run_id, **content}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from bench.metrics import METRICS
+from bench.metrics import among
 from bench.stats import mean_interval
 from bench.store import Record
 
@@ -16,10 +16,11 @@ IDENTITY = ["arch", "task", "dataset", "likelihood", "seed"]
 RECORD_COLUMNS = [
     *IDENTITY, "status", "error",
     "params_total", "params_conv", "params_fc", "params_other", "macs",
-    "elbo", "reconstruction", "kl", "elbo_joint", "accuracy", "train_seconds", "train_images_per_s",
-    "device", "run_id", "epochs", "batch_size", "lr", "latent_dim", "train_images", "threads",
+    "elbo", "reconstruction", "kl", "elbo_joint", "bits_per_dim", "accuracy", "train_seconds", "train_images_per_s",
+    "device", "run_id", "epochs", "batch_size", "lr", "latent_dim", "train_images", "labels", "threads",
     "arch_fingerprint", "data_fingerprint", "protocol", "torch", "commit",
 ]  # fmt: skip
+PIXELS = 28 * 28
 LAYER_COLUMNS = ["arch", "task", "part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
 
 
@@ -28,10 +29,16 @@ def records_frame(records: Iterable[Record]) -> pd.DataFrame:
     rows = []
     for record in records:
         environment = {key: record.environment.get(key) for key in ("torch", "commit")}
-        rows.append({**record.spec, **environment, **parameter_counts(record), **record.metrics,
+        rows.append({**record.spec, **environment, **parameter_counts(record), **record.metrics, **derived(record),
                      "status": record.status, "error": record.error, "run_id": record.run_id})  # fmt: skip
     extra = sorted({key for row in rows for key in row} - set(RECORD_COLUMNS))
     return pd.DataFrame(rows, columns=[*RECORD_COLUMNS, *extra])
+
+
+def derived(record: Record) -> dict[str, float]:
+    """What follows from a recorded metric: the ELBO in bits per pixel."""
+    elbo = record.metrics.get("elbo")
+    return {} if elbo is None else {"bits_per_dim": -elbo / (PIXELS * math.log(2))}
 
 
 def parameter_counts(record: Record) -> dict[str, float]:
@@ -57,7 +64,7 @@ def parameter_counts(record: Record) -> dict[str, float]:
 def summary_frame(records: pd.DataFrame) -> pd.DataFrame:
     """Per (arch, task, metric): n, n_failed, mean, std (ddof 1) and the 95 % t-interval of the mean, long form."""
     rows = []
-    metrics = [name for name in METRICS if name in records.columns]
+    metrics = among(records.columns)
     for (arch, task), group in records.groupby(["arch", "task"], sort=False):
         finished = group[group["status"] == "finished"]
         for metric in metrics:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench import labelled
 from bench.likelihood import fixed_targets, targets
 from bench.spec import RunSpec
 from bench.streams import generator, stream_seed
@@ -78,6 +80,10 @@ def train(
     noise = generator(spec.seed, "latent", device)
     batch = min(spec.batch_size, len(data.labels))
     per_epoch = len(data.labels) // batch  # the few images left over are others in the next epoch
+    loss_of, known = task.loss, None
+    if spec.labels is not None:
+        known, few = labelled.subset(data.labels, spec.labels, spec.seed), min(spec.labels, batch)
+        loss_of = functools.partial(task.loss, labelled=few, known=len(known), images=len(data.labels))
     steps = per_epoch * spec.epochs
     optimiser = torch.optim.Adam(model.parameters(), lr=spec.lr, fused=True)
     history: list[dict[str, float]] = []
@@ -90,11 +96,13 @@ def train(
             started = time.perf_counter()
             total, since = torch.zeros((), device=device), torch.zeros((), device=device)
             looked = 0
-            permutation = torch.randperm(len(data.labels), generator=order).to(device)
-            for chosen in permutation[: per_epoch * batch].view(per_epoch, batch):
+            rows = torch.randperm(len(data.labels), generator=order)[: per_epoch * batch].view(per_epoch, batch)
+            if known is not None:
+                rows = labelled.joined(rows, known, few, order)
+            for chosen in rows.to(device):
                 optimiser.param_groups[0]["lr"] = learning_rate(step, steps, spec.lr)
                 x = targets(data.images[chosen], spec.likelihood, coins)
-                loss = task.loss(model, x, data.labels[chosen], noise)
+                loss = loss_of(model, x, data.labels[chosen], noise)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()

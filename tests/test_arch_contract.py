@@ -42,7 +42,8 @@ def test_the_registry_holds_the_reference_networks() -> None:
 @each
 def test_finite_gradients_reach_every_parameter(arch: Arch, task: Task) -> None:
     model, (x, labels) = build(arch, task).train(), batch()
-    task.loss(model, x, labels, generator(0, "test/noise")).backward()
+    more = {"labelled": 1, "known": 10, "images": 100} if task.needs_labels else {}
+    task.loss(model, x, labels, generator(0, "test/noise"), **more).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert torch.isfinite(parameter.grad).all(), name
@@ -63,7 +64,7 @@ def test_layer_table_adds_up_to_the_model(arch: Arch, task: Task) -> None:
     model, (x, labels) = build(arch, task), batch(1)
     rows = layer_table(model, lambda: model(x, labels))
     assert count(rows) == parameter_count(model) == sum(closed_form(module) for module in model.modules())
-    assert {row.part for row in rows} <= {"encoder", "head", "decoder"}
+    assert {row.part for row in rows} <= {"encoder", "head", "decoder", "reader"}
 
 
 def closed_form(module: nn.Module) -> int:

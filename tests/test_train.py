@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 
 import numpy as np
@@ -13,7 +14,7 @@ from archs.fingerprint import fingerprint
 from archs.registry import discover
 from bench.data import digits
 from bench.execute import on_device
-from bench.spec import PROTOCOL, RunSpec
+from bench.spec import PROTOCOL, RunSpec, canonical_json
 from bench.tasks import get
 from bench.train import Diverged, evaluate, learning_rate, train
 
@@ -116,12 +117,19 @@ def test_the_identity_covers_every_field_and_nothing_else() -> None:
     changed = {
         "arch": "cnn2", "arch_fingerprint": "0" * 16, "task": "cvae", "dataset": "mnist", "data_fingerprint": "1" * 16,
         "likelihood": "grey", "seed": 9, "epochs": 9, "batch_size": 9, "lr": 9e-3, "latent_dim": 9, "train_images": 9,
-        "device": "cuda", "threads": 9, "protocol": PROTOCOL + 1,
+        "device": "cuda", "threads": 9, "protocol": PROTOCOL + 1, "labels": 100,
     }  # fmt: skip
     assert set(changed) == {field.name for field in dataclasses.fields(RunSpec)}
     ids = {dataclasses.replace(base, **{name: value}).run_id for name, value in changed.items()}  # type: ignore[arg-type]
     assert len(ids | {base.run_id}) == len(changed) + 1
     assert dataclasses.replace(base).run_id == base.run_id
+
+
+def test_a_field_added_later_leaves_the_identity_of_older_runs_alone() -> None:
+    """`labels` came after the first stores: where it has no meaning, the id is still the hash of the other fields."""
+    base = spec_of()
+    older = {key: value for key, value in dataclasses.asdict(base).items() if key != "labels"}
+    assert base.run_id == hashlib.sha256(canonical_json(older).encode()).hexdigest()[:16]
 
 
 # What two tiny runs end at. If this fails, training or evaluation changed what it computes: if that is meant, raise

@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 
     from archs.base import Arch
 
-ORDER = ("vae", "cvae", "classifier")
+DEFAULT = ("vae", "cvae", "classifier")
+"""Those that a job does unless told otherwise, in the order of the report."""
 
 
 @dataclass(frozen=True)
 class Task:
     """build(arch, latent_dim, seed): a fresh model with parts `.encoder`, `.head` and perhaps `.decoder`.
-    loss(model, x, labels, noise): the batch's mean loss, in nats; x is float [B, 1, 28, 28].
+    loss(model, x, labels, noise): the batch's mean loss, in nats; x is float [B, 1, 28, 28]. One that needs labels also
+        takes labelled, known and images: see bench.tasks.m2.
     score(model, x, labels, noise): metric name → value per image [B]. Their means are the metrics.
     kept: name in arrays.npz → the metric whose per-image values are kept for paired tests.
-    pictures: whether reconstructions (the model's own forward) are worth keeping.
+    has_code: whether the model has a latent code to describe (`bench.evaluation.portrait`).
+    needs_labels: whether it is trained on some labelled images and the rest without (`--labels`).
     """
 
     name: str
@@ -33,16 +36,17 @@ class Task:
     primary: str
     needs_decoder: bool
     build: Callable[[Arch, int | None, int], nn.Module]
-    loss: Callable[[Any, Tensor, Tensor, torch.Generator], Tensor]
+    loss: Callable[..., Tensor]
     score: Callable[[Any, Tensor, Tensor, torch.Generator], dict[str, Tensor]]
     kept: dict[str, str]
-    pictures: bool = False
+    has_code: bool = False
+    needs_labels: bool = False
 
 
 def names() -> list[str]:
-    """All task names, the three usual ones first. Loads no task (and so no torch)."""
+    """All task names, the usual ones first. Loads no task (and so no torch)."""
     found = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
-    return sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    return sorted(found, key=lambda name: (DEFAULT.index(name) if name in DEFAULT else len(DEFAULT), name))
 
 
 def get(name: str) -> Task:

@@ -33,5 +33,5 @@ TASK = Task(
     loss=loss,
     score=score,
     kept={"test_elbo": "elbo"},
-    pictures=True,
+    has_code=True,
 )

@@ -1,0 +1,1 @@
+"""The parts of a full evaluation, one file each."""

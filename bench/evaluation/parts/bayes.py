@@ -1,0 +1,59 @@
+"""bayes: a CVAE as a classifier. argmax over y of the bound on log p(x|y), labels equally likely.
+
+The same numbers bound log p(x): log (1/10) Σ_y exp(bound(x|y)) ≤ log p(x), since the logarithm of a sum grows with each of
+its terms. That is what compares with a VAE.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.evaluation import Part, Subject
+from bench.evaluation.parts.iwae import bound_of
+from bench.latent import CLASSES
+from bench.likelihood import fixed_targets
+from bench.streams import generator
+
+SAMPLES = 8
+"""Importance samples per image and label: one alone would decide by luck where two labels are close."""
+IMAGES = 200
+
+
+def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    x = fixed_targets(subject.test.images, subject.run.likelihood, "test").to(subject.device)
+    parts = []
+    for first in range(0, len(x), IMAGES):
+        rows = slice(first, first + IMAGES)
+        parts.append(class_bounds(subject, x[rows], f"bayes/{first}"))
+        subject.report(min(1.0, (first + IMAGES) / len(x)))
+    bounds = torch.cat(parts)  # [N, 10]
+    read = bounds.argmax(1)
+    correct = read == subject.test.labels
+    marginal = bounds.double().logsumexp(1) - math.log(CLASSES)
+    metrics = {"bayes_accuracy": float(correct.double().mean()), "elbo_marginal": float(marginal.mean())}
+    counts = confusion(subject.test.labels.cpu().numpy(), read.cpu().numpy())
+    return metrics, {"bayes_confusion": counts, "test_bayes_correct": correct.cpu().numpy()}
+
+
+def class_bounds(subject: Subject, x: Tensor, stream: str) -> Tensor:
+    """[B, 1, 28, 28] → the bound given each label, [B, 10]. All labels share their noise, so that it cancels."""
+    columns = []
+    for label in range(CLASSES):
+        noise = generator(subject.run.seed, stream, subject.device)
+        labels = torch.full((len(x),), label, device=subject.device)
+        columns.append(bound_of(subject.model, x, labels, SAMPLES, noise))
+    return torch.stack(columns, 1)
+
+
+def confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
+    """Counts [10, 10]: a row per true label, a column per label read."""
+    counts = np.zeros((CLASSES, CLASSES), dtype=np.int64)
+    np.add.at(counts, (true, read), 1)
+    return counts
+
+
+PART = Part("bayes", "CVAE as a Bayes classifier", ("cvae",), run)

@@ -1,0 +1,62 @@
+"""iwae: the importance-weighted bound on log p(x) (a CVAE's: on log p(x|y)) of trained models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.evaluation import Part, Subject
+from bench.evaluation.importance import importance_bound
+from bench.likelihood import fixed_targets, log_likelihood
+from bench.streams import generator
+
+IMAGES = 50  # in one piece
+DECODED = 2_000  # images decoded at once: the largest arrays are [DECODED, 8…32, 28, 28]
+
+
+def spread(images: int, total: int) -> np.ndarray:
+    """`images` indices spread evenly over the test set: MNIST's first half is easier than its second."""
+    return np.arange(images) * total // images
+
+
+def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    k, total = subject.settings["samples"], len(subject.test.labels)
+    chosen = spread(min(subject.settings["images"] or total, total), total)
+    at = torch.from_numpy(chosen).to(subject.device)
+    x = fixed_targets(subject.test.images, subject.run.likelihood, "test").to(subject.device)[at]
+    labels = subject.test.labels[at]
+    noise = generator(subject.run.seed, "iwae", subject.device)
+    found = []
+    for first in range(0, len(x), IMAGES):
+        rows = slice(first, first + IMAGES)
+        found.append(bound_of(subject.model, x[rows], labels[rows], k, noise))
+        subject.report(min(1.0, (first + IMAGES) / len(x)))
+    iwae = torch.cat(found).cpu().numpy()
+    name = f"k{k}_n{len(x)}"
+    metrics = {f"iwae_{name}": float(iwae.mean(dtype="float64"))}
+    if subject.test_elbo is not None:
+        metrics[f"iwae_gap_{name}"] = float((iwae - subject.test_elbo[chosen]).mean(dtype="float64"))
+    return metrics, {f"test_iwae_{name}": iwae}
+
+
+def bound_of(model: Any, x: Tensor, labels: Tensor, samples: int, noise: torch.Generator) -> Tensor:
+    """L_k of a VAE or CVAE per image: x [B, 1, 28, 28] and labels [B] → [B], in nats."""
+    mean, log_variance = model.encode(x, labels)
+
+    def likelihood(z: Tensor) -> Tensor:
+        count = len(z)
+        logits = model.decode(z.flatten(0, 1), labels.repeat(count))
+        return log_likelihood(logits, x.repeat(count, 1, 1, 1)).view(count, len(x))
+
+    return importance_bound(mean, log_variance, likelihood, samples, noise, max(1, DECODED // len(x))).iwae
+
+
+def settings(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {"samples": asked["iwae_samples"], "images": asked["iwae_images"]}
+
+
+PART = Part("iwae", "importance-weighted bound", ("vae", "cvae"), run, settings)

@@ -1,0 +1,42 @@
+"""probe: how much of the label a straight line finds in the latent code: logistic regression on posterior means."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from bench.evaluation import Part, Subject
+from bench.evaluation.portrait import means
+
+ITERATIONS = 1_000
+
+
+def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Fitted on the images that the run was trained on, scored on the test images; features are standardised.
+
+    Raises RuntimeError if the fit has not converged: an accuracy of half a fit says nothing.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    train, test = (
+        means(subject.model, data, subject.run, split)[0].double().cpu().numpy()
+        for data, split in ((subject.train, "train"), (subject.test, "test"))
+    )
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
+    with threadpool_limits(limits=subject.run.threads), warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            probe.fit(train, subject.train.labels.cpu().numpy())
+        except ConvergenceWarning:
+            raise RuntimeError(f"the linear probe did not converge in {ITERATIONS} iterations") from None
+        correct = probe.predict(test) == subject.test.labels.cpu().numpy()
+    return {"probe_accuracy": float(correct.mean())}, {"test_probe_correct": correct}
+
+
+# Not for a CVAE: its encoder is told the label, so its code would be graded on an answer that it was given.
+PART = Part("probe", "linear probe of the latent code", ("vae",), run)

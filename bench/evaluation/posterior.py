@@ -1,0 +1,41 @@
+"""What the latent code is used for: KL per dimension, active units, and whether the posteriors add up to the prior."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.latent import gaussian_kl
+
+ACTIVE = 0.01
+"""A unit is active if its posterior mean varies by more than this over the test set (Burda et al. 2016)."""
+
+
+class Posterior(NamedTuple):
+    """kl and variance are per dimension, [Z], float64: mean KL in nats, and the variance of the posterior mean."""
+
+    kl: Tensor
+    variance: Tensor
+    aggregate_kl: float
+
+    @property
+    def active(self) -> int:
+        return int((self.variance > ACTIVE).sum())
+
+
+def describe(mean: Tensor, log_variance: Tensor) -> Posterior:
+    """Of N test images, mean and log-variance [N, Z].
+
+    aggregate_kl is the divergence from the prior of the Gaussian that has the mean m and covariance S of the aggregate
+    posterior q(z) = (1/N) Σ q(z | x_n), in nats: ½ (tr S + |m|² − Z − log det S). q(z) itself is at least as far from
+    the prior, since KL(q ‖ p) = KL(q ‖ g) + KL(g ‖ p) for the Gaussian g with q's moments and a Gaussian p.
+    """
+    mean, log_variance = mean.double(), log_variance.double()
+    centre = mean.mean(0)
+    spread = mean - centre
+    covariance = spread.T @ spread / len(mean) + torch.diag(log_variance.exp().mean(0))
+    trace, log_det = covariance.trace(), torch.linalg.slogdet(covariance).logabsdet
+    aggregate = 0.5 * (trace + centre.square().sum() - len(centre) - log_det)
+    return Posterior(gaussian_kl(mean, log_variance).mean(0), mean.var(0, correction=0), float(aggregate))

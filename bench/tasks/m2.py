@@ -1,0 +1,89 @@
+"""m2: semi-supervised learning with a generative model, few labels and many images without. Kingma et al. 2014, M2.
+
+A CVAE beside a classifier q(y|x). With L(x, y) = bound on log p(x, y), uniform labels, the paper maximises
+
+    Σ_labelled L(x, y)  +  Σ_unlabelled [ Σ_y q(y|x) L(x, y) + H(q(y|x)) ]  +  α Σ_labelled log q(y|x),  α = 0.1 N
+
+over N training images. Here each step takes a batch of unlabelled images and a batch of labelled ones, and the loss is
+that sum divided by N. The classifier is the same encoder trunk with a linear head, on weights of its own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from archs.base import Arch
+from bench.latent import CLASSES, LatentModel, build_latent_model
+from bench.tasks import Task
+from bench.tasks.classifier import Classifier
+from bench.tasks.classifier import build as build_classifier
+from bench.tasks.vae import score as vae_score
+
+ALPHA = 0.1
+"""The paper's weight of the classification term, times the number of training images."""
+
+
+class M2(LatentModel):
+    """A CVAE, and the classifier that reads labels for it."""
+
+    def __init__(self, cvae: LatentModel, reader: Classifier):
+        super().__init__(cvae.encoder, cvae.head, cvae.decoder, cvae.classes)
+        self.reader = reader
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Reconstruction logits at the posterior mean, of the label that the classifier reads."""
+        return super().forward(x, self.reader(x).argmax(1))
+
+
+def build(arch: Arch, latent_dim: int | None, seed: int) -> M2:
+    assert latent_dim is not None
+    return M2(build_latent_model(arch, latent_dim, seed, classes=CLASSES), build_classifier(arch, None, seed))
+
+
+def loss(
+    model: M2, x: Tensor, labels: Tensor, noise: torch.Generator, labelled: int, known: int, images: int
+) -> Tensor:
+    """x [B, 1, 28, 28], of which the last `labelled` rows come with a label; the labels of the others are not looked at.
+
+    known: labelled images of the training set. images: N, all of them.
+    """
+    rest, few, y = x[:-labelled], x[-labelled:], labels[-labelled:]
+    supervised = -joint_bound(model, few, y, noise).mean()
+    read = F.cross_entropy(model.reader(few), y)
+    return unlabelled(model, rest, noise) + known / images * supervised + ALPHA * known * read
+
+
+def unlabelled(model: M2, x: Tensor, noise: torch.Generator) -> Tensor:
+    """−Σ_y q(y|x) L(x, y) − H(q(y|x)), mean over the batch: every label is tried on every image."""
+    log_q = F.log_softmax(model.reader(x), 1)  # [B, 10]
+    every = torch.arange(CLASSES, device=x.device).repeat_interleave(len(x))
+    bounds = joint_bound(model, x.repeat(CLASSES, 1, 1, 1), every, noise).view(CLASSES, len(x)).T
+    return (log_q.exp() * (log_q - bounds)).sum(1).mean()
+
+
+def joint_bound(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator) -> Tensor:
+    """L(x, y), a bound on log p(x, y): [B], in nats."""
+    return model.bound(x, labels, noise).elbo - math.log(CLASSES)
+
+
+def score(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+    """Accuracy of q(y|x), and the bound on log p(x|y) given the true label."""
+    return {"accuracy": model.reader(x).argmax(1) == labels, **vae_score(model, x, labels, noise)}
+
+
+TASK = Task(
+    name="m2",
+    summary="semi-supervised generative model with few labels; test accuracy of its classifier",
+    primary="accuracy",
+    needs_decoder=True,
+    build=build,
+    loss=loss,
+    score=score,
+    kept={"test_correct": "accuracy", "test_elbo": "elbo"},
+    has_code=True,
+    needs_labels=True,
+)
