@@ -36,7 +36,14 @@ METRICS: dict[str, Metric] = {
             "negative expected log-likelihood of the pixels",
             digits=1,
         ),
-        Metric("kl", "KL", "nats", None, "divergence of the approximate posterior from the prior", digits=1),
+        Metric(
+            "kl",
+            "KL",
+            "nats",
+            None,
+            "divergence of the posteriors from the prior: what the code says about an image, and what saying it costs",
+            digits=1,
+        ),
         Metric(
             "elbo_joint", "ELBO − ln 10", "nats", True, "a CVAE's bound on log p(x, y), uniform labels", 0.5, digits=1
         ),

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from archs.errors import UserError
+from bench.gather import gather
 from bench.metrics import METRICS, PRIMARY, Metric
 from bench.stats import comparisons_frame
 from bench.store import Record, Store
@@ -53,6 +54,11 @@ class Experiment:
     @property
     def finished(self) -> list[Record]:
         return [record for record in self.records if record.status == "finished"]
+
+    @property
+    def failed_evaluations(self) -> list[tuple[Record, Record]]:
+        """(run, evaluation) for each part of an evaluation that failed."""
+        return [(run, part) for run in self.records for part in run.evaluations if part.status != "finished"]
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -123,7 +129,8 @@ def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
     folder = Path(folder)
     manifest = read_manifest(folder)
     where = runs_directory(folder, str(manifest["runs_dir"]), runs_dir)
-    records, missing = _records(where, [str(run_id) for run_id in manifest["run_ids"]])
+    evaluations = {str(run_id) for run_id in manifest.get("evaluations") or ()}
+    records, missing = _records(where, [str(run_id) for run_id in manifest["run_ids"]], evaluations)
     if not records:
         raise UserError(f"none of the {len(missing)} runs of {folder} is in {where}; point --runs-dir at them")
     runs = records_frame(records)
@@ -159,12 +166,14 @@ def runs_directory(folder: Path, written: str, override: Path | None) -> Path:
     raise UserError(f"no runs directory {candidates[0]}: expected the records of {folder}; point --runs-dir at them")
 
 
-def _records(where: Path, run_ids: list[str]) -> tuple[list[Record], list[str]]:
+def _records(where: Path, run_ids: list[str], evaluations: set[str]) -> tuple[list[Record], list[str]]:
+    """The runs, each with those of its evaluations that the manifest names, and the ids that have no record."""
     store = Store(where)
     records, missing = [], []
     for run_id in dict.fromkeys(run_ids):
         try:
-            records.append(store.load(run_id))
+            record = store.load(run_id)
+            records.append(gather(store, record, evaluations) if evaluations else record)
         except UserError:
             missing.append(run_id)
     return records, missing

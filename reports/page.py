@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from reports import sanity
 from reports.blocks import Block, Heading, Text
 from reports.context import Context
 from reports.escape import md
@@ -14,10 +15,12 @@ from reports.sections import (
     cost,
     factors,
     gaps,
+    generative,
     headline,
     images,
     matched,
     parameters,
+    pictures,
     reproduce,
     training,
 )
@@ -32,6 +35,8 @@ def head(context: Context) -> Iterator[Block]:
     yield Heading(str(experiment.manifest.get("title", "report")), level=1)
     for warning in experiment.manifest.get("warnings", []):
         yield Text(f"> ⚠ **{md(warning)}**")
+    for warning in sanity.warnings(experiment):
+        yield Text(f"> ⚠ **{md(warning)}.**")
     yield Text(answer(experiment))
     table, common = comparison(experiment)
     yield table
@@ -45,7 +50,9 @@ SECTIONS: tuple[Section, ...] = (
     parameters.blocks,
     claims.blocks,
     training.learning,
-    training.reconstructions,
+    generative.blocks,
+    pictures.blocks,
+    generative.semi_supervised,
     factors.blocks,
     matched.blocks,
     cost.pareto,

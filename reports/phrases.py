@@ -14,14 +14,21 @@ CLAIM = {
     "vae": "{winner} models the images better",
     "cvae": "Given the label, {winner} models the images better",
     "classifier": "{winner} classifies better",
+    "m2": "With few labels {winner} classifies better",
 }
 BEST = {
     "vae": "{winner} models the images best",
     "cvae": "{winner} models the images best given the label",
     "classifier": "{winner} classifies best",
+    "m2": "With few labels {winner} classifies best",
 }
-SUBJECT = {"vae": "As VAEs", "cvae": "As CVAEs", "classifier": "As classifiers"}
-MEASURED = {"vae": "test ELBO", "cvae": "test ELBO of log p(x|y)", "classifier": "test accuracy"}
+SUBJECT = {"vae": "As VAEs", "cvae": "As CVAEs", "classifier": "As classifiers", "m2": "With few labels (M2)"}
+MEASURED = {
+    "vae": "test ELBO",
+    "cvae": "test ELBO of log p(x|y)",
+    "classifier": "test accuracy",
+    "m2": "semi-supervised test accuracy",
+}
 
 
 def claim(task: str, winner: str, best: bool = False) -> str:
@@ -90,5 +97,5 @@ def finding(ranking: Ranking) -> str:
 
 
 def shown_task(task: str) -> str:
-    """VAE · CVAE · classifier."""
-    return task.upper() if task in ("vae", "cvae") else task
+    """VAE · CVAE · M2 · classifier."""
+    return task.upper() if task in ("vae", "cvae", "m2") else task

@@ -13,7 +13,7 @@ from reports.ranking import MARKS, Ranking
 from reports.speed import ratios
 from reports.words import NOTHING, difference, mean_sd, number, ratio, significant
 
-TASK_LABEL = {"vae": "", "cvae": "CVAE "}
+TASK_LABEL = {"vae": "", "cvae": "CVAE ", "m2": "M2 "}
 LONG_NAME = 12  # characters; a longer baseline is named under the table, not in every header
 GREY = "grey BCE + KL, not a likelihood"
 

@@ -31,7 +31,7 @@ def importance_bound(
     """L_k for B images with a Gaussian q(z|x) and the prior N(0, I).
 
     mean, log_variance: of q(z|x), [B, Z]. log_likelihood: z [S, B, Z] → log p(x|z) [S, B]. samples: k, at least 1.
-    chunk: samples per image that are in memory at once; it changes no result but the order of a sum.
+    chunk: samples per image that are in memory at once. It fixes how the noise is drawn, so it is part of a protocol.
     """
     total = torch.full_like(mean[:, 0], -math.inf)  # log of the sum of the weights so far
     plain = torch.zeros_like(total)

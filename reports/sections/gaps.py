@@ -19,7 +19,17 @@ def blocks(context: Context) -> Iterator[Block]:
     illegal = [(str(item["arch"]), one_line(item["reason"])) for item in experiment.manifest.get("illegal") or []]
     skipped = [str(item["reason"]) for item in experiment.manifest.get("skipped") or []]
     absent = experiment.absent
-    if not (failed or illegal or skipped or absent):
+    parts = [
+        (
+            run.spec["arch"],
+            run.spec["task"],
+            str(run.spec["seed"]),
+            str(part.spec["part"]),
+            one_line(part.error or "", 200),
+        )
+        for run, part in experiment.failed_evaluations
+    ]
+    if not (failed or illegal or skipped or absent or parts):
         return
     yield Heading("What is not in the numbers")
     if failed:
@@ -28,6 +38,9 @@ def blocks(context: Context) -> Iterator[Block]:
         )
         table = Table(("architecture", "task", "seed", "error"), tuple(failed), "llrl")
         yield table if len(failed) <= 20 else Details(f"All {len(failed)} failures", [table])
+    if parts:
+        yield Text(f"{plural(len(parts), 'evaluation')} failed; the runs themselves are finished.")
+        yield Table(("architecture", "task", "seed", "part", "error"), tuple(parts), "llrll")
     if absent:
         yield Text(
             f"{plural(absent, 'run')} of {experiment.planned} {'has' if absent == 1 else 'have'} no record: not run yet, or removed."

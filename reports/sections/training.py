@@ -1,17 +1,14 @@
-"""Learning curves, and what the models reconstruct."""
+"""Learning curves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from reports.blocks import Block, Heading, Text
 from reports.context import Context
-from reports.escape import md
-from reports.figures import curves, pictures
+from reports.figures import curves
 from reports.phrases import shown_task
-from reports.words import PROTOCOL, plural
+from reports.words import PROTOCOL
 
 
 def learning(context: Context) -> Iterator[Block]:
@@ -38,32 +35,3 @@ def learning(context: Context) -> Iterator[Block]:
     yield Text(
         f"{band} Validation images only: the test set was used once, at the end.{f' ELBO: {protocol}.' if protocol else ''}"
     )
-
-
-def reconstructions(context: Context) -> Iterator[Block]:
-    experiment = context.experiment
-    panels: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
-    seed = None
-    for task in experiment.tasks:
-        found: dict[str, np.ndarray] = {}
-        originals = None
-        for record in sorted(experiment.finished, key=lambda record: record.spec["seed"]):
-            arch = record.spec["arch"]
-            if record.spec["task"] != task or arch in found:
-                continue
-            arrays = record.arrays()
-            if "reconstructions" in arrays and "originals" in arrays:
-                originals = arrays["originals"] if originals is None else originals
-                found[arch] = arrays["reconstructions"]
-                seed = record.spec["seed"] if seed is None else seed
-        if originals is not None:
-            panels[shown_task(task)] = (originals, found)
-    if not panels:
-        return
-    yield Heading("What the models reconstruct")
-    figure = pictures.draw(panels, experiment.order)
-    many = plural(max(len(found) for _, found in panels.values()), "architecture")
-    yield context.album.block(
-        figure, "reconstructions", f"The same test images as {many} reconstruct them, originals on top"
-    )
-    yield Text(f"The same ten test images for every architecture, originals on top; models of seed {md(seed)}.")

@@ -1,0 +1,219 @@
+"""What the ELBO hides: its two parts, tighter bounds, what the latent code is used for, and what samples are worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from bench.metrics import IWAE, Metric, among
+from bench.metrics import metric as declared
+from reports.blocks import Block, Details, Heading, Table, Text
+from reports.context import Context
+from reports.escape import md
+from reports.experiment import Experiment
+from reports.figures import confusion, kl
+from reports.phrases import shown_task
+from reports.sanity import collapse
+from reports.words import NOTHING, listed, mean_sd, number, signed
+
+LATENT = ("vae", "cvae", "m2")
+FULL = {
+    "vae": ("iwae", "probe_accuracy"),
+    "cvae": ("iwae", "elbo_marginal", "bayes_accuracy", "sample_accuracy"),
+}
+"""What a full evaluation adds to a task; "iwae" stands for the bounds that carry their k and n in their names."""
+NAMES = {"iwae": "importance-weighted bound", "elbo_marginal": "marginal bound"}
+BASIC = ("reconstruction", "kl", "bits_per_dim", "active_units", "aggregate_kl")
+ACCURACIES = ("probe_accuracy", "bayes_accuracy", "sample_accuracy", "judge_accuracy")
+MOST_CONFUSIONS = 4
+SIDE_BY_SIDE = 4  # architectures up to which a metric has a row of its own, with its meaning
+ANCHORS = (
+    ("VAE, one stochastic layer of 50 (Burda et al. 2016)", "IWAE-5000", "−86.76"),
+    ("IWAE k = 50, one layer (Burda et al. 2016)", "IWAE-5000", "−84.78"),
+    ("NVAE (Vahdat & Kautz 2020)", "importance weighted", "−78.01"),
+)
+
+
+def blocks(context: Context) -> Iterator[Block]:
+    experiment = context.experiment
+    tasks = [task for task in experiment.tasks if task in LATENT and experiment.rankings[task].order]
+    if not tasks or not (set(BASIC) & set(experiment.runs)):
+        return
+    yield Heading("Behind the ELBO")
+    for task in tasks:
+        yield Text(f"**{md(shown_task(task))}.** {' '.join(map(md, sentences(experiment, task)))}".strip())
+        yield table(experiment, task)
+    if text := definitions(experiment, tasks):
+        yield Text(text)
+    yield from _kl(context, tasks)
+    yield from _confusions(context)
+    if experiment.dataset == "mnist" and experiment.likelihood == "dynamic" and "vae" in tasks:
+        rows = Table(("published, dynamically binarised MNIST", "bound", "nats"), ANCHORS, "llr", name="anchors")
+        yield Details("Published numbers to compare the VAEs' bounds with (larger models, trained for longer)", [rows])
+
+
+def sentences(experiment: Experiment, task: str) -> Iterator[str]:
+    """Why the two extremes differ, collapse by its name, and what was not computed."""
+    if text := decomposition(experiment, task):
+        yield text
+    yield from (sentence for sentence in collapse(experiment) if f"({shown_task(task)})" in sentence)
+    present = set(experiment.runs.columns[experiment.runs[experiment.runs["task"] == task].notna().any()])
+    lacking = [
+        name
+        for name in FULL.get(task, ())
+        if not (any(map(IWAE.fullmatch, present)) if name == "iwae" else name in present)
+    ]
+    if lacking:
+        names = listed([NAMES.get(name) or labelled(name) for name in lacking], 6)
+        yield f"Not computed: {names}" + (". --evaluate full adds them." if _level(experiment) != "full" else ".")
+
+
+def labelled(name: str) -> str:
+    found = declared(name)
+    return found.label if found else name
+
+
+def _level(experiment: Experiment) -> str:
+    return str(experiment.manifest.get("evaluate", "basic"))
+
+
+def decomposition(experiment: Experiment, task: str) -> str:
+    """How much of the ELBO between the best and the last is reconstruction, and how much KL: exact, over paired seeds."""
+    order = experiment.rankings[task].order
+    if len(order) < 2:
+        return ""
+    best, last = order[0], order[-1]
+    runs = experiment.runs[(experiment.runs["task"] == task) & (experiment.runs["status"] == "finished")]
+    parts = runs.pivot_table(index="seed", columns="arch", values=["elbo", "reconstruction", "kl"])
+    if any((name, arch) not in parts for name in ("elbo", "reconstruction", "kl") for arch in (best, last)):
+        return ""
+    change = {name: float((parts[name][best] - parts[name][last]).mean()) for name in ("elbo", "reconstruction", "kl")}
+    if not math.isfinite(change["elbo"]):
+        return ""
+    return (
+        f"The {number(abs(change['elbo']), 1)} nats between {best} and {last} are {signed(-change['reconstruction'], 1)} of "
+        f"reconstruction and {signed(-change['kl'], 1)} of KL."
+    )
+
+
+def shown_metrics(experiment: Experiment, task: str) -> list[Metric]:
+    """The ELBO, the tighter bounds, then the rest: those that some architecture has."""
+    present = among(experiment.summary.loc[experiment.summary["task"] == task, "metric"])
+    bounds = [name for name in present if IWAE.fullmatch(name)]
+    marginal = [] if experiment.likelihood == "grey" else ["elbo_marginal"]
+    names = ["elbo", *bounds, *marginal, *BASIC, *ACCURACIES]
+    return [found for name in names if name in present and (found := declared(name)) is not None]
+
+
+def table(experiment: Experiment, task: str) -> Table:
+    """Mean ± sd. Few architectures stand side by side, each row with its meaning; many have a row each."""
+    cells = experiment.summary[experiment.summary["task"] == task]
+    found = {(row.arch, row.metric): row for row in cells.itertuples(index=False)}
+    order = [arch for arch in experiment.order if arch in experiment.rankings[task].order]
+    metrics = shown_metrics(experiment, task)
+
+    def cell(arch: str, metric: Metric) -> str:
+        row = found.get((arch, metric.name))
+        return NOTHING if row is None else mean_sd(metric, row.mean, row.std)
+
+    name = f"generative_{task}"
+    if len(order) > SIDE_BY_SIDE:
+        heads = ("architecture", *(header(experiment, task, metric) for metric in metrics))
+        rows = tuple((arch, *(cell(arch, metric) for metric in metrics)) for arch in order)
+        return Table(heads, rows, "l" + "r" * len(metrics), name=name)
+    rows = tuple(
+        (header(experiment, task, metric), *(cell(arch, metric) for arch in order), metric.definition)
+        for metric in metrics
+    )
+    return Table(("", *order, "what it is"), rows, "l" + "r" * len(order) + "l", name=name)
+
+
+def header(experiment: Experiment, task: str, metric: Metric) -> str:
+    arrow = {True: " ↑", False: " ↓", None: ""}[metric.higher_is_better]
+    if metric.name == "active_units":
+        sizes = experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].dropna().unique()
+        return f"{metric.label} (of {sizes.max():.0f})"
+    given = " of log p(x|y)" if task == "cvae" and (metric.name == "elbo" or IWAE.fullmatch(metric.name)) else ""
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{metric.label}{given}{arrow}{unit}"
+
+
+def definitions(experiment: Experiment, tasks: list[str]) -> str:
+    """What the columns mean, where the tables are too long to say it in a row of their own."""
+    if all(len(experiment.rankings[task].order) <= SIDE_BY_SIDE for task in tasks):
+        return ""
+    found = {metric.label: metric.definition for task in tasks for metric in shown_metrics(experiment, task)}
+    return " ".join(f"*{md(label)}*: {md(text)}." for label, text in found.items())
+
+
+def _kl(context: Context, tasks: list[str]) -> Iterator[Block]:
+    """Sorted within each run, then averaged over seeds: which dimension carries what differs from seed to seed."""
+    panels: dict[str, dict[str, np.ndarray]] = {}
+    for task in tasks:
+        curves: dict[str, list[np.ndarray]] = {}
+        for record in context.experiment.finished:
+            if record.spec["task"] == task and (values := record.arrays().get("kl_per_dim")) is not None:
+                curves.setdefault(record.spec["arch"], []).append(np.sort(values)[::-1])
+        if curves:
+            panels[shown_task(task)] = {arch: np.mean(found, axis=0) for arch, found in curves.items()}
+    if panels:
+        yield context.album.block(
+            kl.draw(panels, context.experiment.order, context.experiment.baseline, context.colours),
+            "kl",
+            "KL per latent dimension, sorted",
+        )
+        yield Text(
+            "KL of each latent dimension from the prior, largest first, mean over seeds. A dimension at 0 is not used."
+        )
+
+
+def _confusions(context: Context) -> Iterator[Block]:
+    panels: dict[str, np.ndarray] = {}
+    for arch in context.experiment.order:
+        counts = [
+            arrays["bayes_confusion"]
+            for record in context.experiment.finished
+            if record.spec["arch"] == arch and record.spec["task"] == "cvae"
+            if "bayes_confusion" in (arrays := record.arrays())
+        ]
+        if counts and len(panels) < MOST_CONFUSIONS:
+            panels[arch] = np.sum(counts, axis=0)
+    if panels:
+        yield context.album.block(
+            confusion.draw(panels), "confusion", "Confusion of the CVAE as a Bayes classifier, per true label"
+        )
+        beyond = len(context.experiment.order) - len(panels)
+        yield Text(
+            "The CVAE as a Bayes classifier: of the test images of a true label (row), the share in % read as another one (column); "
+            "all seeds together, the diagonal left out." + (f" The best {len(panels)} are shown." if beyond > 0 else "")
+        )
+
+
+def semi_supervised(context: Context) -> Iterator[Block]:
+    """Test error with few labels beside the published row (Kingma et al. 2014, table 1)."""
+    published = {100: 11.97, 600: 4.94, 1000: 3.60, 3000: 3.92}
+    experiment = context.experiment
+    ranking = experiment.rankings.get("m2")
+    if ranking is None or not ranking.order:
+        return
+    runs: pd.DataFrame = experiment.runs[experiment.runs["task"] == "m2"]
+    labels = int(runs["labels"].dropna().iloc[0])
+    yield Heading("With few labels")
+    anchor = published.get(labels) if experiment.dataset == "mnist" else None
+    yield Text(
+        f"M2 with {labels:,} labelled images, as many of each class; the other training images come without. "
+        + (
+            f"Published for {labels:,} labels: {anchor:.2f} % (Kingma et al. 2014, table 1, a two-layer MLP trained until it converged)."
+            if anchor
+            else "There is no published number for this data set and number of labels."
+        )
+    )
+    rows = []
+    for arch in ranking.order:
+        cell = ranking.cells[arch]
+        spread = f" ± {number(100 * cell.std, 2)}" if math.isfinite(cell.std) else ""
+        rows.append((arch, f"{number(100 * (1 - cell.mean), 2)}{spread}"))
+    yield Table(("architecture", "test error ↓ (%)"), tuple(rows), "lr", name="semi_supervised")
