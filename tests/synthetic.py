@@ -76,7 +76,12 @@ def run_values(task: str, level: float, seed: int, noise: np.random.Generator, s
             "test_elbo": (elbo + images - images.mean()).astype(np.float32),
             "originals": originals,
             "reconstructions": reconstructions,
+            "kl_per_dim": 24.0 * np.random.default_rng(seed).dirichlet(np.full(20, 2.0)),
+            "mean_variance": np.linspace(0, 1, 20),
+            "interpolations": np.stack([reconstructions] * 5),
         }
+        arrays |= {"grid": np.stack([originals] * 10)} if task == "cvae" else {"prior": np.concatenate([originals] * 3)}
+        metrics |= {"active_units": 19.0, "aggregate_kl": 1.0 + 0.1 * seed, "untrained_elbo": -550.0}
         history = [{"val_elbo": elbo - 60 * 0.5**epoch} for epoch in range(1, 7)]
     metrics |= {
         "train_seconds": 30 + float(noise.normal()),
@@ -103,13 +108,14 @@ def write_experiment(
     settings: Mapping[str, Any] | None = None,
     manifest: Mapping[str, Any] | None = None,
     salt: int = 0,
+    metrics: Mapping[str, float] | None = None,
 ) -> Path:
     """Write `folder`/runs and `folder`/report/manifest.json; return the report folder.
 
     gap: nats between the first architecture and the last, the others evenly between (the first is best);
         levels overrides it per arch, as a distance from −105 nats.
     spread: standard deviation between seeds, in nats. failures: (arch, task, seed) → error text.
-    salt: another value draws other noise for the same seeds.
+    salt: another value draws other noise for the same seeds. metrics: added to those of every latent model.
     """
     names, known = grid_names(archs) if isinstance(archs, int) else (list(archs), {})
     if archs == 2:
@@ -137,11 +143,10 @@ def write_experiment(
                     store.write(Record(**shared, status="failed", error=error))
                     continue
                 noise = np.random.default_rng([index, TASKS.index(task), seed, *([salt] if salt else [])])
-                metrics, arrays, history = run_values(task, level, seed, noise, spread, n_test)
+                values, arrays, history = run_values(task, level, seed, noise, spread, n_test)
+                values |= dict(metrics or {}) if latent else {}
                 layers = layer_rows(arch, task, index)
-                store.write(
-                    Record(**shared, status="finished", metrics=metrics, history=history, layers=layers), arrays
-                )
+                store.write(Record(**shared, status="finished", metrics=values, history=history, layers=layers), arrays)
     content = {
         "title": f"{' vs '.join(names) if len(names) < 4 else f'{len(names)} architectures'} on MNIST",
         "command": f"python run_ablation.py --archs {' '.join(names)} --seeds {seeds}",

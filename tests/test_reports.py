@@ -55,7 +55,9 @@ def test_sections_come_in_the_reader_s_order(page: str) -> None:
         "Where the parameters sit",
         "What the reference README claimed, and what counting says",
         "Learning curves",
+        "Behind the ELBO",
         "What the models reconstruct",
+        "What they draw by themselves",
         "What caused the difference",
         "Are parameters the reason?",
         "Quality against cost",
@@ -74,6 +76,7 @@ def test_every_figure_is_there_and_none_is_empty(crossing: Path, page: str) -> N
     named = re.findall(r"\]\((figures/[^)]*)\)", page)
     assert {Path(path).stem for path in named} == {
         "results", "parameters", "curves", "reconstructions", "effects", "interactions", "conv_share", "cost", "throughput",
+        "kl", "samples", "grid_cvae", "interpolations",
     }  # fmt: skip
     assert all((crossing / path).stat().st_size > 4000 for path in named)
 
@@ -116,7 +119,7 @@ def test_user_text_is_shown_literally_in_markdown_and_html(crossing: Path, page:
 def test_html_is_one_self_contained_file(crossing: Path) -> None:
     html = (crossing / "report.html").read_text(encoding="utf-8")
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:|//|figures/)""", html)
-    assert html.count('src="data:image/png;base64,') == 9
+    assert html.count('src="data:image/png;base64,') == 13
     assert "prefers-color-scheme: dark" in html and 'name="viewport"' in html
 
 

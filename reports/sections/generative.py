@@ -136,7 +136,8 @@ def header(experiment: Experiment, task: str, metric: Metric) -> str:
     if metric.name == "active_units":
         sizes = experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].dropna().unique()
         return f"{metric.label} (of {sizes.max():.0f})"
-    given = " of log p(x|y)" if task == "cvae" and (metric.name == "elbo" or IWAE.fullmatch(metric.name)) else ""
+    is_bound = metric.name == "elbo" or (IWAE.fullmatch(metric.name) and metric.higher_is_better)
+    given = " of log p(x|y)" if task in ("cvae", "m2") and is_bound else ""
     unit = f" ({metric.unit})" if metric.unit else ""
     return f"{metric.label}{given}{arrow}{unit}"
 
