@@ -12,7 +12,7 @@ from bench.metrics import PRIMARY
 from bench.paired import compare_paired
 
 SETTINGS = ["arch", "task", "dataset", "likelihood", "epochs", "batch_size", "lr", "latent_dim", "train_images"]
-SETTINGS += ["device", "threads", "arch_fingerprint", "data_fingerprint", "protocol"]
+SETTINGS += ["labels", "device", "threads", "arch_fingerprint", "data_fingerprint", "protocol"]
 COLUMNS = ["task", "metric", "n", "architectures", "runs", "splits", "false_calls", "coverage", "signflip"]
 
 

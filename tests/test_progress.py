@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.launch import Event
+from bench.launch import Event, next_ready
 from bench.progress import Display, Estimate, duration
-from bench.spec import RunSpec
+from bench.spec import EvaluationSpec, RunSpec
 from bench.train import Progress
 
 
@@ -50,6 +50,27 @@ def test_it_converges_to_zero() -> None:
     for spec in estimate.specs:
         estimate.update(Event("finished", spec, seconds=1.0))
     assert estimate.remaining() == 0
+
+
+def test_an_evaluation_that_lost_its_run_is_over_and_teaches_nothing() -> None:
+    run = specs(1)[0]
+    parts = [EvaluationSpec(run, part, {}) for part in ("iwae", "probe")]
+    estimate = Estimate([run, *parts], 1)
+    estimate.update(Event("failed", run, seconds=10.0))
+    estimate.update(Event("skipped", parts[0]))
+    assert estimate.remaining() == pytest.approx(10)  # one part to go, taken for as long as what is known
+    estimate.update(Event("skipped", parts[1]))
+    assert estimate.remaining() == 0
+
+
+def test_work_waits_for_the_runs_that_it_needs() -> None:
+    first, second = specs(2)
+    part = EvaluationSpec(first, "samples", {}, others=(second.run_id,))
+    waiting = [part, second]
+    assert next_ready(waiting, [first]) == second
+    assert next_ready(waiting, [first, second]) is None
+    assert next_ready(waiting, []) == part
+    assert next_ready(waiting, []) is None
 
 
 def test_duration() -> None:
