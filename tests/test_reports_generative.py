@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,17 @@ def test_the_gap_is_split_into_reconstruction_and_kl(tmp_path: Path) -> None:
     assert decomposition(experiment, "vae") == (
         "The 30.0 nats between cnn2 and cnn3 are +30.0 of reconstruction and +0.0 of KL."
     )
+
+
+def test_two_architectures_are_compared_in_every_metric_with_an_interval(tmp_path: Path) -> None:
+    experiment = loaded(tmp_path, gap=30.0, spread=0.1)
+    found = table(experiment, "vae")
+    assert found.headers == ("", "cnn2", "cnn3", "cnn3 − cnn2", "what it is")
+    rows = {row[0]: row[3] for row in found.rows}
+    assert re.fullmatch(r"−(29|30)\.\d \[−30\.\d, −29\.\d\]", rows["ELBO ↑ (nats)"])
+    assert rows["active units (of 20)"] == "+0.0 [0.0, 0.0]"
+    one = reports.load(write_experiment(tmp_path / "one", tasks=("vae",), seeds=1))
+    assert table(one, "vae").headers == ("", "cnn2", "cnn3", "what it is")
 
 
 def test_what_was_not_computed_is_named(tmp_path: Path) -> None:

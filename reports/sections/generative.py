@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.metrics import IWAE, Metric, among
 from bench.metrics import metric as declared
+from bench.stats import comparisons_frame
 from reports.blocks import Block, Details, Heading, Table, Text
 from reports.context import Context
 from reports.escape import md
@@ -17,7 +18,7 @@ from reports.experiment import Experiment
 from reports.figures import confusion, kl
 from reports.phrases import shown_task
 from reports.sanity import collapse
-from reports.words import NOTHING, listed, mean_sd, number, signed
+from reports.words import NOTHING, difference, listed, mean_sd, number, signed
 
 LATENT = ("vae", "cvae", "m2")
 FULL = {
@@ -124,11 +125,35 @@ def table(experiment: Experiment, task: str) -> Table:
         heads = ("architecture", *(header(experiment, task, metric) for metric in metrics))
         rows = tuple((arch, *(cell(arch, metric) for metric in metrics)) for arch in order)
         return Table(heads, rows, "l" + "r" * len(metrics), name=name)
+    apart = differences(experiment, task, order, metrics)
     rows = tuple(
-        (header(experiment, task, metric), *(cell(arch, metric) for arch in order), metric.definition)
+        (
+            header(experiment, task, metric),
+            *(cell(arch, metric) for arch in order),
+            *apart.get(metric.name, ()),
+            metric.definition,
+        )
         for metric in metrics
     )
-    return Table(("", *order, "what it is"), rows, "l" + "r" * len(order) + "l", name=name)
+    beside = tuple(f"{arch} − {experiment.baseline}" for arch in order if arch != experiment.baseline) if apart else ()
+    return Table(("", *order, *beside, "what it is"), rows, "l" + "r" * (len(order) + len(beside)) + "l", name=name)
+
+
+def differences(experiment: Experiment, task: str, order: list[str], metrics: list[Metric]) -> dict[str, tuple[str]]:
+    """Of two architectures, metric → the paired difference from the baseline with its 95 % interval over seeds."""
+    if len(order) != 2 or experiment.baseline not in order or experiment.rankings[task].one_seed:
+        return {}
+    runs = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["arch"].isin(order)]
+    names = [metric.name for metric in metrics]
+    # a direction is asked for, since a verdict is given; only the difference and its interval are used
+    either = {metric.name: metric.higher_is_better is not False for metric in metrics}
+    found = comparisons_frame(runs, experiment.baseline, names, directions=either)
+    rows = {row.metric: row for row in found.itertuples(index=False)}
+    texts = dict.fromkeys(names, NOTHING)
+    for metric in metrics:
+        if (row := rows.get(metric.name)) is not None and math.isfinite(row.difference):
+            texts[metric.name] = difference(metric, row.difference, row.low, row.high)
+    return {name: (text,) for name, text in texts.items()}
 
 
 def header(experiment: Experiment, task: str, metric: Metric) -> str:
@@ -207,7 +232,7 @@ def semi_supervised(context: Context) -> Iterator[Block]:
     yield Text(
         f"M2 with {labels:,} labelled images, as many of each class; the other training images come without. "
         + (
-            f"Published for {labels:,} labels: {anchor:.2f} % (Kingma et al. 2014, table 1, a two-layer MLP trained until it converged)."
+            f"Published for {labels:,} labels: {anchor:.2f} % (Kingma et al. 2014, table 1)."
             if anchor
             else "There is no published number for this data set and number of labels."
         )
