@@ -9,12 +9,12 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from archs.base import Arch
@@ -27,7 +27,7 @@ from bench.data import Dataset, load
 from bench.evaluation.portrait import portrait
 from bench.likelihood import fixed_targets
 from bench.spec import EvaluationSpec, RunSpec, Work
-from bench.store import Record, Store
+from bench.store import Damaged, Record, Store
 from bench.tasks import Task, get
 from bench.train import EVALUATION_BATCH, Progress, Split, evaluate, train
 
@@ -56,12 +56,12 @@ def execute(spec: Work, site: Site, report: Report = lambda progress: None) -> R
         "platform": f"{platform.system()} {platform.machine()}", "workers": site.workers,
         "commit": site.commit, "dirty": site.dirty, "begun": begun,
     }  # fmt: skip
-    save: Callable[[Path], None] | None = None
+    weights: bytes | None = None
     try:
         if isinstance(spec, RunSpec):
             record, arrays, model = run(spec, site, report)
-            weights = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-            save = functools.partial(safetensors.torch.save_file, weights)
+            state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+            weights = safetensors.torch.save(state)
         else:
             record, arrays = evaluate_run(spec, site, report)
     except Exception as error:
@@ -69,7 +69,7 @@ def execute(spec: Work, site: Site, report: Report = lambda progress: None) -> R
         store.write(failed)
         return failed
     record = dataclasses.replace(record, environment={**base, **record.environment, "ended": time.time()})
-    store.write(record, arrays, save)
+    store.write(record, arrays, weights)
     return record
 
 
@@ -203,5 +203,10 @@ def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
     except RuntimeError as error:
         raise UserError(str(error)) from error
     model = get(spec.task).build(arch, spec.latent_dim, spec.seed)
-    model.load_state_dict(safetensors.torch.load_file(Path(record.folder) / "model.safetensors"))
+    try:
+        model.load_state_dict(safetensors.torch.load(record.read("model.safetensors") or b""))
+    except (SafetensorError, RuntimeError) as error:
+        raise Damaged(
+            f"run {record.run_id}: model.safetensors holds no weights of {spec.arch} ({one_line(error)})"
+        ) from error
     return model.eval()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from archs.errors import UserError
-from bench.store import RUN_ID, Record, Store
+from bench.store import Record, Store
 
 
 def gather(store: Store, record: Record, wanted: Collection[str] | None = None) -> Record:
@@ -16,13 +15,7 @@ def gather(store: Store, record: Record, wanted: Collection[str] | None = None) 
     is never replaced. Failed evaluations are among `record.evaluations`, and add nothing.
     """
     beside = Store(store.folder / record.run_id / "evaluations")
-    found = []
-    for path in sorted(beside.folder.glob("*")) if beside.folder.is_dir() else ():
-        if RUN_ID.fullmatch(path.name) and (wanted is None or path.name in wanted):
-            try:
-                found.append(beside.load(path.name))
-            except UserError:  # as good as not there: the same command computes it again
-                continue
+    found = beside.records(wanted, damaged=lambda error: None)  # as good as not there: the job computes it again
     found.sort(key=lambda evaluation: (evaluation.environment.get("ended") or 0, evaluation.run_id))
     metrics: dict[str, float] = {}
     for evaluation in found:

@@ -1,59 +1,44 @@
 """The records on disk: one folder per run, named by its identity, complete or not there at all. No torch.
 
-runs/<run_id>/record.json        spec, status, metrics, history, layers, environment
+runs/<run_id>/record.json        spec, status, metrics, history, layers, environment, checksums
 runs/<run_id>/arrays.npz         per-image results and pictures (absent if the run failed)
 runs/<run_id>/model.safetensors  trained weights (absent if the run failed)
 runs/<run_id>/evaluations/       a store of the same form, of what was evaluated later (bench.evaluation)
+runs/.damaged/<run_id>.<n>       what was found to be damaged, set aside
+runs/.claims/<run_id>            held by the job that trains the run now (bench.claims)
+
+What is promised and what is not: docs/robustness.md.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import errno
+import io
 import os
 import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from archs.errors import UserError, nearest
+from bench.record import Damaged, Record, as_text, from_text, note
 
-SCHEMA = 1
+__all__ = ["Damaged", "Record", "Store", "Unwritable"]
+
 LEFTOVER_SECONDS = 3_600
-NOT_STORED = ("folder", "run_id", "evaluations")  # of a record's fields; the id is written first
+PROBE_BYTES = 1 << 20
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
-@dataclass(frozen=True)
-class Record:
-    """What is known of one run. `metrics` is empty and `error` says why if `status` is "failed"."""
-
-    run_id: str
-    spec: dict[str, Any]
-    status: str  # "finished" | "failed"
-    error: str | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-    history: list[dict[str, float]] = field(default_factory=list)
-    layers: list[dict[str, Any]] = field(default_factory=list)
-    environment: dict[str, Any] = field(default_factory=dict)
-    folder: Path | None = None
-    evaluations: tuple[Record, ...] = ()  # later evaluations of the run, each with its own record (bench.gather)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The contents of arrays.npz, and of the evaluations'; empty for a failed run."""
-        found: dict[str, np.ndarray] = {}
-        path = self.folder / "arrays.npz" if self.folder else None
-        if path is not None and path.is_file():
-            with np.load(path, allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}
-        for evaluation in self.evaluations:
-            found |= evaluation.arrays()
-        return found
+class Unwritable(UserError):
+    """The disk is full or the store can't be written to: no run of this job can be kept, so the job stops."""
 
 
 class Store:
@@ -63,112 +48,174 @@ class Store:
         self.folder = Path(folder)
 
     def prepare(self) -> None:
-        """Makes the folder and checks that it can be written to; raises `UserError` if not."""
-        try:
+        """Makes the folder and checks that a record fits into it; raises `UserError` if not."""
+        with self._writing("name a writable folder with --runs-dir"):
             self.folder.mkdir(parents=True, exist_ok=True)
             probe = self.folder / f".probe-{uuid.uuid4().hex}"
-            probe.touch()
-            probe.unlink()
+            try:
+                write_file(probe, bytes(PROBE_BYTES))
+            finally:
+                probe.unlink(missing_ok=True)
             self._clear_leftovers()
+
+    @contextlib.contextmanager
+    def _writing(self, way_out: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise UserError(f"runs folder {self.folder}: {reason}; name a writable folder with --runs-dir") from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            hint = "free some space, and the same command goes on from the runs that are finished" if full else way_out
+            raise Unwritable(f"runs folder {self.folder}: {error.strerror or error}; {hint}") from error
 
     def _clear_leftovers(self) -> None:
         """Removes what killed jobs left half-written. A write takes seconds: what is an hour old is nobody's."""
         for pattern in (".partial-*", ".replaced-*", ".probe-*"):
             for path in self.folder.glob(pattern):
-                if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
-                    shutil.rmtree(path, ignore_errors=True)
+                with contextlib.suppress(FileNotFoundError):  # another job clears as well
+                    if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                        shutil.rmtree(path, ignore_errors=True)
+                        path.unlink(missing_ok=True)
 
     def status(self, run_id: str) -> str | None:
-        """ "finished", "failed", or None if the run has no readable record."""
+        """ "finished", "failed", or None if the run has no sound record.
+
+        Raises `UserError` where a newer version has written it: that is neither ours to read nor to replace.
+        """
         try:
-            return self.load(run_id).status
-        except UserError:
+            found = self.find(run_id)
+        except Damaged:
             return None
+        return found.status if found else None
+
+    def find(self, run_id: str) -> Record | None:
+        """One record, or None if there is none; raises `Damaged` if it is not what was written."""
+        if not RUN_ID.fullmatch(run_id):
+            raise UserError(f"run {run_id[:40]!r}: not a run id; expected 16 hex digits")
+        folder = self.folder / run_id
+        try:
+            text = (folder / "record.json").read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            if not os.path.lexists(folder):
+                return None
+            raise Damaged(f"run {run_id}: {folder} holds no record.json") from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise Damaged(f"run {run_id}: {folder / 'record.json'} can't be read ({reason})") from error
+        return from_text(run_id, text, folder)
 
     def load(self, run_id: str) -> Record:
-        """One record; raises `UserError` if there is none or it can't be read."""
-        folder = self.folder / run_id
-        if not RUN_ID.fullmatch(run_id):
-            raise UserError(f"run {run_id!r}: not a run id; expected 16 hex digits")
-        try:
-            content = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            known = [path.name for path in self.folder.glob("*") if RUN_ID.fullmatch(path.name)]
-            hint = nearest(run_id, known) if len(known) < 20 else ""
-            raise UserError(f"run {run_id}: no such record in {self.folder}{hint}") from None
-        except (OSError, ValueError) as error:
-            raise UserError(f"run {run_id}: {folder / 'record.json'} can't be read ({error})") from error
-        return from_json(run_id, content, folder)
+        """One record; raises `UserError` if there is none, `Damaged` if it is not what was written."""
+        found = self.find(run_id)
+        if found is None:
+            known = self.run_ids()
+            raise UserError(f"run {run_id}: no such record in {self.folder}{nearest(run_id, known) if len(known) < 20 else ''}")  # fmt: skip
+        return found
 
-    def records(self) -> list[Record]:
-        """Every record, in the order of their ids."""
-        found = sorted(path.name for path in self.folder.glob("*") if RUN_ID.fullmatch(path.name))
-        return [self.load(name) for name in found]
+    def run_ids(self) -> list[str]:
+        """Of every record, damaged ones included, in order."""
+        try:
+            return sorted(name for name in os.listdir(self.folder) if RUN_ID.fullmatch(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def records(
+        self, wanted: Collection[str] | None = None, damaged: Callable[[Damaged], None] | None = None
+    ) -> list[Record]:
+        """Every sound record, or those of ids in `wanted`, in the order of their ids.
+
+        A damaged one is left out, and handed to `damaged`, or named in a warning.
+        """
+        found = []
+        for run_id in self.run_ids():
+            if wanted is not None and run_id not in wanted:
+                continue
+            try:
+                record = self.find(run_id)
+            except Damaged as error:
+                warnings.warn(f"{error}; left out", stacklevel=2) if damaged is None else damaged(error)
+                continue
+            if record is not None:
+                found.append(record)
+        return found
+
+    def set_aside(self, run_id: str) -> Path:
+        """Moves a damaged record into `.damaged/`, where nothing reads it and nothing deletes it; returns its place."""
+        with self._writing("name a writable folder with --runs-dir"):
+            shelf = self.folder / ".damaged"
+            shelf.mkdir(exist_ok=True)
+            place = next(path for n in range(1, 1_000_000) if not (path := shelf / f"{run_id}.{n}").exists())
+            (self.folder / run_id).rename(place)
+            flush(self.folder)
+            return place
 
     def write(
-        self,
-        record: Record,
-        arrays: Mapping[str, np.ndarray] | None = None,
-        save_weights: Callable[[Path], None] | None = None,
+        self, record: Record, arrays: Mapping[str, np.ndarray] | None = None, weights: bytes | None = None
     ) -> Path:
-        """Adds a record, whole or not at all. A finished run that is already there stays as it is."""
+        """Adds a record, whole or not at all. A finished run that is already there stays as it is.
+
+        weights: the content of model.safetensors. Raises `Unwritable`.
+        """
+        files = {} if weights is None else {"model.safetensors": weights}
+        if arrays is not None:
+            files["arrays.npz"] = packed(arrays)
+        record = replace(record, files={name: note(content) for name, content in files.items()})
         final = self.folder / record.run_id
         partial = self.folder / f".partial-{record.run_id}-{uuid.uuid4().hex}"
-        partial.mkdir(parents=True)
         try:
-            if arrays is not None:
-                np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **dict(arrays))
-            if save_weights is not None:
-                save_weights(partial / "model.safetensors")
-            (partial / "record.json").write_text(
-                json.dumps(as_json(record), indent=1, sort_keys=True), encoding="utf-8"
-            )
-            for path in [*partial.iterdir(), partial]:
-                flush(path)
-            self._publish(partial, final)
+            with self._writing("make it writable, and the same command goes on from the runs that are finished"):
+                partial.mkdir(parents=True)
+                for name, content in files.items():
+                    write_file(partial / name, content)
+                write_file(partial / "record.json", as_text(record).encode("utf-8"))
+                flush(partial)
+                self._publish(partial, final)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return final
 
     def _publish(self, partial: Path, final: Path) -> None:
-        if final.exists():
-            if self.status(final.name) == "finished":
+        """One rename, which happens or doesn't. Where a record is there already, a finished one stays."""
+        while True:
+            try:
+                partial.rename(final)
+                flush(self.folder)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise
+            try:
+                known = self.find(final.name)
+            except Damaged:
+                with contextlib.suppress(FileNotFoundError):
+                    self.set_aside(final.name)
+                continue
+            if known is not None and known.status == "finished":
                 return
             aside = final.with_name(f".replaced-{final.name}-{uuid.uuid4().hex}")
-            final.rename(aside)
+            with contextlib.suppress(FileNotFoundError):  # another job was faster; look again
+                final.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
-        partial.rename(final)
-        flush(self.folder)
 
 
-def flush(path: Path) -> None:
-    """Forces a file or folder to the disk, so that a rename never outruns what it names."""
-    descriptor = os.open(path, os.O_RDONLY)
+def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The content of an arrays.npz."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
+    return buffer.getvalue()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a new file and waits until the disk has it."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def flush(folder: Path) -> None:
+    """Forces a folder to the disk, so that a rename never outruns what it names."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def as_json(record: Record) -> dict[str, Any]:
-    content = {name: value for name, value in vars(record).items() if name not in NOT_STORED}
-    return {"schema": SCHEMA, "run_id": record.run_id, **content}
-
-
-def from_json(run_id: str, content: Any, folder: Path) -> Record:
-    """Checks what a reader relies on: the schema, the id, the status."""
-    where = f"run {run_id}: {folder / 'record.json'}"
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise UserError(
-            f"{where} has schema {content.get('schema') if isinstance(content, dict) else None!r}, expected {SCHEMA}"
-        )
-    if content.get("run_id") != run_id or content.get("status") not in ("finished", "failed"):
-        raise UserError(f"{where} does not describe run {run_id}; delete the folder to train it again")
-    content.pop("schema")
-    try:
-        return Record(**content, folder=folder)
-    except TypeError as error:
-        raise UserError(f"{where} has unexpected fields ({error})") from error
