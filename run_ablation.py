@@ -2,23 +2,30 @@
 
     python run_ablation.py --archs cnn2 cnn3 --seeds 3
 
-Exit status: 0 all runs finished; 1 some failed (the report says which); 2 bad input; 130 stopped by Ctrl-C.
+Exit status: 0 all runs finished; 1 some failed (the report says which); 2 bad input, or a folder that can't be written
+to; 130 stopped by Ctrl-C; 143 by SIGTERM.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 from archs.errors import UserError
 from bench import options
+from bench.stop import CTRL_C, Terminated, sigterm_stops
 
 
 def main(arguments: list[str]) -> int:
     try:
-        return run(arguments)
+        with sigterm_stops():
+            return run(arguments)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as interrupt:  # before the runs, or while the report was written
+        print("stopped: whatever finished is kept; the same command goes on from there", file=sys.stderr)
+        return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C
 
 
 def run(arguments: list[str]) -> int:
@@ -39,14 +46,24 @@ def run(arguments: list[str]) -> int:
         reports.build(experiment, latex=chosen.latex, vector=chosen.vector)
         print(reports.terminal_summary(experiment))
         print(f"\nreport: {outcome.folder / 'report.md'}")
-    if outcome.interrupted:
+    if outcome.stopped_by:
         print(
             f"stopped: {outcome.finished} runs are finished and kept; the same command goes on from there",
             file=sys.stderr,
         )
-        return 130
+        return outcome.stopped_by
+    if outcome.failed and chosen.fail_fast and outcome.undone:
+        print(
+            f"stopped at the first failure: {outcome.undone} not done; the same command without --fail-fast goes on",
+            file=sys.stderr,
+        )
     return 1 if outcome.failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if status in (CTRL_C, Terminated.status):
+        os._exit(status)  # at once, whatever is still about: a second Ctrl-C may have come in the middle of the tidying
+    sys.exit(status)

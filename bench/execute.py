@@ -25,6 +25,7 @@ from archs.registry import discover
 from bench import environment, evaluation
 from bench.data import Dataset, load
 from bench.evaluation.portrait import portrait
+from bench.failures import check_finite, reason
 from bench.likelihood import fixed_targets
 from bench.spec import EvaluationSpec, RunSpec, Work
 from bench.store import Damaged, Record, Store
@@ -64,19 +65,14 @@ def execute(spec: Work, site: Site, report: Report = lambda progress: None) -> R
             weights = safetensors.torch.save(state)
         else:
             record, arrays = evaluate_run(spec, site, report)
+        check_finite(record)
     except Exception as error:
-        failed = Record(spec.run_id, spec.content(), "failed", one_line(error), environment=base)
+        failed = Record(spec.run_id, spec.content(), "failed", reason(error), environment=base)
         store.write(failed)
         return failed
     record = dataclasses.replace(record, environment={**base, **record.environment, "ended": time.time()})
     store.write(record, arrays, weights)
     return record
-
-
-def one_line(error: BaseException) -> str:
-    """The kind of the error and the first line of its message."""
-    message = next(iter(str(error).splitlines()), "")
-    return f"{type(error).__name__}: {message}"[:500]
 
 
 def run(spec: RunSpec, site: Site, report: Report) -> tuple[Record, dict[str, np.ndarray], nn.Module]:
@@ -207,6 +203,6 @@ def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
         model.load_state_dict(safetensors.torch.load(record.read("model.safetensors") or b""))
     except (SafetensorError, RuntimeError) as error:
         raise Damaged(
-            f"run {record.run_id}: model.safetensors holds no weights of {spec.arch} ({one_line(error)})"
+            f"run {record.run_id}: model.safetensors holds no weights of {spec.arch} ({reason(error)})"
         ) from error
     return model.eval()

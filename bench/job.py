@@ -30,24 +30,30 @@ from bench import environment, evaluation, plan
 from bench.data import Dataset
 from bench.execute import Site
 from bench.fetch import choose
+from bench.inventory import inventory
 from bench.latent import CLASSES
 from bench.launch import launch
 from bench.options import DEFAULT_EPOCHS, EPOCHS, QUICK
 from bench.progress import Display
 from bench.spec import Work
+from bench.stop import CTRL_C, Terminated
 from bench.store import Store
 from bench.tasks import get
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What the job leaves: the report's folder with its manifest, and how many of its runs are finished, and how
-    many runs and evaluations failed."""
+    """What the job leaves: the report's folder with its manifest, how many of its runs are finished, how many runs and
+    evaluations failed, and how many of either were not come to.
+
+    stopped_by: the exit status that a signal asks for (130 after Ctrl-C, 143 after SIGTERM); 0 if none did.
+    """
 
     folder: Path
     finished: int
     failed: int
-    interrupted: bool = False
+    undone: int
+    stopped_by: int = 0
 
 
 def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
@@ -71,23 +77,25 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
     writable(folder)
 
     evaluations, lacking = evaluation.plan(planned.specs, options.evaluate, vars(options), baseline)
-    ended = {"finished"} if options.retry_failed else {"finished", "failed"}
     work: list[Work] = [*planned.specs, *evaluations]
-    todo = [spec for spec in work if status_of(spec, options.runs_dir) not in ended]
+    known = inventory(work, options.runs_dir)
+    again = {key: record for key, record in known.items() if record.status == "failed" and options.retry_failed}
+    todo = [spec for spec in work if spec.run_id not in known or spec.run_id in again]
     workers = workers_of(options, device)
     site = Site(options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit())
-    interrupted = False
-    with Display(todo, len(work) - len(todo), workers) as display, closing(launch(todo, site)) as events:
+    stopped_by = 0
+    with Display(todo, len(work) - len(todo), workers) as display, closing(launch(todo, site, again)) as events:
         try:
             for event in events:
                 display.show(event)
-        except KeyboardInterrupt:
-            interrupted = True
+                if event.kind == "failed" and options.fail_fast:
+                    break
+        except KeyboardInterrupt as interrupt:
+            stopped_by = interrupt.status if isinstance(interrupt, Terminated) else CTRL_C
 
     status = {spec.run_id: store.status(spec.run_id) for spec in planned.specs}
     evaluated = {spec.run_id: status_of(spec, options.runs_dir) for spec in evaluations}
-    counts = {word: sum(value == word for value in status.values()) for word in ("finished", "failed")}
-    counts["failed"] += sum(value == "failed" for value in evaluated.values())
+    ended = [*status.values(), *evaluated.values()]
     description = {
         "title": title(resolved, dataset),
         "command": shlex.join(["python", "run_ablation.py", *arguments]),
@@ -111,7 +119,8 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
         "wall_seconds": round(time.monotonic() - begun, 1),
     }
     write_manifest(folder, description)
-    return Outcome(folder, counts["finished"], counts["failed"], interrupted)
+    finished = sum(value == "finished" for value in status.values())
+    return Outcome(folder, finished, ended.count("failed"), ended.count(None), stopped_by)
 
 
 def status_of(spec: Work, runs_dir: str) -> str | None:

@@ -34,7 +34,7 @@ class Estimate:
     done: dict[str, tuple[float, float]] = field(default_factory=dict)  # in flight: run id → (share, seconds)
     first: dict[str, tuple[float, float]] = field(default_factory=dict)  # the same at its first sign of progress
     failed: int = 0
-    skipped: set[str] = field(default_factory=set)
+    untimed: set[str] = field(default_factory=set)  # skipped, or done by another job
 
     def update(self, event: Event) -> None:
         if event.spec is None:
@@ -44,8 +44,8 @@ class Estimate:
             self.done.pop(run_id, None)
             self.finished[run_id] = event.seconds
             self.failed += event.kind == "failed"
-            if event.kind == "skipped":
-                self.skipped.add(run_id)
+            if event.kind == "skipped" or event.by_another:
+                self.untimed.add(run_id)
         elif event.kind == "started":
             self.done[run_id] = (0.0, 0.0)
         elif event.progress is not None:
@@ -58,7 +58,7 @@ class Estimate:
         for spec in self.specs:
             share, seconds = self.done.get(spec.run_id, (0.0, 0.0))
             share_before, before = self.first.get(spec.run_id, (share, seconds))
-            if spec.run_id in self.skipped:
+            if spec.run_id in self.untimed:
                 continue
             if spec.run_id in self.finished:
                 known.setdefault(spec.kind, []).append(self.finished[spec.run_id])
@@ -96,6 +96,7 @@ class Display:
         self.total = len(specs)
         self.already = already
         self.flying: dict[str, Event] = {}
+        self.elsewhere: dict[str, Event] = {}
         self.begun = self.said = time.monotonic()
         columns = (
             TextColumn("{task.fields[ended]}/{task.total} runs"),
@@ -123,8 +124,12 @@ class Display:
         if event.spec is not None:
             if event.kind in ("finished", "failed", "skipped"):
                 self.flying.pop(event.spec.run_id, None)
+                self.elsewhere.pop(event.spec.run_id, None)
                 self._say_ended(event)
+            elif event.kind == "elsewhere":
+                self.elsewhere[event.spec.run_id] = event
             else:
+                self.elsewhere.pop(event.spec.run_id, None)
                 self.flying[event.spec.run_id] = event
         if self.live.is_started:
             self.live.update(self._picture())
@@ -135,7 +140,9 @@ class Display:
         assert event.spec is not None
         count = f"[{len(self.estimate.finished)}/{self.total}]"
         text = f"{count} {event.spec.label} {event.kind}"
-        if event.kind != "skipped":
+        if event.by_another:
+            text += " in another job"
+        elif event.kind != "skipped":
             text += f" in {duration(event.seconds)}"
         if event.kind == "failed":
             text += f": {event.error}"
@@ -149,8 +156,15 @@ class Display:
         self.said = time.monotonic()
         flying = "; ".join(f"{e.spec.label} {at(e)}" for e in self.flying.values() if e.spec and e.progress)
         left = duration(self.estimate.remaining())
-        text = f"[{len(self.estimate.finished)}/{self.total}] {flying or 'starting'}, about {left} left"
+        text = f"[{len(self.estimate.finished)}/{self.total}] {flying or self._elsewhere() or 'starting'}, about {left} left"
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _elsewhere(self) -> str:
+        """What other jobs have of this one's runs."""
+        if not self.elsewhere:
+            return ""
+        event = next(iter(self.elsewhere.values()))
+        return f"waiting for {len(self.elsewhere)} that another job has ({event.error})"
 
     def _picture(self) -> Table:
         shares = sum(share for share, _ in self.estimate.done.values())
@@ -171,6 +185,8 @@ class Display:
                 f"loss {event.progress.loss:.4g}" if event.progress and is_training else "",
                 f"{event.progress.done:.0%}" if event.progress else "",
             )
+        if self.elsewhere:
+            runs.add_row(f"  {self._elsewhere()}")
         picture.add_row(runs)
         return picture
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +22,9 @@ import torch
 
 import bench
 from archs.fingerprint import module_code
+from bench.failures import check_finite
 from bench.store import Record, Store
+from bench.train import Diverged
 from run_ablation import main
 from tests.conftest import ROOT
 
@@ -45,6 +49,20 @@ class Dies(Explodes):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().forward(x)
 
+class Hungry(Explodes):
+    def forward(self, x):
+        return torch.empty(10**15) if self.training else super().forward(x)
+
+class Nan(Explodes):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(float("nan")))
+
+    def forward(self, x):
+        return x.flatten(1)[:, :8] * self.weight
+
+C = Arch(name="hungry", summary="wants a petabyte", source="test", encoder=lambda channels: Hungry())
+D = Arch(name="nan", summary="diverges at once", source="test", encoder=lambda channels: Nan())
 A = Arch(name="explodes", summary="raises", source="test", encoder=lambda channels: Explodes())
 B = Arch(name="dies", summary="is killed", source="test", encoder=lambda channels: Dies())
 """
@@ -166,6 +184,8 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
         "cnn3",
         "explodes",
         "dies",
+        "hungry",
+        "nan",
         "--tasks",
         "classifier",
         "--seeds",
@@ -179,6 +199,11 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
     assert found["explodes"].error == "ValueError: this layer can't train"
     assert found["dies"].error is not None
     assert "killed by SIGKILL" in found["dies"].error
+    for name, said in {
+        "hungry": "out of memory (RuntimeError: .* use a smaller --batch-size or fewer --workers: neither is changed unasked",
+        "nan": r"Diverged: loss is nan by step \d+ of \d+ \(epoch 1\)",
+    }.items():
+        assert re.match(said.replace("memory (", r"memory \("), str(found[name].error))
     report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert "this layer can" in report
     before = stamps(tmp_path)
@@ -186,8 +211,13 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
     assert stamps(tmp_path) == before
     assert job(tmp_path, *arguments, "--retry-failed") == 1
     assert {key for key, stamp in stamps(tmp_path).items() if stamp != before[key]} == {
-        found["explodes"].run_id, found["dies"].run_id,
-    }  # fmt: skip
+        record.run_id for name, record in found.items() if name != "cnn3"
+    }
+
+
+def test_a_result_that_is_no_number_is_a_failure() -> None:
+    with pytest.raises(Diverged, match="elbo is -inf after the last step"):
+        check_finite(Record("0" * 16, {}, "finished", metrics={"kl": 1.0, "elbo": -math.inf}))
 
 
 @pytest.mark.parametrize("everything", [True, False], ids=["the whole job", "only the parent"])
