@@ -118,9 +118,11 @@ def _latent(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]]
         yield context.album.block(
             latent.draw(panels), f"latent_{task}", f"{shown_task(task)}: the two-dimensional latent space"
         )
-        sheet = (
-            " Beside it the decoder's images on a grid of Gaussian quantiles, so that each image stands for an equal share of the prior."
-            if any(manifold is not None for *_, manifold in panels.values())
-            else ""
-        )
-        yield Text(f"{md(shown_task(task))}: every test image at its posterior mean, coloured by its class.{sheet}")
+        if any(manifold is not None for *_, manifold in panels.values()):
+            more = (
+                " Beside it the decoder's images on a grid of Gaussian quantiles, so that each image stands for an equal share "
+                "of the prior."
+            )
+        else:
+            more = " The label is given, so the code need not tell classes apart: the clouds should lie on each other."
+        yield Text(f"{md(shown_task(task))}: every test image at its posterior mean, coloured by its class.{more}")
