@@ -1,7 +1,7 @@
-"""Times the two forms of a one-channel transposed convolution side by side: `python -m bench.layer_speed`.
+"""Times the forms of a transposed convolution side by side: `python -m bench.layer_speed`.
 
-A B A B in one process, forward and backward, one thread; the ratio's median and quartiles. It is what decides
-`TransposedConv2d.interleaves`; docs/performance.md holds what it printed.
+A B C A B C in one process, forward and backward, one thread; the median, and the median and quartiles of direct time
+over the chosen form's. It is what decides `archs.blocks.fastest_form`; docs/performance.md holds what it printed.
 """
 
 from __future__ import annotations
@@ -16,15 +16,30 @@ from archs.blocks import TransposedConv2d
 
 BATCH = 128
 ROUNDS = 40
-# in channels, kernel, stride, in size, size: the last layers of cnn2, cnn2-k4, cnn3 and of mirrored families
+FORMS = ("direct", "blocks", "adjoint", "matrix")
+# in channels, out channels, kernel, stride, in size, size: the layers of cnn2, cnn2-k4, cnn3 and of mirrored families
 LAYERS = [
-    (8, 5, 2, 14, 28),
-    (8, 4, 2, 14, 28),
-    (8, 4, 4, 7, 28),
-    (16, 3, 2, 14, 28),
-    (16, 4, 2, 14, 28),
-    (16, 3, 1, 28, 28),
+    (8, 8, 5, 2, 7, 14),
+    (8, 1, 5, 2, 14, 28),
+    (8, 8, 4, 2, 7, 14),
+    (8, 1, 4, 2, 14, 28),
+    (32, 16, 4, 3, 1, 3),
+    (16, 8, 4, 3, 3, 7),
+    (8, 1, 4, 4, 7, 28),
+    (64, 32, 3, 2, 4, 7),
+    (32, 16, 3, 2, 7, 14),
+    (32, 16, 5, 2, 7, 14),
+    (16, 1, 3, 2, 14, 28),
+    (16, 1, 5, 2, 14, 28),
+    (32, 16, 3, 1, 28, 28),
+    (16, 1, 3, 1, 28, 28),
 ]
+
+
+def forms(out_channels: int, in_size: int) -> list[str]:
+    """Those that a layer can be computed in."""
+    possible = {"adjoint": out_channels == 1, "matrix": in_size == 1}
+    return [form for form in FORMS if possible.get(form, True)]
 
 
 def seconds(block: TransposedConv2d, x: torch.Tensor, upstream: torch.Tensor) -> float:
@@ -35,28 +50,31 @@ def seconds(block: TransposedConv2d, x: torch.Tensor, upstream: torch.Tensor) ->
     return time.perf_counter() - started
 
 
-def compare(channels: int, kernel: int, stride: int, in_size: int, size: int) -> list[str]:
-    block = TransposedConv2d(channels, 1, kernel, stride=stride, in_size=in_size, size=size)
-    x = torch.randn(BATCH, channels, in_size, in_size).contiguous(memory_format=torch.channels_last).requires_grad_()
-    upstream = torch.randn(BATCH, 1, size, size)
-    times: dict[bool, list[float]] = {True: [], False: []}
+def compare(inputs: int, outputs: int, kernel: int, stride: int, in_size: int, size: int) -> list[str]:
+    block = TransposedConv2d(inputs, outputs, kernel, stride=stride, in_size=in_size, size=size)
+    block = block.to(memory_format=torch.channels_last)
+    chosen = block.form
+    x = torch.randn(BATCH, inputs, in_size, in_size).contiguous(memory_format=torch.channels_last).requires_grad_()
+    upstream = torch.randn(BATCH, outputs, size, size).contiguous(memory_format=torch.channels_last)
+    times: dict[str, list[float]] = {form: [] for form in forms(outputs, in_size)}
     for _ in range(ROUNDS + 5):
-        for interleaves in times:
-            block.interleaves = interleaves
-            times[interleaves].append(seconds(block, x, upstream))
-    direct, interleaved = times[False][5:], times[True][5:]
-    low, middle, high = statistics.quantiles([a / b for a, b in zip(direct, interleaved, strict=True)], n=4)
+        for form in times:
+            block.use(form)
+            times[form].append(seconds(block, x, upstream))
+    kept = {form: values[5:] for form, values in times.items()}
+    ratios = [a / b for a, b in zip(kept["direct"], kept[chosen], strict=True)]
+    low, middle, high = statistics.quantiles(ratios, n=4)
     return [
-        f"{channels}→1, {kernel}×{kernel}, stride {stride}, {in_size}→{size}",
-        f"{statistics.median(direct) * 1e3:.2f}",
-        f"{statistics.median(interleaved) * 1e3:.2f}",
+        f"{inputs}→{outputs}, {kernel}×{kernel}, stride {stride}, {in_size}→{size}",
+        *(f"{statistics.median(kept[form]) * 1e3:.2f}" if form in kept else "–" for form in FORMS),
+        chosen,
         f"{middle:.2f} [{low:.2f}, {high:.2f}]",
     ]
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    headers = ["layer", "direct (ms)", "interleaved (ms)", "direct / interleaved [quartiles]"]
+    headers = ["layer", *(f"{form} (ms)" for form in FORMS), "chosen", "direct / chosen [quartiles]"]
     rows = [compare(*layer) for layer in LAYERS]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
 

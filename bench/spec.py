@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised whenever training or evaluation changes in a way that changes numbers (tests/test_golden.py notices)."""
 
 LIKELIHOODS = ("dynamic", "static", "grey")
