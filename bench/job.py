@@ -26,7 +26,7 @@ import torch
 
 from archs.errors import UserError, nearest
 from archs.registry import Registry, Resolved, discover
-from bench import environment, evaluation, plan
+from bench import environment, evaluation, plan, throughput
 from bench.data import Dataset
 from bench.execute import Site
 from bench.fetch import choose
@@ -91,11 +91,18 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
                 if event.kind == "failed" and options.fail_fast:
                     break
         except KeyboardInterrupt as interrupt:
-            stopped_by = interrupt.status if isinstance(interrupt, Terminated) else CTRL_C
+            stopped_by = stopping_status(interrupt)
 
     status = {spec.run_id: store.status(spec.run_id) for spec in planned.specs}
     evaluated = {spec.run_id: status_of(spec, options.runs_dir) for spec in evaluations}
     ended = [*status.values(), *evaluated.values()]
+    speed = "not measured apart: the job was stopped"
+    if not stopped_by:
+        try:
+            trained = [spec for spec in planned.specs if status[spec.run_id] == "finished"]
+            speed = throughput.phase(folder, options.throughput, trained, device, options.plugin)
+        except KeyboardInterrupt as interrupt:
+            stopped_by = stopping_status(interrupt)
     description = {
         "title": title(resolved, dataset),
         "command": shlex.join(["python", "run_ablation.py", *arguments]),
@@ -116,11 +123,16 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "dataset": dataset.describe(),
         "workers": workers,
+        "throughput": speed,
         "wall_seconds": round(time.monotonic() - begun, 1),
     }
     write_manifest(folder, description)
     finished = sum(value == "finished" for value in status.values())
     return Outcome(folder, finished, ended.count("failed"), ended.count(None), stopped_by)
+
+
+def stopping_status(interrupt: KeyboardInterrupt) -> int:
+    return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C
 
 
 def status_of(spec: Work, runs_dir: str) -> str | None:

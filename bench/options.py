@@ -22,6 +22,7 @@ DEFAULT_LR = 4e-3
 DEFAULT_LATENT = 20
 DEFAULT_LABELS = 100
 DEFAULT_IWAE_SAMPLES = 64
+THROUGHPUT = ("off", "quick", "full")
 QUICK = {"epochs": 2, "train_images": 10_000}
 
 EXAMPLES = """examples:
@@ -74,6 +75,12 @@ def rate(text: str) -> float:
 def device(text: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text):
         raise argparse.ArgumentTypeError(f"unknown device {text!r}{nearest(text, ('auto', 'cpu', 'cuda', 'cuda:0'))}")
+    return text
+
+
+def throughput(text: str) -> str:
+    if text not in THROUGHPUT:
+        raise argparse.ArgumentTypeError(f"unknown effort {text!r}{nearest(text, THROUGHPUT)}")
     return text
 
 
@@ -146,7 +153,7 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--fail-fast", action="store_true", help="stop at the first run that fails; the report says what is missing")  # fmt: skip
     how.add_argument("--retry-failed", action="store_true", help="train runs again whose record says that they failed")
 
-    after = build.add_argument_group("evaluation")
+    after = build.add_argument_group("after training")
     after.add_argument("--evaluate", default="basic", metavar="LEVEL",
                        help="basic, or full: also importance-weighted bounds, linear probe, CVAE as a classifier, samples "
                        "read by a classifier (a CPU needs about a minute per VAE and CVAE); default: basic")  # fmt: skip
@@ -154,6 +161,9 @@ def parser() -> argparse.ArgumentParser:
                        help=f"of the importance-weighted bound; default: {DEFAULT_IWAE_SAMPLES}")  # fmt: skip
     after.add_argument("--iwae-images", type=whole(1, 60_000), metavar="N",
                        help="test images that it is computed on, spread over the test set; default: all")  # fmt: skip
+    after.add_argument("--throughput", type=throughput, default="quick", metavar="HOW",
+                       help="off, quick or full: afterwards, time training steps, inference and sampling one at a time, for about "
+                       "2 s (quick) or 20 s (full) per architecture and task; default: quick")  # fmt: skip
 
     where = build.add_argument_group("output")
     where.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")

@@ -1,0 +1,143 @@
+"""The things whose speed is measured, apart from any run: a training step, inference, sampling; and a fixed reference.
+
+A model is built anew from its architecture: its weights are random and its images are noise. A layer takes as long
+whatever the numbers are, so nothing needs to be trained or loaded first (docs/performance.md has the check).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archs.base import IMAGE_SIZE, Arch
+from bench.latent import CLASSES
+from bench.likelihood import targets
+from bench.streams import generator
+from bench.tasks import Task
+
+WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
+"""name → what it is called. Inference encodes and decodes, or classifies; sampling decodes draws from the prior."""
+
+RATE = 1e-6  # so low that the weights stay as they were built, however long a step is repeated
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a speed depends on beside the architecture. device: "cpu" or "cuda:n"; threads: of the CPU."""
+
+    batch_size: int
+    latent_dim: int
+    likelihood: str
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """call() does it once, for `images` images; a GPU may still be busy with it when the call returns."""
+
+    name: str  # of WORKS
+    images: int
+    call: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A model with its works, and the bytes that it occupies between two training steps (weights, Adam's moments)."""
+
+    model: nn.Module
+    works: tuple[Work, ...]
+    resident_bytes: dict[str, int]  # work → bytes
+
+
+def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
+    """Builds the model as a run would, on the device, and what is to be timed on it. One training step is taken."""
+    device = torch.device(setting.device)
+    model, still = (
+        task.build(arch, setting.latent_dim, 0).to(device).to(memory_format=torch.channels_last) for _ in range(2)
+    )
+    model.train()
+    still.eval()  # another copy, so that no mode is switched while something is timed
+    batch = setting.batch_size
+    noise = generator(0, "latent", device)
+    coins = generator(0, "binarise", device)
+    images = torch.randint(0, 256, (batch, IMAGE_SIZE, IMAGE_SIZE), generator=coins, device=device, dtype=torch.uint8)
+    labels = torch.randint(0, CLASSES, (batch,), generator=coins, device=device)
+    likelihood = setting.likelihood if task.needs_decoder else None
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
+
+    def train() -> None:
+        x = targets(images, likelihood, coins)
+        loss = task.loss(model, x, labels, noise)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+
+    shown = targets(images, likelihood, coins)
+
+    @torch.inference_mode()
+    def inference() -> Tensor:
+        return still(shown, labels)
+
+    @torch.inference_mode()
+    def sampling() -> Tensor:
+        z = torch.randn(batch, setting.latent_dim, generator=noise, device=device)
+        return torch.sigmoid(still.decode(z, labels))  # type: ignore[operator]
+
+    works = [Work("train", batch, train), Work("inference", batch, inference)]
+    if hasattr(model, "decode"):
+        works.append(Work("sampling", batch, sampling))
+    train()  # Adam's moments exist from the first step on
+    weights = size_of([*model.parameters(), *model.buffers()])
+    moments = size_of([v for state in optimiser.state.values() for v in state.values() if isinstance(v, Tensor)])
+    optimiser.zero_grad(set_to_none=True)
+    return Bench(model, tuple(works), {w.name: weights + (moments if w.name == "train" else 0) for w in works})
+
+
+def size_of(tensors: list[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def synchroniser(device: str) -> Callable[[], None]:
+    """Waits until the device has done what it was asked to."""
+    if device.startswith("cuda"):
+        return lambda: torch.cuda.synchronize(torch.device(device))
+    return lambda: None
+
+
+MATMUL_SIZE = {"cpu": 512, "cuda": 4096}
+"""Rows of the square matrices whose product gives the device's rate. On a CPU 512 fits the cache, and is faster than 1,024."""
+
+
+def matmul(device: str) -> tuple[Callable[[], Tensor], float]:
+    """A product of two square float32 matrices, and the floating-point operations that it takes."""
+    n = MATMUL_SIZE[device.partition(":")[0]]
+    a, b = (torch.randn(n, n, device=device) for _ in range(2))
+    out = torch.empty_like(a)
+    return lambda: torch.mm(a, b, out=out), 2.0 * n**3
+
+
+REFERENCE = "conv + matmul, forward and backward, batch 128, version 1"
+"""Names the reference workload in stored timings. Two timings can be compared only if they used the same one."""
+
+
+def reference(device: str) -> Callable[[], None]:
+    """A fixed workload that resembles the works above and uses none of this project's layers.
+
+    Timed beside a benchmark, it slows down with it when the machine is busy or slower, so that their ratio stays.
+    """
+    noise = torch.Generator().manual_seed(0)
+    x = torch.randn(128, 8, 14, 14, generator=noise).to(device).contiguous(memory_format=torch.channels_last)
+    kernel = torch.randn(16, 8, 3, 3, generator=noise).to(device).requires_grad_()
+    matrix = torch.randn(16 * 14 * 14, 32, generator=noise).to(device).requires_grad_()
+
+    def call() -> None:
+        features = F.conv2d(x, kernel, padding=1).relu().flatten(1)
+        torch.autograd.grad((features @ matrix).square().mean(), [kernel, matrix])
+
+    return call
