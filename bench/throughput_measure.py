@@ -148,14 +148,16 @@ def in_turns(
     return items, {"flops": flops, "calls": product.calls, "seconds": product.seconds}, watch.ended()
 
 
-def block(call: Callable[[], Any], calls: int, wait: Callable[[], None]) -> float:
+def block(
+    call: Callable[[], Any], calls: int, wait: Callable[[], None], clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Seconds of `calls` calls, from a device that is idle to one that is idle again."""
     wait()
-    started = time.perf_counter()
+    started = clock()
     for _ in range(calls):
         call()
     wait()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def warmed(call: Callable[[], Any], wait: Callable[[], None], block_seconds: float) -> Item:

@@ -1,0 +1,142 @@
+"""Is anything slower than it was? Decides between two files of `pytest bench --benchmark-json=FILE`.
+
+    python -m bench.gate OLD.json NEW.json [--threshold PERCENT]
+
+Prints Markdown. Exit status: 0 nothing is slower; 1 something is; 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from archs.errors import UserError
+from bench.gate_decision import LEVEL, Judgement, Sample, judge, quickest
+from bench.options import Parser
+
+MARKS = {"slower": "▼ slower", "faster": "▲ faster", "same": ""}
+
+
+@dataclass(frozen=True)
+class Session:
+    """One file. reference: the workload and kind of device that its ratios are to. machine: in words."""
+
+    path: Path
+    samples: dict[str, Sample]
+    reference: str
+    machine: str
+
+
+def read(path: Path) -> Session:
+    """Raises UserError for a file that is not there, or is not what `pytest bench` wrote."""
+    expected = f"expected a file that `pytest bench --benchmark-json={path}` wrote"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        samples = {one["fullname"]: sample(one) for one in content["benchmarks"]}
+        info = [one["extra_info"] for one in content["benchmarks"]]
+        references = {f"{one['reference']}, {one['device']}, threads {one['threads']}" for one in info}
+        machines = {one["device_name"] for one in info}
+    except FileNotFoundError:
+        raise UserError(f"{path} is not there: {expected}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{path} can't be read: {what}; {expected}") from None
+    if not samples or len(references) != 1:
+        raise UserError(f"{path} holds {len(samples)} benchmarks beside {len(references)} references: {expected}")
+    return Session(path, samples, references.pop(), ", ".join(sorted(machines)))
+
+
+def sample(one: dict[str, Any]) -> Sample:
+    info = one["extra_info"]
+    found = Sample(tuple(one["stats"]["data"]), tuple(info["reference_seconds"]), info["images"], info["threshold"])
+    values = [*found.seconds, *found.reference_seconds]
+    if not found.seconds or not found.reference_seconds or not all(math.isfinite(v) and v > 0 for v in values):
+        raise ValueError(f"{one['fullname']} has no usable timings")
+    return found
+
+
+def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
+    """The verdict in a sentence, a row per benchmark, and what was not judged."""
+    slower = [one for one in judged if one.word == "slower"]
+    faster = [one for one in judged if one.word == "faster"]
+    first = f"**{len(slower)} of {len(judged)} benchmarks are slower**" if slower else "**Nothing is slower**"
+    lines = [f"{first}{f'; {len(faster)} are faster' if faster else ''}: {new.path} against {old.path}.", ""]
+    rows = [
+        [
+            name_of(one.name), speed(old.samples[one.name]), speed(new.samples[one.name]),
+            f"{100 * one.change:+.1f} %".replace("-", "−"), f"{one.p:.1g}", f"{100 * one.threshold:g} %", MARKS[one.word],
+        ]
+        for one in judged
+    ]  # fmt: skip
+    headers = ["benchmark", "old (images/s)", "new (images/s)", "time per reference", "p", "threshold", ""]
+    lines.append(tabulate(rows, headers, tablefmt="pipe", disable_numparse=True, colalign=("left",) + ("right",) * 5))
+    lines += ["", f"Time per reference: a benchmark's time over that of a fixed workload timed in turns with it "
+              f"({new.reference}), each in its quickest quarter of rounds, so that a busy or another machine changes it little. "
+              f"Slower: by more than the threshold, with p (Mann–Whitney, Holm-adjusted) below {100 * LEVEL:g} %. "
+              "Images/s are of the same rounds; on a CPU, per second of processor time."]  # fmt: skip
+    if old.machine != new.machine:
+        lines += ["", f"⚠ Different machines: {old.machine} and {new.machine}."]
+    for only, where in ((old.samples.keys() - new.samples.keys(), old), (new.samples.keys() - old.samples.keys(), new)):
+        if only:
+            lines += ["", f"Not judged, only in {where.path}: {', '.join(sorted(map(name_of, only)))}."]
+    return "\n".join(lines)
+
+
+def name_of(fullname: str) -> str:
+    """ "bench/test_speed.py::test_speed[cnn2 vae train]" → "cnn2 vae train"."""
+    return fullname.partition("[")[2].removesuffix("]") or fullname
+
+
+def speed(found: Sample) -> str:
+    return f"{found.images / statistics.median(quickest(found.seconds)):,.0f}"
+
+
+def percent(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a threshold; expected percent above 0, for example 10")
+    return value / 100
+
+
+def main(arguments: list[str]) -> int:
+    parser = Parser(prog="python -m bench.gate", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("old", type=Path, metavar="OLD.json", help="the session to compare with")
+    parser.add_argument("new", type=Path, metavar="NEW.json", help="the session that is judged")
+    parser.add_argument(
+        "--threshold",
+        type=percent,
+        metavar="PERCENT",
+        help="how much slower is a regression, for all benchmarks; default: what each says, 10",
+    )
+    chosen = parser.parse_args(arguments)
+    try:
+        old, new = read(chosen.old), read(chosen.new)
+        if old.reference != new.reference:
+            raise UserError(
+                f"{new.path} is relative to {new.reference}, {old.path} to {old.reference}: measure both anew"
+            )
+        if not old.samples.keys() & new.samples.keys():
+            raise UserError(
+                f"{old.path} and {new.path} have no benchmark in common: expected two runs of `pytest bench`"
+            )
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    judged = judge(old.samples, new.samples, chosen.threshold)
+    print(markdown(old, new, judged))
+    return 1 if any(one.word == "slower" for one in judged) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

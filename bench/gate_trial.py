@@ -1,0 +1,176 @@
+"""Does the gate see what it should, and nothing else, on a busy machine? Measures how often, with real slowdowns.
+
+    python -m bench.gate_trial run FILE.jsonl --work train --load steady --trials 25
+    python -m bench.gate_trial table FILE.jsonl...
+
+A trial is three sessions of one benchmark (cnn2 as a VAE) while other processes keep the machine busy: old; new, with
+nothing changed; and new, with 15 % more to do. Each session is a process of its own; its timings go to `bench.gate`'s
+own decision. FILE gets a line per trial, so that trials can be run in several goes.
+
+The slowdown is work: small matrix products after each call, as many as take 15 % of the call's time, both measured in
+turns in that very session before it is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from tabulate import tabulate
+
+from archs.registry import discover
+from bench.beside import Neighbour, clock, fitted
+from bench.gate_decision import Sample, judge
+from bench.launch import start_context
+from bench.options import DEFAULT_BATCH, DEFAULT_LATENT, Parser, whole
+from bench.tasks import get
+from bench.throughput_measure import block
+from bench.workloads import WORKS, Setting, prepare
+
+ARCH = "cnn2"
+SECONDS = 2.0  # of a session; half of what `pytest bench` gives a benchmark
+SLOWDOWN = 0.15
+LOADS = {
+    "none": "nothing else",
+    "steady": "one busy process",
+    "bursts": "one process, busy and idle in turns of 0.1 to 1.5 s",
+    "three": "three busy processes",
+}
+
+
+def load(kind: str, seed: int) -> None:
+    """Somebody else's training: products of matrices and convolutions, without end. Ends when its parent does."""
+    torch.set_num_threads(1)
+    parent, turns = os.getppid(), random.Random(seed)
+    a, x, kernel = torch.randn(512, 512), torch.randn(64, 16, 28, 28), torch.randn(16, 16, 3, 3)
+    while os.getppid() == parent:
+        until = time.monotonic() + turns.uniform(0.1, 1.5)
+        while time.monotonic() < until:
+            torch.mm(a, a)
+            F.conv2d(x, kernel)
+        if kind == "bursts":
+            time.sleep(turns.uniform(0.1, 1.5))
+
+
+def session(pipe: Connection, work: str, slower: bool) -> None:
+    """Times the work as `bench/test_speed.py` does; sends (seconds, reference seconds)."""
+    torch.set_num_threads(1)
+    (arch,) = discover().resolve([ARCH]).archs
+    bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", "cpu", threads=1))
+    (call,) = (one.call for one in bench.works if one.name == work)
+    neighbour = Neighbour("cpu")
+    timed = fitted(slowed(call) if slower else call, neighbour, SECONDS)
+    seconds = []
+    for _ in range(timed.rounds):
+        neighbour.time()
+        seconds.append(block(timed.once, 1, neighbour.wait, clock("cpu")) / timed.calls)
+    neighbour.time()
+    pipe.send((seconds, neighbour.seconds))
+
+
+def slowed(call: Callable[[], Any]) -> Callable[[], None]:
+    """The call with 15 % more to do."""
+    a = torch.randn(96, 96)
+
+    def products(count: int) -> None:
+        for _ in range(count):
+            torch.mm(a, a)
+
+    own, extra = [], []
+    for _ in range(20):
+        own.append(block(call, 1, lambda: None, clock("cpu")))
+        extra.append(block(lambda: products(50), 1, lambda: None, clock("cpu")) / 50)
+    count = round(SLOWDOWN * statistics.median(own) / statistics.median(extra))
+
+    def both() -> None:
+        call()
+        products(count)
+
+    return both
+
+
+def timings(context: Any, work: str, slower: bool) -> Sample:
+    ours, theirs = context.Pipe()
+    process = context.Process(target=session, args=(theirs, work, slower), daemon=True)
+    process.start()
+    theirs.close()
+    seconds, reference_seconds = ours.recv()
+    process.join()
+    return Sample(tuple(seconds), tuple(reference_seconds), DEFAULT_BATCH)
+
+
+def run(file: Path, work: str, kind: str, trials: int) -> None:
+    """Appends a line per trial: the changes that the gate saw, and its words."""
+    context = start_context()
+    count = {"none": 0, "three": 3}.get(kind, 1)
+    others = [context.Process(target=load, args=(kind, seed), daemon=True) for seed in range(count)]
+    for other in others:
+        other.start()
+    time.sleep(2)  # they have to import torch, too
+    try:
+        for _ in range(trials):
+            old, same, slower = (timings(context, work, injected) for injected in (False, False, True))
+            line: dict[str, Any] = {"work": work, "load": kind, "rounds": len(old.seconds)}
+            for name, new in (("unchanged", same), ("slowed", slower)):
+                (found,) = judge({work: old}, {work: new})
+                line[name] = {"word": found.word, "change": found.change}
+            with file.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(line) + "\n")
+    finally:
+        for other in others:
+            other.kill()
+
+
+def table(files: list[Path]) -> str:
+    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = []
+    for work, kind in dict.fromkeys((line["work"], line["load"]) for line in lines):
+        group = [line for line in lines if (line["work"], line["load"]) == (work, kind)]
+        row = [WORKS[work], LOADS[kind], str(statistics.median_low([line["rounds"] for line in group]))]
+        for name in ("slowed", "unchanged"):
+            changes = [100 * line[name]["change"] for line in group]
+            row.append(f"{sum(line[name]['word'] == 'slower' for line in group)} of {len(group)}")
+            row.append(f"{min(changes):+.1f} … {max(changes):+.1f} %".replace("-", "−"))
+        rows.append(row)
+    headers = [
+        "benchmark",
+        "beside it",
+        "rounds",
+        "15 % slower: flagged",
+        "change seen",
+        "unchanged: flagged",
+        "change seen",
+    ]
+    return tabulate(rows, headers, tablefmt="pipe", disable_numparse=True)
+
+
+def main(arguments: list[str]) -> int:
+    parser = Parser(prog="python -m bench.gate_trial", description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    runs = commands.add_parser("run", help="run trials; about seven seconds each")
+    runs.add_argument("file", type=Path, help="gets a line per trial")
+    runs.add_argument("--work", choices=list(WORKS), default="train")
+    runs.add_argument("--load", choices=list(LOADS), default="steady")
+    runs.add_argument("--trials", type=whole(1, 10_000), default=25, metavar="N")
+    tables = commands.add_parser("table", help="what came of them, as Markdown")
+    tables.add_argument("files", type=Path, nargs="+")
+    chosen = parser.parse_args(arguments)
+    if chosen.command == "run":
+        run(chosen.file, chosen.work, chosen.load, chosen.trials)
+    else:
+        print(table(chosen.files))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

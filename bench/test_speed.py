@@ -1,0 +1,66 @@
+"""How fast each registered architecture is: `pytest bench`, about a minute and a half on two cores.
+
+    pytest bench --benchmark-json=new.json
+    python -m bench.gate old.json new.json
+
+Blocks of calls are timed in turns with the reference workload, in processor time on a CPU; the gate judges the ratio.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from archs.base import Arch
+from archs.registry import discover
+from bench.beside import Neighbour, clock, fitted
+from bench.execute import device_name
+from bench.gate_decision import THRESHOLD
+from bench.options import DEFAULT_BATCH, DEFAULT_LATENT
+from bench.tasks import get
+from bench.workloads import REFERENCE, WORKS, Bench, Setting, prepare
+
+SECONDS = 4.0  # of each benchmark, the reference included
+DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"
+SETTING = Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", DEVICE, threads=1)
+
+
+def registered() -> dict[str, Arch]:
+    """Every named architecture, and an example of every family."""
+    registry = discover()
+    examples = [family.build({}) for _, family in sorted(registry.families.items())]
+    return {arch.name: arch for arch in [*(arch for _, arch in sorted(registry.archs.items())), *examples]}
+
+
+ARCHS = registered()
+
+
+def task_of(arch: Arch) -> str:
+    """A CVAE takes as long as a VAE but for its label planes, and a classifier is half of one: one task is enough."""
+    return "vae" if arch.decoder else "classifier"
+
+
+CASES = [(name, work) for name, arch in ARCHS.items() for work in WORKS if arch.decoder or work != "sampling"]
+
+
+@functools.lru_cache(maxsize=1)
+def bench_of(name: str) -> Bench:
+    torch.set_num_threads(SETTING.threads)
+    return prepare(ARCHS[name], get(task_of(ARCHS[name])), SETTING)
+
+
+@pytest.mark.benchmark(disable_gc=True, timer=clock(DEVICE))
+@pytest.mark.parametrize(("name", "work"), CASES, ids=[f"{n} {task_of(ARCHS[n])} {w}" for n, w in CASES])
+def test_speed(benchmark: BenchmarkFixture, name: str, work: str) -> None:
+    (chosen,) = (one for one in bench_of(name).works if one.name == work)
+    neighbour = Neighbour(DEVICE)
+    timed = fitted(chosen.call, neighbour, SECONDS)
+    benchmark.pedantic(timed.once, setup=neighbour.time, rounds=timed.rounds)
+    neighbour.time()
+    benchmark.extra_info.update(
+        reference=REFERENCE, reference_seconds=neighbour.seconds, images=timed.calls * chosen.images, threshold=THRESHOLD,
+        device=DEVICE.partition(":")[0], device_name=device_name(DEVICE), threads=SETTING.threads,
+    )  # fmt: skip
