@@ -14,6 +14,7 @@ turns in that very session before it is timed.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import statistics
@@ -30,8 +31,7 @@ from tabulate import tabulate
 
 from archs.registry import discover
 from bench.beside import Neighbour, clock, fitted
-from bench.gate_decision import Sample, judge
-from bench.launch import start_context
+from bench.gate_decision import Sample, judge, quickest
 from bench.options import DEFAULT_BATCH, DEFAULT_LATENT, Parser, whole
 from bench.tasks import get
 from bench.throughput_measure import block
@@ -87,10 +87,10 @@ def slowed(call: Callable[[], Any]) -> Callable[[], None]:
             torch.mm(a, a)
 
     own, extra = [], []
-    for _ in range(20):
+    for _ in range(40):
         own.append(block(call, 1, lambda: None, clock("cpu")))
         extra.append(block(lambda: products(50), 1, lambda: None, clock("cpu")) / 50)
-    count = round(SLOWDOWN * statistics.median(own) / statistics.median(extra))
+    count = round(SLOWDOWN * statistics.median(quickest(own)) / statistics.median(quickest(extra)))
 
     def both() -> None:
         call()
@@ -111,7 +111,8 @@ def timings(context: Any, work: str, slower: bool) -> Sample:
 
 def run(file: Path, work: str, kind: str, trials: int) -> None:
     """Appends a line per trial: the changes that the gate saw, and its words."""
-    context = start_context()
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.gate_trial", "bench.tasks.vae"])  # so that a session starts at once
     count = {"none": 0, "three": 3}.get(kind, 1)
     others = [context.Process(target=load, args=(kind, seed), daemon=True) for seed in range(count)]
     for other in others:

@@ -97,7 +97,7 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
     evaluated = {spec.run_id: status_of(spec, options.runs_dir) for spec in evaluations}
     ended = [*status.values(), *evaluated.values()]
     speed = "not measured apart: the job was stopped"
-    if not stopped_by:
+    if not stopped_by and not (options.fail_fast and "failed" in ended):
         try:
             trained = [spec for spec in planned.specs if status[spec.run_id] == "finished"]
             speed = throughput.phase(folder, options.throughput, trained, device, options.plugin)

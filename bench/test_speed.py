@@ -23,7 +23,6 @@ from bench.options import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.tasks import get
 from bench.workloads import REFERENCE, WORKS, Bench, Setting, prepare
 
-SECONDS = 4.0  # of each benchmark, the reference included
 DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"
 SETTING = Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", DEVICE, threads=1)
 
@@ -54,10 +53,10 @@ def bench_of(name: str) -> Bench:
 
 @pytest.mark.benchmark(disable_gc=True, timer=clock(DEVICE))
 @pytest.mark.parametrize(("name", "work"), CASES, ids=[f"{n} {task_of(ARCHS[n])} {w}" for n, w in CASES])
-def test_speed(benchmark: BenchmarkFixture, name: str, work: str) -> None:
+def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: str, work: str) -> None:
     (chosen,) = (one for one in bench_of(name).works if one.name == work)
     neighbour = Neighbour(DEVICE)
-    timed = fitted(chosen.call, neighbour, SECONDS)
+    timed = fitted(chosen.call, neighbour, pytestconfig.getoption("--seconds"))
     benchmark.pedantic(timed.once, setup=neighbour.time, rounds=timed.rounds)
     neighbour.time()
     benchmark.extra_info.update(

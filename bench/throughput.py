@@ -20,6 +20,7 @@ from archs.errors import UserError
 from bench import environment
 from bench.execute import device_name
 from bench.launch import how_it_ended, start_context
+from bench.options import DEFAULT_LABELS
 from bench.spec import RunSpec
 from bench.throughput_frames import FILE, FORMAT, read
 from bench.throughput_measure import Cell, measure
@@ -51,6 +52,7 @@ def phase(folder: Path, mode: str, trained: Sequence[RunSpec], device: str, plug
 
 def setting_of(trained: Sequence[RunSpec], device: str) -> Setting:
     """The job's; a classifier alone has no likelihood and no latent dimension, so any will do."""
+    labels = next((spec.labels for spec in trained if spec.labels is not None), DEFAULT_LABELS)
     latent = next((spec for spec in trained if spec.latent_dim is not None), None)
     return Setting(
         batch_size=trained[0].batch_size,
@@ -58,6 +60,7 @@ def setting_of(trained: Sequence[RunSpec], device: str) -> Setting:
         likelihood=latent.likelihood or "" if latent else "",
         device=device,
         threads=trained[0].threads,
+        labels=labels,
     )
 
 

@@ -6,6 +6,7 @@ whatever the numbers are, so nothing needs to be trained or loaded first (docs/p
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,24 +18,28 @@ from torch import Tensor, nn
 from archs.base import IMAGE_SIZE, Arch
 from bench.latent import CLASSES
 from bench.likelihood import targets
+from bench.options import DEFAULT_LABELS
 from bench.streams import generator
 from bench.tasks import Task
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
 """name → what it is called. Inference encodes and decodes, or classifies; sampling decodes draws from the prior."""
 
+IMAGES = 55_000  # of a training set; a number in the loss of tasks with few labels, which takes no time
 RATE = 1e-6  # so low that the weights stay as they were built, however long a step is repeated
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a speed depends on beside the architecture. device: "cpu" or "cuda:n"; threads: of the CPU."""
+    """What a speed depends on beside the architecture. device: "cpu" or "cuda:n"; threads: of the CPU; labels: of a
+    task that needs them, which adds as many labelled images to a batch, but no more than the batch has."""
 
     batch_size: int
     latent_dim: int
     likelihood: str
     device: str
     threads: int
+    labels: int = DEFAULT_LABELS
 
 
 @dataclass(frozen=True)
@@ -66,28 +71,34 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
     batch = setting.batch_size
     noise = generator(0, "latent", device)
     coins = generator(0, "binarise", device)
-    images = torch.randint(0, 256, (batch, IMAGE_SIZE, IMAGE_SIZE), generator=coins, device=device, dtype=torch.uint8)
-    labels = torch.randint(0, CLASSES, (batch,), generator=coins, device=device)
+    few = min(setting.labels, batch) if task.needs_labels else 0
+    loss_of = task.loss
+    if few:
+        loss_of = functools.partial(task.loss, labelled=few, known=setting.labels, images=IMAGES)
+    images = torch.randint(
+        0, 256, (batch + few, IMAGE_SIZE, IMAGE_SIZE), generator=coins, device=device, dtype=torch.uint8
+    )
+    labels = torch.randint(0, CLASSES, (batch + few,), generator=coins, device=device)
     likelihood = setting.likelihood if task.needs_decoder else None
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
 
     def train() -> None:
         x = targets(images, likelihood, coins)
-        loss = task.loss(model, x, labels, noise)
+        loss = loss_of(model, x, labels, noise)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
 
-    shown = targets(images, likelihood, coins)
+    shown, labels_shown = targets(images[:batch], likelihood, coins), labels[:batch]
 
     @torch.inference_mode()
     def inference() -> Tensor:
-        return still(shown, labels)
+        return still(shown, labels_shown)
 
     @torch.inference_mode()
     def sampling() -> Tensor:
         z = torch.randn(batch, setting.latent_dim, generator=noise, device=device)
-        return torch.sigmoid(still.decode(z, labels))  # type: ignore[operator]
+        return torch.sigmoid(still.decode(z, labels_shown))  # type: ignore[operator]
 
     works = [Work("train", batch, train), Work("inference", batch, inference)]
     if hasattr(model, "decode"):

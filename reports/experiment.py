@@ -17,6 +17,7 @@ from bench.metrics import METRICS, PRIMARY, Metric
 from bench.stats import comparisons_frame
 from bench.store import Record, Store
 from bench.summarise import history_frame, layers_frame, records_frame, summary_frame
+from reports.apart import Apart, read_apart
 from reports.grid import Analysis, analyses
 from reports.ranking import Ranking, rank
 
@@ -50,6 +51,11 @@ class Experiment:
     def analyses(self) -> list[Analysis]:
         """The factor analysis of each task that has one."""
         return analyses(self)
+
+    @cached_property
+    def apart(self) -> Apart | None:
+        """Speeds measured apart from training, if they were."""
+        return read_apart(self.folder, self.runs, self.tasks, self.baseline)
 
     @property
     def finished(self) -> list[Record]:

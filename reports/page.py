@@ -22,6 +22,7 @@ from reports.sections import (
     parameters,
     pictures,
     reproduce,
+    speed,
     training,
 )
 from reports.tables import comparison
@@ -56,7 +57,7 @@ SECTIONS: tuple[Section, ...] = (
     factors.blocks,
     matched.blocks,
     cost.pareto,
-    cost.throughput,
+    speed.blocks,
     gaps.blocks,
     images.blocks,
     reproduce.blocks,

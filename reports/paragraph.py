@@ -10,7 +10,7 @@ from reports.experiment import Experiment
 from reports.paragraph_many import many
 from reports.phrases import claim, gap, measured, seeds_wanted, shown, shown_task, subject, won_by
 from reports.ranking import Ranking
-from reports.speed import ratios
+from reports.speed import training_ratios
 from reports.tables import sizes
 from reports.words import PROTOCOL, interval, listed, number, plural, ratio, unit_of_difference
 
@@ -103,15 +103,17 @@ def cost(experiment: Experiment) -> str:
         base = experiment.baseline
         other = next(arch for arch in order if arch != base)
         task = experiment.tasks[0]
-        found = ratios(experiment.runs, task, base).get(other)
+        found = training_ratios(experiment, task).get(other)
         size = f"{md(other)} has {ratio(counted[other][1] / counted[base][1])} the parameters of {md(base)}"
         if found is None or found.n < 2:
             return f"{size}."
         if not found.resolved:
             return f"{size}; their training speeds can't be told apart."
         faster = found.value > 1
-        factor = ratio(found.value if faster else 1 / found.value)
-        return f"{size} and trains {factor} {'faster' if faster else 'slower'}."
+        value, low, high = found.value, found.low, found.high
+        if not faster:
+            value, low, high = 1 / value, 1 / high, 1 / low
+        return f"{size} and trains {ratio(value)} {'faster' if faster else 'slower'} [{low:.2f}, {high:.2f}]."
     if len(order) > 2:
         totals = [counted[arch][1] for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reports.experiment import Experiment
+from reports.speed import training_speed
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,12 @@ COSTS = (
 def points(experiment: Experiment, task: str, cost: Cost) -> dict[str, tuple[float, float]]:
     """arch → (mean cost, mean quality in display units) of one task; only architectures that have both."""
     ranking = experiment.rankings[task]
-    rows = experiment.summary
-    rows = rows[(rows["task"] == task) & (rows["metric"] == cost.metric)]
-    costs = dict(zip(rows["arch"], rows["mean"], strict=True))
+    if cost.metric == "train_images_per_s":
+        costs = training_speed(experiment, task)
+    else:
+        rows = experiment.summary
+        rows = rows[(rows["task"] == task) & (rows["metric"] == cost.metric)]
+        costs = dict(zip(rows["arch"], rows["mean"], strict=True))
     found = {
         arch: (float(costs[arch]), float(ranking.cells[arch].mean) * ranking.metric.scale)
         for arch in ranking.order

@@ -10,7 +10,7 @@ from bench.metrics import METRICS
 from reports.blocks import Table
 from reports.experiment import Experiment
 from reports.ranking import MARKS, Ranking
-from reports.speed import ratios
+from reports.speed import training_ratios, training_speed
 from reports.words import NOTHING, difference, mean_sd, number, ratio, significant
 
 TASK_LABEL = {"vae": "", "cvae": "CVAE ", "m2": "M2 "}
@@ -143,14 +143,11 @@ def _joint(experiment: Experiment, ranking: Ranking) -> dict[str, str]:
 
 
 def _speed_columns(experiment: Experiment) -> list[Column]:
-    """Of the first task, the ratio to the baseline beside it where the seeds resolve it."""
+    """Of the first task, with the ratio to the baseline; a question mark where that is not resolved."""
     if not experiment.tasks:
         return []
     task = experiment.tasks[0]
-    rows = experiment.summary
-    rows = rows[(rows["task"] == task) & (rows["metric"] == "train_images_per_s")]
-    means = dict(zip(rows["arch"], rows["mean"], strict=True))
-    against = ratios(experiment.runs, task, experiment.baseline)
+    means, against = training_speed(experiment, task), training_ratios(experiment, task)
 
     def cell(arch: str) -> str:
         text = significant(means.get(arch, math.nan))

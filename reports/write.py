@@ -37,9 +37,10 @@ def write(experiment: Experiment, *, vector: bool = False, latex: bool = False) 
 
 
 def _csvs(experiment: Experiment) -> dict[str, pd.DataFrame]:
-    return {
+    frames = {
         "records": experiment.runs,
         "summary": experiment.summary,
         "comparisons": experiment.comparisons,
         "layers": experiment.layers,
     }
+    return frames if experiment.apart is None else {**frames, "throughput": experiment.apart.speeds}

@@ -28,7 +28,8 @@ from bench.train import Diverged
 from run_ablation import main
 from tests.conftest import ROOT
 
-TINY = ["--dataset", "digits", "--train-images", "256", "--epochs", "2", "--latent-dim", "4", "--device", "cpu"]
+TINY = ["--dataset", "digits", "--train-images", "256", "--epochs", "2", "--latent-dim", "4", "--device", "cpu",
+        "--throughput", "off"]  # fmt: skip
 TIMES = {"train_seconds", "train_images_per_s"}
 
 BROKEN = """

@@ -18,20 +18,32 @@ from reports.words import shorten
 
 @dataclass(frozen=True)
 class Panel:
-    """runs: finished runs of one task (arch, seed and the metric); summary: its rows of the summary frame."""
+    """runs: finished runs of one task (arch, seed and the metric); summary: its rows of the summary frame.
+    from_zero: lengths along the axis are to be compared, so it starts at 0."""
 
     title: str
     label: str
     metric: Metric
     runs: pd.DataFrame
     summary: pd.DataFrame
+    from_zero: bool = False
 
 
 def draw(panels: Sequence[Panel], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
     """Architectures down the side in the order of results, one panel per task."""
-    with canvas(3.6 * len(panels) + 1.6, row_height(len(order)), 1, len(panels), sharey=True) as (figure, axes):
-        for axis, panel in zip(axes[0], panels, strict=True):
-            _panel(axis, panel, order, colours)
+    return draw_rows([panels], order, colours)
+
+
+def draw_rows(rows: Sequence[Sequence[Panel | None]], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
+    """Several rows of such panels, as many in each; None leaves a place empty."""
+    columns, height = max(map(len, rows)), row_height(len(order))
+    with canvas(3.6 * columns + 1.6, height * len(rows), len(rows), columns, sharey=True) as (figure, axes):
+        for line, row in zip(axes, rows, strict=True):
+            for axis, panel in zip(line, row, strict=True):
+                if panel is None:
+                    axis.set_visible(False)
+                else:
+                    _panel(axis, panel, order, colours)
         axes[0, 0].set_yticks(
             range(len(order)), [shorten(arch) for arch in order], fontsize=9 if len(order) <= 20 else 7
         )
@@ -57,6 +69,8 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
         y_means[known], low[known], high[known], colors=[c for c, k in zip(shades, known, strict=True) if k], lw=2
     )
     axis.scatter(mean, y_means, s=34, c=shades, marker="D", edgecolors="white", linewidths=0.6, zorder=3)
+    if panel.from_zero:
+        axis.set_xlim(left=0)
     axis.set_title(panel.title)
     axis.set_xlabel(panel.label)
     axis.grid(axis="y", visible=False)

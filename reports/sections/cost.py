@@ -1,20 +1,18 @@
-"""Quality against cost, with what is dominated; and training throughput."""
+"""Quality against cost, with what is dominated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.metrics import METRICS
-from reports.blocks import Block, Heading, Table, Text
+from reports.blocks import Block, Heading, Text
 from reports.context import Context
 from reports.escape import md
-from reports.figures import scatter, seeds
+from reports.figures import scatter
 from reports.pareto import COSTS, Cost, front, points
 from reports.phrases import shown_task
 from reports.ranking import Ranking
-from reports.speed import ratios
 from reports.tables import value_header
-from reports.words import listed, ratio, significant
+from reports.words import listed
 
 
 def pareto(context: Context) -> Iterator[Block]:
@@ -62,63 +60,3 @@ def _panel(context: Context, ranking: Ranking, cost: Cost) -> scatter.Panel:
 def _spread(found: dict[str, tuple[float, float]]) -> float:
     costs = [x for x, _ in found.values()]
     return max(costs) / max(min(costs), 1e-9)
-
-
-def throughput(context: Context) -> Iterator[Block]:
-    experiment = context.experiment
-    metric = METRICS["train_images_per_s"]
-    finished = experiment.runs[(experiment.runs["status"] == "finished") & experiment.runs[metric.name].notna()]
-    tasks = [task for task in experiment.tasks if (finished["task"] == task).any()]
-    if not tasks:
-        return
-    yield Heading("Training speed")
-    summary = experiment.summary[experiment.summary["metric"] == metric.name]
-    panels = [
-        seeds.Panel(
-            shown_task(task),
-            "training (images/s) ↑",
-            metric,
-            finished[finished["task"] == task],
-            summary[summary["task"] == task],
-        )
-        for task in tasks
-    ]
-    present = set(finished["arch"].unique())
-    shown = [arch for arch in experiment.order if arch in present]
-    yield context.album.block(
-        seeds.draw(panels, shown, context.colours), "throughput", "Training images per second, per run and mean"
-    )
-    yield Text(_how(context))
-    if 1 < len(shown) <= 12:
-        yield _table(context, tasks, shown)
-
-
-def _how(context: Context) -> str:
-    workers = int(context.experiment.manifest.get("workers") or 1)
-    runs = context.experiment.runs
-    device, threads = runs["device"].iloc[0], int(runs["threads"].iloc[0])
-    beside = f"up to {workers} runs at a time shared the machine" if workers > 1 else "one run at a time"
-    return (
-        f"Measured while training, evaluation excluded: {md(device)}, {threads} thread{'s' if threads > 1 else ''} per run, {beside}. "
-        "A ratio is of the same seeds, with the 95 % interval that they give; it holds for this machine and load."
-    )
-
-
-def _table(context: Context, tasks: list[str], shown: list[str]) -> Table:
-    experiment = context.experiment
-    summary = experiment.summary[experiment.summary["metric"] == "train_images_per_s"]
-    means = {(row.arch, row.task): row.mean for row in summary.itertuples(index=False)}
-    against = {task: ratios(experiment.runs, task, experiment.baseline) for task in tasks}
-    rows = []
-    for arch in shown:
-        cells = [arch]
-        for task in tasks:
-            found = against[task].get(arch)
-            text = significant(means.get((arch, task), float("nan")))
-            if found is not None:
-                brackets = f" [{found.low:.2f}, {found.high:.2f}]" if found.n > 1 else ""
-                text += f" ({ratio(found.value)}{brackets})"
-            cells.append(text)
-        rows.append(tuple(cells))
-    headers = ("architecture", *(f"{shown_task(task)} (images/s)" for task in tasks))
-    return Table(headers, tuple(rows), "l" + "r" * len(tasks), name="speed")
