@@ -7,6 +7,7 @@ is embedded in scikit-learn: 1,797 real digits of 8×8, interpolated to 28×28.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,12 +127,10 @@ def recorded_checksum(path: Path) -> str | None:
 
 def digits() -> Dataset:
     """scikit-learn's digits: 1,297 train, 200 validation, 300 test, drawn once from a fixed permutation."""
-    from sklearn.datasets import load_digits
-
-    source = load_digits()
-    order = np.random.Generator(np.random.PCG64(0)).permutation(len(source.target))
-    images = enlarge(np.asarray(source.images)[order])
-    labels = np.asarray(source.target)[order].astype(np.int64)
+    rows = digits_rows()
+    order = np.random.Generator(np.random.PCG64(0)).permutation(len(rows))
+    images = enlarge(rows[order, :64].reshape(-1, 8, 8))
+    labels = rows[order, 64].astype(np.int64)
     train, val = 1_297, 1_497
     digest = hashlib.sha256(b"digits 1297 1497")
     digest.update(images.tobytes())
@@ -146,6 +145,20 @@ def digits() -> Dataset:
         test_labels=labels[val:],
         fingerprint=digest.hexdigest()[:16],
     )
+
+
+def digits_rows() -> np.ndarray:
+    """[1797, 65]: 64 grey levels and the label. Read from scikit-learn's file: importing it takes seconds per process."""
+    found = importlib.util.find_spec("sklearn")
+    if found is None or not found.submodule_search_locations:
+        raise UserError("the data set digits is scikit-learn's, which is not installed; pip install scikit-learn")
+    path = Path(found.submodule_search_locations[0]) / "datasets" / "data" / "digits.csv.gz"
+    if path.is_file():
+        return np.loadtxt(path, delimiter=",")
+    from sklearn.datasets import load_digits
+
+    source = load_digits()
+    return np.column_stack([source.data, source.target])
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:
