@@ -24,6 +24,7 @@ from archs.layers import layer_table
 from archs.registry import discover
 from bench import environment, evaluation
 from bench.data import Dataset, load
+from bench.determinism import deterministic
 from bench.evaluation.portrait import portrait
 from bench.failures import check_finite, reason
 from bench.likelihood import fixed_targets
@@ -60,7 +61,8 @@ def execute(spec: Work, site: Site, report: Report = lambda progress: None) -> R
     weights: bytes | None = None
     try:
         if isinstance(spec, RunSpec):
-            record, arrays, model = run(spec, site, report)
+            with deterministic(bool(spec.deterministic)):
+                record, arrays, model = run(spec, site, report)
             state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
             weights = safetensors.torch.save(state)
         else:

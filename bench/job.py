@@ -26,7 +26,7 @@ import torch
 
 from archs.errors import UserError, nearest
 from archs.registry import Registry, Resolved, discover
-from bench import environment, evaluation, plan, throughput
+from bench import determinism, environment, evaluation, plan, throughput
 from bench.data import Dataset
 from bench.execute import Site
 from bench.fetch import choose
@@ -83,6 +83,7 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
     todo = [spec for spec in work if spec.run_id not in known or spec.run_id in again]
     workers = workers_of(options, device)
     site = Site(options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit())
+    determinism.prepare(options.deterministic)
     stopped_by = 0
     with Display(todo, len(work) - len(todo), workers) as display, closing(launch(todo, site, again)) as events:
         try:
@@ -182,6 +183,7 @@ def settings_of(options: argparse.Namespace, device: str, dataset: Dataset) -> p
         device=device.partition(":")[0],
         threads=options.threads,
         labels=options.labels,
+        deterministic=True if options.deterministic and device != "cpu" else None,
     )
 
 

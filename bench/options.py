@@ -151,6 +151,8 @@ def parser() -> argparse.ArgumentParser:
         help="CPU threads of each run, part of its identity; default: 1",
     )
     how.add_argument("--fail-fast", action="store_true", help="stop at the first run that fails; the report says what is missing")  # fmt: skip
+    how.add_argument("--deterministic", action="store_true",
+                     help="on CUDA: the same bits each time, more slowly; a CPU gives them anyway")  # fmt: skip
     how.add_argument("--retry-failed", action="store_true", help="train runs again whose record says that they failed")
 
     after = build.add_argument_group("after training")

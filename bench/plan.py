@@ -26,6 +26,7 @@ class Settings:
     device: str  # "cpu" | "cuda"
     threads: int
     labels: int
+    deterministic: bool | None = None  # see bench.spec
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ def make(archs: Sequence[Arch], tasks: Sequence[Task], seeds: int, settings: Set
             train_images=settings.train_images,
             device=settings.device,
             threads=settings.threads,
+            deterministic=settings.deterministic,
             labels=settings.labels if task.needs_labels else None,
         )
         for seed in range(seeds)

@@ -15,7 +15,7 @@ PROTOCOL = 2
 
 LIKELIHOODS = ("dynamic", "static", "grey")
 
-ADDED_LATER = ("labels",)
+ADDED_LATER = ("labels", "deterministic")
 """Fields that the first stores did not know. Where they have no meaning (None) they are left out of the identity, so
 that adding one makes no old run a new one."""
 
@@ -40,6 +40,7 @@ class RunSpec:
     threads: int  # per run; the order of floating-point sums depends on it
     protocol: int = PROTOCOL
     labels: int | None = None  # labelled training images of a semi-supervised task; None for the others
+    deterministic: bool | None = None  # True: on CUDA, by deterministic algorithms; None on a CPU, which is so anyway
 
     @property
     def run_id(self) -> str:

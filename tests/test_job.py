@@ -23,6 +23,7 @@ import torch
 import bench
 from archs.fingerprint import module_code
 from bench.failures import check_finite
+from bench.sameness import differences
 from bench.store import Record, Store
 from bench.train import Diverged
 from run_ablation import main
@@ -30,7 +31,6 @@ from tests.conftest import ROOT
 
 TINY = ["--dataset", "digits", "--train-images", "256", "--epochs", "2", "--latent-dim", "4", "--device", "cpu",
         "--throughput", "off"]  # fmt: skip
-TIMES = {"train_seconds", "train_images_per_s"}
 
 BROKEN = """
 import torch
@@ -86,24 +86,6 @@ def stamps(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("[0-9a-f]*/record.json")}
 
 
-def numbers(record: Record) -> tuple:
-    """Everything in a record that must not depend on when or beside what it ran."""
-    history = [{key: value for key, value in epoch.items() if key != "seconds"} for epoch in record.history]
-    metrics = {key: value for key, value in record.metrics.items() if key not in TIMES}
-    return record.spec, record.status, metrics, history, record.layers, record.environment["test_targets"]
-
-
-def same(ours: Record, theirs: Record) -> None:
-    assert numbers(ours) == numbers(theirs)
-    a, b = ours.arrays(), theirs.arrays()
-    assert a.keys() == b.keys()
-    assert all(np.array_equal(a[name], b[name]) for name in a)
-    assert ours.folder is not None
-    assert theirs.folder is not None
-    weights = [(record.folder / "model.safetensors").read_bytes() for record in (ours, theirs)]  # type: ignore[operator]
-    assert weights[0] == weights[1]
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """cnn2 and cnn3, three tasks, two seeds, two workers."""
@@ -150,7 +132,7 @@ def test_more_seeds_train_only_those_and_workers_change_no_number(finished: Path
     assert {key: after[key] for key in before} == before
     theirs = {record.run_id: record for record in records(finished)}
     for record in records(tmp_path):  # alone and one at a time here, in company and side by side there
-        same(record, theirs[record.run_id])
+        assert differences(record, theirs[record.run_id]) == []
 
 
 def test_a_trained_model_comes_back_and_scores_what_its_record_says(finished: Path) -> None:
@@ -241,7 +223,7 @@ def test_a_kill_loses_at_most_the_runs_in_flight(finished: Path, tmp_path: Path,
     theirs = {record.run_id: record for record in records(finished)}
     assert len(records(tmp_path)) == 12
     for record in records(tmp_path):
-        same(record, theirs[record.run_id])
+        assert differences(record, theirs[record.run_id]) == []
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:

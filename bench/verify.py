@@ -1,0 +1,113 @@
+"""Trains a recorded run again, into a temporary store, and says whether it comes out the same, to the last bit.
+
+    python -m bench.verify RUN --runs-dir runs
+
+Exit status: 0 it matches; 1 it differs, and by how much; 2 bad input; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+
+from archs.errors import UserError, nearest
+from bench.options import Parser
+from bench.record import Record
+from bench.sameness import differences, is_clock, surroundings
+from bench.spec import PROTOCOL, RunSpec
+from bench.store import Store
+
+
+def parser() -> argparse.ArgumentParser:
+    build = Parser(prog="python -m bench.verify", description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
+    build.add_argument("run", metavar="RUN", help="a run id, or the beginning of one: records.csv has them")
+    build.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")
+    build.add_argument("--data-dir", default=os.environ.get("ABLATION_DATA", "data"), metavar="DIR",
+                       help="where the data set is; default: $ABLATION_DATA, else data/")  # fmt: skip
+    build.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a file that the run's job had")
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    chosen = parser().parse_args(arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="verify-") as folder:
+            return verify(Store(chosen.runs_dir), chosen, folder)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def verify(store: Store, chosen: argparse.Namespace, folder: str) -> int:
+    record = find(store, chosen.run)
+    spec = spec_of(record)
+    print(f"training {spec.label} again ({spec.epochs} epochs) …", file=sys.stderr, flush=True)
+    again = retrained(spec, chosen, folder)
+    differ = differences(record, again)
+    print(f"run {record.run_id} ({spec.label}) {'does not match' if differ else 'matches, bit for bit'}")
+    for line in (differ or [f"compared: {compared(record)}"]) + surroundings(record, again):
+        print(f"  {line}")
+    return 1 if differ else 0
+
+
+def compared(record: Record) -> str:
+    if record.status == "failed":
+        return f"it fails again, with the same words ({record.error})"
+    metrics = sum(not is_clock(name) for name in record.metrics)
+    return f"{metrics} metrics, {len(record.history)} epochs, the arrays, the weights"
+
+
+def find(store: Store, text: str) -> Record:
+    """The run whose id is, or begins with, `text`; every byte of its record verified."""
+    known = store.run_ids()
+    matching = [run_id for run_id in known if text and run_id.startswith(text)]
+    if len(matching) > 1:
+        raise UserError(f"run {text!r}: {len(matching)} ids in {store.folder} begin so; give more of it, for example {matching[0]}")  # fmt: skip
+    if not matching:
+        hint = nearest(text, known) if len(known) < 20 else ""
+        raise UserError(
+            f"run {text[:40]!r}: no record of {store.folder} has an id that begins so{hint}; name the store with --runs-dir"
+        )
+    record = store.load(matching[0])
+    record.verify()
+    return record
+
+
+def spec_of(record: Record) -> RunSpec:
+    """What was trained. Raises `UserError` if this code can't train it."""
+    try:
+        spec = RunSpec(**record.spec)
+    except TypeError as error:
+        raise UserError(f"run {record.run_id}: its spec is not of this version ({error})") from error
+    if spec.run_id != record.run_id:
+        raise UserError(f"run {record.run_id}: its spec is that of run {spec.run_id}; the record was put together by hand")  # fmt: skip
+    if spec.protocol != PROTOCOL:
+        raise UserError(f"run {record.run_id}: trained by protocol {spec.protocol}, this code has protocol {PROTOCOL}; use the version that it was trained with")  # fmt: skip
+    return spec
+
+
+def retrained(spec: RunSpec, chosen: argparse.Namespace, folder: str) -> Record:
+    """The record of the same run, done once more in the store `folder`."""
+    from bench import determinism, environment
+    from bench.execute import Site, arch_of, dataset_of, execute
+    from bench.job import device_of
+
+    determinism.prepare(bool(spec.deterministic))
+    device = "cpu" if spec.device == "cpu" else device_of("cuda")
+    site = Site(folder, chosen.data_dir, tuple(chosen.plugin), device, **environment.commit())
+    try:
+        arch_of(spec, site.plugins)
+        dataset_of(spec, site)
+    except RuntimeError as error:  # the architecture or the data set is another by now
+        raise UserError(str(error)) from error
+    execute(spec, site)
+    return Store(folder).load(spec.run_id)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
