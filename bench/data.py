@@ -122,7 +122,7 @@ def read(path: Path, count: int, name: str) -> np.ndarray:
 def recorded_checksum(path: Path) -> str | None:
     """The MD5 noted beside a file when it was downloaded; None for a file that came another way."""
     note = path.with_name(path.name + ".md5")
-    return note.read_text(encoding="ascii").strip() if note.is_file() else None
+    return note.read_text(encoding="ascii", errors="replace").strip() if note.is_file() else None
 
 
 def digits() -> Dataset:

@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 from archs.errors import UserError
+from bench.options import Parser
 
 
 def parser() -> argparse.ArgumentParser:
-    main = argparse.ArgumentParser(prog="python -m reports", description=(__doc__ or "").split("\n")[0])
+    main = Parser(prog="python -m reports", allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     commands = main.add_subparsers(dest="command", required=True)
     render = commands.add_parser("render", help="write report.md, report.html, figures and CSVs again")
     render.add_argument("folder", type=Path, help="a report folder: it holds manifest.json")
@@ -33,6 +34,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
+    try:
+        return run(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(arguments: list[str]) -> int:
     chosen = parser().parse_args(arguments)
     if chosen.command == "render":
         import reports
@@ -53,9 +62,6 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
     except BrokenPipeError:  # `… | head`
         sys.stderr.close()
         sys.exit(0)

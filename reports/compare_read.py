@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from archs.errors import UserError
-from reports.experiment import read_manifest
+from reports.manifest import read_manifest
 
 NEEDED = ("arch", "task", "seed", "status", "dataset", "run_id")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,13 +16,12 @@ from archs.errors import UserError
 from bench.gather import gather
 from bench.metrics import METRICS, PRIMARY, Metric
 from bench.stats import comparisons_frame
-from bench.store import Record, Store
+from bench.store import Damaged, Record, Store
 from bench.summarise import history_frame, layers_frame, records_frame, summary_frame
 from reports.apart import Apart, read_apart
 from reports.grid import Analysis, analyses
+from reports.manifest import read_manifest
 from reports.ranking import Ranking, rank
-
-REQUIRED = ("runs_dir", "run_ids", "archs", "tasks", "baseline")
 
 
 @dataclass(frozen=True)
@@ -115,21 +115,6 @@ class Experiment:
         return METRICS[PRIMARY[task]]
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a report folder; UserError names what is missing or malformed."""
-    path = folder / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{folder} is not a report folder: expected {path}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read: {error}") from None
-    lacking = [key for key in REQUIRED if not isinstance(manifest, dict) or key not in manifest]
-    if lacking:
-        raise UserError(f"{path} lacks {', '.join(lacking)}: expected a manifest that run_ablation.py wrote")
-    return dict(manifest)
-
-
 def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
     """Read a report folder's manifest and the runs that it names, from `runs_dir` or where the manifest says."""
     folder = Path(folder)
@@ -167,21 +152,27 @@ def runs_directory(folder: Path, written: str, override: Path | None) -> Path:
     """Where the runs are: the override, else the manifest's path as it stands or relative to the report folder."""
     candidates = [Path(override)] if override else [folder / written, Path(written)]
     for candidate in candidates:
-        if candidate.is_dir():
+        if os.path.isdir(candidate):  # False, where Path.is_dir raises, for a name that is too long
             return candidate
     raise UserError(f"no runs directory {candidates[0]}: expected the records of {folder}; point --runs-dir at them")
 
 
 def _records(where: Path, run_ids: list[str], evaluations: set[str]) -> tuple[list[Record], list[str]]:
-    """The runs, each with those of its evaluations that the manifest names, and the ids that have no record."""
+    """The runs, each with those of its evaluations that the manifest names, and the ids that have no sound record."""
     store = Store(where)
     records, missing = [], []
     for run_id in dict.fromkeys(run_ids):
         try:
-            record = store.load(run_id)
-            records.append(gather(store, record, evaluations) if evaluations else record)
-        except UserError:
+            record = store.find(run_id)
+            if record is not None and record.spec.get("task") not in PRIMARY:
+                raise Damaged(f"run {run_id}: unknown task {str(record.spec.get('task'))[:40]!r}")
+        except Damaged as error:
+            print(f"WARNING: {error}; left out", file=sys.stderr)
+            record = None
+        if record is None:
             missing.append(run_id)
+        else:
+            records.append(gather(store, record, evaluations) if evaluations else record)
     return records, missing
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from reports.blocks import Block, Code, Heading, Table, Text
 from reports.context import Context
+from reports.escape import one_line
 from reports.experiment import Experiment
 from reports.words import PROTOCOL, number
 
@@ -18,7 +19,7 @@ SETTINGS = ("epochs", "batch_size", "lr", "latent_dim", "train_images", "threads
 def blocks(context: Context) -> Iterator[Block]:
     experiment = context.experiment
     yield Heading("How to reproduce")
-    yield Code(str(experiment.manifest.get("command", "")))
+    yield Code(one_line(experiment.manifest.get("command", ""), limit=20_000))
     yield Table(("setting", "value"), tuple(_rows(experiment)), "ll")
     yield Text(
         "Per run: records.csv (every setting, metric, device and run id). Per cell: summary.csv, comparisons.csv. Per layer: "
