@@ -78,7 +78,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
         return place.view(-1, kernel)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if self.form == "direct":
+        if self.form == "direct" or x.device.type != "cpu":
             y = super().forward(x)
         elif self.form == "adjoint":
             y = Adjoint.apply(x, self.weight, self.bias, self.gather, Layout.of(self))
@@ -128,7 +128,8 @@ def in_blocks(x: Tensor, weight: Tensor, bias: Tensor, gather: Tensor, at: Layou
     # multiplying by ones and zeros places the kernel's rows and columns, exactly
     placed = gather @ weight.reshape(-1, kernel, kernel) @ gather.T
     placed = placed.view(inputs, out, at.side, at.taps, at.side, at.taps).permute(2, 4, 1, 0, 3, 5)
-    placed = placed.reshape(-1, inputs, at.taps, at.taps).contiguous(memory_format=torch.channels_last)
+    placed = placed.reshape(-1, inputs, at.taps, at.taps)
+    placed = placed.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, said so that vmap knows it
     before, after = -at.first, (at.blocks - 1) * at.merged + at.first + at.taps - at.in_size
     if before != after:
         x, before = F.pad(x, (before, after, before, after)), 0

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from archs.base import IMAGE_SIZE, Arch
 from archs.errors import UserError
 from bench.likelihood import log_likelihood
-from bench.streams import stream_seed
+from bench.streams import normal, stream_seed
 
 CLASSES = 10
 
@@ -50,18 +50,17 @@ class LatentModel(nn.Module):
             planes = F.one_hot(labels, self.classes).to(x.dtype)[:, :, None, None]
             x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
         if x.device.type == "cuda" or x.shape[1] > 1:
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, said so that vmap knows it
         return self.head(self.encoder(x))
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         """[B, Z], [B] → logits [B, 1, 28, 28]."""
         return self.decoder(torch.cat([z, F.one_hot(labels, self.classes).to(z.dtype)], 1) if self.classes else z)
 
-    def bound(self, x: Tensor, labels: Tensor, noise: torch.Generator) -> Bound:
+    def bound(self, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Bound:
         """The ELBO with one sample of z."""
         mean, log_variance = self.encode(x, labels)
-        epsilon = torch.randn(mean.shape, generator=noise, device=mean.device)
-        z = mean + torch.exp(0.5 * log_variance) * epsilon
+        z = mean + torch.exp(0.5 * log_variance) * normal(noise, mean)
         likelihood = log_likelihood(self.decode(z, labels), x)
         kl = gaussian_kl(mean, log_variance).sum(1)
         return Bound(likelihood - kl, likelihood, kl)

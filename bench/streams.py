@@ -7,8 +7,10 @@ between architectures *paired*.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 
 def stream_seed(seed: int, name: str) -> int:
@@ -20,3 +22,23 @@ def stream_seed(seed: int, name: str) -> int:
 def generator(seed: int, name: str, device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh generator at the start of the stream."""
     return torch.Generator(device=device).manual_seed(stream_seed(seed, name))
+
+
+@dataclass(frozen=True)
+class Streams:
+    """What a training draws: the data's order (on the CPU), the pixels' coins and the latent noise (on the device)."""
+
+    order: torch.Generator
+    coins: torch.Generator
+    noise: torch.Generator
+
+    @classmethod
+    def of(cls, seed: int, device: torch.device) -> Streams:
+        return cls(generator(seed, "order"), generator(seed, "binarise", device), generator(seed, "latent", device))
+
+
+def normal(noise: torch.Generator | Tensor, like: Tensor) -> Tensor:
+    """Standard normal noise of the shape of `like`, drawn now; or that which was drawn before."""
+    if isinstance(noise, Tensor):
+        return noise
+    return torch.randn(like.shape, generator=noise, device=like.device, dtype=like.dtype)

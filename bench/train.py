@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from bench import labelled
+from bench.graphed import adam, captured, set_rate
 from bench.likelihood import fixed_targets, targets
 from bench.spec import RunSpec
-from bench.streams import generator, stream_seed
+from bench.stacked import Stack, stacked_step
+from bench.streams import Streams, generator, stream_seed
 from bench.tasks import Task
 
 WARM_UP = 0.05
@@ -72,62 +74,106 @@ def train(
     data: Split,
     validation: Split,
     report: Callable[[Progress], None] = lambda progress: None,
+    graph: bool = False,
 ) -> Trained:
     """Trains `model` in place. Raises `Diverged` as soon as a look at the loss finds it not finite."""
-    device = data.images.device
-    order = generator(spec.seed, "order")
-    coins = generator(spec.seed, "binarise", device)
-    noise = generator(spec.seed, "latent", device)
+    (outcome,) = train_seeds([model], task, [spec], data, validation, report, graph)
+    if isinstance(outcome, Diverged):
+        raise outcome
+    return outcome
+
+
+def train_seeds(
+    models: Sequence[nn.Module],
+    task: Task,
+    specs: Sequence[RunSpec],
+    data: Split,
+    validation: Split,
+    report: Callable[[Progress], None] = lambda progress: None,
+    graph: bool = False,
+) -> list[Trained | Diverged]:
+    """Trains models that differ in nothing but their seed, in place; several of them as one stack (bench.stacked).
+
+    graph: record the step once as a CUDA graph and replay it. The seconds of a member are its share of the stack's.
+    A member that diverges is one of the outcomes; the others go on.
+    """
+    spec, device, count = specs[0], data.images.device, len(specs)
+    streams = [Streams.of(each.seed, device) for each in specs]
     batch = min(spec.batch_size, len(data.labels))
     per_epoch = len(data.labels) // batch  # the few images left over are others in the next epoch
     loss_of, known = task.loss, None
     if spec.labels is not None:
         known, few = labelled.subset(data.labels, spec.labels, spec.seed), min(spec.labels, batch)
         loss_of = functools.partial(task.loss, labelled=few, known=len(known), images=len(data.labels))
-    steps = per_epoch * spec.epochs
-    optimiser = torch.optim.Adam(model.parameters(), lr=spec.lr, fused=True)
-    history: list[dict[str, float]] = []
-    seconds, step = 0.0, 0
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+
+    stack = Stack(models, task) if count > 1 else None
+    optimiser = adam(stack.parameters if stack else list(models[0].parameters()), spec.lr, capturable=graph)
+    if stack:
+        step = stacked_step(stack, specs, data.images, data.labels, streams, optimiser)
+    else:
+        step = single_step(models[0], loss_of, spec, data, streams[0], optimiser)
+
+    failed: dict[int, Diverged] = {}
+    history: list[list[dict[str, float]]] = [[] for _ in specs]
+    seconds, done, steps = 0.0, 0, per_epoch * spec.epochs
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(stream_seed(spec.seed, "dropout"))
         for epoch in range(1, spec.epochs + 1):
-            model.train()
+            for model in models:
+                model.train()
             started = time.perf_counter()
-            total, since = torch.zeros((), device=device), torch.zeros((), device=device)
+            total, since = torch.zeros(count, device=device), torch.zeros(count, device=device)
             looked = 0
-            rows = torch.randperm(len(data.labels), generator=order)[: per_epoch * batch].view(per_epoch, batch)
+            rows = torch.stack([batches(len(data.labels), per_epoch, batch, stream.order) for stream in streams], 1)
             if known is not None:
-                rows = labelled.joined(rows, known, few, order)
+                rows = labelled.joined(rows[:, 0], known, few, streams[0].order)[:, None]
+            if graph and epoch == 1:
+                step = captured(step, rows[0].to(device), optimiser, streams)
             for chosen in rows.to(device):
-                optimiser.param_groups[0]["lr"] = learning_rate(step, steps, spec.lr)
-                x = targets(data.images[chosen], spec.likelihood, coins)
-                loss = loss_of(model, x, data.labels[chosen], noise)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-                since += loss.detach()
-                step += 1
-                if step % TICK == 0 or step % per_epoch == 0:
-                    mean = float(since) / (step - (epoch - 1) * per_epoch - looked)
-                    if not math.isfinite(mean):
-                        raise Diverged(f"loss is {mean} by step {step} of {steps} (epoch {epoch})")
-                    report(Progress(step / steps, epoch, mean))
+                set_rate(optimiser, learning_rate(done, steps, spec.lr))
+                since += step(chosen)
+                done += 1
+                if done % TICK == 0 or done % per_epoch == 0:
+                    means = (since / (done - (epoch - 1) * per_epoch - looked)).tolist()
+                    for index, mean in enumerate(means):
+                        if not math.isfinite(mean) and index not in failed:
+                            failed[index] = Diverged(f"loss is {mean} by step {done} of {steps} (epoch {epoch})")
+                    alive = [mean for index, mean in enumerate(means) if index not in failed]
+                    if not alive:
+                        return [failed[index] for index in range(count)]
+                    report(Progress(done / steps, epoch, sum(alive) / len(alive)))
                     total += since
-                    looked = step - (epoch - 1) * per_epoch
+                    looked = done - (epoch - 1) * per_epoch
                     since.zero_()
-            train_loss = float(total) / per_epoch
+            losses = (total / per_epoch).tolist()
             seconds += time.perf_counter() - started
-            scores, _ = evaluate(model, task, validation, spec, "validation")
-            history.append(
-                {
-                    "epoch": epoch,
-                    "train_loss": train_loss,
-                    f"val_{task.primary}": scores[task.primary],
-                    "seconds": seconds,
-                }
-            )
-    return Trained(history, seconds, steps * batch)
+            for index in set(range(count)) - set(failed):
+                scores, _ = evaluate(models[index], task, validation, specs[index], "validation")
+                scored = {f"val_{task.primary}": scores[task.primary], "seconds": seconds / count}
+                history[index].append({"epoch": epoch, "train_loss": losses[index], **scored})
+    return [failed.get(index, Trained(history[index], seconds / count, steps * batch)) for index in range(count)]
+
+
+def batches(images: int, per_epoch: int, batch: int, order: torch.Generator) -> Tensor:
+    """The rows of one epoch's batches, [per_epoch, batch], in an order drawn now."""
+    return torch.randperm(images, generator=order)[: per_epoch * batch].view(per_epoch, batch)
+
+
+def single_step(
+    model: nn.Module, loss_of: Callable[..., Tensor], spec: RunSpec, data: Split, streams: Streams, optimiser: torch.optim.Optimizer
+) -> Callable[[Tensor], Tensor]:  # fmt: skip
+    """The step of one model: rows [1, B] of the training images → its loss [1] before the step."""
+    dtype = next(model.parameters()).dtype
+
+    def step(rows: Tensor) -> Tensor:
+        x = targets(data.images.index_select(0, rows[0]), spec.likelihood, streams.coins).to(dtype)
+        loss = loss_of(model, x, data.labels[rows[0]], streams.noise)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        return loss.detach()[None]
+
+    return step
 
 
 @torch.no_grad()
@@ -140,7 +186,7 @@ def evaluate(
     """
     model.eval()
     device = data.images.device
-    x = fixed_targets(data.images, spec.likelihood, split).to(device)
+    x = fixed_targets(data.images, spec.likelihood, split).to(device, next(model.parameters()).dtype)
     noise = generator(spec.seed, f"latent/{split}", device)
     parts: list[dict[str, Tensor]] = []
     for first in range(0, len(x), EVALUATION_BATCH):
