@@ -12,7 +12,7 @@ import os
 import sys
 
 from archs.errors import UserError
-from bench import options
+from bench import forks, options
 from bench.stop import CTRL_C, Terminated, sigterm_stops
 
 
@@ -37,6 +37,7 @@ def run(arguments: list[str]) -> int:
         print(listing.table(discover(chosen.plugin)))
         return 0
 
+    forks.start_context()  # imports torch beside us
     import reports
     from bench import job
 

@@ -7,18 +7,17 @@ claimed before it starts (bench.claims): one that another job has is waited for,
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from bench import environment
 from bench.claims import Claims, holder
 from bench.execute import Site, execute
+from bench.forks import start_context
 from bench.spec import Work
 from bench.store import Damaged, Record, Store, Unwritable
 from bench.train import Progress
@@ -165,24 +164,6 @@ def how_it_ended(exitcode: int | None) -> str:
         name = signal.Signals(-exitcode).name
         return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
     return f"ended with status {exitcode}"
-
-
-def start_context() -> Any:
-    """A server process that has imported everything once and forks the workers, where the system can do that."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["bench.execute", "torch._dynamo"]
-    )  # the first optimiser imports the latter: seconds
-    before = signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # inherited: Ctrl-C in the middle of its imports is not its own
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return context
 
 
 def start_worker(context: Any, site: Site) -> Worker:

@@ -1,0 +1,30 @@
+"""The server process that forks the workers. Loads nothing heavy, so that it can be started before anything is.
+
+The job and the server each import torch; started first, the server does so on another core while the job does.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from multiprocessing import forkserver
+from typing import Any
+
+
+def start_context() -> Any:
+    """A server process that has imported everything once and forks the workers, where the system can do that.
+
+    It is started by the first call; later ones find it running.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.execute"])
+    before = signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # inherited: Ctrl-C in the middle of its imports is not its own
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return context
