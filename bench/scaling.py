@@ -15,6 +15,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.ticker import ScalarFormatter
 from tabulate import tabulate
@@ -58,19 +59,17 @@ def draw(rates: dict[Point, list[float]], path: str) -> None:
     panels = list(dict.fromkeys(panel for panel, *_ in rates))
     figure, axes = plt.subplots(1, len(panels), figsize=(10, 3.2), sharey=True, layout="constrained")
     for axis, panel in zip(axes, panels, strict=True):
-        lines: dict[str, list[tuple[float, float, float, float]]] = {}
+        lines: dict[str, list[list[float]]] = {}
         for (own, x, arch, _, _), values in rates.items():
             if own == panel:
                 name = "cnn:…" if arch.startswith("cnn:") else arch
                 low, middle, high = statistics.quantiles(values, n=4)
-                lines.setdefault(name, []).append((x, low, middle, high))
+                lines.setdefault(name, []).append([x, low, middle, high])
         for name, line in lines.items():
-            at, low, middle, high = (list(column) for column in zip(*line, strict=True))
-            bars = [
-                [m - a for m, a in zip(middle, low, strict=True)],
-                [b - m for m, b in zip(middle, high, strict=True)],
-            ]
-            axis.errorbar(at, middle, yerr=bars, marker="o", markersize=4, capsize=2, label=name)
+            at, below, median, above = np.array(line).T
+            axis.errorbar(
+                at, median, yerr=[median - below, above - median], marker="o", markersize=4, capsize=2, label=name
+            )
         axis.set(xlabel=panel, ylim=(0, None))
         if panel != panels[1]:
             axis.set_xscale("log", base=2)
