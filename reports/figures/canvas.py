@@ -60,7 +60,6 @@ class Album:
             self.drawing.append((process, path))
         else:
             save(figure, path, self.vector)
-        figure.clear()
         return FigureBlock(f"figures/{name}.png", alt)
 
     def finish(self) -> None:
