@@ -10,29 +10,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from bench.adam import Adam
 from bench.streams import Streams
 
 WARM_UP = 3  # eager steps before the capture, as torch asks for
 
 
-def adam(parameters: Sequence[Tensor], rate: float, capturable: bool = False) -> torch.optim.Adam:
-    """Fused Adam. To be captured, its rate must live on the device."""
-    if not capturable:
-        return torch.optim.Adam(parameters, lr=rate, fused=True)
-    on_device = torch.tensor(rate, device=parameters[0].device)
-    return torch.optim.Adam(parameters, lr=on_device, fused=True, capturable=True)
-
-
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    group = optimiser.param_groups[0]
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
-
-
 def captured(
-    step: Callable[[Tensor], Tensor], rows: Tensor, optimiser: torch.optim.Optimizer, streams: Sequence[Streams]
+    step: Callable[[Tensor], Tensor], rows: Tensor, optimiser: Adam, streams: Sequence[Streams]
 ) -> Callable[[Tensor], Tensor]:
     """`step`, recorded once and replayed. Parameters, optimiser and streams are left as they were found.
 
@@ -40,18 +25,15 @@ def captured(
     """
     held = rows.clone()
     generators = [draw for stream in streams for draw in (stream.coins, stream.noise)]
-    parameters = optimiser.param_groups[0]["params"]
+    changed = [*optimiser.parameters, *optimiser.means, *optimiser.squares, *optimiser.steps]
     with torch.no_grad():
-        before = [parameter.clone() for parameter in parameters]
+        before = [tensor.clone() for tensor in changed]
     states = [draw.get_state() for draw in generators]
 
     def undo() -> None:
         with torch.no_grad():
-            for parameter, value in zip(parameters, before, strict=True):
-                parameter.copy_(value)
-            for state in optimiser.state.values():
-                for value in state.values():
-                    value.zero_()
+            for tensor, value in zip(changed, before, strict=True):
+                tensor.copy_(value)
         for draw, drawn in zip(generators, states, strict=True):
             draw.set_state(drawn)
 
@@ -62,7 +44,7 @@ def captured(
             step(held)
     torch.cuda.current_stream().wait_stream(side)
     undo()
-    optimiser.zero_grad(set_to_none=True)  # so that the gradients are born in the graph's own memory
+    optimiser.zero()  # so that the gradients are born in the graph's own memory
     graph = torch.cuda.CUDAGraph()
     for draw in generators:
         graph.register_generator_state(draw)

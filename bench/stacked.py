@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from bench.adam import Adam
 from bench.likelihood import targets
 from bench.spec import RunSpec
 from bench.streams import Streams, generator
@@ -59,7 +60,7 @@ class Stack:
 
 
 def stacked_step(
-    stack: Stack, specs: Sequence[RunSpec], images: Tensor, labels: Tensor, streams: Sequence[Streams], optimiser: torch.optim.Optimizer
+    stack: Stack, specs: Sequence[RunSpec], images: Tensor, labels: Tensor, streams: Sequence[Streams], optimiser: Adam
 ) -> Callable[[Tensor], Tensor]:  # fmt: skip
     """The step of `bench.train` for all members at once: rows [S, B] of the training images → losses [S]."""
     spec, dtype = specs[0], stack.parameters[0].dtype
@@ -74,7 +75,7 @@ def stacked_step(
             [torch.randn(size, generator=stream.noise, device=x.device, dtype=dtype) for stream in streams]
         )
         losses = stack.losses(x, labels[rows], noise)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero()
         losses.sum().backward()
         optimiser.step()
         return losses.detach()

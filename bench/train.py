@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from bench import labelled
-from bench.graphed import adam, captured, set_rate
+from bench.adam import Adam
+from bench.graphed import captured
 from bench.likelihood import fixed_targets, targets
 from bench.spec import RunSpec
 from bench.stacked import Stack, stacked_step
@@ -107,7 +108,7 @@ def train_seeds(
         loss_of = functools.partial(task.loss, labelled=few, known=len(known), images=len(data.labels))
 
     stack = Stack(models, task) if count > 1 else None
-    optimiser = adam(stack.parameters if stack else list(models[0].parameters()), spec.lr, capturable=graph)
+    optimiser = Adam(stack.parameters if stack else list(models[0].parameters()), captured=graph)
     if stack:
         step = stacked_step(stack, specs, data.images, data.labels, streams, optimiser)
     else:
@@ -130,7 +131,7 @@ def train_seeds(
             if graph and epoch == 1:
                 step = captured(step, rows[0].to(device), optimiser, streams)
             for chosen in rows.to(device):
-                set_rate(optimiser, learning_rate(done, steps, spec.lr))
+                optimiser.set_rate(learning_rate(done, steps, spec.lr))
                 since += step(chosen)
                 done += 1
                 if done % TICK == 0 or done % per_epoch == 0:
@@ -160,7 +161,7 @@ def batches(images: int, per_epoch: int, batch: int, order: torch.Generator) -> 
 
 
 def single_step(
-    model: nn.Module, loss_of: Callable[..., Tensor], spec: RunSpec, data: Split, streams: Streams, optimiser: torch.optim.Optimizer
+    model: nn.Module, loss_of: Callable[..., Tensor], spec: RunSpec, data: Split, streams: Streams, optimiser: Adam
 ) -> Callable[[Tensor], Tensor]:  # fmt: skip
     """The step of one model: rows [1, B] of the training images → its loss [1] before the step."""
     dtype = next(model.parameters()).dtype
@@ -168,7 +169,7 @@ def single_step(
     def step(rows: Tensor) -> Tensor:
         x = targets(data.images.index_select(0, rows[0]), spec.likelihood, streams.coins).to(dtype)
         loss = loss_of(model, x, data.labels[rows[0]], streams.noise)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero()
         loss.backward()
         optimiser.step()
         return loss.detach()[None]

@@ -12,6 +12,7 @@ import torch
 
 from archs.fingerprint import fingerprint
 from archs.registry import discover
+from bench.adam import Adam
 from bench.data import digits
 from bench.execute import on_device
 from bench.spec import PROTOCOL, RunSpec, canonical_json
@@ -96,6 +97,26 @@ def test_divergence_is_noticed_and_says_when() -> None:
     splits = [on_device(DIGITS, part, torch.device("cpu")) for part in ("train", "val")]
     with pytest.raises(Diverged, match=r"loss is nan by step 20 of 40 \(epoch 1\)"):
         train(model, task, spec_of(), *splits)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_adam_is_torchs_fused_adam_to_the_bit(device: str) -> None:
+    ours, theirs = (
+        [torch.nn.Parameter(torch.arange(1.0, 1 + size, device=device).sin()) for size in (3, 1000, 1)] for _ in "ab"
+    )
+    mine, reference = Adam(ours), torch.optim.Adam(theirs, lr=0.1, fused=True)
+    for step in range(5):
+        for one, other in zip(ours[:2], theirs[:2], strict=True):  # the last one has no gradient
+            one.grad = (one * (step + 1)).cos().detach()
+            other.grad = (other * (step + 1)).cos().detach()
+        rate = 0.1 / (step + 1)
+        mine.set_rate(rate)
+        reference.param_groups[0]["lr"] = rate
+        mine.step()
+        reference.step()
+        assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+    mine.zero()
+    assert ours[0].grad is None
 
 
 def test_the_schedule_rises_then_falls_to_nothing() -> None:
