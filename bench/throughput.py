@@ -19,7 +19,8 @@ from typing import Any
 from archs.errors import UserError
 from bench import environment
 from bench.execute import device_name
-from bench.launch import how_it_ended, start_context
+from bench.forks import start_context
+from bench.launch import how_it_ended
 from bench.options import DEFAULT_LABELS
 from bench.spec import RunSpec
 from bench.throughput_frames import FILE, FORMAT, read

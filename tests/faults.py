@@ -32,7 +32,7 @@ import numpy as np
 
 import reports
 import run_ablation
-from bench import job, launch
+from bench import forks, job
 from bench.sameness import CIRCUMSTANCE, differences, is_clock
 from bench.store import Record, Store
 
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
     chance = random.Random(chosen.seed)
     kills: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
-        launch.start_context()  # the fork server of all jobs
+        forks.start_context()  # the fork server of all jobs
         undisturbed = Path(scratch) / "undisturbed"
         reference(undisturbed)
         seconds = reference(Path(scratch) / "again")  # by now the fork server has imported everything
