@@ -105,7 +105,7 @@ def percent(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a threshold; expected percent above 0, for example 10")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a threshold; expected percent above 0, for example 8")
     return value / 100
 
 
@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> int:
         "--threshold",
         type=percent,
         metavar="PERCENT",
-        help="how much slower is a regression, for all benchmarks; default: what each says, 10",
+        help="how much slower is a regression, for all benchmarks; default: what each says, 8",
     )
     chosen = parser.parse_args(arguments)
     try:

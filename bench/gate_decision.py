@@ -15,7 +15,7 @@ from typing import Literal
 from bench.paired import holm
 
 LEVEL = 0.01
-THRESHOLD = 0.10
+THRESHOLD = 0.08
 FEWEST = 5
 
 Word = Literal["slower", "faster", "same"]

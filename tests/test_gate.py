@@ -98,7 +98,7 @@ def test_markdown_and_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture)
     shown = capsys.readouterr().out
     assert shown.startswith("**1 of 2 benchmarks are slower**")
     (row,) = (line for line in shown.splitlines() if "▼ slower" in line)
-    assert row.startswith("| cnn2 vae train") and "+19.2 %" in row and "10 %" in row
+    assert row.startswith("| cnn2 vae train") and "+19.2 %" in row and " 8 %" in row
     assert "⚠ Different machines: Invented CPU and Another CPU." in shown
     assert main([old, slow, "--threshold", "40"]) == 0
 
