@@ -104,7 +104,7 @@ def _method(context: Context, apart: Apart) -> Iterator[str]:
     rounds = f"{counts[0]} rounds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds"
     where = f"{md(str(environment['device_name']))}, {plural(setting['threads'], 'thread')}"
     yield (
-        f"Measured after training, one thing at a time and the architectures in turns, {rounds}: {where}, {setting['dtype']}, "
+        f"Measured after training, one thing at a time, the architectures in turns, {rounds}: {where}, {setting['dtype']}, "
         f"batches of {setting['batch_size']}; fresh weights and noise for images, on which speed does not depend."
     )
     yield "± is half the interquartile range over rounds" + (
