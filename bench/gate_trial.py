@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import random
 import statistics
 import sys
@@ -48,12 +47,12 @@ LOADS = {
 }
 
 
-def load(kind: str, seed: int) -> None:
-    """Somebody else's training: products of matrices and convolutions, without end. Ends when its parent does."""
+def load(alive: Connection, kind: str, seed: int) -> None:
+    """Somebody else's training: products of matrices and convolutions, until the other end of `alive` is closed."""
     torch.set_num_threads(1)
-    parent, turns = os.getppid(), random.Random(seed)
+    turns = random.Random(seed)
     a, x, kernel = torch.randn(512, 512), torch.randn(64, 16, 28, 28), torch.randn(16, 16, 3, 3)
-    while os.getppid() == parent:
+    while not alive.poll():
         until = time.monotonic() + turns.uniform(0.1, 1.5)
         while time.monotonic() < until:
             torch.mm(a, a)
@@ -114,9 +113,11 @@ def run(file: Path, work: str, kind: str, trials: int) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bench.gate_trial", "bench.tasks.vae"])  # so that a session starts at once
     count = {"none": 0, "three": 3}.get(kind, 1)
-    others = [context.Process(target=load, args=(kind, seed), daemon=True) for seed in range(count)]
-    for other in others:
+    ends = [context.Pipe() for _ in range(count)]
+    others = [context.Process(target=load, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]
+    for other, (_, end) in zip(others, ends, strict=True):
         other.start()
+        end.close()
     time.sleep(2)  # they have to import torch, too
     try:
         for _ in range(trials):
@@ -128,8 +129,10 @@ def run(file: Path, work: str, kind: str, trials: int) -> None:
             with file.open("a", encoding="utf-8") as out:
                 out.write(json.dumps(line) + "\n")
     finally:
+        for end, _ in ends:
+            end.close()
         for other in others:
-            other.kill()
+            other.join()
 
 
 def table(files: list[Path]) -> str:
