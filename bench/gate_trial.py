@@ -111,7 +111,7 @@ def timings(context: Any, work: str, slower: bool) -> Sample:
 def run(file: Path, work: str, kind: str, trials: int) -> None:
     """Appends a line per trial: the changes that the gate saw, and its words."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.gate_trial", "bench.tasks.vae"])  # so that a session starts at once
+    context.set_forkserver_preload(["bench.beside", "bench.gate_decision", "bench.tasks.vae"])  # so that a session starts at once
     count = {"none": 0, "three": 3}.get(kind, 1)
     ends = [context.Pipe() for _ in range(count)]
     others = [context.Process(target=load, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]
