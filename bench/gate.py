@@ -109,17 +109,21 @@ def percent(text: str) -> float:
     return value / 100
 
 
-def main(arguments: list[str]) -> int:
-    parser = Parser(prog="python -m bench.gate", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("old", type=Path, metavar="OLD.json", help="the session to compare with")
-    parser.add_argument("new", type=Path, metavar="NEW.json", help="the session that is judged")
-    parser.add_argument(
+def parser() -> Parser:
+    build = Parser(prog="python -m bench.gate", description=(__doc__ or "").split("\n")[0])
+    build.add_argument("old", type=Path, metavar="OLD.json", help="the session to compare with")
+    build.add_argument("new", type=Path, metavar="NEW.json", help="the session that is judged")
+    build.add_argument(
         "--threshold",
         type=percent,
         metavar="PERCENT",
         help="how much slower is a regression, for all benchmarks; default: what each says, 8",
     )
-    chosen = parser.parse_args(arguments)
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    chosen = parser().parse_args(arguments)
     try:
         old, new = read(chosen.old), read(chosen.new)
         if old.reference != new.reference:

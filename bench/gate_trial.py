@@ -111,7 +111,8 @@ def timings(context: Any, work: str, slower: bool) -> Sample:
 def run(file: Path, work: str, kind: str, trials: int) -> None:
     """Appends a line per trial: the changes that the gate saw, and its words."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.beside", "bench.gate_decision", "bench.tasks.vae"])  # so that a session starts at once
+    # what a session would import, torch._dynamo with its first optimiser among it, so that it starts at once
+    context.set_forkserver_preload(["torch._dynamo", "bench.beside", "bench.gate_decision", "bench.tasks.vae"])
     count = {"none": 0, "three": 3}.get(kind, 1)
     ends = [context.Pipe() for _ in range(count)]
     others = [context.Process(target=load, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]
@@ -158,9 +159,9 @@ def table(files: list[Path]) -> str:
     return tabulate(rows, headers, tablefmt="pipe", disable_numparse=True)
 
 
-def main(arguments: list[str]) -> int:
-    parser = Parser(prog="python -m bench.gate_trial", description=(__doc__ or "").split("\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> Parser:
+    build = Parser(prog="python -m bench.gate_trial", description=(__doc__ or "").split("\n")[0])
+    commands = build.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run", help="run trials; about seven seconds each")
     runs.add_argument("file", type=Path, help="gets a line per trial")
     runs.add_argument("--work", choices=list(WORKS), default="train")
@@ -168,7 +169,11 @@ def main(arguments: list[str]) -> int:
     runs.add_argument("--trials", type=whole(1, 10_000), default=25, metavar="N")
     tables = commands.add_parser("table", help="what came of them, as Markdown")
     tables.add_argument("files", type=Path, nargs="+")
-    chosen = parser.parse_args(arguments)
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    chosen = parser().parse_args(arguments)
     if chosen.command == "run":
         run(chosen.file, chosen.work, chosen.load, chosen.trials)
     else:

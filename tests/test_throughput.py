@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+import reports
 from archs.blocks import TransposedConv2d
 from archs.registry import discover
 from bench import machine_load, nvml, throughput
@@ -234,19 +235,19 @@ def test_what_was_measured_is_kept_until_something_differs(tmp_path: Path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["throughput.json"]
 
 
-def test_a_job_measures_apart_once_and_its_page_shows_that(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_job_measures_apart_once(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     arguments = ["--archs", "cnn3", "mlp", "--tasks", "classifier", "--seeds", "1", "--throughput", "quick"]
-    assert job(tmp_path, *arguments, report=True) == 0
-    report = tmp_path / "report"
-    content = json.loads((report / "throughput.json").read_text(encoding="utf-8"))
+    assert job(tmp_path, *arguments) == 0
+    assert "measuring speed apart" in capsys.readouterr().err
+    file = tmp_path / "report" / "throughput.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
     assert {(one["arch"], one["work"]) for one in content["works"]} == {
         (arch, work) for arch in ("cnn3", "mlp") for work in ("train", "inference")
     }
     assert all(len(one["seconds"]) >= 5 and min(one["seconds"]) > 0 for one in content["works"])
     assert content["failed"] == []
-    page = (report / "report.md").read_text(encoding="utf-8")
-    assert "## Speed" in page and "## Training speed" not in page
-    assert "measuring speed apart" in capsys.readouterr().err
-    stamp = (report / "throughput.json").stat().st_mtime_ns
+    apart = reports.load(tmp_path / "report").apart
+    assert apart is not None and apart.tasks == ("classifier",)
+    stamp = file.stat().st_mtime_ns
     assert job(tmp_path, *arguments) == 0
-    assert (report / "throughput.json").stat().st_mtime_ns == stamp
+    assert file.stat().st_mtime_ns == stamp
