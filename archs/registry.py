@@ -23,6 +23,10 @@ from archs.errors import UserError, nearest
 from archs.grammar import NAME, Part, Spec, parse
 
 
+class UnknownName(UserError):
+    """A misspelling, not an illegal combination: never set aside."""
+
+
 @dataclass
 class Registry:
     """Architectures and families by name. `discover()` makes one; two never share state."""
@@ -60,7 +64,7 @@ class Registry:
         """All architectures that `texts` spell, each once, in the order asked for.
 
         A part of a grid that is illegal is set aside with its reason; a single spec that is illegal is an error, and
-        so is a request that leaves nothing.
+        so are a name that nothing has and a request that leaves nothing.
         """
         found: dict[str, Arch] = {}
         illegal: dict[str, str] = {}
@@ -70,7 +74,7 @@ class Registry:
                 try:
                     arch = self._build(spec)
                 except UserError as error:
-                    if len(specs) == 1:
+                    if len(specs) == 1 or isinstance(error, UnknownName):
                         raise
                     illegal[spelled(spec)] = str(error)
                 else:
@@ -122,8 +126,8 @@ class Registry:
         if part.name in self.families:
             return self.families[part.name].build(part.options)
         if part.is_family:
-            raise UserError(f"unknown family {part.name!r}{nearest(part.name, self.families)}")
-        raise UserError(f"unknown architecture {part.name!r}{nearest(part.name, self.names())}")
+            raise UnknownName(f"unknown family {part.name!r}{nearest(part.name, self.families)}")
+        raise UnknownName(f"unknown architecture {part.name!r}{nearest(part.name, self.names())}")
 
 
 @dataclass(frozen=True)

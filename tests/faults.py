@@ -1,11 +1,12 @@
-"""Kills a job at random moments, again and again until its runs are done, and looks for anything lost or wrong.
+"""Kills jobs at random moments, again and again until their runs are done, and looks for anything lost or wrong.
 
     python -m tests.faults --kills 200
 
 A campaign is one store: a job is started, something of it is killed, the job is started again, until all runs are
 there. Killed is a worker, the main process, or both at once; at any moment, or in the middle of a write; alone, or
 beside a second job on the same store. After every kill each record must be sound, every finished run still there and
-untouched, and equal bit for bit to that of an undisturbed job; at the end the report must be the same too.
+untouched, and equal bit for bit to that of an undisturbed job; at the end the report must be the same too. Before all
+that, two undisturbed jobs share a store, and no run may be trained twice.
 
 The jobs are real: `run_ablation.main` in a process of its own, workers from a fork server. Both are forked from this
 process, which has imported everything, since starting Python and torch anew would take most of each cycle.
@@ -38,12 +39,32 @@ from bench.store import Record, Store
 
 PLAN = [
     "--archs", "cnn:depth=1,channels=2", "cnn:depth=1,channels=3", "--tasks", "vae", "classifier", "--seeds", "6",
+    "--retry-failed",
+]  # fmt: skip
+SIZE = [
     "--dataset", "digits", "--train-images", "128", "--epochs", "2", "--latent-dim", "2", "--device", "cpu",
-    "--workers", "2", "--retry-failed", "--throughput", "off",
+    "--workers", "2", "--throughput", "off",
 ]  # fmt: skip
 RUNS = 24
 KINDS = ("worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two")
 JOB_SECONDS = 120
+COUNTED = """
+import os
+from torch import nn
+from archs.base import Arch
+
+class Counted(nn.Module):
+    seen = False
+
+    def forward(self, x):
+        if self.training and not self.seen:
+            self.seen = True
+            with open({log!r}, "a") as log:
+                log.write(f"{{os.getpid()}}\\n")
+        return x.flatten(1)
+
+ARCH = Arch(name="counted", summary="notes each training", source="test", encoder=lambda channels: Counted())
+"""
 
 
 class Fault(AssertionError):
@@ -60,6 +81,7 @@ def main(arguments: list[str]) -> int:
     kills: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         forks.start_context()  # the fork server of all jobs
+        together(Path(scratch) / "together")
         undisturbed = Path(scratch) / "undisturbed"
         reference(undisturbed)
         seconds = reference(Path(scratch) / "again")  # by now the fork server has imported everything
@@ -93,7 +115,24 @@ def reference(folder: Path) -> float:
     return time.monotonic() - begun
 
 
-def start(folder: Path) -> int:
+def together(folder: Path) -> None:
+    """Two jobs started at once on one store, 50 runs: each is trained once, by one of them, and both end with all."""
+    folder.mkdir()
+    (folder / "counted.py").write_text(COUNTED.format(log=str(folder / "trainings")), encoding="utf-8")
+    plan = ["--archs", "counted", "--plugin", str(folder / "counted.py"), "--tasks", "classifier", "--seeds", "50"]
+    jobs = [start(folder, plan), start(folder, plan)]
+    statuses = [ended(job, JOB_SECONDS) for job in jobs]
+    check(statuses == [0, 0], f"exit status {statuses}: {said(folder)}")
+    trainings = (folder / "trainings").read_text(encoding="ascii").splitlines()
+    check(len(sound_records(folder)) == 50, f"{len(sound_records(folder))} records of 50 runs")
+    check(len(trainings) == 50, f"50 runs were trained {len(trainings)} times")
+    shared = said(folder).count("in another job")
+    check(shared > 0, "the two jobs never met")
+    check(not list((folder / "runs" / ".claims").iterdir()), "a claim was left behind")
+    print(f"two jobs, 50 runs: each trained once; {shared} were taken from the other job", flush=True)
+
+
+def start(folder: Path, plan: list[str] | None = None) -> int:
     """A job on the store of `folder`, all of it but the drawing of the page; returns its process id."""
     folder.mkdir(parents=True, exist_ok=True)
     process = os.fork()
@@ -109,7 +148,9 @@ def start(folder: Path) -> int:
         )  # it runs, as our parent's child
         sys.modules["__main__"] = run_ablation  # what a worker imports as its main module
         with patch("reports.build"), patch("reports.load"), patch("reports.terminal_summary", return_value=""):
-            code = run_ablation.main([*PLAN, "--runs-dir", str(folder / "runs"), "--out", str(folder / "report")])
+            code = run_ablation.main(
+                [*SIZE, *(plan or PLAN), "--runs-dir", str(folder / "runs"), "--out", str(folder / "report")]
+            )
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
     finally:
@@ -119,7 +160,7 @@ def start(folder: Path) -> int:
 
 
 def said(folder: Path) -> str:
-    return (folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-2_000:]
+    return (folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-20_000:]
 
 
 def ended(process: int, seconds: float) -> int | None:

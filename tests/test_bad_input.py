@@ -45,7 +45,57 @@ CASES = [
     (["--runs-dir", "/proc/nowhere"], "runs folder /proc/nowhere"),
     (["--out", "/proc/nowhere"], "report folder /proc/nowhere"),
     (["--runs-dir", "README.md"], "runs folder README.md: File exists"),
+    (["--out", "README.md"], "report folder README.md: File exists"),
+    (["--seeds", "10001"], "'10001' is not a whole number from 1 to 10,000"),
+    (["--seeds", "1e3"], "'1e3' is not a whole number"),
+    (["--seeds", "٣"], "'٣' is not a whole number"),
+    (["--lr", "inf"], "'inf' is not a learning rate"),
+    (["--lr", "fast"], "'fast' is not a learning rate"),
+    (["--train-images", "0"], "'0' is not a whole number from 1"),
+    (["--threads", "0"], "'0' is not a whole number from 1"),
+    (["--device", "cuda:x"], "unknown device 'cuda:x'"),
+    (["--fail-fats"], "unknown option '--fail-fats'; did you mean '--fail-fast'?"),
+    (["--deterministic=yes"], "--deterministic: ignored explicit argument 'yes'"),
+    (["--archs", "cnn2\ncnn3"], "holds a character that no name has"),
+    (["--archs", "../archs/cnn2"], "unknown architecture '..'"),
+    (["--archs", "cnn2/cnn33"], "unknown architecture 'cnn33'; did you mean 'cnn3'?"),
+    (["--archs", "cnn:channels=1025"], "'1025' is not a whole number from 1 to 1024"),
+    (["--archs", "cnn:kernel=$(id)"], "is not a value"),
+    (["--archs", "cnn2+cnn3+cnn2"], "has 2 '+'"),
+    (["--baseline", ""], "empty architecture name"),
+    (["--plugin", "."], "plug-in .: no such file"),
+    (["--plugin", "README.md"], "plug-in README.md: not a Python file; its name must end in .py"),
 ]
+
+PLUGINS = {
+    "empty": ("", "holds no Arch or Family at module level"),
+    "syntax": ("def f(:\n  pass", "line 1: SyntaxError"),
+    "raises": ("x = 1\nx.y", "line 2: AttributeError: 'int' object has no attribute 'y'"),
+    "exits": ("import sys\nsys.exit(3)", "line 2: SystemExit: 3"),
+    "imports nothing there": ("import nothing_there", "line 1: ModuleNotFoundError"),
+    "null byte": ("x = 1\0", "SyntaxError"),
+    "taken": ("from archs.base import Arch\nA = Arch(name='cnn2', summary='', source='', encoder=print)",
+              "the name 'cnn2' is taken by archs/cnn2.py; choose another name"),
+    "bad name": ("from archs.base import Arch\nA = Arch(name='../x', summary='', source='', encoder=print)",
+                 "'../x' is not a name; use a-z, 0-9"),
+    "lacks": ("from archs.base import Arch\nA = Arch(name='x')", "line 2: TypeError"),
+    "recursion": ("def f(): f()\nf()", "RecursionError"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLUGINS)
+def test_a_bad_plug_in_is_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    source, expected = PLUGINS[name]
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(source, encoding="utf-8")
+    where = ["--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--dataset", "digits"]
+    assert main(["--plugin", str(plugin), *where]) == 2
+    shown = capsys.readouterr().err.splitlines()
+    assert len(shown) == 1
+    assert shown[0].startswith(f"error: plug-in {plugin}") or shown[0].startswith(f"error: {plugin}")
+    assert expected in shown[0]
+    assert sorted(tmp_path.glob("*.py")) == [plugin]
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,41 @@ def test_any_text_gives_architectures_or_a_user_error(text: str) -> None:
 def test_the_parser_alone_never_raises_anything_else(text: str) -> None:
     with contextlib.suppress(UserError):
         parse(text)
+
+
+@st.composite
+def family_texts(draw: st.DrawFn) -> str:
+    """Well-formed texts of the family, legal or not: any subset of its options in any order, lists and grids included."""
+    numbers = st.integers(0, 30).map(str)
+    lists = st.lists(numbers, min_size=1, max_size=4).map("-".join)
+    values = {
+        "depth": numbers,
+        "kernel": lists,
+        "stride": lists,
+        "channels": lists,
+        "padding": lists | st.sampled_from(["same", "valid", "same-valid"]),
+        "activation": st.sampled_from(["relu", "silu", "tanh"]),
+    }
+    keys = draw(st.lists(st.sampled_from(sorted(values)), unique=True, max_size=6))
+    chosen = [f"{key}={'/'.join(draw(st.lists(values[key], min_size=1, max_size=2)))}" for key in keys]
+    return "cnn:" + ",".join(chosen) if chosen else "cnn"
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        family_texts() | st.sampled_from(["cnn2", "CNN3", "mlp", "cnn*", "pool4", "cnn2/cnn3"]), min_size=1, max_size=2
+    )
+)
+def test_what_is_printed_parses_to_itself(sides: list[str]) -> None:
+    """parse∘print is the identity: a canonical name spells the same architecture, with the same name and factors."""
+    try:
+        found = REGISTRY.resolve(["+".join(sides)])
+    except UserError as error:
+        assert len(str(error).splitlines()) == 1
+        return
+    for arch in found.archs[:5]:
+        (again,) = REGISTRY.resolve([arch.name]).archs
+        assert (again.name, again.factors) == (arch.name, arch.factors)
+    for reason in found.illegal.values():
+        assert len(reason.splitlines()) == 1
