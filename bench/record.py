@@ -51,18 +51,21 @@ class Record:
     files: Mapping[str, Mapping[str, Any]] | None = None  # name → bytes, sha256; None where schema 1 noted none
     evaluations: tuple[Record, ...] = ()  # later evaluations of the run, each with its own record (bench.gather)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The contents of arrays.npz, and of the evaluations'; empty for a failed run. Raises `Damaged`."""
+    def arrays(self, *wanted: str) -> dict[str, np.ndarray]:
+        """The contents of arrays.npz, and of the evaluations', or only those of the `wanted` that there are.
+
+        Empty for a failed run. Raises `Damaged`.
+        """
         found: dict[str, np.ndarray] = {}
         content = self.read("arrays.npz")
         try:
             if content is not None:
                 with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                    found = {name: file[name] for name in file.files}
+                    found = {name: file[name] for name in file.files if not wanted or name in wanted}
         except Exception as error:  # zip, zlib, struct and numpy each have errors of their own for bad bytes
             raise Damaged(f"run {self.run_id}: arrays.npz holds no arrays ({one_line(error)})") from error
         for evaluation in self.evaluations:
-            found |= evaluation.arrays()
+            found |= evaluation.arrays(*wanted)
         return found
 
     def read(self, name: str) -> bytes | None:

@@ -181,7 +181,7 @@ def _kl(context: Context, tasks: list[str]) -> Iterator[Block]:
     for task in tasks:
         curves: dict[str, list[np.ndarray]] = {}
         for record in context.experiment.finished:
-            if record.spec["task"] == task and (values := record.arrays().get("kl_per_dim")) is not None:
+            if record.spec["task"] == task and (values := record.arrays("kl_per_dim").get("kl_per_dim")) is not None:
                 curves.setdefault(record.spec["arch"], []).append(np.sort(values)[::-1])
         if curves:
             panels[shown_task(task)] = {arch: np.mean(found, axis=0) for arch, found in curves.items()}
@@ -203,7 +203,7 @@ def _confusions(context: Context) -> Iterator[Block]:
             arrays["bayes_confusion"]
             for record in context.experiment.finished
             if record.spec["arch"] == arch and record.spec["task"] == "cvae"
-            if "bayes_confusion" in (arrays := record.arrays())
+            if "bayes_confusion" in (arrays := record.arrays("bayes_confusion"))
         ]
         if counts and len(panels) < MOST_CONFUSIONS:
             panels[arch] = np.sum(counts, axis=0)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.image_tests import mcnemar, paired_images_over_seeds
-from bench.store import Record
 from reports.blocks import Block, Details, Heading, Table, Text
 from reports.context import Context
 from reports.escape import md
@@ -67,15 +66,6 @@ def _values(experiment: Experiment, task: str, name: str) -> dict[str, dict[int,
     """arch → seed → [N_test]."""
     found: dict[str, dict[int, np.ndarray]] = {}
     for record in experiment.finished:
-        if record.spec["task"] == task and (array := _array(record, name)) is not None:
+        if record.spec["task"] == task and (array := record.arrays(name).get(name)) is not None:
             found.setdefault(record.spec["arch"], {})[record.spec["seed"]] = array
     return found
-
-
-def _array(record: Record, name: str) -> np.ndarray | None:
-    """One array of a record. `Record.arrays` reads the pictures too, which takes seconds over a thousand runs."""
-    path = record.folder / "arrays.npz" if record.folder else None
-    if path is None or not path.is_file():
-        return None
-    with np.load(path, allow_pickle=False) as file:
-        return np.asarray(file[name]) if name in file.files else None
