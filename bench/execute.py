@@ -9,7 +9,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors.torch
@@ -29,9 +29,10 @@ from bench.evaluation.portrait import portrait
 from bench.failures import check_finite, reason
 from bench.likelihood import fixed_targets
 from bench.spec import EvaluationSpec, RunSpec, Work
+from bench.stacked import obstacle
 from bench.store import Damaged, Record, Store
 from bench.tasks import Task, get
-from bench.train import EVALUATION_BATCH, Progress, Split, evaluate, train
+from bench.train import EVALUATION_BATCH, Diverged, Progress, Split, Trained, evaluate, train, train_seeds
 
 Report = Callable[[Progress], None]
 
@@ -47,9 +48,57 @@ class Site:
     workers: int = 1
     commit: str | None = None
     dirty: bool | None = None
+    devices: tuple[str, ...] = ()  # several GPUs, taken in turn by the workers
+    stack: int = 1  # seeds of one architecture trained together, at most
+    graph: bool = False  # training steps as CUDA graphs
 
 
-def execute(spec: Work, site: Site, report: Report = lambda progress: None) -> Record:
+class Ready(NamedTuple):
+    """A model about to be trained: its layer table, the data on the device, and what it scores before the first step."""
+
+    model: nn.Module
+    layers: list[dict[str, Any]]
+    splits: dict[str, Split]
+    metrics: dict[str, float]
+
+
+class Together(NamedTuple):
+    """What became of a run in a stack; or, where the stack was `refused`, why it is trained alone."""
+
+    ready: Ready | None = None
+    outcome: Trained | Diverged | None = None
+    company: int = 1
+    refused: str | None = None
+
+
+def execute_all(specs: Sequence[Work], site: Site, report: Report = lambda progress: None) -> list[Record]:
+    """Does one piece of work, or several runs that differ in nothing but their seed, trained together if they can be."""
+    runs = [spec for spec in specs if isinstance(spec, RunSpec)]
+    together = trained_together(runs, site, report) if len(runs) > 1 else [Together()] * len(specs)
+    return [execute(spec, site, report, own) for spec, own in zip(specs, together, strict=True)]
+
+
+def trained_together(specs: Sequence[RunSpec], site: Site, report: Report) -> list[Together]:
+    """One for each. Whatever stops the stack, memory too, is the reason that it was refused: each is then run alone."""
+    if specs[0].device == "cpu":
+        torch.set_num_threads(specs[0].threads)
+    task = get(specs[0].task)
+    try:
+        members = [prepare(specs[0], site)]
+        splits = members[0].splits
+        members += [prepare(spec, site, splits) for spec in specs[1:]]
+        models = [member.model for member in members]
+        refused = obstacle(models, task, specs[0])
+        if refused is None:
+            outcomes = train_seeds(models, task, specs, splits["train"], splits["val"], report, site.graph)
+            pairs = zip(members, outcomes, strict=True)
+            return [Together(member, outcome, len(specs)) for member, outcome in pairs]
+    except Exception as error:
+        refused = reason(error)
+    return [Together(refused=refused)] * len(specs)
+
+
+def execute(spec: Work, site: Site, report: Report = lambda progress: None, own: Together | None = None) -> Record:
     """Does one piece of work and stores its record. What fails becomes a record with its error; it does not raise."""
     store = Store(spec.store_folder(site.runs_dir))
     begun = time.time()
@@ -62,7 +111,7 @@ def execute(spec: Work, site: Site, report: Report = lambda progress: None) -> R
     try:
         if isinstance(spec, RunSpec):
             with deterministic(bool(spec.deterministic)):
-                record, arrays, model = run(spec, site, report)
+                record, arrays, model = run(spec, site, report, own or Together())
             state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
             weights = safetensors.torch.save(state)
         else:
@@ -77,18 +126,30 @@ def execute(spec: Work, site: Site, report: Report = lambda progress: None) -> R
     return record
 
 
-def run(spec: RunSpec, site: Site, report: Report) -> tuple[Record, dict[str, np.ndarray], nn.Module]:
-    if spec.device == "cpu":
-        torch.set_num_threads(spec.threads)
+def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -> Ready:
+    """splits: the data on the device, if they are there already."""
     arch, task = arch_of(spec, site.plugins), get(spec.task)
     device = torch.device(site.device)
     dataset = dataset_of(spec, site)
     model = task.build(arch, spec.latent_dim, spec.seed)
     layers = layers_of(model, task)
     model = model.to(device).to(memory_format=torch.channels_last)
-    splits = {name: on_device(dataset, name, device, spec.train_images) for name in ("train", "val", "test")}
-    metrics = untrained(model, task, splits["val"], spec)
-    trained = train(model, task, spec, splits["train"], splits["val"], report)
+    if splits is None:
+        splits = {name: on_device(dataset, name, device, spec.train_images) for name in ("train", "val", "test")}
+    return Ready(model, layers, splits, untrained(model, task, splits["val"], spec))
+
+
+def run(
+    spec: RunSpec, site: Site, report: Report, together: Together
+) -> tuple[Record, dict[str, np.ndarray], nn.Module]:
+    """Trains unless that was done in company, evaluates. Raises `Diverged` if that is what came of it."""
+    if spec.device == "cpu":
+        torch.set_num_threads(spec.threads)
+    task = get(spec.task)
+    model, layers, splits, metrics = together.ready or prepare(spec, site)
+    trained = together.outcome or train(model, task, spec, splits["train"], splits["val"], report, site.graph)
+    if isinstance(trained, Diverged):
+        raise trained
     ended = time.perf_counter()
     scores, values = evaluate(model, task, splits["test"], spec, "test")
     metrics |= {**scores, "train_seconds": trained.seconds, "train_images_per_s": trained.images / trained.seconds}
@@ -105,6 +166,8 @@ def run(spec: RunSpec, site: Site, report: Report) -> tuple[Record, dict[str, np
         layers=layers,
         environment={
             "threads": spec.threads,
+            "stack": together.company,
+            **({"stack_refused": together.refused} if together.refused else {}),
             "test_targets": targets_hash(splits["test"], spec),
             "evaluation_seconds": time.perf_counter() - ended,
         },

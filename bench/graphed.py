@@ -5,6 +5,7 @@ It has not run on a GPU. What runs eagerly on a CPU, and is tested there, is the
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import torch
@@ -19,7 +20,8 @@ WARM_UP = 3  # eager steps before the capture, as torch asks for
 def captured(
     step: Callable[[Tensor], Tensor], rows: Tensor, optimiser: Adam, streams: Sequence[Streams]
 ) -> Callable[[Tensor], Tensor]:
-    """`step`, recorded once and replayed. Parameters, optimiser and streams are left as they were found.
+    """`step`, recorded once and replayed; `step` itself, with a warning, if it can't be recorded. Parameters, optimiser
+    and streams are left as they were found.
 
     rows: any batch, on the device, of the shape that all will have.
     """
@@ -46,10 +48,15 @@ def captured(
     undo()
     optimiser.zero()  # so that the gradients are born in the graph's own memory
     graph = torch.cuda.CUDAGraph()
-    for draw in generators:
-        graph.register_generator_state(draw)
-    with torch.cuda.graph(graph):
-        losses = step(held)
+    try:
+        for draw in generators:
+            graph.register_generator_state(draw)
+        with torch.cuda.graph(graph):
+            losses = step(held)
+    except RuntimeError as error:  # an architecture that looks at its numbers, for one
+        warnings.warn(f"no CUDA graph, step by step instead: {' '.join(str(error).split())[:200]}", stacklevel=2)
+        undo()
+        return step
     undo()
 
     def replay(rows: Tensor) -> Tensor:

@@ -40,6 +40,8 @@ from bench.stop import CTRL_C, Terminated
 from bench.store import Store
 from bench.tasks import get
 
+MOST_SEEDS_TOGETHER = 32
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -81,8 +83,13 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
     known = inventory(work, options.runs_dir)
     again = {key: record for key, record in known.items() if record.status == "failed" and options.retry_failed}
     todo = [spec for spec in work if spec.run_id not in known or spec.run_id in again]
-    workers = workers_of(options, device)
-    site = Site(options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit())
+    devices = devices_of(options.device, device)
+    workers = workers_of(options, device, len(devices))
+    stack, graph = together_of(options, device)
+    site = Site(
+        options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit(),
+        devices=devices, stack=stack, graph=graph,
+    )  # fmt: skip
     determinism.prepare(options.deterministic)
     stopped_by = 0
     with Display(todo, len(work) - len(todo), workers) as display, closing(launch(todo, site, again)) as events:
@@ -194,9 +201,24 @@ def enough_labels(labels: int, dataset: Dataset, train_images: int | None) -> No
         raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")
 
 
-def workers_of(options: argparse.Namespace, device: str) -> int:
+def devices_of(text: str, device: str) -> tuple[str, ...]:
+    """All GPUs, where one is to be used and none was named; else the one device."""
+    if device == "cpu" or text.startswith("cuda:"):
+        return (device,)
+    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+
+
+def together_of(options: argparse.Namespace, device: str) -> tuple[int, bool]:
+    """How many seeds are trained together at most, and whether steps are CUDA graphs."""
+    on_gpu = device != "cpu"
+    usual = MOST_SEEDS_TOGETHER if on_gpu and not options.deterministic else 1
+    stack = usual if options.stack == "auto" else 1 if options.stack == "off" else max(1, int(options.stack))
+    return stack, on_gpu and not options.eager and not options.deterministic
+
+
+def workers_of(options: argparse.Namespace, device: str, devices: int) -> int:
     if device != "cpu":
-        return options.workers or 1
+        return options.workers or devices
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return options.workers or max(1, cores // options.threads)
 

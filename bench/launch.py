@@ -10,15 +10,15 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from bench import environment
 from bench.claims import Claims, holder
-from bench.execute import Site, execute
+from bench.execute import Site, execute_all
 from bench.forks import start_context
-from bench.spec import Work
+from bench.spec import RunSpec, Work
 from bench.store import Damaged, Record, Store, Unwritable
 from bench.train import Progress
 
@@ -44,7 +44,8 @@ class Event:
 class Worker:
     process: Any
     pipe: Connection
-    spec: Work | None = None
+    site: Site
+    specs: list[Work] = field(default_factory=list)  # what it has: several runs if they are trained together
     since: float = 0.0
 
 
@@ -60,30 +61,37 @@ def launch(
     looked = time.monotonic()
     claims = Claims()
     context = start_context()
-    workers = [start_worker(context, site) for _ in range(min(site.workers, len(specs)))]
+    workers = [start_worker(context, at(site, index)) for index in range(min(site.workers, len(specs)))]
     try:
-        while waiting or elsewhere or any(worker.spec for worker in workers):
+        while waiting or elsewhere or any(worker.specs for worker in workers):
             if elsewhere and time.monotonic() - looked > LOOK_SECONDS:
                 waiting, elsewhere, looked = waiting + elsewhere, [], time.monotonic()
             for index, worker in enumerate(workers):
-                while worker.spec is None:
-                    spec = next_ready(waiting, [*elsewhere, *(other.spec for other in workers if other.spec)])
+                while not worker.specs:
+                    flying = [spec for other in workers for spec in other.specs]
+                    spec = next_ready(waiting, [*elsewhere, *flying])
                     if spec is None:
                         break
-                    event = obstacle(spec, site, claims, again or {})
-                    if event is None:
-                        workers[index] = worker = hand_over(spec, worker, context, site)
-                    elif event.kind == "elsewhere":
-                        elsewhere.append(spec)
-                    yield event or Event("started", spec)
-            busy = [worker for worker in workers if worker.spec]
+                    group: list[Work] = []
+                    for one in [spec, *company(spec, waiting, site.stack - 1)]:
+                        event = obstacle(one, site, claims, again or {})
+                        if event is None:
+                            group.append(one)
+                            continue
+                        if event.kind == "elsewhere":
+                            elsewhere.append(one)
+                        yield event
+                    if group:
+                        workers[index] = worker = hand_over(group, worker, context)
+                        yield from (Event("started", one) for one in group)
+            busy = [worker for worker in workers if worker.specs]
             ready = set(wait([worker.pipe for worker in busy], timeout=TICK_SECONDS))
             for worker in busy:
                 if worker.pipe in ready:
-                    event = receive(worker, site)
-                    if event.spec is not None and worker.spec is None:
-                        claims.give_back(event.spec.store_folder(site.runs_dir), event.spec.run_id)
-                    yield event
+                    for event in receive(worker):
+                        if event.spec is not None and not worker.specs:
+                            claims.give_back(event.spec.store_folder(site.runs_dir), event.spec.run_id)
+                        yield event
             yield Event("tick")
     finally:
         for worker in workers:
@@ -111,16 +119,31 @@ def obstacle(spec: Work, site: Site, claims: Claims, again: Mapping[str, Record]
     return Event(known.status, spec, error=known.error, by_another=True)
 
 
-def hand_over(spec: Work, worker: Worker, context: Any, site: Site) -> Worker:
-    """Gives `spec` to `worker`, or to a new one in its place if it is dead; returns the one that has it."""
+def at(site: Site, index: int) -> Site:
+    """The site of worker `index`: where there are several GPUs, they are taken in turn."""
+    return replace(site, device=site.devices[index % len(site.devices)]) if site.devices else site
+
+
+def hand_over(specs: list[Work], worker: Worker, context: Any) -> Worker:
+    """Gives `specs` to `worker`, or to a new one in its place if it is dead; returns the one that has them."""
     try:
-        worker.pipe.send(spec)
+        worker.pipe.send(specs)
     except OSError:  # it died with its last run, or since
         worker.pipe.close()
-        worker = start_worker(context, site)
-        worker.pipe.send(spec)
-    worker.spec, worker.since = spec, time.monotonic()
+        worker = start_worker(context, worker.site)
+        worker.pipe.send(specs)
+    worker.specs, worker.since = specs, time.monotonic()
     return worker
+
+
+def company(spec: Work, waiting: list[Work], most: int) -> list[Work]:
+    """Takes up to `most` of `waiting` that are `spec` but for the seed."""
+    if not isinstance(spec, RunSpec):
+        return []
+    alike = [other for other in waiting if isinstance(other, RunSpec) and replace(other, seed=spec.seed) == spec]
+    for other in alike[:most]:
+        waiting.remove(other)
+    return list[Work](alike[:most])
 
 
 def next_ready(waiting: list[Work], flying: Sequence[Work]) -> Work | None:
@@ -132,31 +155,36 @@ def next_ready(waiting: list[Work], flying: Sequence[Work]) -> Work | None:
     return None
 
 
-def receive(worker: Worker, site: Site) -> Event:
-    """The next message of a worker; its end, if that is what comes."""
-    spec, seconds = worker.spec, time.monotonic() - worker.since
-    assert spec is not None
+def receive(worker: Worker) -> list[Event]:
+    """The next message of a worker, as an event for each run that it has; its end, if that is what comes."""
+    specs, seconds = worker.specs, time.monotonic() - worker.since
     try:
         message = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(5)
-        worker.spec = None
-        store = Store(spec.store_folder(site.runs_dir))
-        status = store.status(spec.run_id)
-        if status == "finished":  # it died between writing the record and saying so
-            return Event("finished", spec, seconds=seconds)
-        error = f"worker process {how_it_ended(worker.process.exitcode)}"
-        where = {**environment.versions(), "device": site.device, "commit": site.commit, "dirty": site.dirty,
-                 "ended": time.time()}  # fmt: skip
-        store.write(Record(spec.run_id, spec.content(), "failed", error, environment=where))
-        return Event("failed", spec, error=error, seconds=seconds)
+        worker.specs = []
+        return [died(spec, worker, seconds) for spec in specs]
     if isinstance(message, Progress):
-        return Event("progress", spec, message, seconds=seconds)
-    worker.spec = None
-    status, error = message
-    if status == "unwritable":
-        raise Unwritable(error)
-    return Event(status, spec, error=error, seconds=seconds)
+        return [Event("progress", spec, message, seconds=seconds) for spec in specs]
+    worker.specs = []
+    for status, error in message:
+        if status == "unwritable":
+            raise Unwritable(error)
+    outcomes = zip(specs, message, strict=True)
+    return [Event(status, spec, error=error, seconds=seconds / len(specs)) for spec, (status, error) in outcomes]
+
+
+def died(spec: Work, worker: Worker, seconds: float) -> Event:
+    """What a worker that is no more did to a run that it had."""
+    site = worker.site
+    store = Store(spec.store_folder(site.runs_dir))
+    if store.status(spec.run_id) == "finished":  # it died between writing the record and saying so
+        return Event("finished", spec, seconds=seconds)
+    error = f"worker process {how_it_ended(worker.process.exitcode)}"
+    where = {**environment.versions(), "device": site.device, "commit": site.commit, "dirty": site.dirty,
+             "ended": time.time()}  # fmt: skip
+    store.write(Record(spec.run_id, spec.content(), "failed", error, environment=where))
+    return Event("failed", spec, error=error, seconds=seconds)
 
 
 def how_it_ended(exitcode: int | None) -> str:
@@ -171,7 +199,7 @@ def start_worker(context: Any, site: Site) -> Worker:
     process = context.Process(target=work, args=(theirs, site), daemon=True)
     process.start()
     theirs.close()
-    return Worker(process, ours)
+    return Worker(process, ours, site)
 
 
 class ParentGone(BaseException):
@@ -179,7 +207,7 @@ class ParentGone(BaseException):
 
 
 def work(pipe: Connection, site: Site) -> None:
-    """A worker's life: take a spec, run it, say how it went; end when the parent is gone."""
+    """A worker's life: take what is given, do it, say how it went; end when the parent is gone."""
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to all processes of a job, they are the parent's to handle
         signal.signal(number, signal.SIG_IGN)
     last = 0.0
@@ -195,17 +223,16 @@ def work(pipe: Connection, site: Site) -> None:
 
     while True:
         try:
-            spec = pipe.recv()
+            specs = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            record = execute(spec, site, report)
-            outcome = record.status, record.error
+            outcomes = [(record.status, record.error) for record in execute_all(specs, site, report)]
         except ParentGone:
             return
         except Unwritable as error:
-            outcome = "unwritable", str(error)
+            outcomes = [("unwritable", str(error))]
         try:
-            pipe.send(outcome)
+            pipe.send(outcomes)
         except OSError:
             return

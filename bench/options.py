@@ -84,6 +84,14 @@ def throughput(text: str) -> str:
     return text
 
 
+def stack(text: str) -> str:
+    if text not in ("auto", "off") and not re.fullmatch(r"[0-9]{1,3}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a way to stack; expected auto, off or a number of seeds, for example 8"
+        )
+    return text
+
+
 def parser() -> argparse.ArgumentParser:
     build = Parser(
         prog="run_ablation.py",
@@ -149,6 +157,12 @@ def parser() -> argparse.ArgumentParser:
         default=1,
         metavar="N",
         help="CPU threads of each run, part of its identity; default: 1",
+    )
+    how.add_argument("--stack", type=stack, default="auto", metavar="HOW",
+                     help="seeds of an architecture trained together as one model: auto, off or at most so many; default: auto, "
+                     "up to 32 on a GPU, off on a CPU")  # fmt: skip
+    how.add_argument(
+        "--eager", action="store_true", help="on a GPU: training steps kernel by kernel, not as CUDA graphs"
     )
     how.add_argument("--fail-fast", action="store_true", help="stop at the first run that fails; the report says what is missing")  # fmt: skip
     how.add_argument("--deterministic", action="store_true",
