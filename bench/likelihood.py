@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,12 +36,12 @@ def flips(images: Tensor, coins: torch.Generator) -> Tensor:
     if images.device.type != "cpu":
         return (torch.rand(images.shape, generator=coins, device=images.device) * 255 < images).float()
     uniform = random_bytes(images.numel(), coins)
-    again = (uniform == 255).nonzero().squeeze(1)
+    again = torch.from_numpy(np.flatnonzero(uniform.numpy() == 255))  # torch's nonzero takes five times as long
     while len(again):
         drawn = random_bytes(len(again), coins)
         uniform[again] = drawn
         again = again[drawn == 255]
-    return (uniform.view(images.shape) < images).float()
+    return (uniform.view(images.shape) < images).view(torch.uint8).float()  # from bool it is not vectorised
 
 
 def random_bytes(count: int, coins: torch.Generator) -> Tensor:
