@@ -57,9 +57,8 @@ class TransposedConv2d(nn.ConvTranspose2d):
         """Computes in this form from now on."""
         kernel, stride, start = self.kernel_size[0], self.stride[0], int(self.padding[0])
         self.form = form
-        self.merged = (
-            max(1, 4 // stride) if form == "adjoint" else 1
-        )  # input rows that a block of output rows stands for
+        # a block of output rows stands for `merged` input rows
+        self.merged = max(1, 4 // stride) if form == "adjoint" else 1
         # block p holds `side` output rows; input row p·merged + first + t reaches them through tap t
         self.side = self.merged * stride
         self.first = -((kernel - 1 - start) // stride)
