@@ -39,14 +39,16 @@ def run(arguments: list[str]) -> int:
 
     forks.start_context()  # imports torch beside us
     import reports
-    from bench import job
+    from bench import job, trackers
 
-    outcome = job.perform(chosen, arguments)
-    if outcome.finished + outcome.failed:
-        experiment = reports.load(outcome.folder)
-        reports.build(experiment, latex=chosen.latex, vector=chosen.vector)
-        print(reports.terminal_summary(experiment))
-        print(f"\nreport: {outcome.folder / 'report.md'}")
+    with trackers.crew(vars(chosen)) as crew:
+        outcome = job.perform(chosen, arguments, crew)
+        if outcome.finished + outcome.failed:
+            experiment = reports.load(outcome.folder)
+            reports.build(experiment, latex=chosen.latex, vector=chosen.vector)
+            crew.reported(outcome.folder)
+            print(reports.terminal_summary(experiment))
+            print(f"\nreport: {outcome.folder / 'report.md'}")
     if outcome.stopped_by:
         print(
             f"stopped: {outcome.finished} runs are finished and kept; the same command goes on from there",

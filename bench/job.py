@@ -7,6 +7,7 @@ are in the records that it names.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -17,7 +18,6 @@ import shlex
 import sys
 import time
 import uuid
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,14 @@ from bench.execute import Site
 from bench.fetch import choose
 from bench.inventory import inventory
 from bench.latent import CLASSES
-from bench.launch import launch
+from bench.launch import Event, launch
 from bench.options import DEFAULT_EPOCHS, EPOCHS, QUICK
 from bench.progress import Display
 from bench.spec import Work
 from bench.stop import CTRL_C, Terminated
 from bench.store import Store
 from bench.tasks import get
+from bench.trackers import Crew
 
 MOST_SEEDS_TOGETHER = 32
 
@@ -58,7 +59,7 @@ class Outcome:
     stopped_by: int = 0
 
 
-def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
+def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Outcome:
     """Runs the job. Raises `UserError` before anything is trained if it can't be done as asked."""
     begun = time.monotonic()
     registry = discover(options.plugin)
@@ -91,11 +92,18 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
         devices=devices, stack=stack, graph=graph,
     )  # fmt: skip
     determinism.prepare(options.deterministic)
+    for spec in work:
+        if spec.run_id in known and spec.run_id not in again:
+            crew.ended(spec, known[spec.run_id])
     stopped_by = 0
-    with Display(todo, len(work) - len(todo), workers) as display, closing(launch(todo, site, again)) as events:
+    with (
+        Display(todo, len(work) - len(todo), workers) as display,
+        contextlib.closing(launch(todo, site, again)) as events,
+    ):
         try:
             for event in events:
                 display.show(event)
+                tell(crew, event, options.runs_dir)
                 if event.kind == "failed" and options.fail_fast:
                     break
         except KeyboardInterrupt as interrupt:
@@ -137,6 +145,19 @@ def perform(options: argparse.Namespace, arguments: list[str]) -> Outcome:
     write_manifest(folder, description)
     finished = sum(value == "finished" for value in status.values())
     return Outcome(folder, finished, ended.count("failed"), ended.count(None), stopped_by)
+
+
+def tell(crew: Crew, event: Event, runs_dir: str) -> None:
+    """What happened, to the trackers."""
+    if event.spec is None or not crew.members:
+        return
+    if event.kind == "started":
+        crew.started(event.spec)
+    elif event.progress is not None:
+        crew.progress(event.spec, event.progress)
+    elif event.kind in ("finished", "failed"):
+        with contextlib.suppress(UserError):  # damaged since; the next job says so
+            crew.ended(event.spec, Store(event.spec.store_folder(runs_dir)).load(event.spec.run_id))
 
 
 def stopping_status(interrupt: KeyboardInterrupt) -> int:

@@ -14,6 +14,7 @@ from archs.errors import UserError, nearest
 from bench.evaluation import LEVELS
 from bench.spec import LIKELIHOODS
 from bench.tasks import DEFAULT, names
+from bench.trackers import kinds
 
 EPOCHS = {"digits": 30}
 DEFAULT_EPOCHS = 10
@@ -186,6 +187,8 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--out", metavar="DIR", help="the report's folder; default: reports/generated/<name>/")
     where.add_argument("--latex", action="store_true", help="also write the tables as LaTeX")
     where.add_argument("--vector", action="store_true", help="also write the figures as SVG")
+    for kind in kinds():
+        where.add_argument(f"--{kind.name}", metavar=kind.metavar, help=kind.summary)
     return build
 
 

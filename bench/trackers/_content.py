@@ -1,0 +1,81 @@
+"""What every tracker shows of a record: settings, curves, scores and pictures under the same names everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archs.errors import UserError
+from bench.spec import RunSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.record import Record
+
+SETTINGS = ("arch", "task", "dataset", "likelihood", "seed", "epochs", "batch_size", "lr", "latent_dim",
+            "train_images", "labels", "threads", "device")  # fmt: skip
+SCORES = {"test/elbo": "test ELBO (nats)", "test/accuracy": "test accuracy", "size/params_total": "parameters",
+          "speed/train_images_per_s": "training (images/s)"}  # fmt: skip
+"""The columns of a table of runs, with what they are called there."""
+
+SIZES = ("params_total", "params_conv", "params_fc", "macs")
+SPEEDS = ("train_seconds", "train_images_per_s")
+GAP = 2  # pixels between images
+WHITE = 255
+
+
+def settings(spec: RunSpec) -> dict[str, Any]:
+    """Those that have a meaning for the run."""
+    return {name: value for name in SETTINGS if (value := getattr(spec, name)) is not None}
+
+
+def curves(record: Record) -> Iterator[tuple[str, int, float, float]]:
+    """(name, epoch, value, seconds of training until then) of each epoch and quantity."""
+    for row in record.history:
+        for name, value in row.items():
+            if name not in ("epoch", "seconds"):
+                yield f"curve/{name}", int(row["epoch"]), value, row.get("seconds", 0.0)
+
+
+def scores(record: Record) -> dict[str, float]:
+    """The metrics of a finished run or evaluation, grouped as test/…, size/… and speed/…."""
+    from bench.summarise import derived, parameter_counts
+
+    found = {f"{'speed' if name in SPEEDS else 'test'}/{name}": value for name, value in record.metrics.items()}
+    found |= {f"test/{name}": value for name, value in derived(record).items()}
+    return found | {f"size/{name}": value for name, value in parameter_counts(record).items() if name in SIZES}
+
+
+def pictures(record: Record) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, uint8 [H, W]) of each array that holds 28×28 images; reconstructions come under their originals."""
+    import numpy as np
+
+    try:
+        arrays = record.arrays()
+    except UserError:  # damaged files: `bench.inventory` says so, a tracker does without
+        return
+    originals = arrays.pop("originals", None)
+    if originals is not None and "reconstructions" in arrays:
+        arrays["reconstructions"] = np.stack([originals, arrays["reconstructions"]])
+    for name, array in arrays.items():
+        if array.dtype == np.uint8 and array.ndim in (3, 4) and array.shape[-2:] == (28, 28):
+            yield f"pictures/{name}", sheet(array)
+
+
+def sheet(images: np.ndarray) -> np.ndarray:
+    """[R, C, H, W] → [R·(H + GAP), C·(W + GAP)], white between them; [N, H, W] in rows of ten."""
+    import numpy as np
+
+    if images.ndim == 3:
+        missing = -len(images) % 10 if len(images) > 10 else 0
+        images = np.pad(images, ((0, missing), (0, 0), (0, 0)), constant_values=WHITE)
+        images = images.reshape(-1, min(10, len(images)), *images.shape[1:])
+    padded = np.pad(images, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=WHITE)
+    rows, columns, height, width = padded.shape
+    return padded.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
+
+
+def figures(folder: Path) -> list[Path]:
+    return sorted((folder / "figures").glob("*.png"))
