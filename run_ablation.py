@@ -34,7 +34,10 @@ def run(arguments: list[str]) -> int:
         from archs.registry import discover
         from bench import listing
 
-        print(listing.table(discover(chosen.plugin)))
+        registry = discover(chosen.plugin)
+        for problem in registry.load_installed():
+            print(f"WARNING: {problem}; left out", file=sys.stderr)
+        print(listing.table(registry))
         return 0
 
     forks.start_context()  # imports torch beside us
@@ -45,7 +48,7 @@ def run(arguments: list[str]) -> int:
         outcome = job.perform(chosen, arguments, crew)
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
-            reports.build(experiment, latex=chosen.latex, vector=chosen.vector)
+            reports.build(experiment, latex=chosen.latex, vector=chosen.vector, parquet=chosen.parquet)
             crew.reported(outcome.folder)
             print(reports.terminal_summary(experiment))
             print(f"\nreport: {outcome.folder / 'report.md'}")

@@ -1,7 +1,9 @@
 """A fingerprint of an architecture's definition: the code that builds it, without comments, layout and prose.
 
 It covers the file that defines the encoder, the one that defines the decoder, and every local file that those import
-for building. Editing any of them makes a new fingerprint, and with it a new run; rewording a docstring doesn't.
+for building: of this project, of the file's own folder, or, for an installed package, of the same distribution. Editing any
+of them makes a new fingerprint, and with it a new run; rewording a docstring doesn't. Other packages that they use, torch
+among them, are not covered: their versions are recorded with the run.
 """
 
 from __future__ import annotations
@@ -9,14 +11,18 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from archs.base import Arch, Builder
+from archs.errors import UserError
 
 # What finds, spells and describes architectures but builds none.
 NOT_DEFINITION = {"archs", "archs.errors", "archs.grammar", "archs.registry", "archs.layers", "archs.fingerprint"}
+SITE = {"site-packages", "dist-packages"}
 PROSE = {"summary", "source"}
 
 
@@ -25,8 +31,13 @@ def fingerprint(arch: Arch) -> str:
     digest = hashlib.sha256(arch.name.encode())
     for role, builder in (("encoder", arch.encoder), ("decoder", arch.decoder)):
         if builder is not None:
+            home = defining_module(builder)
+            if source_path(home) is None:
+                raise UserError(
+                    f"{arch.name}: its {role} is defined in {home}, whose source is not there to be fingerprinted"
+                )
             digest.update(f"\n{role}\n".encode())
-            for name in sorted(reachable(defining_module(builder))):
+            for name in sorted(reachable(home)):
                 digest.update(f"{name}\n{module_code(name)}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -55,7 +66,21 @@ def is_local(name: str, start: str) -> bool:
     if name == start or name.startswith("archs."):
         return source_path(name) is not None
     path, home = source_path(name), source_path(start)
-    return path is not None and home is not None and home.parent in path.parents and "site-packages" not in path.parts
+    if path is None or home is None:
+        return False
+    if SITE.isdisjoint(home.parts) and SITE.isdisjoint(path.parts) and home.parent in path.parents:
+        return True
+    return bool(distributions(name) & distributions(start))
+
+
+def distributions(name: str) -> set[str]:
+    """The installed packages that a module belongs to."""
+    return set(top_levels().get(name.partition(".")[0], ()))
+
+
+@functools.cache
+def top_levels() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def source_path(name: str) -> Path | None:
@@ -67,9 +92,14 @@ def imports(name: str) -> Iterator[str]:
     for node in ast.walk(parsed(name)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                package = getattr(sys.modules[name], "__package__", None) or ""
+                module = importlib.util.resolve_name("." * node.level + module, package) if package else module
+            if module:
+                yield module
+                yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def parsed(name: str) -> ast.Module:

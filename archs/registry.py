@@ -1,7 +1,9 @@
 """Finds architectures and turns what was asked for into `Arch` objects.
 
 Every module in this folder, and every file named with `--plugin`, is searched for module-level `Arch` and `Family`
-values. A name taken twice is an error, never a warning.
+values. An installed package declares its own as entry points; its code runs when one of these names is asked for, or by
+`--list`, and otherwise not. Wildcards do not reach into packages, so that installing one changes no command. A name taken
+twice is an error, never a warning.
 """
 
 from __future__ import annotations
@@ -12,15 +14,20 @@ import importlib.util
 import pkgutil
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import archs
 from archs.base import Arch, Family
 from archs.errors import UserError, nearest
 from archs.grammar import NAME, Part, Spec, parse
+
+GROUP = "conv_ablation.archs"
+"""Of entry points: an installed package declares each of its architectures and families there under its name."""
 
 
 class UnknownName(UserError):
@@ -34,6 +41,7 @@ class Registry:
     archs: dict[str, Arch] = field(default_factory=dict)
     families: dict[str, Family] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)
+    installed: Mapping[str, list[EntryPoint]] = field(default_factory=dict)  # by name; loaded when that is asked for
 
     def add_module(self, module: ModuleType, where: str) -> int:
         """Registers the entries that `module` holds; returns how many were new."""
@@ -57,8 +65,49 @@ class Registry:
             count += 1
         return count
 
+    def load(self, name: str) -> None:
+        """Registers `name` from the installed package that declares it, if one does; the only code of it that is run.
+
+        Raises `UserError` if the name is somebody else's too, or if the package can't be loaded.
+        """
+        points = self.installed.get(name, [])
+        if not points or self.origin.get(name) == where(points[0]):
+            return
+        takers = [self.origin[name]] if name in self.origin else []
+        takers += [where(point) for point in points]
+        if len(takers) > 1:
+            raise UserError(f"the name {name!r} is taken by {' and by '.join(takers)}; uninstall or rename one")
+        (point,) = points
+        try:
+            found = point.load()
+        except (Exception, SystemExit) as error:
+            said = " ".join(str(error).split()) or "no message"
+            raise UserError(f"{where(point)}: {point.value} can't be loaded: {type(error).__name__}: {said}") from error
+        entry = found if isinstance(found, Arch | Family) else self._named(found, name)
+        if entry is None or entry.name != name:
+            raise UserError(f"{where(point)}: {point.value} holds no Arch or Family of the name {name!r}")
+        holder: dict[str, Any] = self.archs if isinstance(entry, Arch) else self.families
+        holder[name] = entry
+        self.origin[name] = where(point)
+
+    def load_installed(self) -> list[str]:
+        """Registers whatever installed packages declare; returns a line for each that can't be had."""
+        problems = []
+        for name in sorted(self.installed):
+            try:
+                self.load(name)
+            except UserError as error:
+                problems.append(str(error))
+        return problems
+
+    @staticmethod
+    def _named(module: object, name: str) -> Arch | Family | None:
+        entries = (value for value in getattr(module, "__dict__", {}).values() if isinstance(value, Arch | Family))
+        return next((entry for entry in entries if entry.name == name), None)
+
     def names(self) -> list[str]:
-        return sorted([*self.archs, *self.families])
+        """Those declared by installed packages included."""
+        return sorted({*self.archs, *self.families, *self.installed})
 
     def resolve(self, texts: Iterable[str]) -> Resolved:
         """All architectures that `texts` spell, each once, in the order asked for.
@@ -94,7 +143,7 @@ class Registry:
     def _matches(self, part: Part) -> list[Part]:
         if part.is_family or not any(wild in part.name for wild in "*?"):
             return [part]
-        names = fnmatch.filter(sorted(self.archs), part.name)
+        names = fnmatch.filter(sorted(self.archs.keys() - self.installed.keys()), part.name)
         if not names:
             raise UserError(f"no architecture matches {part.name!r}; choose from {', '.join(self.names())}")
         return [Part(name) for name in names]
@@ -121,6 +170,7 @@ class Registry:
         )
 
     def _part(self, part: Part) -> Arch:
+        self.load(part.name)
         if not part.is_family and part.name in self.archs:
             return self.archs[part.name]
         if part.name in self.families:
@@ -146,9 +196,20 @@ def spelled(spec: Spec) -> str:
     return side(spec.encoder) if spec.decoder is None else f"{side(spec.encoder)}+{side(spec.decoder)}"
 
 
+def where(point: EntryPoint) -> str:
+    """The package that declares an entry point, in words."""
+    return f"package {point.dist.name} {point.dist.version}" if point.dist else f"entry point {point.value}"
+
+
 def discover(plugins: Sequence[str | Path] = ()) -> Registry:
-    """A registry of everything in this folder and in the `plugins` files."""
-    registry = Registry()
+    """A registry of everything in this folder and in the `plugins` files.
+
+    What installed packages declare in the entry point group `GROUP` is known by name, and loaded when that is asked for.
+    """
+    installed: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        installed.setdefault(point.name, []).append(point)
+    registry = Registry(installed=installed)
     for info in sorted(pkgutil.iter_modules(archs.__path__), key=lambda info: info.name):
         module = importlib.import_module(f"archs.{info.name}")
         registry.add_module(module, f"archs/{info.name}.py")

@@ -4,6 +4,7 @@ From Python:
 
     import bench
     frame = bench.load("runs")                # a tidy data frame, one row per run; needs no torch
+    epochs = bench.load("runs", "history")    # the same, one row per epoch of each run
     model = bench.load_model("runs", run_id)  # the trained torch module of a finished run, in eval mode
 """
 
@@ -17,14 +18,29 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def load(runs_dir: str | Path) -> pd.DataFrame:
-    """Every record in `runs_dir`, with its evaluations, as a tidy frame, one row per run; columns as in records.csv."""
+def load(runs_dir: str | Path, table: str = "runs") -> pd.DataFrame:
+    """A tidy frame of every record in `runs_dir`; failed runs are rows of "runs" only.
+
+    table: "runs" (a row per run with its settings, sizes and metrics, evaluations included: as records.csv), "history" (a row
+    per epoch of each run), "summary" (a row per architecture, task and metric: n, mean, std, 95 % interval) or "layers" (a
+    row per layer of each architecture and task). Raises `archs.errors.UserError` for another name.
+    """
+    from archs.errors import UserError, nearest
     from bench.gather import gather
     from bench.store import Store
-    from bench.summarise import records_frame
+    from bench.summarise import history_frame, layers_frame, records_frame, summary_frame
 
     store = Store(runs_dir)
-    return records_frame(gather(store, record) for record in store.records())
+    records = [gather(store, record) for record in store.records()]
+    tables = {
+        "runs": lambda: records_frame(records),
+        "history": lambda: history_frame(records),
+        "summary": lambda: summary_frame(records_frame(records)),
+        "layers": lambda: layers_frame(records),
+    }
+    if table not in tables:
+        raise UserError(f"unknown table {table!r}{nearest(table, tables)}")
+    return tables[table]()
 
 
 def load_model(runs_dir: str | Path, run_id: str, plugins: tuple[str, ...] = ()) -> nn.Module:

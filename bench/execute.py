@@ -51,6 +51,7 @@ class Site:
     devices: tuple[str, ...] = ()  # several GPUs, taken in turn by the workers
     stack: int = 1  # seeds of one architecture trained together, at most
     graph: bool = False  # training steps as CUDA graphs
+    dataset: Dataset | None = None  # where it came with the work (bench.cluster); else it is read from data_dir
 
 
 class Ready(NamedTuple):
@@ -226,7 +227,7 @@ def load_once(name: str, data_dir: str) -> Dataset:
 
 
 def dataset_of(spec: RunSpec, site: Site) -> Dataset:
-    dataset = load_once(spec.dataset, site.data_dir)
+    dataset = site.dataset or load_once(spec.dataset, site.data_dir)
     if dataset.fingerprint != spec.data_fingerprint:
         raise RuntimeError(f"the data set {spec.dataset} changed while the job ran")
     return dataset

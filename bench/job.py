@@ -19,7 +19,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -40,6 +40,9 @@ from bench.stop import CTRL_C, Terminated
 from bench.store import Store
 from bench.tasks import get
 from bench.trackers import Crew
+
+if TYPE_CHECKING:
+    from bench.cluster import Cluster
 
 MOST_SEEDS_TOGETHER = 32
 
@@ -65,7 +68,8 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     registry = discover(options.plugin)
     resolved = registry.resolve(options.archs)
     baseline = baseline_of(options.baseline, registry, resolved)
-    device = device_of(options.device)
+    cluster = cluster_of(options)
+    device = cluster.device(options.device) if cluster else device_of(options.device)
     store = Store(options.runs_dir)
     store.prepare()
     dataset, warnings = choose(options.dataset, options.data_dir)
@@ -85,7 +89,8 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     again = {key: record for key, record in known.items() if record.status == "failed" and options.retry_failed}
     todo = [spec for spec in work if spec.run_id not in known or spec.run_id in again]
     devices = devices_of(options.device, device)
-    workers = workers_of(options, device, len(devices))
+    workers = cluster.slots(device) if cluster else workers_of(options, device, len(devices))
+    start = cluster.launch if cluster else launch
     stack, graph = together_of(options, device)
     site = Site(
         options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit(),
@@ -98,7 +103,7 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     stopped_by = 0
     with (
         Display(todo, len(work) - len(todo), workers) as display,
-        contextlib.closing(launch(todo, site, again)) as events,
+        contextlib.closing(start(todo, site, again)) as events,
     ):
         try:
             for event in events:
@@ -116,7 +121,10 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     if not stopped_by and not (options.fail_fast and "failed" in ended):
         try:
             trained = [spec for spec in planned.specs if status[spec.run_id] == "finished"]
-            speed = throughput.phase(folder, options.throughput, trained, device, options.plugin)
+            mode = (
+                options.throughput if device == "cpu" or torch.cuda.is_available() else "off"
+            )  # GPUs of other machines
+            speed = throughput.phase(folder, mode, trained, device, options.plugin)
         except KeyboardInterrupt as interrupt:
             stopped_by = stopping_status(interrupt)
     description = {
@@ -145,6 +153,15 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     write_manifest(folder, description)
     finished = sum(value == "finished" for value in status.values())
     return Outcome(folder, finished, ended.count("failed"), ended.count(None), stopped_by)
+
+
+def cluster_of(options: argparse.Namespace) -> Cluster | None:
+    """The Ray cluster that the runs go to; None for this machine. `Cluster.launch` leaves it when all is done."""
+    if options.launcher == "local":
+        return None
+    from bench.cluster import Cluster  # Ray is an optional extra
+
+    return Cluster(options.ray_address, options.threads, options.plugin, options.workers)
 
 
 def tell(crew: Crew, event: Event, runs_dir: str) -> None:

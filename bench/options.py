@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import math
 import os
 import re
@@ -24,6 +25,7 @@ DEFAULT_LATENT = 20
 DEFAULT_LABELS = 100
 DEFAULT_IWAE_SAMPLES = 64
 THROUGHPUT = ("off", "quick", "full")
+LAUNCHERS = ("local", "ray")
 QUICK = {"epochs": 2, "train_images": 10_000}
 
 EXAMPLES = """examples:
@@ -165,6 +167,10 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--eager", action="store_true", help="on a GPU: training steps kernel by kernel, not as CUDA graphs"
     )
+    how.add_argument("--launcher", default="local", metavar="HOW",
+                     help="local, or ray: the runs go to the nodes of a Ray cluster (docs/cluster.md); default: local")  # fmt: skip
+    how.add_argument("--ray-address", default="auto", metavar="WHERE",
+                     help="auto (the cluster that this machine belongs to), local or HOST:PORT; default: auto")  # fmt: skip
     how.add_argument("--fail-fast", action="store_true", help="stop at the first run that fails; the report says what is missing")  # fmt: skip
     how.add_argument("--deterministic", action="store_true",
                      help="on CUDA: the same bits each time, more slowly; a CPU gives them anyway")  # fmt: skip
@@ -187,6 +193,7 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--out", metavar="DIR", help="the report's folder; default: reports/generated/<name>/")
     where.add_argument("--latex", action="store_true", help="also write the tables as LaTeX")
     where.add_argument("--vector", action="store_true", help="also write the figures as SVG")
+    where.add_argument("--parquet", action="store_true", help="also write the CSV tables as Parquet")
     for kind in kinds():
         where.add_argument(f"--{kind.name}", metavar=kind.metavar, help=kind.summary)
     return build
@@ -203,4 +210,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     options.tasks = list(dict.fromkeys(options.tasks or DEFAULT))
     if options.evaluate not in LEVELS:
         raise UserError(f"unknown evaluation {options.evaluate!r}{nearest(options.evaluate, LEVELS)}")
+    if options.launcher not in LAUNCHERS:
+        raise UserError(f"unknown launcher {options.launcher!r}{nearest(options.launcher, LAUNCHERS)}")
+    if options.parquet and importlib.util.find_spec("pyarrow") is None:
+        raise UserError(
+            "--parquet needs the package pyarrow, which is not installed; it comes with the extra [parquet]: "
+            "python3 -m uv sync --extra parquet"
+        )
     return options

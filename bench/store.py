@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from archs.errors import UserError, nearest
-from bench.record import Damaged, Record, as_text, from_text, note
+from bench.record import FILES, Damaged, Record, as_text, from_text, note
 
 __all__ = ["Damaged", "Record", "Store", "Unwritable"]
 
@@ -172,6 +172,25 @@ class Store:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return final
+
+    def adopt(self, run_id: str, files: Mapping[str, bytes]) -> Record:
+        """Adds a record that was made in another store, from the bytes of its files; returns what is kept.
+
+        Raises `Damaged`, and adds nothing, if they are not what was written there; `Unwritable` as `write` does.
+        """
+        partial = self.folder / f".partial-{run_id}-{uuid.uuid4().hex}"
+        try:
+            with self._writing("make it writable, and the same command goes on from the runs that are finished"):
+                partial.mkdir(parents=True)
+                for name in {"record.json", *FILES} & files.keys():
+                    write_file(partial / name, files[name])
+                flush(partial)
+            from_text(run_id, files.get("record.json", b""), partial).verify()
+            with self._writing("make it writable, and the same command goes on from the runs that are finished"):
+                self._publish(partial, self.folder / run_id)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return self.load(run_id)
 
     def _publish(self, partial: Path, final: Path) -> None:
         """One rename, which happens or doesn't. Where a record is there already, a finished one stays."""

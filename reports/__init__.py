@@ -26,11 +26,16 @@ def load(folder: str | Path, runs_dir: str | Path | None = None) -> Experiment:
 
 
 def build(
-    folder: str | Path | Experiment, *, vector: bool = False, latex: bool = False, runs_dir: str | Path | None = None
+    folder: str | Path | Experiment,
+    *,
+    vector: bool = False,
+    latex: bool = False,
+    parquet: bool = False,
+    runs_dir: str | Path | None = None,
 ) -> Path:
     """Write report.md, report.html, figures/*.png, and records, summary, comparisons and layers as CSV.
 
-    vector: also figures/*.svg. latex: also the tables as latex/*.tex. Takes a folder with a manifest.json, or what
+    vector: also figures/*.svg. latex: also the tables as latex/*.tex. parquet: also each CSV as *.parquet. Takes a folder with a manifest.json, or what
     `load` returned. Returns the path of report.md; raises `archs.errors.UserError` for a folder that can't be read.
     """
     from reports.hush import hushed
@@ -38,7 +43,7 @@ def build(
 
     experiment = _experiment(folder, runs_dir)
     with hushed():
-        return write(experiment, vector=vector, latex=latex)
+        return write(experiment, vector=vector, latex=latex, parquet=parquet)
 
 
 def answer(folder: str | Path | Experiment) -> str:

@@ -1,6 +1,6 @@
 """Pages from records, without torch.
 
-    python -m reports render FOLDER [--latex] [--vector] [--runs-dir DIR]
+    python -m reports render FOLDER [--latex] [--vector] [--parquet] [--runs-dir DIR]
     python -m reports compare A B [--fail-on worse]
 
 Exit status: 0; 1 with --fail-on worse when something is worse in B; 2 bad input.
@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     render.add_argument("folder", type=Path, help="a report folder: it holds manifest.json")
     render.add_argument("--latex", action="store_true", help="also latex/*.tex, a file per table")
     render.add_argument("--vector", action="store_true", help="also figures/*.svg")
+    render.add_argument("--parquet", action="store_true", help="also each CSV as *.parquet")
     render.add_argument("--runs-dir", type=Path, help="where the records are, if not where the manifest says")
     compare = commands.add_parser("compare", help="what changed from report A to report B, as Markdown")
     compare.add_argument("a", type=Path, metavar="A", help="a report folder, taken as the reference")
@@ -47,7 +48,7 @@ def run(arguments: list[str]) -> int:
         import reports
 
         experiment = reports.load(chosen.folder, chosen.runs_dir)
-        page = reports.build(experiment, vector=chosen.vector, latex=chosen.latex)
+        page = reports.build(experiment, vector=chosen.vector, latex=chosen.latex, parquet=chosen.parquet)
         print(reports.terminal_summary(experiment))
         print(f"\nreport: {page}")
         return 0
