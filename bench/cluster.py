@@ -71,7 +71,9 @@ class Cluster:
         self.folder = tempfile.TemporaryDirectory(prefix="conv-ablation-code-")
         self.plugins = stage(Path(self.folder.name), plugins)
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        own = {"num_cpus": (workers or 1) * threads, "include_dashboard": False} if address == "local" else {}
+        own: dict[str, Any] = (
+            {"num_cpus": (workers or 1) * threads, "include_dashboard": False} if address == "local" else {}
+        )
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR",
                      runtime_env={"working_dir": self.folder.name}, **own)  # fmt: skip

@@ -1,0 +1,153 @@
+"""The Ray launcher on a real cluster of two nodes on this machine, one of which is killed in the middle of a job."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archs.registry import discover
+from bench import environment, evaluation, options, plan
+from bench.data import load
+from bench.execute import Site
+from bench.job import settings_of
+from bench.launch import Event, launch
+from bench.progress import Display
+from bench.record import FILES
+from bench.spec import Work
+from bench.store import Damaged, Record, Store
+from bench.tasks import get
+from run_ablation import main
+from tests.test_job import TINY, same
+
+HELPER = "WIDTH = 4\n"
+PLUGIN = """
+from torch import nn
+from archs.base import Arch
+from cluster_helper_for_test import WIDTH
+
+def encoder(in_channels):
+    return nn.Sequential(nn.Conv2d(in_channels, WIDTH, 3, stride=4), nn.ReLU(), nn.Flatten())
+
+ARCH = Arch(name="travels", summary="a test", source="a test", encoder=encoder)
+"""
+
+
+def bytes_of(record: Record) -> dict[str, bytes]:
+    assert record.folder is not None
+    return {path.name: path.read_bytes() for path in record.folder.iterdir() if path.is_file()}
+
+
+def test_a_record_from_elsewhere_is_taken_in_whole_or_not_at_all(tmp_path: Path) -> None:
+    there, here = Store(tmp_path / "there"), Store(tmp_path / "here")
+    record = Record("0123456789abcdef", {"part": "x"}, "finished", metrics={"elbo": -1.0})
+    there.write(record, {"test_elbo": np.zeros(3)}, b"weights")
+    files = bytes_of(there.load(record.run_id))
+    assert set(files) == {"record.json", *FILES}
+    for name in files:
+        with pytest.raises(Damaged):
+            here.adopt(record.run_id, {**files, name: files[name][:-1]})
+        with pytest.raises(Damaged):
+            here.adopt(record.run_id, {key: value for key, value in files.items() if key != name})
+    assert here.run_ids() == []
+    assert list(here.folder.iterdir()) == []
+    here.adopt(record.run_id, files)
+    assert bytes_of(here.load(record.run_id)) == files
+
+
+def test_an_address_where_nobody_listens_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (the extra [cluster])")
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    for address, said in ((f"127.0.0.1:{port}", "refused"), ("nonsense", "expected auto, local, or the HOST:PORT")):
+        command = [*TINY, "--launcher", "ray", "--ray-address", address, "--runs-dir", str(tmp_path / "runs")]
+        assert main(command) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert line.startswith(f"error: --ray-address {address}: ")
+        assert said in line
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture(scope="module")
+def two_nodes() -> Iterator[object]:
+    """A head and a second node with one CPU each; both are processes of their own, as on two machines."""
+    pytest.importorskip("ray", reason="Ray is not installed (the extra [cluster])")
+    from ray.cluster_utils import Cluster as Nodes
+
+    small = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
+    nodes = Nodes(initialize_head=True, head_node_args=small)
+    yield nodes
+    nodes.shutdown()
+
+
+def work_of(folder: Path, plugins: list[str]) -> list[Work]:
+    chosen = options.parse([*TINY, "--epochs", "20", "--evaluate", "full", "--iwae-samples", "2", "--seeds", "3"])
+    data = load("digits", "")
+    archs = discover(plugins).resolve(["cnn2"]).archs
+    settings = settings_of(chosen, "cpu", data)
+    runs = plan.make(archs, [get("vae"), get("classifier")], 3, settings, data).specs
+    mine = plan.make(discover(plugins).resolve(["travels"]).archs, [get("classifier")], 1, settings, data).specs
+    further = [part for part in evaluation.plan(runs, "full", vars(chosen), "cnn2")[0] if part.part == "probe"]
+    return [*runs, *mine, *further]
+
+
+def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_machine(
+    two_nodes: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.cluster import Cluster
+
+    (tmp_path / "cluster_helper_for_test.py").write_text(HELPER, encoding="utf-8")
+    (tmp_path / "travels.py").write_text(PLUGIN, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins = [str(tmp_path / "travels.py")]
+    work = work_of(tmp_path, plugins)
+    sites = {
+        name: Site(str(tmp_path / name), "", tuple(plugins), "cpu", 2, **environment.commit())
+        for name in ("ray", "local")
+    }
+    second = two_nodes.add_node(num_cpus=1, object_store_memory=100_000_000)  # type: ignore[attr-defined]
+    cluster = Cluster(two_nodes.address, 1, plugins)  # type: ignore[attr-defined]
+    assert cluster.slots("cpu") == 2
+    events: list[Event] = []
+    flying: set[str] = set()
+    lost: set[str] = set()
+    with Display(work, 0, 2) as display, closing(cluster.launch(work, sites["ray"])) as happening:
+        for event in happening:
+            display.show(event)
+            events.append(event)
+            if event.kind == "progress" and event.spec is not None and event.progress is not None:
+                flying.add(event.spec.run_id)
+            elif event.kind in ("finished", "failed") and event.spec is not None:
+                flying.discard(event.spec.run_id)
+            if len(flying) == 2 and not lost:  # one run on each node, in the middle
+                lost = set(flying)
+                two_nodes.remove_node(second, allow_graceful=False)  # type: ignore[attr-defined]
+    ended = [event for event in events if event.kind in ("finished", "failed", "skipped")]
+    assert lost
+    assert [(event.kind, event.error) for event in ended] == [("finished", None)] * len(work)
+    started = [event.spec.run_id for event in events if event.kind == "started" and event.spec]
+    again = {run_id for run_id in started if started.count(run_id) > 1}
+    assert again
+    assert again <= lost  # what was on the node that is gone, and nothing else, ran twice
+
+    for event in launch(work, sites["local"]):
+        assert event.kind != "failed", event.error
+    for spec in work:
+        theirs, ours = (Store(spec.store_folder(sites[name].runs_dir)).load(spec.run_id) for name in ("ray", "local"))
+        if "test_targets" in ours.environment:
+            same(ours, theirs)
+        else:
+            assert ours.metrics == theirs.metrics
+        assert theirs.environment["commit"] == ours.environment["commit"]
+    assert not list(Path(sites["ray"].runs_dir).glob(".partial-*"))
+
+
+def test_no_room_on_the_cluster_is_one_line(two_nodes: object, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    address = two_nodes.address  # type: ignore[attr-defined]
+    command = [*TINY, "--launcher", "ray", "--ray-address", address, "--threads", "64"]
+    assert main([*command, "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]) == 2
+    assert "--threads 64: no node of the Ray cluster has that many CPUs" in capsys.readouterr().err
