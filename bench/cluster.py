@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib.util
+import logging
 import os
 import signal
 import socket
@@ -75,7 +76,7 @@ class Cluster:
             {"num_cpus": (workers or 1) * threads, "include_dashboard": False} if address == "local" else {}
         )
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR",
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR,
                      runtime_env={"working_dir": self.folder.name}, **own)  # fmt: skip
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             self.folder.cleanup()

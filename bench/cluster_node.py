@@ -52,9 +52,9 @@ def attempt(
             board.post.remote((spec.run_id, tries, progress))
 
     for plugin in site.plugins:
-        folder = str(Path(plugin).resolve().parent)
-        if folder not in sys.path:  # a plug-in may import files that lie beside it
-            sys.path.insert(0, folder)
+        beside = str(Path(plugin).resolve().parent)
+        if beside not in sys.path:  # a plug-in may import files that lie in its folder
+            sys.path.insert(0, beside)
     with tempfile.TemporaryDirectory(prefix="conv-ablation-run-") as runs:
         for run_id, files in needed.items():
             Store(runs).adopt(run_id, files)

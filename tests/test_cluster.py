@@ -75,21 +75,22 @@ def test_an_address_where_nobody_listens_is_one_line(tmp_path: Path, capsys: pyt
 @pytest.fixture(scope="module")
 def two_nodes() -> Iterator[object]:
     """A head and a second node with one CPU each; both are processes of their own, as on two machines."""
-    pytest.importorskip("ray", reason="Ray is not installed (the extra [cluster])")
+    ray = pytest.importorskip("ray", reason="Ray is not installed (the extra [cluster])")
     from ray.cluster_utils import Cluster as Nodes
 
     small = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
     nodes = Nodes(initialize_head=True, head_node_args=small)
     yield nodes
+    ray.shutdown()  # of a job that was refused: its process would have ended
     nodes.shutdown()
 
 
 def work_of(folder: Path, plugins: list[str]) -> list[Work]:
-    chosen = options.parse([*TINY, "--epochs", "20", "--evaluate", "full", "--iwae-samples", "2", "--seeds", "3"])
+    chosen = options.parse([*TINY, "--epochs", "15", "--evaluate", "full", "--iwae-samples", "2", "--seeds", "2"])
     data = load("digits", "")
     archs = discover(plugins).resolve(["cnn2"]).archs
     settings = settings_of(chosen, "cpu", data)
-    runs = plan.make(archs, [get("vae"), get("classifier")], 3, settings, data).specs
+    runs = plan.make(archs, [get("vae"), get("classifier")], 2, settings, data).specs
     mine = plan.make(discover(plugins).resolve(["travels"]).archs, [get("classifier")], 1, settings, data).specs
     further = [part for part in evaluation.plan(runs, "full", vars(chosen), "cnn2")[0] if part.part == "probe"]
     return [*runs, *mine, *further]
