@@ -51,6 +51,7 @@ def load(alive: Connection, kind: str, seed: int) -> None:
     """Somebody else's training: products of matrices and convolutions, until the other end of `alive` is closed."""
     torch.set_num_threads(1)
     turns = random.Random(seed)
+    alive.send("at work")
     a, x, kernel = torch.randn(512, 512), torch.randn(64, 16, 28, 28), torch.randn(16, 16, 3, 3)
     while not alive.poll():
         until = time.monotonic() + turns.uniform(0.1, 1.5)
@@ -78,23 +79,22 @@ def session(pipe: Connection, work: str, slower: bool) -> None:
 
 
 def slowed(call: Callable[[], Any]) -> Callable[[], None]:
-    """The call with 15 % more to do."""
+    """The call with 15 % more to do. What a product adds is measured where it is added: elsewhere it takes another time."""
     a = torch.randn(96, 96)
-
-    def products(count: int) -> None:
-        for _ in range(count):
-            torch.mm(a, a)
-
-    own, extra = [], []
-    for _ in range(25):
-        own.append(block(call, 1, lambda: None, clock("cpu")))
-        extra.append(block(lambda: products(50), 1, lambda: None, clock("cpu")) / 50)
-    count = round(SLOWDOWN * statistics.median(quickest(own)) / statistics.median(quickest(extra)))
+    count = 50
 
     def both() -> None:
         call()
-        products(count)
+        for _ in range(count):
+            torch.mm(a, a)
 
+    for _ in range(2):
+        own, more = [], []
+        for _ in range(16):
+            own.append(block(call, 1, lambda: None, clock("cpu")))
+            more.append(block(both, 1, lambda: None, clock("cpu")))
+        usual, added = statistics.median(quickest(own)), statistics.median(quickest(more))
+        count = max(1, round(count * SLOWDOWN * usual / max(added - usual, 1e-9)))
     return both
 
 
@@ -119,7 +119,9 @@ def run(file: Path, work: str, kind: str, trials: int) -> None:
     for other, (_, end) in zip(others, ends, strict=True):
         other.start()
         end.close()
-    time.sleep(2)  # they have to import torch, too
+    for end, _ in ends:
+        end.recv()
+    time.sleep(1)
     try:
         for _ in range(trials):
             old, same, slower = (timings(context, work, injected) for injected in (False, False, True))

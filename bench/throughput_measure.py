@@ -40,7 +40,7 @@ class Effort:
     most: int
 
 
-EFFORTS = {"quick": Effort(0.02, 0.45, 5, 15), "full": Effort(0.05, 5.0, 10, 80)}
+EFFORTS = {"quick": Effort(0.02, 0.45, 5, 15), "full": Effort(0.05, 4.0, 10, 80)}
 
 
 @dataclass(frozen=True)
