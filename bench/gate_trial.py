@@ -111,8 +111,9 @@ def timings(context: Any, work: str, slower: bool) -> Sample:
 def run(file: Path, work: str, kind: str, trials: int) -> None:
     """Appends a line per trial: the changes that the gate saw, and its words."""
     context = multiprocessing.get_context("forkserver")
-    # what a session would import, torch._dynamo with its first optimiser among it, so that it starts at once
-    context.set_forkserver_preload(["torch._dynamo", "bench.beside", "bench.gate_decision", "bench.tasks.vae"])
+    context.set_forkserver_preload(
+        ["bench.beside", "bench.gate_decision", "bench.tasks.vae"]
+    )  # so that a session starts at once
     count = {"none": 0, "three": 3}.get(kind, 1)
     ends = [context.Pipe() for _ in range(count)]
     others = [context.Process(target=load, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]

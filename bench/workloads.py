@@ -16,11 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archs.base import IMAGE_SIZE, Arch
+from bench.adam import Adam
 from bench.latent import CLASSES
 from bench.likelihood import targets
 from bench.options import DEFAULT_LABELS
-from bench.streams import generator
+from bench.spec import RunSpec
+from bench.streams import Streams
 from bench.tasks import Task
+from bench.train import Split, single_step
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
 """name → what it is called. Inference encodes and decodes, or classifies; sampling decodes draws from the prior."""
@@ -61,35 +64,27 @@ class Bench:
 
 
 def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
-    """Builds the model as a run would, on the device, and what is to be timed on it. One training step is taken."""
-    device = torch.device(setting.device)
+    """Builds the model as a run would, on the device, and what is to be timed on it; the training step is a run's very own."""
+    device, batch = torch.device(setting.device), setting.batch_size
     model, still = (
         task.build(arch, setting.latent_dim, 0).to(device).to(memory_format=torch.channels_last) for _ in range(2)
     )
     model.train()
     still.eval()  # another copy, so that no mode is switched while something is timed
-    batch = setting.batch_size
-    noise = generator(0, "latent", device)
-    coins = generator(0, "binarise", device)
+    streams = Streams.of(0, device)
     few = min(setting.labels, batch) if task.needs_labels else 0
-    loss_of = task.loss
+    loss_of: Callable[..., Tensor] = task.loss
     if few:
         loss_of = functools.partial(task.loss, labelled=few, known=setting.labels, images=IMAGES)
-    images = torch.randint(
-        0, 256, (batch + few, IMAGE_SIZE, IMAGE_SIZE), generator=coins, device=device, dtype=torch.uint8
-    )
-    labels = torch.randint(0, CLASSES, (batch + few,), generator=coins, device=device)
-    likelihood = setting.likelihood if task.needs_decoder else None
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
-
-    def train() -> None:
-        x = targets(images, likelihood, coins)
-        loss = loss_of(model, x, labels, noise)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-
-    shown, labels_shown = targets(images[:batch], likelihood, coins), labels[:batch]
+    shape = (batch + few, IMAGE_SIZE, IMAGE_SIZE)
+    images = torch.randint(0, 256, shape, generator=streams.coins, device=device, dtype=torch.uint8)
+    labels = torch.randint(0, CLASSES, (batch + few,), generator=streams.coins, device=device)
+    spec = as_spec(arch, task, setting)
+    optimiser = Adam(list(model.parameters()))
+    optimiser.set_rate(RATE)
+    step = single_step(model, loss_of, spec, Split(images, labels), streams, optimiser)
+    rows = torch.arange(batch + few, device=device)[None]
+    shown, labels_shown = targets(images[:batch], spec.likelihood, streams.coins), labels[:batch]
 
     @torch.inference_mode()
     def inference() -> Tensor:
@@ -97,17 +92,25 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
 
     @torch.inference_mode()
     def sampling() -> Tensor:
-        z = torch.randn(batch, setting.latent_dim, generator=noise, device=device)
+        z = torch.randn(batch, setting.latent_dim, generator=streams.noise, device=device)
         return torch.sigmoid(still.decode(z, labels_shown))  # type: ignore[operator]
 
-    works = [Work("train", batch, train), Work("inference", batch, inference)]
+    works = [Work("train", batch, lambda: step(rows)), Work("inference", batch, inference)]
     if hasattr(model, "decode"):
         works.append(Work("sampling", batch, sampling))
-    train()  # Adam's moments exist from the first step on
     weights = size_of([*model.parameters(), *model.buffers()])
-    moments = size_of([v for state in optimiser.state.values() for v in state.values() if isinstance(v, Tensor)])
-    optimiser.zero_grad(set_to_none=True)
+    moments = size_of([*optimiser.means, *optimiser.squares, *optimiser.steps])
     return Bench(model, tuple(works), {w.name: weights + (moments if w.name == "train" else 0) for w in works})
+
+
+def as_spec(arch: Arch, task: Task, setting: Setting) -> RunSpec:
+    """A run of this setting, as far as a training step looks at it."""
+    return RunSpec(
+        arch=arch.name, arch_fingerprint="", task=task.name, dataset="", data_fingerprint="",
+        likelihood=setting.likelihood if task.needs_decoder else None, seed=0, epochs=1, batch_size=setting.batch_size, lr=RATE,
+        latent_dim=setting.latent_dim if task.needs_decoder else None, train_images=None,
+        device=setting.device.partition(":")[0], threads=setting.threads,
+    )  # fmt: skip
 
 
 def size_of(tensors: list[Tensor]) -> int:
