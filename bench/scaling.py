@@ -28,7 +28,7 @@ BATCHES = [16, 32, 64, 128, 256, 512, 1024]
 DEPTHS = [1, 2, 3, 4]
 SEEDS = [1, 2, 4, 8, 16]
 ARCHS = ["cnn2", "cnn3"]
-IMAGES = 2_048  # per seed and round
+IMAGES = 1_024  # per seed and round
 Point = tuple[str, float, str, int, int]
 """Panel, x, architecture, seeds, batch size."""
 
