@@ -32,7 +32,8 @@ class Neighbour:
         self.item = warmed(reference(self.device), self.wait, BLOCK_SECONDS)
 
     def time(self) -> None:
-        self.seconds.append(block(self.item.call, self.item.calls, self.wait, clock(self.device)))
+        taken = block(self.item.call, self.item.calls, self.wait, clock(self.device))
+        self.seconds.append(taken / self.item.calls)  # per call: another session may put another number in a block
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def read(path: Path) -> Session:
 
 def sample(one: dict[str, Any]) -> Sample:
     info = one["extra_info"]
-    found = Sample(tuple(one["stats"]["data"]), tuple(info["reference_seconds"]), info["images"], info["threshold"])
+    seconds = tuple(block / info["calls"] for block in one["stats"]["data"])
+    found = Sample(seconds, tuple(info["reference_seconds"]), info["images"], info["threshold"])
     values = [*found.seconds, *found.reference_seconds]
     if not found.seconds or not found.reference_seconds or not all(math.isfinite(v) and v > 0 for v in values):
         raise ValueError(f"{one['fullname']} has no usable timings")

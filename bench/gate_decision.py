@@ -23,11 +23,11 @@ Word = Literal["slower", "faster", "same"]
 
 @dataclass(frozen=True)
 class Sample:
-    """One benchmark in one session: seconds of its blocks and of the reference's, timed in turns."""
+    """One benchmark in one session: seconds per call, its own and the reference's, a value per block, timed in turns."""
 
     seconds: tuple[float, ...]
     reference_seconds: tuple[float, ...]
-    images: int  # per block
+    images: int  # per call
     threshold: float = THRESHOLD  # how much slower is a regression
 
     @property

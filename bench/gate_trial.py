@@ -37,7 +37,7 @@ from bench.throughput_measure import block
 from bench.workloads import WORKS, Setting, prepare
 
 ARCH = "cnn2"
-SECONDS = 1.5  # of a session; `pytest bench` gives a benchmark 4
+SECONDS = 1.0  # of a session; `pytest bench` gives a benchmark 4
 SLOWDOWN = 0.15
 LOADS = {
     "none": "nothing else",
@@ -90,7 +90,7 @@ def slowed(call: Callable[[], Any]) -> Callable[[], None]:
 
     for _ in range(2):
         own, more = [], []
-        for _ in range(16):
+        for _ in range(12):
             own.append(block(call, 1, lambda: None, clock("cpu")))
             more.append(block(both, 1, lambda: None, clock("cpu")))
         usual, added = statistics.median(quickest(own)), statistics.median(quickest(more))

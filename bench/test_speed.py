@@ -60,6 +60,6 @@ def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: s
     benchmark.pedantic(timed.once, setup=neighbour.time, rounds=timed.rounds)
     neighbour.time()
     benchmark.extra_info.update(
-        reference=REFERENCE, reference_seconds=neighbour.seconds, images=timed.calls * chosen.images, threshold=THRESHOLD,
+        reference=REFERENCE, reference_seconds=neighbour.seconds, calls=timed.calls, images=chosen.images, threshold=THRESHOLD,
         device=DEVICE.partition(":")[0], device_name=device_name(DEVICE), threads=SETTING.threads,
     )  # fmt: skip
