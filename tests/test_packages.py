@@ -124,7 +124,7 @@ def test_a_name_taken_twice_is_an_error_where_it_is_asked_for(install: Install) 
     assert discover().resolve(["cnn3"]).archs
     install("pkg-for-test", "packaged")
     install("pkg-for-test-two", "packaged")
-    with pytest.raises(UserError, match="'packaged' is taken by package pkg-for-test.* and by package pkg-for-test"):
+    with pytest.raises(UserError, match=r"'packaged' is taken by package pkg-for-test.* and by package pkg-for-test"):
         discover().resolve(["packaged"])
 
 
