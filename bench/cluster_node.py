@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import determinism
 from bench.data import Dataset
 from bench.execute import Site, execute
 from bench.launch import TICK_SECONDS
-from bench.spec import Work
+from bench.spec import EvaluationSpec, Work
 from bench.store import Store
 from bench.train import Progress
 
@@ -51,6 +52,7 @@ def attempt(
             last = time.monotonic()
             board.post.remote((spec.run_id, tries, progress))
 
+    determinism.prepare(bool((spec.run if isinstance(spec, EvaluationSpec) else spec).deterministic))
     for plugin in site.plugins:
         beside = str(Path(plugin).resolve().parent)
         if beside not in sys.path:  # a plug-in may import files that lie in its folder

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
+from unittest.mock import patch
 
 import pandas as pd
 import pytest
 
-from archs.registry import discover
-from bench import options
+import bench
+from archs.errors import UserError
+from archs.registry import GROUP, discover
+from bench import options, trackers
 from run_ablation import main
 from tests.conftest import ROOT
 
@@ -49,6 +53,9 @@ def test_the_ci_script_runs_the_readme_test_command() -> None:
 def test_the_documented_architecture_trains(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "adding-an-architecture.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (declared,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    points = tomllib.loads(declared)["project"]["entry-points"]
+    assert points == {GROUP: {"wide2": "wide2_package:ARCH"}}
     plugin = tmp_path / "wide2.py"
     plugin.write_text(code, encoding="utf-8")
     status = main(
@@ -81,3 +88,42 @@ def test_no_document_leads_nowhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_documented_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["--archs", "cnn2", "cnn3", "--dataset", "digits", "--epochs", "2", "--seeds", "2", "--train-images", "200",
+               "--device", "cpu", "--tasks", "vae", "--throughput", "off", "--out", "report"]  # fmt: skip
+    with patch("reports.build"), patch("reports.terminal_summary", return_value=""):
+        assert main(command) == 0
+    text = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
+    found: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(code, "notebook.md", "exec"), found)
+    assert (tmp_path / "curves.png").stat().st_size > 5_000
+    assert found["wide"].shape == (2, 2)
+    assert len(found["epochs"]) == 8
+    assert set(bench.load("runs", "summary")["metric"]) >= {"elbo", "params_total"}
+    assert set(bench.load("runs", "layers")["arch"]) == {"cnn2", "cnn3"}
+    with pytest.raises(UserError, match="unknown table 'histroy'; did you mean 'history'"):
+        bench.load("runs", "histroy")
+
+
+def test_the_documented_tracker_is_one() -> None:
+    text = (ROOT / "docs" / "trackers.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    found: dict = {}
+    exec(compile(code, "trackers.md", "exec"), found)
+    assert isinstance(found["KIND"], trackers.Kind)
+    asked = [name for name, value in vars(trackers.Tracker).items() if callable(value) and not name.startswith("_")]
+    assert all(hasattr(found["WandB"], name) for name in asked)
+
+
+def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra [parquet])")
+    from reports.write import as_parquet
+
+    for path in PUBLISHED.glob("*.csv"):
+        frame = pd.read_csv(path)
+        as_parquet(frame, tmp_path / "table.parquet")
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), frame, check_dtype=False)
