@@ -1,7 +1,7 @@
 """The things whose speed is measured, apart from any run: a training step, inference, sampling; and a fixed reference.
 
 A model is built anew from its architecture: its weights are random and its images are noise. A layer takes as long
-whatever the numbers are, so nothing needs to be trained or loaded first (docs/performance.md has the check).
+whatever the numbers are: that is assumed, so nothing needs to be trained or loaded first.
 """
 
 from __future__ import annotations

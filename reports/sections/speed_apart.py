@@ -105,7 +105,7 @@ def _method(context: Context, apart: Apart) -> Iterator[str]:
     where = f"{md(str(environment['device_name']))}, {plural(setting['threads'], 'thread')}"
     yield (
         f"Measured after training, one thing at a time, the architectures in turns, {rounds}: {where}, {setting['dtype']}, "
-        f"batches of {setting['batch_size']}; fresh weights and noise for images, on which speed does not depend."
+        f"batches of {setting['batch_size']}; fresh weights, and noise for images."
     )
     yield "± is half the interquartile range over rounds" + (
         f"; in parentheses the median ratio to {md(context.experiment.baseline)} in the same round with its 95 % bootstrap "
