@@ -7,8 +7,8 @@ A trial is three sessions of one benchmark (cnn2 as a VAE) while other processes
 nothing changed; and new, with 15 % more to do. Each session is a process of its own; its timings go to `bench.gate`'s
 own decision. FILE gets a line per trial, so that trials can be run in several goes.
 
-The slowdown is work: small matrix products after each call, as many as take 15 % of the call's time, both measured in
-turns in that very session before it is timed.
+The slowdown is more of the same work: batches of 147 images that are counted as 128, so 15 % more to do in every call, but for
+what a call costs whatever its batch is. What it adds depends on nothing that must be calibrated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import random
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from tabulate import tabulate
 
 from archs.registry import discover
 from bench.beside import Neighbour, clock, fitted
-from bench.gate_decision import Sample, judge, quickest
+from bench.gate_decision import Sample, judge
 from bench.options import DEFAULT_BATCH, DEFAULT_LATENT, Parser, whole
 from bench.tasks import get
 from bench.throughput_measure import block
@@ -66,36 +65,17 @@ def session(pipe: Connection, work: str, slower: bool) -> None:
     """Times the work as `bench/test_speed.py` does; sends (seconds, reference seconds)."""
     torch.set_num_threads(1)
     (arch,) = discover().resolve([ARCH]).archs
-    bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", "cpu", threads=1))
+    batch = round(DEFAULT_BATCH * (1 + SLOWDOWN)) if slower else DEFAULT_BATCH
+    bench = prepare(arch, get("vae"), Setting(batch, DEFAULT_LATENT, "dynamic", "cpu", threads=1))
     (call,) = (one.call for one in bench.works if one.name == work)
     neighbour = Neighbour("cpu")
-    timed = fitted(slowed(call) if slower else call, neighbour, SECONDS)
+    timed = fitted(call, neighbour, SECONDS)
     seconds = []
     for _ in range(timed.rounds):
         neighbour.time()
         seconds.append(block(timed.once, 1, neighbour.wait, clock("cpu")) / timed.calls)
     neighbour.time()
     pipe.send((seconds, neighbour.seconds))
-
-
-def slowed(call: Callable[[], Any]) -> Callable[[], None]:
-    """The call with 15 % more to do. What a product adds is measured where it is added: elsewhere it takes another time."""
-    a = torch.randn(96, 96)
-    count = 50
-
-    def both() -> None:
-        call()
-        for _ in range(count):
-            torch.mm(a, a)
-
-    for _ in range(2):
-        own, more = [], []
-        for _ in range(12):
-            own.append(block(call, 1, lambda: None, clock("cpu")))
-            more.append(block(both, 1, lambda: None, clock("cpu")))
-        usual, added = statistics.median(quickest(own)), statistics.median(quickest(more))
-        count = max(1, round(count * SLOWDOWN * usual / max(added - usual, 1e-9)))
-    return both
 
 
 def timings(context: Any, work: str, slower: bool) -> Sample:

@@ -111,7 +111,7 @@ def test_markdown_and_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture)
         (None, "is not there: expected a file that `pytest bench --benchmark-json="),
         ("{", "can't be read"),
         ("[]", "can't be read"),
-        ('{"benchmarks": [{"fullname": "x", "stats": {"data": [1]}, "extra_info": {}}]}', "it has no 'reference"),
+        ('{"benchmarks": [{"fullname": "x", "stats": {"data": [1]}, "extra_info": {}}]}', "it has no 'calls"),
         ('{"benchmarks": []}', "holds 0 benchmarks"),
     ],
 )
