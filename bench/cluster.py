@@ -33,6 +33,9 @@ from bench.spec import EvaluationSpec, Work
 from bench.store import Store
 
 ATTEMPTS = 3
+RAY_OFF = ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "RAY_ENABLE_UV_RUN_RUNTIME_ENV")
+"""Switches that Ray reads when it is imported. The last: under `uv run` it would have each node build the environment
+anew, from files that do not travel with the job."""
 QUEUED = 2  # tasks handed to Ray per slot of the cluster, so that no slot waits for us
 
 
@@ -63,8 +66,8 @@ class Cluster:
                 "python3 -m uv sync --extra cluster"
             )
         answers(address)
-        for name, value in (("RAY_USAGE_STATS_ENABLED", "0"), ("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")):
-            os.environ.setdefault(name, value)
+        for name in RAY_OFF:
+            os.environ.setdefault(name, "0")
         import ray
 
         self.ray: Any = ray
