@@ -94,8 +94,8 @@ def spec_of(record: Record) -> RunSpec:
 def retrained(spec: RunSpec, chosen: argparse.Namespace, folder: str) -> Record:
     """The record of the same run, done once more in the store `folder`."""
     from bench import determinism, environment
+    from bench.asked import device_of
     from bench.execute import Site, arch_of, dataset_of, execute
-    from bench.job import device_of
 
     determinism.prepare(bool(spec.deterministic))
     device = "cpu" if spec.device == "cpu" else device_of("cuda")

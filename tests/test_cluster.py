@@ -12,9 +12,9 @@ import pytest
 
 from archs.registry import discover
 from bench import environment, evaluation, options, plan
+from bench.asked import settings_of
 from bench.data import load
 from bench.execute import Site
-from bench.job import settings_of
 from bench.launch import Event, launch
 from bench.progress import Display
 from bench.record import FILES
