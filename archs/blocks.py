@@ -134,7 +134,8 @@ def in_blocks(x: Tensor, weight: Tensor, bias: Tensor, gather: Tensor, at: Layou
         x, before = F.pad(x, (before, after, before, after)), 0
     y = F.conv2d(x, placed, bias.repeat(at.side * at.side), at.merged, padding=before)  # [B, side²·out, blocks, blocks]
     y = y.permute(0, 2, 3, 1).reshape(-1, at.blocks, at.blocks, at.side, at.side, out)
-    return y.permute(0, 5, 1, 3, 2, 4).reshape(-1, out, at.blocks * at.side, at.blocks * at.side)
+    # interleaved with channels last, as the layers around expect it: one copy of long runs, none later
+    return y.transpose(2, 3).reshape(-1, at.blocks * at.side, at.blocks * at.side, out).permute(0, 3, 1, 2)
 
 
 class Adjoint(torch.autograd.Function):

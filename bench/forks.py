@@ -19,9 +19,7 @@ def start_context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["bench.execute", "torch._dynamo"]
-    )  # the first optimiser imports the latter: seconds
+    context.set_forkserver_preload(["bench.execute"])
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: a Ctrl-C amid its imports is not its own
     try:
         forkserver.ensure_running()
