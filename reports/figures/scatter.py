@@ -78,5 +78,5 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
                 axis.annotate(text, panel.points[arch], (4, 3), textcoords="offset points", fontsize=7, color="#333333")
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
-    axis.set_title(panel.title)
+    axis.set_title(panel.title, wrap=True)  # at the edge of the figure
     axis.margins(0.12)

@@ -71,7 +71,7 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
     axis.scatter(mean, y_means, s=34, c=shades, marker="D", edgecolors="white", linewidths=0.6, zorder=3)
     if panel.from_zero:
         axis.set_xlim(left=0)
-    axis.set_title(panel.title)
+    axis.set_title(panel.title, wrap=True)  # at the edge of the figure
     axis.set_xlabel(panel.label)
     axis.grid(axis="y", visible=False)
     axis.tick_params(axis="y", length=0)
