@@ -14,6 +14,7 @@ from reports.palette import FEW, FRONT, Colour
 from reports.words import shorten
 
 MOST_NUMBERS = 12
+LEAST_HEIGHT = 0.1  # of a y axis, in its unit: a hundredth of a per cent is not blown up to the height of a panel
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
     if panel.log:
         axis.set_xscale("log")
         across = [x for x, _ in panel.points.values()]
-        steps = (1, 2, 5) if max(across) > 20 * min(across) else (1, 1.5, 2, 3, 5, 7)
+        steps = (1, 2, 5) if max(across) > 6 * min(across) else (1, 1.5, 2, 3, 5, 7)
         axis.xaxis.set_major_locator(LogLocator(subs=steps))
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.xaxis.set_minor_formatter(NullFormatter())
@@ -76,7 +77,14 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
             if arch in panel.points:
                 text = str(order.index(arch) + 1)
                 axis.annotate(text, panel.points[arch], (4, 3), textcoords="offset points", fontsize=7, color="#333333")
+    if not panel.log:
+        axis.locator_params(axis="x", nbins=5)  # more of them, five digits long, run into each other
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
     axis.set_title(panel.title, wrap=True)  # at the edge of the figure
     axis.margins(0.12)
+    low, high = axis.get_ylim()
+    if high - low < LEAST_HEIGHT:
+        middle = (low + high) / 2
+        axis.set_ylim(middle - LEAST_HEIGHT / 2, middle + LEAST_HEIGHT / 2)
+    axis.locator_params(axis="y", steps=(1, 2, 5, 10))
