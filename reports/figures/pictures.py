@@ -54,6 +54,7 @@ def draw(panels: Mapping[str, Rows], order: Sequence[str]) -> Figure:
             if top_label is not None:
                 lines.insert(0, empty if rows.top is None else strip(rows.top))
             show(axis, np.concatenate(lines), title)
+            axis.set_anchor("E")  # whatever room is left is for long names at the left
         row = len(empty)
         axes[0, 0].set_yticks(
             [row * (i + 0.5) for i in range(len(labels))], labels, fontsize=8 if len(named) <= 12 else 7
