@@ -53,7 +53,7 @@ def _bars(axis: Axes, table: pd.DataFrame, title: str) -> None:
             if total:
                 text = f"{significant(total)}k · {100 * part / total:.0f} % conv"
                 axis.annotate(text, (total, row), (3, 0), textcoords="offset points", va="center", fontsize=7)
-    axis.set_xlim(0, max(left.max(), 1e-9) * (1.38 if len(table) <= LABELLED else 1.05))
+    axis.set_xlim(0, max(left.max(), 1e-9) * (1.5 if len(table) <= LABELLED else 1.05))
     axis.set_title(title)
     axis.set_xlabel("parameters (thousands)")
     axis.grid(axis="y", visible=False)
