@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from bench.execute import on_device
 from bench.spec import PROTOCOL, RunSpec, canonical_json
 from bench.tasks import get
 from bench.train import Diverged, evaluate, learning_rate, train
+from tests.conftest import ROOT
 
 DIGITS = digits()
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
@@ -164,3 +167,15 @@ def test_golden_numbers_of_this_protocol(task: str, quantity: str, expected: flo
     assert PROTOCOL == GOLDEN_PROTOCOL
     metrics, history = trained(spec_of("cnn2", task, epochs=3))
     assert {**history[-1], **metrics}[quantity] == pytest.approx(expected, rel=1e-3)
+
+
+def test_leaving_a_context_that_switched_nothing_imports_no_compiler() -> None:
+    """It cost every job two seconds."""
+    code = """
+import sys, torch
+from bench.determinism import deterministic
+with deterministic(False):
+    pass
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
