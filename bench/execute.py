@@ -23,6 +23,7 @@ from archs.fingerprint import fingerprint
 from archs.layers import layer_table
 from archs.registry import discover
 from bench import environment, evaluation
+from bench.cpu import compute_with
 from bench.data import Dataset, load
 from bench.determinism import deterministic
 from bench.evaluation.portrait import portrait
@@ -82,7 +83,7 @@ def execute_all(specs: Sequence[Work], site: Site, report: Report = lambda progr
 def trained_together(specs: Sequence[RunSpec], site: Site, report: Report) -> list[Together]:
     """One for each. Whatever stops the stack, memory too, is the reason that it was refused: each is then run alone."""
     if specs[0].device == "cpu":
-        torch.set_num_threads(specs[0].threads)
+        compute_with(specs[0].threads)
     task = get(specs[0].task)
     try:
         members = [prepare(specs[0], site)]
@@ -145,7 +146,7 @@ def run(
 ) -> tuple[Record, dict[str, np.ndarray], nn.Module]:
     """Trains unless that was done in company, evaluates. Raises `Diverged` if that is what came of it."""
     if spec.device == "cpu":
-        torch.set_num_threads(spec.threads)
+        compute_with(spec.threads)
     task = get(spec.task)
     model, layers, splits, metrics = together.ready or prepare(spec, site)
     trained = together.outcome or train(model, task, spec, splits["train"], splits["val"], report, site.graph)
@@ -187,7 +188,7 @@ def untrained(model: nn.Module, task: Task, validation: Split, spec: RunSpec) ->
 def evaluate_run(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Record, dict[str, np.ndarray]]:
     """One part of the full evaluation of a finished run."""
     if spec.run.device == "cpu":
-        torch.set_num_threads(spec.run.threads)
+        compute_with(spec.run.threads)
     store, device = Store(site.runs_dir), torch.device(site.device)
     dataset = dataset_of(spec.run, site)
     record = store.load(spec.run.run_id)

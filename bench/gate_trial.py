@@ -30,6 +30,7 @@ from tabulate import tabulate
 
 from archs.registry import discover
 from bench.beside import Neighbour, clock, fitted
+from bench.cpu import compute_with
 from bench.gate_decision import Sample, judge
 from bench.options import DEFAULT_BATCH, DEFAULT_LATENT, Parser, whole
 from bench.tasks import get
@@ -49,7 +50,7 @@ LOADS = {
 
 def load(alive: Connection, kind: str, seed: int) -> None:
     """Somebody else's training: products of matrices and convolutions, until the other end of `alive` is closed."""
-    torch.set_num_threads(1)
+    compute_with(1)
     turns = random.Random(seed)
     alive.send("at work")
     a, x, kernel = torch.randn(512, 512), torch.randn(64, 16, 28, 28), torch.randn(16, 16, 3, 3)
@@ -64,7 +65,7 @@ def load(alive: Connection, kind: str, seed: int) -> None:
 
 def session(pipe: Connection, work: str, slower: bool) -> None:
     """Times the work as `bench/test_speed.py` does; sends (seconds, reference seconds)."""
-    torch.set_num_threads(1)
+    compute_with(1)
     (arch,) = discover().resolve([ARCH]).archs
     bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", "cpu", threads=1))
     (call,) = (one.call for one in bench.works if one.name == work)

@@ -13,6 +13,7 @@ import torch
 from tabulate import tabulate
 
 from archs.blocks import TransposedConv2d
+from bench.cpu import compute_with
 
 BATCH = 128
 ROUNDS = 40
@@ -73,7 +74,7 @@ def compare(inputs: int, outputs: int, kernel: int, stride: int, in_size: int, s
 
 
 def main() -> None:
-    torch.set_num_threads(1)
+    compute_with(1)
     headers = ["layer", *(f"{form} (ms)" for form in FORMS), "chosen", "direct / chosen [quartiles]"]
     rows = [compare(*layer) for layer in LAYERS]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))

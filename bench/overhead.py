@@ -14,6 +14,7 @@ import time
 import torch
 from tabulate import tabulate
 
+from bench.cpu import compute_with
 from bench.likelihood import targets
 from bench.spec import RunSpec
 from bench.streams import Streams
@@ -58,7 +59,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=15)
     options.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"])
     chosen = options.parse_args()
-    torch.set_num_threads(1)
+    compute_with(1)
     rows = [compare(name, chosen.rounds) for name in chosen.archs]
     headers = ["VAE", "bare loop (images/s)", "bench.train (images/s)", "overhead [quartiles]"]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))

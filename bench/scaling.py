@@ -20,6 +20,7 @@ import torch
 from matplotlib.ticker import ScalarFormatter
 from tabulate import tabulate
 
+from bench.cpu import compute_with
 from bench.options import whole
 from bench.speed_table import seconds
 from bench.trial import images
@@ -87,7 +88,7 @@ def main() -> None:
     options.add_argument("--out", default="docs/scaling.png", metavar="PNG")
     options.add_argument("--rounds", type=whole(2, 1_000), default=5)
     chosen = options.parse_args()
-    torch.set_num_threads(1)
+    compute_with(1)
     rates = measure(chosen.rounds)
     rows = [
         [panel, arch, f"{x:g}", f"{statistics.median(values):,.0f}"] for (panel, x, arch, _, _), values in rates.items()

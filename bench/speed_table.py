@@ -16,6 +16,7 @@ import torch
 from tabulate import tabulate
 
 from archs.errors import UserError
+from bench.cpu import compute_with
 from bench.options import device as device_option
 from bench.options import whole
 from bench.tasks import get
@@ -79,7 +80,7 @@ def main() -> int:
     if name != "cpu" and not torch.cuda.is_available():
         print(f"error: device {name!r} is not there: torch sees no CUDA device; use --device cpu", file=sys.stderr)
         return 2
-    torch.set_num_threads(1)
+    compute_with(1)
     device = torch.device(name)
     data = images(chosen.images, device)
     try:

@@ -17,6 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from archs.base import Arch
 from archs.registry import discover
 from bench.beside import Neighbour, clock, fitted
+from bench.cpu import compute_with
 from bench.execute import device_name
 from bench.gate_decision import THRESHOLD
 from bench.options import DEFAULT_BATCH, DEFAULT_LATENT
@@ -47,7 +48,7 @@ CASES = [(name, work) for name, arch in ARCHS.items() for work in WORKS if arch.
 
 @functools.lru_cache(maxsize=1)
 def bench_of(name: str) -> Bench:
-    torch.set_num_threads(SETTING.threads)
+    compute_with(SETTING.threads)
     return prepare(ARCHS[name], get(task_of(ARCHS[name])), SETTING)
 
 

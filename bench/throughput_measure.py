@@ -15,9 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from bench import environment
+from bench.cpu import compute_with
 from bench.execute import device_name, layers_of, registry
 from bench.flops import flops_per_image
 from bench.machine_load import Watch
@@ -74,7 +73,7 @@ def measure(
     """
     begun = time.time()
     if setting.device == "cpu":
-        torch.set_num_threads(setting.threads)
+        compute_with(setting.threads)
     gpu = open_gpu(setting.device)
     works, products, conditions, failed = [], [], [], []
     for task in dict.fromkeys(cell.task for cell in cells):
