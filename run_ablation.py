@@ -8,6 +8,7 @@ to; 130 stopped by Ctrl-C; 143 by SIGTERM.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
@@ -41,11 +42,12 @@ def run(arguments: list[str]) -> int:
         return 0
 
     forks.start_context()  # imports torch beside us
-    import reports
-    from bench import job, trackers
+    with forks.uncollected():
+        import reports
+        from bench import job, trackers
 
     with trackers.crew(vars(chosen)) as crew:
-        outcome = job.perform(chosen, arguments, crew)
+        outcome = job.perform(chosen, arguments, crew, meanwhile=reports.get_ready)
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
             reports.build(experiment, latex=chosen.latex, vector=chosen.vector, parquet=chosen.parquet)
@@ -70,6 +72,6 @@ if __name__ == "__main__":
     status = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    if status in (CTRL_C, Terminated.status):
-        os._exit(status)  # at once, whatever is still about: a second Ctrl-C may have come in the middle of the tidying
-    sys.exit(status)
+    if status not in (CTRL_C, Terminated.status):  # after those a second Ctrl-C may come in the middle of the tidying
+        atexit._run_exitfuncs()
+    os._exit(status)  # torch takes half a second to take itself down

@@ -8,7 +8,6 @@ table.md, calibration.csv (no difference: coverage, false calls), power.csv and 
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,14 +25,12 @@ RHOS = (0.0, 0.5)
 
 def calibration_frame(trials: int = 20_000, shipped: int = 2_000, families: int = 50, seed: int = 0) -> pd.DataFrame:
     """A row per noise and n. The shipped functions get `shipped` trials of normal noise, a tenth of that of others."""
-    gc.freeze()  # statsmodels collects garbage in every call: 0.1 s each unless what is loaded is set aside
     rows = []
     for i, noise in enumerate(NOISES):
         part = 1 if noise == "normal" else 10
         for n in SIZES:
             rng = np.random.default_rng([seed, i, n])
             rows.append(calibrate(rng, noise, n, trials, shipped // part, families // part))
-    gc.unfreeze()
     return pd.DataFrame(rows)
 
 

@@ -7,18 +7,18 @@ import ctypes
 
 import torch
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of <malloc.h>
-MOST = 2**31 - 1
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 
 
 def compute_with(threads: int) -> None:
     """Torch's threads from now on; and memory that a training step frees is there for the next one.
 
-    By itself, glibc hands large pieces back to the system and asks for them again at every step: hundreds of page
-    faults, up to a fifth of the time, and more in one process than in the next (docs/performance.md).
+    glibc hands large pieces back to the system and asks for them again, hundreds of page faults a step, until it has once
+    seen a piece of 32 MiB freed. A run on MNIST shows it one, a benchmark or a small data set may not, or late
+    (docs/performance.md). So it is told.
     """
     torch.set_num_threads(threads)
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_MAX, 0)
-        mallopt(M_TRIM_THRESHOLD, MOST)
+        mallopt(M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(M_TRIM_THRESHOLD, 1 << 30)

@@ -16,8 +16,10 @@ import os
 import re
 import shlex
 import sys
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +68,13 @@ class Outcome:
     stopped_by: int = 0
 
 
-def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Outcome:
-    """Runs the job. Raises `UserError` before anything is trained if it can't be done as asked."""
+def perform(
+    options: argparse.Namespace, arguments: list[str], crew: Crew, meanwhile: Callable[[], None] = lambda: None
+) -> Outcome:
+    """Runs the job. Raises `UserError` before anything is trained if it can't be done as asked.
+
+    meanwhile: called in a thread of its own as soon as something is being trained.
+    """
     begun = time.monotonic()
     registry = discover(options.plugin)
     resolved = registry.resolve(options.archs)
@@ -105,6 +112,7 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
         if spec.run_id in known and spec.run_id not in again:
             crew.ended(spec, known[spec.run_id])
     stopped_by = 0
+    aside = threading.Thread(target=meanwhile, daemon=True)
     with (
         Display(todo, len(work) - len(todo), workers) as display,
         contextlib.closing(start(todo, site, again)) as events,
@@ -113,6 +121,8 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
             for event in events:
                 display.show(event)
                 tell(crew, event, options.runs_dir)
+                if event.kind == "started" and not aside.ident:
+                    aside.start()
                 if event.kind == "failed" and options.fail_fast:
                     break
         except KeyboardInterrupt as interrupt:

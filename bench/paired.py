@@ -105,15 +105,16 @@ def compare_paired(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm-adjusted p values by statsmodels; NaN (no test was possible) stays NaN and is not counted."""
-    from statsmodels.stats.multitest import multipletests  # here: it costs 0.3 s to import
+    """Holm-adjusted p values (Holm 1979); NaN (no test was possible) stays NaN and is not counted.
 
-    p = np.asarray(p_values, dtype=float)
-    tested = ~np.isnan(p)
-    adjusted = np.full(len(p), np.nan)
-    if tested.any():
-        adjusted[tested] = multipletests(p[tested], method="holm")[1]
-    return [float(value) for value in adjusted]
+    The k-th smallest of m is multiplied by m − k + 1; none is then smaller than one before it, or above 1.
+    """
+    p = np.array(p_values, dtype=float)
+    tested = np.flatnonzero(~np.isnan(p))
+    rising = tested[np.argsort(p[tested], kind="stable")]
+    scaled = p[rising] * np.arange(len(rising), 0, -1)
+    p[rising] = np.minimum(np.maximum.accumulate(scaled), 1) if len(rising) else scaled
+    return [float(value) for value in p]
 
 
 def holm_family(

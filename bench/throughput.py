@@ -23,7 +23,7 @@ from bench.forks import start_context
 from bench.launch import how_it_ended
 from bench.options import DEFAULT_LABELS
 from bench.spec import RunSpec
-from bench.throughput_frames import FILE, FORMAT, read
+from bench.throughput_file import FILE, FORMAT, read
 from bench.throughput_measure import Cell, measure
 from bench.workloads import Setting
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from archs.errors import UserError
 from bench.bootstrap import median_interval
-
-FILE = "throughput.json"
-FORMAT = 1
-"""Of that file. Raised when what is timed, or how it is written down, changes."""
 
 KEYS = ["arch", "task", "work"]
 ROUND_COLUMNS = [*KEYS, "round", "images_per_s", "mfu"]
@@ -24,23 +17,6 @@ SPEED_COLUMNS = [
     *KEYS, "rounds", "images_per_s", "low_quartile", "high_quartile", "ratio", "ratio_low", "ratio_high", "resolved",
     "mfu", "flops_per_image", "peak_bytes", "joules_per_image",
 ]  # fmt: skip
-
-
-def read(folder: Path) -> dict[str, Any] | None:
-    """The document in a report folder; None if there is none, or one in another format (measured again when asked).
-
-    Raises UserError for a file that is not such a document.
-    """
-    path = folder / FILE
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} can't be read: {error}; remove it, or measure again") from None
-    if not isinstance(document, dict) or "format" not in document:
-        raise UserError(f"{path} holds no throughput: expected what run_ablation.py wrote; remove it, or measure again")
-    return document if document["format"] == FORMAT else None
 
 
 def rounds_frame(document: Mapping[str, Any]) -> pd.DataFrame:

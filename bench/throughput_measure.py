@@ -24,7 +24,7 @@ from bench.nvml import Gpu, open_gpu
 from bench.peak_memory import peak_bytes
 from bench.record import one_line
 from bench.tasks import get
-from bench.throughput_frames import FORMAT
+from bench.throughput_file import FORMAT
 from bench.workloads import WORKS, Bench, Setting, Work, matmul, prepare, synchroniser
 
 

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from reports.experiment import Experiment
 
 
+def get_ready() -> None:
+    """Imports what the functions below need, a second of work: for whoever has time before the first of them is called."""
+    import seaborn  # noqa: F401
+
+    import reports.experiment
+    import reports.terminal
+    import reports.write
+
+
 def load(folder: str | Path, runs_dir: str | Path | None = None) -> Experiment:
     """Read a report folder and the runs that its manifest names; raises `archs.errors.UserError`."""
     from reports.experiment import load as read

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.throughput_frames import read, rounds_frame, speeds_frame
+from bench.throughput_file import read
+from bench.throughput_frames import rounds_frame, speeds_frame
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Two things that make small numerical work slow in a busy process, held off while a page is made.
 
 Measured on a page of 40 architectures × 3 tasks × 10 seeds, two shared cores: least squares on a 400 × 180 matrix takes
-13 ms with one BLAS thread and 1.2 s with as many as there are cores; and statsmodels' `multipletests` runs a full
-garbage collection per call, 80 ms once matplotlib and pandas are loaded.
+13 ms with one BLAS thread and 1.2 s with as many as there are cores; and a full garbage collection takes 80 ms once
+matplotlib and pandas are loaded.
 """
 
 from __future__ import annotations

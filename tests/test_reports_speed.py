@@ -11,7 +11,7 @@ import pytest
 
 import reports
 from archs.errors import UserError
-from bench.throughput_frames import FORMAT
+from bench.throughput_file import FORMAT
 from reports.escape import plain
 from reports.speed import training_ratios, training_speed
 from tests.synthetic import write_experiment

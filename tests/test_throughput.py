@@ -25,7 +25,8 @@ from bench.flops import flops_per_image
 from bench.peak_memory import peak_bytes
 from bench.spec import RunSpec
 from bench.tasks import get
-from bench.throughput_frames import FORMAT, rounds_frame, speeds_frame
+from bench.throughput_file import FORMAT
+from bench.throughput_frames import rounds_frame, speeds_frame
 from bench.workloads import Setting, prepare
 from tests.test_job import job
 

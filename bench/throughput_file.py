@@ -1,0 +1,30 @@
+"""throughput.json: its name, its format, and how it is read. Loads nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from archs.errors import UserError
+
+FILE = "throughput.json"
+FORMAT = 1
+"""Of that file. Raised when what is timed, or how it is written down, changes."""
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The document in a report folder; None if there is none, or one in another format (measured again when asked).
+
+    Raises UserError for a file that is not such a document.
+    """
+    path = folder / FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} can't be read: {error}; remove it, or measure again") from None
+    if not isinstance(document, dict) or "format" not in document:
+        raise UserError(f"{path} holds no throughput: expected what run_ablation.py wrote; remove it, or measure again")
+    return document if document["format"] == FORMAT else None
