@@ -9,6 +9,7 @@ The modules are imported when first called, so that `import reports` costs nothi
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,8 @@ if TYPE_CHECKING:
 
 def get_ready() -> None:
     """Imports what the functions below need, a second of work: for whoever has time before the first of them is called."""
-    import seaborn  # noqa: F401
-
-    import reports.experiment
-    import reports.terminal
-    import reports.write
+    for name in ("reports.experiment", "reports.terminal", "reports.write", "seaborn"):
+        importlib.import_module(name)
 
 
 def load(folder: str | Path, runs_dir: str | Path | None = None) -> Experiment:

@@ -21,7 +21,7 @@ def step():
     pieces = [torch.ones(3 << 20) for _ in range(3)]  # 12 MiB each
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
+for _ in range(20):
     step()
 before = faults()
 for _ in range(10):
