@@ -65,7 +65,7 @@ def load(name: str, data_dir: str | Path) -> Dataset:
     labels = {part: arrays[part].astype(np.int64) for part in ("train_labels", "test_labels")}
     digest = hashlib.sha256(f"{name} {cut}".encode())
     for array in arrays.values():
-        digest.update(array.tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return Dataset(
         name=name,
         train_images=arrays["train_images"][:cut],
@@ -110,7 +110,7 @@ def read(path: Path, count: int, name: str) -> np.ndarray:
     if len(content) != size + int(np.prod(shape)):
         raise UserError(f"data file {path} has {len(content)} bytes, expected {size + int(np.prod(shape))}{again}")
     known = MNIST_MD5.get(path.name) if name == "mnist" else recorded_checksum(path)
-    found = hashlib.md5(content.tobytes(), usedforsecurity=False).hexdigest()
+    found = hashlib.md5(content.data, usedforsecurity=False).hexdigest()
     if known is not None and found != known:
         raise UserError(f"data file {path} is damaged: MD5 {found}, expected {known}{again}")
     array = content[size:].reshape(shape)

@@ -38,7 +38,6 @@ from bench.throughput_measure import block
 from bench.workloads import WORKS, Setting, prepare
 
 ARCH = "cnn2"
-SECONDS = 1.0  # of a session; `pytest bench` gives a benchmark 4
 SLOWDOWN = 0.15
 LOADS = {
     "none": "nothing else",
@@ -63,20 +62,20 @@ def load(alive: Connection, kind: str, seed: int) -> None:
             time.sleep(turns.uniform(0.1, 1.5))
 
 
-def session(pipe: Connection, work: str, slower: bool) -> None:
-    """Times the work as `bench/test_speed.py` does; sends (seconds, reference seconds)."""
+def session(pipe: Connection, work: str, slower: bool, seconds: float) -> None:
+    """Times the work as `bench/test_speed.py` does, for so long; sends (seconds, reference seconds)."""
     compute_with(1)
     (arch,) = discover().resolve([ARCH]).archs
     bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", "cpu", threads=1))
     (call,) = (one.call for one in bench.works if one.name == work)
     neighbour = Neighbour("cpu")
-    timed = fitted(slowed(call) if slower else call, neighbour, SECONDS)
-    seconds = []
+    timed = fitted(slowed(call) if slower else call, neighbour, seconds)
+    taken = []
     for _ in range(timed.rounds):
         neighbour.time()
-        seconds.append(block(timed.once, 1, neighbour.wait, clock("cpu")) / timed.calls)
+        taken.append(block(timed.once, 1, neighbour.wait, clock("cpu")) / timed.calls)
     neighbour.time()
-    pipe.send((seconds, neighbour.seconds))
+    pipe.send((taken, neighbour.seconds))
 
 
 def slowed(call: Callable[[], Any]) -> Callable[[], None]:
@@ -93,17 +92,17 @@ def slowed(call: Callable[[], Any]) -> Callable[[], None]:
     return both
 
 
-def timings(context: Any, work: str, slower: bool) -> Sample:
+def timings(context: Any, work: str, slower: bool, seconds: float) -> Sample:
     ours, theirs = context.Pipe()
-    process = context.Process(target=session, args=(theirs, work, slower), daemon=True)
+    process = context.Process(target=session, args=(theirs, work, slower, seconds), daemon=True)
     process.start()
     theirs.close()
-    seconds, reference_seconds = ours.recv()
+    taken, reference_seconds = ours.recv()
     process.join()
-    return Sample(tuple(seconds), tuple(reference_seconds), DEFAULT_BATCH)
+    return Sample(tuple(taken), tuple(reference_seconds), DEFAULT_BATCH)
 
 
-def run(file: Path, work: str, kind: str, trials: int) -> None:
+def run(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
     """Appends a line per trial: the changes that the gate saw, and its words."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
@@ -120,8 +119,8 @@ def run(file: Path, work: str, kind: str, trials: int) -> None:
     time.sleep(1)
     try:
         for _ in range(trials):
-            old, same, slower = (timings(context, work, injected) for injected in (False, False, True))
-            line: dict[str, Any] = {"work": work, "load": kind, "rounds": len(old.seconds)}
+            old, same, slower = (timings(context, work, injected, seconds) for injected in (False, False, True))
+            line: dict[str, Any] = {"work": work, "load": kind, "seconds": seconds, "rounds": len(old.seconds)}
             for name, new in (("unchanged", same), ("slowed", slower)):
                 (found,) = judge({work: old}, {work: new})
                 line[name] = {"word": found.word, "change": found.change}
@@ -137,9 +136,9 @@ def run(file: Path, work: str, kind: str, trials: int) -> None:
 def table(files: list[Path]) -> str:
     lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     rows = []
-    for work, kind in dict.fromkeys((line["work"], line["load"]) for line in lines):
-        group = [line for line in lines if (line["work"], line["load"]) == (work, kind)]
-        row = [WORKS[work], LOADS[kind], str(statistics.median_low([line["rounds"] for line in group]))]
+    for work, kind, seconds in dict.fromkeys((line["work"], line["load"], line["seconds"]) for line in lines):
+        group = [line for line in lines if (line["work"], line["load"], line["seconds"]) == (work, kind, seconds)]
+        row = [WORKS[work], LOADS[kind], f"{seconds:g}", str(statistics.median_low([line["rounds"] for line in group]))]
         for name in ("slowed", "unchanged"):
             changes = [100 * line[name]["change"] for line in group]
             row.append(f"{sum(line[name]['word'] == 'slower' for line in group)} of {len(group)}")
@@ -148,6 +147,7 @@ def table(files: list[Path]) -> str:
     headers = [
         "benchmark",
         "beside it",
+        "seconds",
         "rounds",
         "15 % slower: flagged",
         "change seen",
@@ -160,11 +160,14 @@ def table(files: list[Path]) -> str:
 def parser() -> Parser:
     build = Parser(prog="python -m bench.gate_trial", description=(__doc__ or "").split("\n")[0])
     commands = build.add_subparsers(dest="command", required=True)
-    runs = commands.add_parser("run", help="run trials; about seven seconds each")
+    runs = commands.add_parser("run", help="run trials; each takes three sessions and two seconds")
     runs.add_argument("file", type=Path, help="gets a line per trial")
     runs.add_argument("--work", choices=list(WORKS), default="train")
     runs.add_argument("--load", choices=list(LOADS), default="steady")
     runs.add_argument("--trials", type=whole(1, 10_000), default=25, metavar="N")
+    runs.add_argument(
+        "--seconds", type=float, default=4.0, help="of a session; default 4, as `pytest bench` gives a benchmark"
+    )
     tables = commands.add_parser("table", help="what came of them, as Markdown")
     tables.add_argument("files", type=Path, nargs="+")
     return build
@@ -173,7 +176,7 @@ def parser() -> Parser:
 def main(arguments: list[str]) -> int:
     chosen = parser().parse_args(arguments)
     if chosen.command == "run":
-        run(chosen.file, chosen.work, chosen.load, chosen.trials)
+        run(chosen.file, chosen.work, chosen.load, chosen.trials, chosen.seconds)
     else:
         print(table(chosen.files))
     return 0

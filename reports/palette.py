@@ -6,23 +6,30 @@ from collections.abc import Sequence
 
 Colour = tuple[float, float, float]
 
-FEW = 8
+COLOUR_BLIND = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#56b4e9")
+"""seaborn's palette of that name, but for its ninth, a yellow too light for dots on white. Written out, because seaborn is
+half a second to import (it loads scipy.stats), and most pages need nothing else of it."""
+
 KIND_COLOURS = {"conv": "#0173b2", "transposed conv": "#56b4e9", "fc": "#de8f05", "other": "#949494"}
 """Where weights sit: convolutions in blues, fully connected in orange."""
 
 FRONT, DOMINATED = "#222222", "#9a9a9a"
 
+FEW = 8
+
 
 def colours(archs: Sequence[str]) -> dict[str, Colour]:
-    """Up to eight: seaborn's colour-blind palette in the order given on the command line, whatever the result.
+    """Up to eight: the colour-blind palette in the order given on the command line, whatever the result.
 
     More can't be told apart by hue; then the place on an axis names an architecture, and its colour (viridis, ordered
     as given) only helps the eye to follow.
     """
-    import seaborn as sns
+    import numpy as np
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
 
-    if len(archs) <= FEW:  # the palette's 9th and its yellow are too light for dots on white
-        palette = [colour for i, colour in enumerate(sns.color_palette("colorblind")) if i != 8]
+    if len(archs) <= FEW:
+        palette = [to_rgb(colour) for colour in COLOUR_BLIND]
     else:
-        palette = sns.color_palette("viridis", len(archs))
-    return {arch: tuple(colour[:3]) for arch, colour in zip(archs, palette, strict=False)}
+        palette = [to_rgb(row) for row in colormaps["viridis"](np.linspace(0, 1, len(archs) + 2)[1:-1])]
+    return dict(zip(archs, palette, strict=False))

@@ -178,11 +178,20 @@ def test_documented_commands_parse() -> None:
 
 def test_the_trial_counts_what_the_gate_said(tmp_path: Path) -> None:
     lines = [
-        {"work": "train", "load": "steady", "rounds": 60, "slowed": {"word": word, "change": change},
+        {"work": "train", "load": "steady", "seconds": 4.0, "rounds": 60, "slowed": {"word": word, "change": change},
          "unchanged": {"word": "same", "change": -0.01}}
         for word, change in (("slower", 0.16), ("same", 0.09))
     ]  # fmt: skip
     file = tmp_path / "trials.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     row = [cell.strip() for cell in table([file]).splitlines()[2].strip("|").split("|")]
-    assert row == ["training step", "one busy process", "60", "1 of 2", "+9.0 … +16.0 %", "0 of 2", "−1.0 … −1.0 %"]
+    assert row == [
+        "training step",
+        "one busy process",
+        "4",
+        "60",
+        "1 of 2",
+        "+9.0 … +16.0 %",
+        "0 of 2",
+        "−1.0 … −1.0 %",
+    ]
