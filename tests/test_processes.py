@@ -18,7 +18,7 @@ import torch
 from bench.cpu import compute_with
 {call}
 def step():
-    pieces = [torch.ones(3 << 20) for _ in range(3)]  # 12 MiB each
+    pieces = [torch.ones(15 << 19) for _ in range(3)]  # 30 MiB each; together more than glibc ever keeps by itself
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
