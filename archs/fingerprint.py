@@ -68,8 +68,8 @@ def is_local(name: str, start: str) -> bool:
     path, home = source_path(name), source_path(start)
     if path is None or home is None:
         return False
-    installed = not SITE.isdisjoint(home.parts)
-    if installed == SITE.isdisjoint(path.parts):
+    home_installed, installed = (not SITE.isdisjoint(file.parts) for file in (home, path))
+    if home_installed != installed:
         return False
     if not installed and home.parent in path.parents:
         return True

@@ -166,7 +166,7 @@ def parser() -> Parser:
     runs.add_argument("--load", choices=list(LOADS), default="steady")
     runs.add_argument("--trials", type=whole(1, 10_000), default=25, metavar="N")
     runs.add_argument(
-        "--seconds", type=float, default=4.0, help="of a session; default 4, as `pytest bench` gives a benchmark"
+        "--seconds", type=whole(1, 600), default=4, help="of a session; default 4, as `pytest bench` gives a benchmark"
     )
     tables = commands.add_parser("table", help="what came of them, as Markdown")
     tables.add_argument("files", type=Path, nargs="+")

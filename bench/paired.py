@@ -113,7 +113,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     tested = np.flatnonzero(~np.isnan(p))
     rising = tested[np.argsort(p[tested], kind="stable")]
     scaled = p[rising] * np.arange(len(rising), 0, -1)
-    p[rising] = np.minimum(np.maximum.accumulate(scaled), 1) if len(rising) else scaled
+    p[rising] = np.minimum(np.maximum.accumulate(scaled), 1)
     return [float(value) for value in p]
 
 

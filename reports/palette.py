@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 Colour = tuple[float, float, float]
 
-COLOUR_BLIND = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#56b4e9")
-"""seaborn's palette of that name, but for its ninth, a yellow too light for dots on white. Written out, because seaborn is
+COLOUR_BLIND = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494")
+"""The first eight of seaborn's palette of that name; its ninth is too light for dots on white. Written out, because seaborn is
 half a second to import (it loads scipy.stats), and most pages need nothing else of it."""
+
+FEW = len(COLOUR_BLIND)
 
 KIND_COLOURS = {"conv": "#0173b2", "transposed conv": "#56b4e9", "fc": "#de8f05", "other": "#949494"}
 """Where weights sit: convolutions in blues, fully connected in orange."""
 
 FRONT, DOMINATED = "#222222", "#9a9a9a"
-
-FEW = 8
 
 
 def colours(archs: Sequence[str]) -> dict[str, Colour]:
