@@ -8,12 +8,10 @@ to; 130 stopped by Ctrl-C; 143 by SIGTERM.
 
 from __future__ import annotations
 
-import atexit
-import os
 import sys
 
 from archs.errors import UserError
-from bench import forks, options
+from bench import determinism, forks, options
 from bench.stop import CTRL_C, Terminated, sigterm_stops
 
 
@@ -41,13 +39,16 @@ def run(arguments: list[str]) -> int:
         print(listing.table(registry))
         return 0
 
+    determinism.prepare(chosen.deterministic)
     forks.start_context()  # imports torch beside us
     with forks.uncollected():
         import reports
         from bench import job, trackers
 
+        reports.get_ready()
+
     with trackers.crew(vars(chosen)) as crew:
-        outcome = job.perform(chosen, arguments, crew, meanwhile=reports.get_ready)
+        outcome = job.perform(chosen, arguments, crew)
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
             reports.build(experiment, latex=chosen.latex, vector=chosen.vector, parquet=chosen.parquet)
@@ -69,9 +70,4 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if status not in (CTRL_C, Terminated.status):  # after those a second Ctrl-C may come in the middle of the tidying
-        atexit._run_exitfuncs()
-    os._exit(status)  # torch takes half a second to take itself down
+    sys.exit(main(sys.argv[1:]))

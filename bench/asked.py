@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 import numpy as np
 import torch
@@ -85,10 +84,3 @@ def together_of(options: argparse.Namespace, device: str) -> tuple[int, bool]:
     usual = MOST_SEEDS_TOGETHER if on_gpu and not options.deterministic else 1
     stack = usual if options.stack == "auto" else 1 if options.stack == "off" else max(1, int(options.stack))
     return stack, on_gpu and not options.eager and not options.deterministic
-
-
-def workers_of(options: argparse.Namespace, device: str, devices: int) -> int:
-    if device != "cpu":
-        return options.workers or devices
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return options.workers or max(1, cores // options.threads)

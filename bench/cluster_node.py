@@ -12,11 +12,11 @@ from typing import Any
 
 from bench import determinism
 from bench.data import Dataset
-from bench.execute import Site, execute
+from bench.execute import execute
 from bench.launch import TICK_SECONDS
+from bench.site import Progress, Site
 from bench.spec import EvaluationSpec, Work
 from bench.store import Store
-from bench.train import Progress
 
 Post = tuple[str, int, Progress | None]
 """Run id, attempt, where it is; None when it starts."""

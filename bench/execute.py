@@ -29,30 +29,14 @@ from bench.determinism import deterministic
 from bench.evaluation.portrait import portrait
 from bench.failures import check_finite, reason
 from bench.likelihood import fixed_targets
+from bench.site import Progress, Site
 from bench.spec import EvaluationSpec, RunSpec, Work
 from bench.stacked import obstacle
 from bench.store import Damaged, Record, Store
 from bench.tasks import Task, get
-from bench.train import EVALUATION_BATCH, Diverged, Progress, Split, Trained, evaluate, train, train_seeds
+from bench.train import EVALUATION_BATCH, Diverged, Split, Trained, evaluate, train, train_seeds
 
 Report = Callable[[Progress], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Site:
-    """What all runs of a job share on one machine. None of it can change a number, or it would be in the spec."""
-
-    runs_dir: str
-    data_dir: str
-    plugins: tuple[str, ...] = ()
-    device: str = "cpu"  # "cpu" or "cuda:n"
-    workers: int = 1
-    commit: str | None = None
-    dirty: bool | None = None
-    devices: tuple[str, ...] = ()  # several GPUs, taken in turn by the workers
-    stack: int = 1  # seeds of one architecture trained together, at most
-    graph: bool = False  # training steps as CUDA graphs
-    dataset: Dataset | None = None  # where it came with the work (bench.cluster); else it is read from data_dir
 
 
 class Ready(NamedTuple):

@@ -1,6 +1,6 @@
 """The server process that forks the workers. Loads nothing heavy, so that it can be started before anything is.
 
-The job and the server each import torch; started first, the server does so on another core while the job does.
+The job itself never loads torch. While the server does, on another core, the job imports what its report will need.
 """
 
 from __future__ import annotations
@@ -8,10 +8,14 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
 from typing import Any
+
+from archs.errors import UserError
 
 
 @contextmanager
@@ -41,3 +45,45 @@ def start_context() -> Any:
     finally:
         signal.signal(signal.SIGINT, before)
     return context
+
+
+def elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What `function` returns in a process that the server forks; raises what it raises, and `UserError` if it dies."""
+    context = start_context()
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=answer, args=(theirs, function, arguments), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        found, error = ours.recv()
+    except EOFError:
+        process.join(5)
+        raise UserError(f"the process that was to {function.__name__} {how_it_ended(process.exitcode)}") from None
+    finally:
+        ours.close()
+        process.kill()
+        process.join(5)
+    if error is not None:
+        raise error
+    return found
+
+
+def answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """The life of such a process."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all processes of a job, they are the parent's to handle
+        signal.signal(number, signal.SIG_IGN)
+    found, error = None, None
+    try:
+        found = function(*arguments)
+    except Exception as raised:
+        raised.add_note(traceback.format_exc())
+        error = raised
+    with suppress(OSError):  # nobody is there to hear
+        pipe.send((found, error))
+
+
+def how_it_ended(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    return f"ended with status {exitcode}"

@@ -35,7 +35,8 @@ from bench.gate_decision import Sample, judge
 from bench.options import DEFAULT_BATCH, DEFAULT_LATENT, Parser, whole
 from bench.tasks import get
 from bench.throughput_measure import block
-from bench.workloads import WORKS, Setting, prepare
+from bench.throughput_setting import Setting
+from bench.workloads import WORKS, prepare
 
 ARCH = "cnn2"
 SLOWDOWN = 0.15

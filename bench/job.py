@@ -16,37 +16,22 @@ import os
 import re
 import shlex
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from archs.errors import UserError
-from archs.registry import Resolved, discover
-from bench import determinism, environment, evaluation, plan, throughput
-from bench.asked import (
-    baseline_of,
-    device_of,
-    devices_of,
-    enough_labels,
-    settings_of,
-    together_of,
-    workers_of,
-)
-from bench.data import Dataset
-from bench.execute import Site
-from bench.fetch import choose
+from bench import environment, throughput
+from bench.agreed import Agreed, agree
+from bench.forks import elsewhere
 from bench.inventory import inventory
 from bench.launch import Event, launch
 from bench.progress import Display
+from bench.site import Site
 from bench.spec import Work
 from bench.stop import CTRL_C, Terminated
 from bench.store import Store
-from bench.tasks import get
 from bench.trackers import Crew
 
 if TYPE_CHECKING:
@@ -68,51 +53,32 @@ class Outcome:
     stopped_by: int = 0
 
 
-def perform(
-    options: argparse.Namespace, arguments: list[str], crew: Crew, meanwhile: Callable[[], None] = lambda: None
-) -> Outcome:
-    """Runs the job. Raises `UserError` before anything is trained if it can't be done as asked.
-
-    meanwhile: called in a thread of its own as soon as something is being trained.
-    """
+def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Outcome:
+    """Runs the job. Raises `UserError` before anything is trained if it can't be done as asked."""
     begun = time.monotonic()
-    registry = discover(options.plugin)
-    resolved = registry.resolve(options.archs)
-    baseline = baseline_of(options.baseline, registry, resolved)
     cluster = cluster_of(options)
-    device = cluster.device(options.device) if cluster else device_of(options.device)
+    agreed: Agreed = elsewhere(agree, options, cluster.device(options.device) if cluster else None)
     store = Store(options.runs_dir)
     store.prepare()
-    dataset, warnings = choose(options.dataset, options.data_dir)
-    for warning in warnings:
+    for warning in agreed.warnings:
         print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
-    settings = settings_of(options, device, dataset)
-    tasks = [get(task) for task in options.tasks]
-    if any(task.needs_labels for task in tasks):
-        enough_labels(options.labels, dataset, settings.train_images)
-    planned = plan.make(resolved.archs, tasks, options.seeds, settings, dataset)
-    folder = folder_of(options, planned, dataset)
+    folder = folder_of(options, agreed)
     writable(folder)
 
-    evaluations, lacking = evaluation.plan(planned.specs, options.evaluate, vars(options), baseline)
-    work: list[Work] = [*planned.specs, *evaluations]
+    work: list[Work] = [*agreed.specs, *agreed.evaluations]
     known = inventory(work, options.runs_dir)
     again = {key: record for key, record in known.items() if record.status == "failed" and options.retry_failed}
     todo = [spec for spec in work if spec.run_id not in known or spec.run_id in again]
-    devices = devices_of(options.device, device)
-    workers = cluster.slots(device) if cluster else workers_of(options, device, len(devices))
+    workers = cluster.slots(agreed.device) if cluster else workers_of(options, agreed)
     start = cluster.launch if cluster else launch
-    stack, graph = together_of(options, device)
     site = Site(
-        options.runs_dir, options.data_dir, tuple(options.plugin), device, workers, **environment.commit(),
-        devices=devices, stack=stack, graph=graph,
+        options.runs_dir, options.data_dir, tuple(options.plugin), agreed.device, workers, **environment.commit(),
+        devices=agreed.devices, stack=agreed.stack, graph=agreed.graph,
     )  # fmt: skip
-    determinism.prepare(options.deterministic)
     for spec in work:
         if spec.run_id in known and spec.run_id not in again:
             crew.ended(spec, known[spec.run_id])
     stopped_by = 0
-    aside = threading.Thread(target=meanwhile, daemon=True)
     with (
         Display(todo, len(work) - len(todo), workers) as display,
         contextlib.closing(start(todo, site, again)) as events,
@@ -121,45 +87,41 @@ def perform(
             for event in events:
                 display.show(event)
                 tell(crew, event, options.runs_dir)
-                if event.kind == "started" and not aside.ident:
-                    aside.start()
                 if event.kind == "failed" and options.fail_fast:
                     break
         except KeyboardInterrupt as interrupt:
             stopped_by = stopping_status(interrupt)
 
-    status = {spec.run_id: store.status(spec.run_id) for spec in planned.specs}
-    evaluated = {spec.run_id: status_of(spec, options.runs_dir) for spec in evaluations}
+    status = {spec.run_id: store.status(spec.run_id) for spec in agreed.specs}
+    evaluated = {spec.run_id: status_of(spec, options.runs_dir) for spec in agreed.evaluations}
     ended = [*status.values(), *evaluated.values()]
     speed = "not measured apart: the job was stopped"
     if not stopped_by and not (options.fail_fast and "failed" in ended):
         try:
-            trained = [spec for spec in planned.specs if status[spec.run_id] == "finished"]
-            mode = (
-                options.throughput if device == "cpu" or torch.cuda.is_available() else "off"
-            )  # GPUs of other machines
-            speed = throughput.phase(folder, mode, trained, device, options.plugin)
+            trained = [spec for spec in agreed.specs if status[spec.run_id] == "finished"]
+            mode = options.throughput if agreed.measurable else "off"
+            speed = throughput.phase(folder, mode, trained, agreed.device, agreed.device_name, options.plugin)
         except KeyboardInterrupt as interrupt:
             stopped_by = stopping_status(interrupt)
     description = {
-        "title": title(resolved, dataset),
+        "title": title(agreed),
         "command": shlex.join(["python", "run_ablation.py", *arguments]),
         "runs_dir": os.path.relpath(options.runs_dir, folder),  # from here, so that both can move together
-        "run_ids": [spec.run_id for spec in planned.specs if status[spec.run_id]],
-        "planned": len(planned.specs),
+        "run_ids": [spec.run_id for spec in agreed.specs if status[spec.run_id]],
+        "planned": len(agreed.specs),
         "evaluate": options.evaluate,
         "evaluations": [key for key, value in evaluated.items() if value],
-        "evaluations_planned": len(evaluations),
-        "archs": [arch.name for arch in resolved.archs],
-        "tasks": [task.name for task in tasks],
+        "evaluations_planned": len(agreed.evaluations),
+        "archs": list(agreed.archs),
+        "tasks": list(agreed.tasks),
         "seeds": options.seeds,
-        "baseline": baseline,
-        "factors": plan.factors(resolved.archs),
-        "illegal": [{"arch": name, "reason": reason} for name, reason in resolved.illegal.items()],
-        "skipped": [*planned.skipped, *({"reason": reason} for reason in lacking)],
-        "warnings": warnings,
+        "baseline": agreed.baseline,
+        "factors": agreed.factors,
+        "illegal": [{"arch": name, "reason": reason} for name, reason in agreed.illegal.items()],
+        "skipped": list(agreed.skipped),
+        "warnings": list(agreed.warnings),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "dataset": dataset.describe(),
+        "dataset": agreed.dataset,
         "workers": workers,
         "throughput": speed,
         "wall_seconds": round(time.monotonic() - begun, 1),
@@ -167,6 +129,14 @@ def perform(
     write_manifest(folder, description)
     finished = sum(value == "finished" for value in status.values())
     return Outcome(folder, finished, ended.count("failed"), ended.count(None), stopped_by)
+
+
+def workers_of(options: argparse.Namespace, agreed: Agreed) -> int:
+    """How many runs at once: on a CPU as many as the cores hold, else one for each GPU."""
+    if agreed.device != "cpu":
+        return options.workers or len(agreed.devices)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return options.workers or max(1, cores // options.threads)
 
 
 def cluster_of(options: argparse.Namespace) -> Cluster | None:
@@ -199,15 +169,15 @@ def status_of(spec: Work, runs_dir: str) -> str | None:
     return Store(spec.store_folder(runs_dir)).status(spec.run_id)
 
 
-def folder_of(options: argparse.Namespace, planned: plan.Plan, dataset: Dataset) -> Path:
+def folder_of(options: argparse.Namespace, agreed: Agreed) -> Path:
     """--out, or a name made of what is compared and a hash of every setting but the number of seeds."""
     if options.out:
         return Path(options.out)
-    names = list(dict.fromkeys(spec.arch for spec in planned.specs))
+    names = list(dict.fromkeys(spec.arch for spec in agreed.specs))
     slug = re.sub(r"[^a-z0-9]+", "-", "-".join(names))[:60].strip("-")
-    identity = sorted({dataclasses.replace(spec, seed=0).run_id for spec in planned.specs})
+    identity = sorted({dataclasses.replace(spec, seed=0).run_id for spec in agreed.specs})
     digest = hashlib.sha256(" ".join(identity).encode()).hexdigest()[:6]
-    return Path("reports/generated") / f"{dataset.name}-{slug}-{digest}"
+    return Path("reports/generated") / f"{agreed.dataset['name']}-{slug}-{digest}"
 
 
 def writable(folder: Path) -> None:
@@ -220,12 +190,11 @@ def writable(folder: Path) -> None:
         raise UserError(f"report folder {folder}: {error.strerror or error}; name a writable one with --out") from error
 
 
-def title(resolved: Resolved, dataset: Dataset) -> str:
-    names = [arch.name for arch in resolved.archs]
+def title(agreed: Agreed) -> str:
     shown = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "scikit-learn's digits"}
-    if len(names) > 4:
-        return f"{len(names)} architectures on {shown[dataset.name]}"
-    return f"{' vs '.join(names)} on {shown[dataset.name]}"
+    if len(agreed.archs) > 4:
+        return f"{len(agreed.archs)} architectures on {shown[agreed.dataset['name']]}"
+    return f"{' vs '.join(agreed.archs)} on {shown[agreed.dataset['name']]}"
 
 
 def write_manifest(folder: Path, description: dict[str, Any]) -> None:

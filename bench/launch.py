@@ -16,11 +16,10 @@ from typing import Any
 
 from bench import environment
 from bench.claims import Claims, holder
-from bench.execute import Site, execute_all
-from bench.forks import start_context
+from bench.forks import how_it_ended, start_context
+from bench.site import Progress, Site
 from bench.spec import RunSpec, Work
 from bench.store import Damaged, Record, Store, Unwritable
-from bench.train import Progress
 
 TICK_SECONDS = 0.25
 LOOK_SECONDS = 1.0
@@ -187,13 +186,6 @@ def died(spec: Work, worker: Worker, seconds: float) -> Event:
     return Event("failed", spec, error=error, seconds=seconds)
 
 
-def how_it_ended(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"ended with status {exitcode}"
-
-
 def start_worker(context: Any, site: Site) -> Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, site), daemon=True)
@@ -208,6 +200,8 @@ class ParentGone(BaseException):
 
 def work(pipe: Connection, site: Site) -> None:
     """A worker's life: take what is given, do it, say how it went; end when the parent is gone."""
+    from bench.execute import execute_all  # here: it loads torch, which the server has and the parent need not
+
     for number in (signal.SIGINT, signal.SIGTERM):  # sent to all processes of a job, they are the parent's to handle
         signal.signal(number, signal.SIG_IGN)
     last = 0.0

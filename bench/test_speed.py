@@ -22,7 +22,8 @@ from bench.execute import device_name
 from bench.gate_decision import THRESHOLD
 from bench.options import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.tasks import get
-from bench.workloads import REFERENCE, WORKS, Bench, Setting, prepare
+from bench.throughput_setting import Setting
+from bench.workloads import REFERENCE, WORKS, Bench, prepare
 
 DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"
 SETTING = Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", DEVICE, threads=1)

@@ -18,17 +18,16 @@ from typing import Any
 
 from archs.errors import UserError
 from bench import environment
-from bench.execute import device_name
-from bench.forks import start_context
-from bench.launch import how_it_ended
+from bench.forks import how_it_ended, start_context
 from bench.options import DEFAULT_LABELS
 from bench.spec import RunSpec
 from bench.throughput_file import FILE, FORMAT, read
-from bench.throughput_measure import Cell, measure
-from bench.workloads import Setting
+from bench.throughput_setting import Cell, Setting
 
 
-def phase(folder: Path, mode: str, trained: Sequence[RunSpec], device: str, plugins: Sequence[str]) -> str:
+def phase(
+    folder: Path, mode: str, trained: Sequence[RunSpec], device: str, device_name: str, plugins: Sequence[str]
+) -> str:
     """Measures, unless that has been done, and writes the file. Returns what became of it, in words for the page.
 
     trained: the job's finished runs; an architecture is timed on the tasks that it has finished a run of.
@@ -40,7 +39,7 @@ def phase(folder: Path, mode: str, trained: Sequence[RunSpec], device: str, plug
         return said("not measured apart: no run finished")
     cells = list(dict.fromkeys(Cell(spec.arch, spec.arch_fingerprint, spec.task) for spec in trained))
     setting = setting_of(trained, device)
-    wanted = identity(mode, setting, cells)
+    wanted = identity(mode, setting, device_name, cells)
     if kept(folder, wanted):
         return "measured apart by an earlier run of this command"
     try:
@@ -70,14 +69,14 @@ def said(text: str) -> str:
     return text
 
 
-def identity(mode: str, setting: Setting, cells: Sequence[Cell]) -> dict[str, Any]:
+def identity(mode: str, setting: Setting, device_name: str, cells: Sequence[Cell]) -> dict[str, Any]:
     """What a measurement depends on, as far as it is known beforehand."""
     return {
         "format": FORMAT,
         "mode": mode,
         **dataclasses.asdict(setting),
         "torch": environment.versions()["torch"],
-        "device_name": device_name(setting.device),
+        "device_name": device_name,
         "cells": sorted([cell.arch, cell.fingerprint, cell.task] for cell in cells),
     }
 
@@ -117,6 +116,8 @@ def in_a_process(cells: Sequence[Cell], setting: Setting, mode: str, plugins: Se
 
 def work(pipe: Connection, cells: Sequence[Cell], setting: Setting, mode: str, plugins: Sequence[str]) -> None:
     """The process's life. Ends with the first word that nobody is there to hear."""
+    from bench.throughput_measure import measure  # here: it loads torch, which the server has and the parent need not
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     try:
         document = measure(cells, setting, mode, plugins, lambda text: pipe.send(("said", text)))

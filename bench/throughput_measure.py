@@ -25,7 +25,8 @@ from bench.peak_memory import peak_bytes
 from bench.record import one_line
 from bench.tasks import get
 from bench.throughput_file import FORMAT
-from bench.workloads import WORKS, Bench, Setting, Work, matmul, prepare, synchroniser
+from bench.throughput_setting import Cell, Setting
+from bench.workloads import WORKS, Bench, Work, matmul, prepare, synchroniser
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,6 @@ class Effort:
 
 
 EFFORTS = {"quick": Effort(0.02, 0.45, 5, 15), "full": Effort(0.05, 4.0, 10, 80)}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """An architecture on a task, by their names; the fingerprint is that of the architecture's code."""
-
-    arch: str
-    fingerprint: str
-    task: str
 
 
 @dataclass

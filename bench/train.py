@@ -16,6 +16,7 @@ from bench import labelled
 from bench.adam import Adam
 from bench.graphed import captured
 from bench.likelihood import fixed_targets, targets
+from bench.site import Progress
 from bench.spec import RunSpec
 from bench.stacked import Stack, stacked_step
 from bench.streams import Streams, generator, stream_seed
@@ -42,15 +43,6 @@ class Split:
 
     images: Tensor
     labels: Tensor
-
-
-@dataclass(frozen=True)
-class Progress:
-    """done: share of the training steps. loss: mean over the steps since the last report, in nats."""
-
-    done: float
-    epoch: int
-    loss: float
 
 
 @dataclass(frozen=True)

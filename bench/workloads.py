@@ -19,10 +19,10 @@ from archs.base import IMAGE_SIZE, Arch
 from bench.adam import Adam
 from bench.latent import CLASSES
 from bench.likelihood import targets
-from bench.options import DEFAULT_LABELS
 from bench.spec import RunSpec
 from bench.streams import Streams
 from bench.tasks import Task
+from bench.throughput_setting import Setting
 from bench.train import Split, single_step
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
@@ -30,19 +30,6 @@ WORKS = {"train": "training step", "inference": "inference", "sampling": "sampli
 
 IMAGES = 55_000  # of a training set; a number in the loss of tasks with few labels, which takes no time
 RATE = 1e-6  # so low that the weights stay as they were built, however long a step is repeated
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a speed depends on beside the architecture. device: "cpu" or "cuda:n"; threads: of the CPU; labels: of a
-    task that needs them, which adds as many labelled images to a batch, but no more than the batch has."""
-
-    batch_size: int
-    latent_dim: int
-    likelihood: str
-    device: str
-    threads: int
-    labels: int = DEFAULT_LABELS
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from archs.registry import discover
 from bench import environment, evaluation, options, plan
 from bench.asked import settings_of
 from bench.data import load
-from bench.execute import Site
 from bench.launch import Event, launch
 from bench.progress import Display
 from bench.record import FILES
 from bench.sameness import differences
+from bench.site import Site
 from bench.spec import Work
 from bench.store import Damaged, Record, Store
 from bench.tasks import get

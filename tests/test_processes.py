@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.test_job import TINY
 
 MAPPED = """
@@ -37,6 +38,55 @@ def pieces_mapped(call: str) -> int:
 def test_large_tensors_come_from_the_heap_that_is_kept() -> None:
     assert pieces_mapped("compute_with(1)") == 0
     assert pieces_mapped("torch.set_num_threads(1)") == 1  # or the above shows nothing
+
+
+ASKED = """
+import os, sys
+from archs.errors import UserError
+from bench.forks import elsewhere
+if __name__ == "__main__":
+    print(elsewhere(max, 1, 2), elsewhere(os.getpid) == os.getpid())
+    for function, arguments in ((os._exit, (3,)), (int, ("x",)), (os.abort, ())):
+        try:
+            elsewhere(function, *arguments)
+        except (UserError, ValueError) as error:
+            print(type(error).__name__, error, hasattr(error, "__notes__"))
+    print("torch" in sys.modules)
+"""
+
+
+def test_another_process_answers_raises_or_is_named(tmp_path: Path) -> None:
+    script = tmp_path / "asked.py"
+    script.write_text(ASKED, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, str(script)], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "2 False",
+        "UserError the process that was to _exit ended with status 3 False",
+        "ValueError invalid literal for int() with base 10: 'x' True",
+        "UserError the process that was to abort was killed by SIGABRT False",
+        "False",
+    ]
+
+
+WITHOUT_TORCH = """
+import sys
+import run_ablation
+if __name__ == "__main__":
+    status = run_ablation.main(sys.argv[1:])
+    print(status, [name for name in ("torch", "archs.registry") if name in sys.modules])
+"""
+
+
+def test_the_process_that_keeps_the_results_never_loads_torch(tmp_path: Path) -> None:
+    """Nor a plug-in: what they do to a process, they do to one that can be replaced."""
+    script = tmp_path / "job.py"
+    script.write_text(WITHOUT_TORCH, encoding="utf-8")
+    command = [sys.executable, str(script), *TINY, "--archs", "cnn3", "--tasks", "vae", "--seeds", "1"]
+    folders = ["--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--throughput", "quick"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command, *folders], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "0 []", done.stderr
 
 
 def test_a_job_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:

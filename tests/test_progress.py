@@ -6,8 +6,8 @@ import pytest
 
 from bench.launch import Event, next_ready
 from bench.progress import Display, Estimate, duration
+from bench.site import Progress
 from bench.spec import EvaluationSpec, RunSpec
-from bench.train import Progress
 
 
 def specs(count: int, arch: str = "cnn2") -> list[RunSpec]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.execute import Site
 from bench.launch import at
 from bench.options import parse
+from bench.site import Site
 from bench.store import Record, Store
 from tests.test_job import BROKEN, job
 

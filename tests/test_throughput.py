@@ -27,7 +27,8 @@ from bench.spec import RunSpec
 from bench.tasks import get
 from bench.throughput_file import FORMAT
 from bench.throughput_frames import rounds_frame, speeds_frame
-from bench.workloads import Setting, prepare
+from bench.throughput_setting import Setting
+from bench.workloads import prepare
 from tests.test_job import job
 
 TINY = Setting(batch_size=2, latent_dim=3, likelihood="dynamic", device="cpu", threads=1, labels=10)
@@ -209,9 +210,11 @@ def test_a_phase_that_fails_says_so_and_costs_nothing(
         raise RuntimeError("the measuring process was killed by SIGKILL")
 
     monkeypatch.setattr(throughput, "in_a_process", broken)
-    assert throughput.phase(tmp_path, "off", [spec()], "cpu", ()) == "not measured apart: --throughput off"
-    assert throughput.phase(tmp_path, "quick", [], "cpu", ()) == "not measured apart: no run finished"
-    text = throughput.phase(tmp_path, "quick", [spec()], "cpu", ())
+    assert (
+        throughput.phase(tmp_path, "off", [spec()], "cpu", "Invented CPU", ()) == "not measured apart: --throughput off"
+    )
+    assert throughput.phase(tmp_path, "quick", [], "cpu", "Invented CPU", ()) == "not measured apart: no run finished"
+    text = throughput.phase(tmp_path, "quick", [spec()], "cpu", "Invented CPU", ())
     assert text == "not measured apart: the measuring process was killed by SIGKILL"
     assert capsys.readouterr().err.splitlines()[-1] == f"speed {text}"
     assert list(tmp_path.iterdir()) == []
@@ -226,12 +229,14 @@ def test_what_was_measured_is_kept_until_something_differs(tmp_path: Path, monke
 
     monkeypatch.setattr(throughput, "in_a_process", fake)
     (tmp_path / "throughput.json").write_text("{half", encoding="utf-8")  # replaced, not stumbled over
-    throughput.phase(tmp_path, "quick", [spec()], "cpu", ())
-    again = throughput.phase(tmp_path, "quick", [spec(seed=1)], "cpu", ())
+    throughput.phase(tmp_path, "quick", [spec()], "cpu", "Invented CPU", ())
+    again = throughput.phase(tmp_path, "quick", [spec(seed=1)], "cpu", "Invented CPU", ())
     assert again == "measured apart by an earlier run of this command"
-    throughput.phase(tmp_path, "quick", [spec(arch_fingerprint="edited")], "cpu", ())
-    throughput.phase(tmp_path, "full", [spec(arch_fingerprint="edited")], "cpu", ())
-    throughput.phase(tmp_path, "quick", [spec(arch_fingerprint="edited")], "cpu", ())  # the full one answers that
+    throughput.phase(tmp_path, "quick", [spec(arch_fingerprint="edited")], "cpu", "Invented CPU", ())
+    throughput.phase(tmp_path, "full", [spec(arch_fingerprint="edited")], "cpu", "Invented CPU", ())
+    throughput.phase(
+        tmp_path, "quick", [spec(arch_fingerprint="edited")], "cpu", "Invented CPU", ()
+    )  # the full one answers that
     assert measured == ["quick", "quick", "full"]
     assert [path.name for path in tmp_path.iterdir()] == ["throughput.json"]
 

@@ -10,9 +10,9 @@ import pytest
 
 from archs.errors import UserError
 from bench import trackers
+from bench.site import Progress
 from bench.spec import RunSpec
 from bench.store import Record, Store
-from bench.train import Progress
 from run_ablation import main
 from tests.conftest import ROOT
 from tests.test_job import TINY

@@ -18,21 +18,8 @@ from archs.errors import UserError
 
 if TYPE_CHECKING:  # the options of the trackers are part of --help, which loads nothing heavy
     from bench.record import Record
+    from bench.site import Progress
     from bench.spec import Work
-
-
-class Point(Protocol):
-    """Where a run in flight is (`bench.train.Progress`, named here without loading torch).
-
-    done: share of the training steps. loss: mean over the steps since the last point, in nats.
-    """
-
-    @property
-    def done(self) -> float: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def loss(self) -> float: ...
 
 
 class Tracker(Protocol):
@@ -42,7 +29,7 @@ class Tracker(Protocol):
     def started(self, spec: Work) -> None:
         """A run, or a later evaluation of one, starts (again, if it was tried before)."""
 
-    def progress(self, spec: Work, point: Point) -> None:
+    def progress(self, spec: Work, progress: Progress) -> None:
         """A few times a second for each run in flight."""
 
     def ended(self, spec: Work, record: Record) -> None:
@@ -90,8 +77,8 @@ class Crew:
     def started(self, spec: Work) -> None:
         self._tell("started", spec)
 
-    def progress(self, spec: Work, point: Point) -> None:
-        self._tell("progress", spec, point)
+    def progress(self, spec: Work, progress: Progress) -> None:
+        self._tell("progress", spec, progress)
 
     def ended(self, spec: Work, record: Record) -> None:
         self._tell("ended", spec, record)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError
+from bench.site import Progress
 from bench.spec import EvaluationSpec, Work
-from bench.trackers import Kind, Point
+from bench.trackers import Kind
 from bench.trackers import _content as content
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class MLflow:
     def started(self, spec: Work) -> None:
         pass
 
-    def progress(self, spec: Work, point: Point) -> None:
+    def progress(self, spec: Work, progress: Progress) -> None:
         pass
 
     def ended(self, spec: Work, record: Record) -> None:

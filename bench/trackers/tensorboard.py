@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError
+from bench.site import Progress
 from bench.spec import EvaluationSpec, RunSpec, Work
-from bench.trackers import Kind, Point
+from bench.trackers import Kind
 from bench.trackers import _content as content
 
 if TYPE_CHECKING:
@@ -41,14 +42,14 @@ class TensorBoard:
     def started(self, spec: Work) -> None:
         self._end_live(spec)
 
-    def progress(self, spec: Work, point: Point) -> None:
+    def progress(self, spec: Work, progress: Progress) -> None:
         if not isinstance(spec, RunSpec):
             return
         if spec.run_id not in self.live:
             from torch.utils.tensorboard import SummaryWriter
 
             self.live[spec.run_id] = SummaryWriter(str(self._place(spec)), filename_suffix=".live", flush_secs=5)
-        self.live[spec.run_id].add_scalar("live/loss", point.loss, round(1000 * point.done))
+        self.live[spec.run_id].add_scalar("live/loss", progress.loss, round(1000 * progress.done))
 
     def ended(self, spec: Work, record: Record) -> None:
         self._end_live(spec)
