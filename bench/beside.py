@@ -11,6 +11,10 @@ from typing import Any
 from bench.throughput_measure import block, warmed
 from bench.workloads import reference, synchroniser
 
+TURNS = 4
+"""A session times each of its benchmarks this often, all of them in between: a machine is disturbed for half a minute at a
+time, and a benchmark that was timed in one go would then be disturbed as a whole."""
+
 BLOCK_SECONDS = 0.004
 """Of the reference and of what it is timed beside: long against a clock's reading, short against a scheduler's slice."""
 
@@ -45,7 +49,7 @@ class Timed:
     rounds: int
 
 
-def fitted(call: Callable[[], Any], neighbour: Neighbour, seconds: float, least: int = 40) -> Timed:
+def fitted(call: Callable[[], Any], neighbour: Neighbour, seconds: float, least: int = 10) -> Timed:
     """`call` in blocks, as many as `seconds` hold together with the reference, but at least `least`."""
     wait = neighbour.wait
     calls = warmed(call, wait, BLOCK_SECONDS).calls

@@ -11,5 +11,8 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--seconds", type=float, default=4.0, help="of each speed benchmark, the reference included; default: 4"
+        "--seconds",
+        type=float,
+        default=4.0,
+        help="of each speed benchmark in all its turns, the reference included; default: 4",
     )

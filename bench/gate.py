@@ -40,7 +40,10 @@ def read(path: Path) -> Session:
     expected = f"expected a file that `pytest bench --benchmark-json={path}` wrote"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        samples = {one["fullname"]: sample(one) for one in content["benchmarks"]}
+        samples: dict[str, Sample] = {}
+        for one in content["benchmarks"]:  # a benchmark has several, one for each turn
+            what = one["extra_info"]["what"]
+            samples[what] = samples[what] + sample(one) if what in samples else sample(one)
         info = [one["extra_info"] for one in content["benchmarks"]]
         references = {f"{one['reference']}, {one['device']}, threads {one['threads']}" for one in info}
         machines = {one["device_name"] for one in info}
@@ -60,7 +63,7 @@ def sample(one: dict[str, Any]) -> Sample:
     found = Sample(seconds, tuple(info["reference_seconds"]), info["images"], info["threshold"])
     values = [*found.seconds, *found.reference_seconds]
     if not found.seconds or not found.reference_seconds or not all(math.isfinite(v) and v > 0 for v in values):
-        raise ValueError(f"{one['fullname']} has no usable timings")
+        raise ValueError(f"{info['what']} has no usable timings")
     return found
 
 
@@ -72,7 +75,7 @@ def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
     lines = [f"{first}{f'; {len(faster)} are faster' if faster else ''}: {new.path} against {old.path}.", ""]
     rows = [
         [
-            name_of(one.name), speed(old.samples[one.name]), speed(new.samples[one.name]),
+            one.name, speed(old.samples[one.name]), speed(new.samples[one.name]),
             f"{100 * one.change:+.1f} %".replace("-", "−"), f"{one.p:.1g}", f"{100 * one.threshold:g} %", MARKS[one.word],
         ]
         for one in judged
@@ -87,13 +90,8 @@ def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
         lines += ["", f"⚠ Different machines: {old.machine} and {new.machine}."]
     for only, where in ((old.samples.keys() - new.samples.keys(), old), (new.samples.keys() - old.samples.keys(), new)):
         if only:
-            lines += ["", f"Not judged, only in {where.path}: {', '.join(sorted(map(name_of, only)))}."]
+            lines += ["", f"Not judged, only in {where.path}: {', '.join(sorted(only))}."]
     return "\n".join(lines)
-
-
-def name_of(fullname: str) -> str:
-    """ "bench/test_speed.py::test_speed[cnn2 vae train]" → "cnn2 vae train"."""
-    return fullname.partition("[")[2].removesuffix("]") or fullname
 
 
 def speed(found: Sample) -> str:

@@ -30,6 +30,11 @@ class Sample:
     images: int  # per call
     threshold: float = THRESHOLD  # how much slower is a regression
 
+    def __add__(self, other: Sample) -> Sample:
+        """The blocks of two turns of one session as one sample."""
+        seconds = self.seconds + other.seconds
+        return Sample(seconds, self.reference_seconds + other.reference_seconds, self.images, self.threshold)
+
     @property
     def ratios(self) -> list[float]:
         """The quickest quarter of the blocks, each over the median of the reference's quickest quarter."""

@@ -5,7 +5,8 @@
 
 A trial is three sessions of one benchmark (cnn2 as a VAE) while other processes keep the machine busy: old; new, with
 nothing changed; and new, with 15 % more to do. Each session is a process of its own; its timings go to `bench.gate`'s
-own decision. FILE gets a line per trial, so that trials can be run in several goes.
+own decision. Ten trials go together: their old sessions take turns, as the benchmarks of one `pytest bench` do, then
+their new ones. FILE gets a line per trial, so that trials can be run in several goes.
 
 The slowdown is work behind each call: small matrix products until 15 % of the time that this very call took has passed
 again. So what it adds depends on nothing that was calibrated before.
@@ -13,8 +14,10 @@ again. So what it adds depends on nothing that was calibrated before.
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
+import operator
 import random
 import statistics
 import sys
@@ -29,7 +32,7 @@ import torch.nn.functional as F
 from tabulate import tabulate
 
 from archs.registry import discover
-from bench.beside import Neighbour, clock, fitted
+from bench.beside import TURNS, Neighbour, clock, fitted
 from bench.cpu import compute_with
 from bench.gate_decision import Sample, judge
 from bench.options import DEFAULT_BATCH, DEFAULT_LATENT, Parser, whole
@@ -39,6 +42,7 @@ from bench.throughput_setting import Setting
 from bench.workloads import WORKS, prepare
 
 ARCH = "cnn2"
+TOGETHER = 10
 SLOWDOWN = 0.15
 LOADS = {
     "none": "nothing else",
@@ -63,20 +67,22 @@ def load(alive: Connection, kind: str, seed: int) -> None:
             time.sleep(turns.uniform(0.1, 1.5))
 
 
-def session(pipe: Connection, work: str, slower: bool, seconds: float) -> None:
-    """Times the work as `bench/test_speed.py` does, for so long; sends (seconds, reference seconds)."""
+def session(pipe: Connection, work: str, slower: bool) -> None:
+    """Times the work as `bench/test_speed.py` does: receives how long a turn lasts, sends its timings; None ends it."""
     compute_with(1)
     (arch,) = discover().resolve([ARCH]).archs
     bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", "cpu", threads=1))
     (call,) = (one.call for one in bench.works if one.name == work)
-    neighbour = Neighbour("cpu")
-    timed = fitted(slowed(call) if slower else call, neighbour, seconds)
-    taken = []
-    for _ in range(timed.rounds):
+    timed_call = slowed(call) if slower else call
+    while seconds := pipe.recv():
+        neighbour = Neighbour("cpu")
+        timed = fitted(timed_call, neighbour, seconds)
+        taken = []
+        for _ in range(timed.rounds):
+            neighbour.time()
+            taken.append(block(timed.once, 1, neighbour.wait, clock("cpu")) / timed.calls)
         neighbour.time()
-        taken.append(block(timed.once, 1, neighbour.wait, clock("cpu")) / timed.calls)
-    neighbour.time()
-    pipe.send((taken, neighbour.seconds))
+        pipe.send(Sample(tuple(taken), tuple(neighbour.seconds), DEFAULT_BATCH))
 
 
 def slowed(call: Callable[[], Any]) -> Callable[[], None]:
@@ -93,14 +99,23 @@ def slowed(call: Callable[[], Any]) -> Callable[[], None]:
     return both
 
 
-def timings(context: Any, work: str, slower: bool, seconds: float) -> Sample:
-    ours, theirs = context.Pipe()
-    process = context.Process(target=session, args=(theirs, work, slower, seconds), daemon=True)
-    process.start()
-    theirs.close()
-    taken, reference_seconds = ours.recv()
-    process.join()
-    return Sample(tuple(taken), tuple(reference_seconds), DEFAULT_BATCH)
+def sessions(context: Any, work: str, slower: bool, seconds: float, count: int) -> list[Sample]:
+    """So many sessions in turns, of which each lasts so long."""
+    pipes = [context.Pipe() for _ in range(count)]
+    processes = [context.Process(target=session, args=(theirs, work, slower), daemon=True) for _, theirs in pipes]
+    for process, (_, theirs) in zip(processes, pipes, strict=True):
+        process.start()
+        theirs.close()
+    turns: list[list[Sample]] = []
+    for _ in range(TURNS):
+        turns.append([])
+        for ours, _ in pipes:
+            ours.send(seconds / TURNS)
+            turns[-1].append(ours.recv())
+    for process, (ours, _) in zip(processes, pipes, strict=True):
+        ours.send(None)
+        process.join()
+    return [functools.reduce(operator.add, parts) for parts in zip(*turns, strict=True)]
 
 
 def run(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
@@ -109,8 +124,7 @@ def run(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
     context.set_forkserver_preload(
         ["bench.beside", "bench.gate_decision", "bench.tasks.vae"]
     )  # so that a session starts at once
-    count = {"none": 0, "three": 3}.get(kind, 1)
-    ends = [context.Pipe() for _ in range(count)]
+    ends = [context.Pipe() for _ in range({"none": 0, "three": 3}.get(kind, 1))]
     others = [context.Process(target=load, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]
     for other, (_, end) in zip(others, ends, strict=True):
         other.start()
@@ -119,14 +133,16 @@ def run(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
         end.recv()
     time.sleep(1)
     try:
-        for _ in range(trials):
-            old, same, slower = (timings(context, work, injected, seconds) for injected in (False, False, True))
-            line: dict[str, Any] = {"work": work, "load": kind, "seconds": seconds, "rounds": len(old.seconds)}
-            for name, new in (("unchanged", same), ("slowed", slower)):
-                (found,) = judge({work: old}, {work: new})
-                line[name] = {"word": found.word, "change": found.change}
+        for begun in range(0, trials, TOGETHER):
+            count = min(TOGETHER, trials - begun)
+            found = [sessions(context, work, injected, seconds, count) for injected in (False, False, True)]
             with file.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(line) + "\n")
+                for old, same, slower in zip(*found, strict=True):
+                    line: dict[str, Any] = {"work": work, "load": kind, "seconds": seconds, "rounds": len(old.seconds)}
+                    for name, new in (("unchanged", same), ("slowed", slower)):
+                        (one,) = judge({work: old}, {work: new})
+                        line[name] = {"word": one.word, "change": one.change}
+                    out.write(json.dumps(line) + "\n")
     finally:
         for end, _ in ends:
             end.close()
@@ -161,13 +177,16 @@ def table(files: list[Path]) -> str:
 def parser() -> Parser:
     build = Parser(prog="python -m bench.gate_trial", description=(__doc__ or "").split("\n")[0])
     commands = build.add_subparsers(dest="command", required=True)
-    runs = commands.add_parser("run", help="run trials; each takes three sessions and two seconds")
+    runs = commands.add_parser("run", help="run trials; each takes about four seconds beside its three sessions")
     runs.add_argument("file", type=Path, help="gets a line per trial")
     runs.add_argument("--work", choices=list(WORKS), default="train")
     runs.add_argument("--load", choices=list(LOADS), default="steady")
     runs.add_argument("--trials", type=whole(1, 10_000), default=25, metavar="N")
     runs.add_argument(
-        "--seconds", type=whole(1, 600), default=4, help="of a session; default 4, as `pytest bench` gives a benchmark"
+        "--seconds",
+        type=whole(1, 600),
+        default=4,
+        help="of a session, in all its turns; default 4, as in `pytest bench`",
     )
     tables = commands.add_parser("table", help="what came of them, as Markdown")
     tables.add_argument("files", type=Path, nargs="+")

@@ -3,7 +3,8 @@
     pytest bench --benchmark-json=new.json
     python -m bench.gate old.json new.json
 
-Blocks of calls are timed in turns with the reference workload, in processor time on a CPU; the gate judges the ratio.
+Blocks of calls are timed in turns with the reference workload, in processor time on a CPU; the gate judges the ratio. All
+benchmarks are gone through four times, a quarter of the time each; the gate puts a benchmark's turns together.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from archs.base import Arch
 from archs.registry import discover
-from bench.beside import Neighbour, clock, fitted
+from bench.beside import TURNS, Neighbour, clock, fitted
 from bench.cpu import compute_with
 from bench.execute import device_name
 from bench.gate_decision import THRESHOLD
@@ -55,13 +56,14 @@ def bench_of(name: str) -> Bench:
 
 @pytest.mark.benchmark(disable_gc=True, timer=clock(DEVICE))
 @pytest.mark.parametrize(("name", "work"), CASES, ids=[f"{n} {task_of(ARCHS[n])} {w}" for n, w in CASES])
-def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: str, work: str) -> None:
+@pytest.mark.parametrize("turn", range(1, TURNS + 1), ids="turn {}".format)  # the outer loop
+def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: str, work: str, turn: int) -> None:
     (chosen,) = (one for one in bench_of(name).works if one.name == work)
     neighbour = Neighbour(DEVICE)
-    timed = fitted(chosen.call, neighbour, pytestconfig.getoption("--seconds"))
+    timed = fitted(chosen.call, neighbour, pytestconfig.getoption("--seconds") / TURNS)
     benchmark.pedantic(timed.once, setup=neighbour.time, rounds=timed.rounds)
     neighbour.time()
     benchmark.extra_info.update(
-        reference=REFERENCE, reference_seconds=neighbour.seconds, calls=timed.calls, images=chosen.images, threshold=THRESHOLD,
+        what=f"{name} {task_of(ARCHS[name])} {work}", reference=REFERENCE, reference_seconds=neighbour.seconds, calls=timed.calls, images=chosen.images, threshold=THRESHOLD,
         device=DEVICE.partition(":")[0], device_name=device_name(DEVICE), threads=SETTING.threads,
     )  # fmt: skip

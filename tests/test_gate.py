@@ -14,14 +14,13 @@ import pytest
 
 from archs.registry import discover
 from bench import gate, gate_trial
+from bench.beside import TURNS
 from bench.gate import main
 from bench.gate_decision import Sample, judge, quickest
 from bench.gate_trial import table
 from bench.test_speed import CASES
 from tests.conftest import ROOT
 from tests.test_docs import commands
-
-NAME = "bench/test_speed.py::test_speed[{}]"
 
 
 def sample(slower: float = 1.0, machine: float = 1.0, busy: float = 0.0, rounds: int = 100, salt: int = 0) -> Sample:
@@ -70,6 +69,7 @@ def test_a_handful_of_rounds_is_no_evidence_among_many_benchmarks() -> None:
 
 
 def write(path: Path, samples: dict[str, Sample], **changes: Any) -> str:
+    """Stars at the end of a name set the turns of a benchmark apart."""
     info = {
         "reference": "conv",
         "device": "cpu",
@@ -79,8 +79,8 @@ def write(path: Path, samples: dict[str, Sample], **changes: Any) -> str:
         **changes,
     }
     content = [
-        {"fullname": NAME.format(name), "stats": {"data": [2 * s for s in one.seconds]},
-         "extra_info": {**info, "images": one.images, "calls": 2, "reference_seconds": list(one.reference_seconds)}}
+        {"stats": {"data": [2 * s for s in one.seconds]},
+         "extra_info": {**info, "what": name.rstrip("*"), "images": one.images, "calls": 2, "reference_seconds": list(one.reference_seconds)}}
         for name, one in samples.items()
     ]  # fmt: skip
     path.write_text(json.dumps({"benchmarks": content}), encoding="utf-8")
@@ -105,13 +105,27 @@ def test_markdown_and_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture)
     assert main([old, slow, "--threshold", "40"]) == 0
 
 
+def test_the_turns_of_a_benchmark_are_one_sample(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """A machine that is slow during three turns of four, the benchmark more than the reference, hides nothing and invents nothing."""
+    disturbed = sample(1.3, machine=2, rounds=50)
+    old = write(tmp_path / "old.json", {"x": sample(salt=1, rounds=50), "x*": sample(salt=2, rounds=50)})
+    same = write(
+        tmp_path / "same.json", {"x": disturbed, "x*": disturbed, "x**": sample(salt=3, rounds=50), "x***": disturbed}
+    )
+    slow = write(tmp_path / "slow.json", {"x": disturbed, "x*": sample(1.15, salt=4, rounds=50), "x**": disturbed})
+    assert main([old, same]) == 0
+    assert capsys.readouterr().out.count("| x ") == 1
+    assert main([old, slow]) == 1
+    assert "1 of 1 benchmarks" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
         (None, "is not there: expected a file that `pytest bench --benchmark-json="),
         ("{", "can't be read"),
         ("[]", "can't be read"),
-        ('{"benchmarks": [{"fullname": "x", "stats": {"data": [1]}, "extra_info": {}}]}', "it has no 'calls"),
+        ('{"benchmarks": [{"fullname": "x", "stats": {"data": [1]}, "extra_info": {}}]}', "it has no 'what"),
         ('{"benchmarks": []}', "holds 0 benchmarks"),
     ],
 )
@@ -147,7 +161,7 @@ def test_the_benchmarks_cover_the_registry() -> None:
     assert any("cnn:" in name for name, _ in CASES)
 
 
-def test_the_gate_reads_what_the_benchmarks_write(tmp_path: Path) -> None:
+def test_the_gate_reads_what_the_benchmarks_write(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     file = tmp_path / "new.json"
     command = [
         sys.executable,
@@ -162,10 +176,11 @@ def test_the_gate_reads_what_the_benchmarks_write(tmp_path: Path) -> None:
     ]
     subprocess.run([*command, "-p", "no:cacheprovider"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=300)
     content = json.loads(file.read_text(encoding="utf-8"))["benchmarks"]
-    (one,) = content
-    assert one["name"] == "test_speed[cnn3 vae sampling]"
-    assert len(one["extra_info"]["reference_seconds"]) == len(one["stats"]["data"]) + 1
+    assert [one["extra_info"]["what"] for one in content] == ["cnn3 vae sampling"] * TURNS
+    for one in content:
+        assert len(one["extra_info"]["reference_seconds"]) == len(one["stats"]["data"]) + 1
     assert main([str(file), str(file)]) == 0
+    assert capsys.readouterr().out.count("cnn3 vae sampling") == 1
 
 
 def test_documented_commands_parse() -> None:
