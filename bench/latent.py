@@ -17,11 +17,13 @@ CLASSES = 10
 
 
 class Bound(NamedTuple):
-    """Per image, in nats: elbo = log_likelihood − kl, each [B]."""
+    """Per image, in nats: elbo = log_likelihood − kl, each [B]; and the mean and log-variance of q(z|x), each [B, Z]."""
 
     elbo: Tensor
     log_likelihood: Tensor
     kl: Tensor
+    mean: Tensor
+    log_variance: Tensor
 
 
 class GaussianHead(nn.Module):
@@ -63,7 +65,7 @@ class LatentModel(nn.Module):
         z = mean + torch.exp(0.5 * log_variance) * normal(noise, mean)
         likelihood = log_likelihood(self.decode(z, labels), x)
         kl = gaussian_kl(mean, log_variance).sum(1)
-        return Bound(likelihood - kl, likelihood, kl)
+        return Bound(likelihood - kl, likelihood, kl, mean, log_variance)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Reconstruction logits at the posterior mean."""

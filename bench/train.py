@@ -39,10 +39,17 @@ class Diverged(RuntimeError):
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [N, 28, 28] and labels int64 [N], both on the device."""
+    """Images uint8 [N, 28, 28] and labels int64 [N], both on the device. targets: what `fixed` gives, if it is there already."""
 
     images: Tensor
     labels: Tensor
+    targets: Tensor | None = None
+
+    def fixed(self, likelihood: str | None, split: str) -> Tensor:
+        """The targets of an evaluation, float32 [N, 1, 28, 28]: see `bench.likelihood.fixed_targets`."""
+        if self.targets is not None:
+            return self.targets
+        return fixed_targets(self.images, likelihood, split).to(self.images.device)
 
 
 @dataclass(frozen=True)
@@ -173,17 +180,18 @@ def single_step(
 def evaluate(
     model: nn.Module, task: Task, data: Split, spec: RunSpec, split: str
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """The mean of each metric over the split, and the per-image values [N] behind them.
+    """The mean of each metric over the split; and the values per image behind them, [N], with what else the task's
+    `score` gives.
 
     The binarisation is fixed; the latent noise comes from a stream of the run's seed, started anew at each call.
     """
     model.eval()
     device = data.images.device
-    x = fixed_targets(data.images, spec.likelihood, split).to(device, next(model.parameters()).dtype)
+    x = data.fixed(spec.likelihood, split).to(next(model.parameters()).dtype)
     noise = generator(spec.seed, f"latent/{split}", device)
     parts: list[dict[str, Tensor]] = []
     for first in range(0, len(x), EVALUATION_BATCH):
         rows = slice(first, first + EVALUATION_BATCH)
         parts.append(task.score(model, x[rows], data.labels[rows], noise))
     values = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
-    return {name: float(value.mean(dtype="float64")) for name, value in values.items()}, values
+    return {name: float(value.mean(dtype="float64")) for name, value in values.items() if value.ndim == 1}, values

@@ -56,6 +56,8 @@ def test_output_shapes_and_scores_per_image(arch: Arch, task: Task) -> None:
     assert model(x, labels).shape == shape
     scores = task.score(model, x, labels, generator(0, "test/noise"))
     assert task.primary in scores
+    code = {name: scores.pop(name) for name in ("mean", "log_variance") if task.has_code}
+    assert all(value.shape == (3, LATENT) for value in code.values())
     assert all(value.shape == (3,) for value in scores.values())
 
 

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from bench.latent import CLASSES
-from bench.likelihood import fixed_targets
 from bench.spec import RunSpec
 from bench.streams import generator
 from bench.train import Split
@@ -31,7 +30,7 @@ def draw(model: Any, test: Split, run: RunSpec, mean: Tensor) -> dict[str, np.nd
     """
     device, z_dim = mean.device, mean.shape[1]
     first = torch.tensor([int((test.labels == label).nonzero()[0]) for label in range(CLASSES)], device=device)
-    x = fixed_targets(test.images, run.likelihood, "test").to(device)[first]
+    x = test.fixed(run.likelihood, "test")[first]
     labels = test.labels[first]
     z = torch.randn(PRIOR_SAMPLES, z_dim, generator=generator(0, "pictures")).to(device)
     found = {

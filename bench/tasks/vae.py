@@ -21,7 +21,8 @@ def loss(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator) 
 
 def score(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
     bound = model.bound(x, labels, noise)
-    return {"elbo": bound.elbo, "reconstruction": -bound.log_likelihood, "kl": bound.kl}
+    scores = {"elbo": bound.elbo, "reconstruction": -bound.log_likelihood, "kl": bound.kl}
+    return {**scores, "mean": bound.mean, "log_variance": bound.log_variance}
 
 
 TASK = Task(

@@ -15,7 +15,6 @@ from torch import Tensor
 from bench.evaluation import Part, Subject
 from bench.evaluation.parts.iwae import bound_of
 from bench.latent import CLASSES
-from bench.likelihood import fixed_targets
 from bench.streams import generator
 
 SAMPLES = 8
@@ -24,7 +23,7 @@ IMAGES = 200
 
 
 def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    x = fixed_targets(subject.test.images, subject.run.likelihood, "test").to(subject.device)
+    x = subject.test.fixed(subject.run.likelihood, "test")
     parts = []
     for first in range(0, len(x), IMAGES):
         rows = slice(first, first + IMAGES)

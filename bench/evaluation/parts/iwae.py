@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bench.evaluation import Part, Subject
 from bench.evaluation.importance import importance_bound
-from bench.likelihood import fixed_targets, log_likelihood
+from bench.likelihood import log_likelihood
 from bench.streams import generator
 
 IMAGES = 50  # in one piece
@@ -27,7 +27,7 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     k, total = subject.settings["samples"], len(subject.test.labels)
     chosen = spread(min(subject.settings["images"] or total, total), total)
     at = torch.from_numpy(chosen).to(subject.device)
-    x = fixed_targets(subject.test.images, subject.run.likelihood, "test").to(subject.device)[at]
+    x = subject.test.fixed(subject.run.likelihood, "test")[at]
     labels = subject.test.labels[at]
     noise = generator(subject.run.seed, "iwae", subject.device)
     found = []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
+import torch
 
 from bench.evaluation import Part, Subject
-from bench.evaluation.portrait import means
+from bench.spec import RunSpec
+from bench.train import EVALUATION_BATCH, Split
 
 ITERATIONS = 1_000
 
@@ -24,7 +27,7 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     train, test = (
-        means(subject.model, data, subject.run, split)[0].double().cpu().numpy()
+        means(subject.model, data, subject.run, split).double().cpu().numpy()
         for data, split in ((subject.train, "train"), (subject.test, "test"))
     )
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
@@ -36,6 +39,14 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
             raise RuntimeError(f"the linear probe did not converge in {ITERATIONS} iterations") from None
         correct = probe.predict(test) == subject.test.labels.cpu().numpy()
     return {"probe_accuracy": float(correct.mean())}, {"test_probe_correct": correct}
+
+
+@torch.no_grad()
+def means(model: Any, data: Split, run: RunSpec, split: str) -> torch.Tensor:
+    """Posterior means of a split's fixed targets, [N, Z]."""
+    x = data.fixed(run.likelihood, split)
+    batches = zip(x.split(EVALUATION_BATCH), data.labels.split(EVALUATION_BATCH), strict=True)
+    return torch.cat([model.encode(*batch)[0] for batch in batches])
 
 
 # Not for a CVAE: its encoder is told the label, so its code would be graded on an answer that it was given.
