@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def get_ready() -> None:
     """Imports what the functions below need, a second of work: for whoever has time before the first of them is called."""
-    for name in ("reports.experiment", "reports.terminal", "reports.write"):
+    for name in ("reports.experiment", "reports.terminal", "reports.write", "markdown_it"):
         importlib.import_module(name)
 
 
