@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,28 @@ def test_the_trial_counts_what_the_gate_said(tmp_path: Path) -> None:
         "0 of 2",
         "−1.0 … −1.0 %",
     ]
+
+
+def test_a_trial_is_run_and_written_down(tmp_path: Path) -> None:
+    file = tmp_path / "trials.jsonl"
+    asked = ["--work", "sampling", "--load", "none", "--trials", "1", "--seconds", "1"]
+    assert gate_trial.main(["run", str(file), *asked]) == 0
+    (line,) = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    assert line["rounds"] >= 10 * TURNS
+    assert all(
+        line[name].keys() == {"word", "change"} and line[name]["change"] > -1 for name in ("slowed", "unchanged")
+    )
+
+
+def test_the_injected_slowdown_is_a_share_of_the_very_call() -> None:
+    spent = []
+
+    def call() -> None:
+        begun = time.process_time()
+        while time.process_time() < begun + 0.003:
+            pass
+        spent.append(time.process_time() - begun)
+
+    begun = time.process_time()
+    gate_trial.slowed(call)()
+    assert time.process_time() - begun >= (1 + gate_trial.SLOWDOWN) * spent[0]
