@@ -48,6 +48,8 @@ SIZE = [
 RUNS = 24
 KINDS = ("worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two")
 JOB_SECONDS = 120
+KILLED_BEFORE = "error: the process that was to agree was killed by SIGKILL"
+"""What a job says, with status 2, whose plan was not made yet."""
 COUNTED = """
 import os
 from torch import nn
@@ -159,8 +161,12 @@ def start(folder: Path, plan: list[str] | None = None) -> int:
         os._exit(code)
 
 
+def whole_log(folder: Path) -> str:
+    return (folder / "log.txt").read_text(encoding="utf-8", errors="replace")
+
+
 def said(folder: Path) -> str:
-    return (folder / "log.txt").read_text(encoding="utf-8", errors="replace")[-20_000:]
+    return whole_log(folder)[-20_000:]
 
 
 def ended(process: int, seconds: float) -> int | None:
@@ -180,6 +186,7 @@ def campaign(
 ) -> None:
     """Jobs on one store, killed one after the other, until one ends with all runs finished."""
     kept: dict[str, tuple[int, int]] = {}
+    refused = 0
     while True:
         kind = chance.choice(KINDS) if kills.total() < most else "nothing"
         jobs = [start(folder) for _ in range(2 if kind == "one job of two" else 1)]
@@ -193,7 +200,9 @@ def campaign(
             kept = inspect(folder, theirs, kept)
         statuses = [ended(jobs[0], JOB_SECONDS) if status is None else status]
         statuses += [ended(other, JOB_SECONDS) for other in jobs[1:]]  # takes over what the dead one had
-        check(all(found in (0, 1, -signal.SIGKILL) for found in statuses), f"exit status {statuses}: {said(folder)}")
+        check(all(found in (0, 1, 2, -signal.SIGKILL) for found in statuses), f"exit status {statuses}: {said(folder)}")
+        refused += statuses.count(2)
+        check(refused <= whole_log(folder).count(KILLED_BEFORE), f"exit status {statuses}: {said(folder)}")
         kept = inspect(folder, theirs, kept)
         if statuses[-1] == 0:
             check(kept.keys() == theirs.keys(), f"{len(kept)} of {len(theirs)} runs after a job that says all is done")
