@@ -1,4 +1,4 @@
-"""What the options of a job mean, given what is there: the registry, the data set, the devices and cores."""
+"""What the options of a job mean, given what is there: the registry, the data set, the devices."""
 
 from __future__ import annotations
 

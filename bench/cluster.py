@@ -26,11 +26,11 @@ from bench import environment
 from bench.claims import Claims
 from bench.cluster_code import stage
 from bench.cluster_node import Board, attempt
-from bench.execute import load_once
 from bench.launch import LOOK_SECONDS, TICK_SECONDS, Event, next_ready, obstacle
 from bench.record import FILES, Record
 from bench.site import Site
 from bench.spec import EvaluationSpec, Work
+from bench.splits import load_once
 from bench.store import Store
 
 ATTEMPTS = 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import math
 import platform
 import time
@@ -24,12 +23,12 @@ from archs.layers import layer_table
 from archs.registry import discover
 from bench import environment, evaluation
 from bench.cpu import compute_with
-from bench.data import Dataset, load
 from bench.determinism import deterministic
 from bench.evaluation.portrait import portrait
 from bench.failures import check_finite, reason
 from bench.site import Progress, Site
 from bench.spec import EvaluationSpec, RunSpec, Work
+from bench.splits import dataset_of, on_device, splits_of, targets_hash
 from bench.stacked import obstacle
 from bench.store import Damaged, Record, Store
 from bench.tasks import Task, get
@@ -120,9 +119,7 @@ def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -
     layers = layers_of(model, task)
     model = model.to(device).to(memory_format=torch.channels_last)
     if splits is None:
-        splits = {name: on_device(dataset, name, device, spec.train_images) for name in ("train", "val", "test")}
-        for name, full in (("val", "validation"), ("test", "test")):
-            splits[name] = with_targets(splits[name], spec.likelihood, full)
+        splits = splits_of(dataset, spec, device)
     return Ready(model, layers, splits, untrained(model, task, splits["val"], spec))
 
 
@@ -208,39 +205,10 @@ def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
 registry = functools.cache(discover)
 
 
-@functools.lru_cache(maxsize=1)
-def load_once(name: str, data_dir: str) -> Dataset:
-    return load(name, data_dir, checksums=False)  # its fingerprint, which `dataset_of` looks at, covers every byte used
-
-
-def dataset_of(spec: RunSpec, site: Site) -> Dataset:
-    dataset = site.dataset or load_once(spec.dataset, site.data_dir)
-    if dataset.fingerprint != spec.data_fingerprint:
-        raise RuntimeError(f"the data set {spec.dataset} changed while the job ran")
-    return dataset
-
-
-def on_device(dataset: Dataset, split: str, device: torch.device, first: int | None = None) -> Split:
-    images, labels = (np.array(getattr(dataset, f"{split}_{kind}")) for kind in ("images", "labels"))
-    limit = first if split == "train" else None
-    return Split(torch.from_numpy(images[:limit]).to(device), torch.from_numpy(labels[:limit]).to(device))
-
-
-def with_targets(split: Split, likelihood: str | None, name: str) -> Split:
-    """The same with its fixed targets, for a split that is scored more than once."""
-    return dataclasses.replace(split, targets=split.fixed(likelihood, name))
-
-
 def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
     """The layer table of the whole model, traced with one blank image."""
     x, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
     return [dataclasses.asdict(row) for row in layer_table(model, lambda: model(x, labels))]
-
-
-def targets_hash(test: Split, spec: RunSpec) -> str:
-    """Of the binarised test images: two runs with the same hash were scored on the same pixels."""
-    x = test.fixed(spec.likelihood, "test").cpu()
-    return hashlib.sha256((x * 255).to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
 
 
 def device_name(device: str) -> str:

@@ -37,7 +37,7 @@ class Session:
 
 def read(path: Path) -> Session:
     """Raises UserError for a file that is not there, or is not what `pytest bench` wrote."""
-    expected = f"expected a file that `pytest bench --benchmark-json={path}` wrote"
+    expected = f"expected a file that this version's `pytest bench --benchmark-json={path}` wrote"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         samples: dict[str, Sample] = {}

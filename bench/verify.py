@@ -95,8 +95,9 @@ def retrained(spec: RunSpec, chosen: argparse.Namespace, folder: str) -> Record:
     """The record of the same run, done once more in the store `folder`."""
     from bench import determinism, environment
     from bench.asked import device_of
-    from bench.execute import arch_of, dataset_of, execute
+    from bench.execute import arch_of, execute
     from bench.site import Site
+    from bench.splits import dataset_of
 
     determinism.prepare(bool(spec.deterministic))
     device = "cpu" if spec.device == "cpu" else device_of("cuda")

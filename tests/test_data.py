@@ -92,6 +92,8 @@ def test_a_flipped_bit_is_caught_by_the_checksum(tmp_path: Path, mnist: Path) ->
     (raw / "t10k-labels-idx1-ubyte").write_bytes(content)
     with pytest.raises(UserError, match="is damaged: MD5"):
         load("mnist", tmp_path)
+    seen_without = load("mnist", tmp_path, checksums=False).fingerprint
+    assert seen_without != load("mnist", mnist).fingerprint, "workers hold the data to nothing else"
 
 
 def test_a_downloaded_file_is_held_to_the_checksum_noted_with_it(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_the_turns_of_a_benchmark_are_one_sample(tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "is not there: expected a file that `pytest bench --benchmark-json="),
+        (None, "is not there: expected a file that this version's `pytest bench --benchmark-json="),
         ("{", "can't be read"),
         ("[]", "can't be read"),
         ('{"benchmarks": [{"fullname": "x", "stats": {"data": [1]}, "extra_info": {}}]}', "it has no 'what"),

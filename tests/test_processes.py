@@ -70,23 +70,37 @@ def test_another_process_answers_raises_or_is_named(tmp_path: Path) -> None:
 
 
 WITHOUT_TORCH = """
-import sys
+import os, sys
 import run_ablation
+from bench.forks import elsewhere
 if __name__ == "__main__":
     status = run_ablation.main(sys.argv[1:])
     print(status, [name for name in ("torch", "archs.registry") if name in sys.modules])
+    print(elsewhere(os.getenv, "CUBLAS_WORKSPACE_CONFIG"))
 """
 
 
 def test_the_process_that_keeps_the_results_never_loads_torch(tmp_path: Path) -> None:
-    """Nor a plug-in: what they do to a process, they do to one that can be replaced."""
+    """Nor a plug-in: what they do to a process, they do to one that can be replaced. And what is asked of CUDA reaches those."""
     script = tmp_path / "job.py"
     script.write_text(WITHOUT_TORCH, encoding="utf-8")
-    command = [sys.executable, str(script), *TINY, "--archs", "cnn3", "--tasks", "vae", "--seeds", "1"]
+    command = [
+        sys.executable,
+        str(script),
+        *TINY,
+        "--archs",
+        "cnn3",
+        "--tasks",
+        "vae",
+        "--seeds",
+        "1",
+        "--deterministic",
+    ]
     folders = ["--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--throughput", "quick"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([*command, *folders], env=environment, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+    assert done.stdout.splitlines()[-2] == "0 []", done.stderr
+    assert done.stdout.splitlines()[-1] == ":4096:8", "cuBLAS reads it in the workers, which have what their server had"
 
 
 def test_a_job_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from archs.base import Arch
 from archs.registry import discover
-from bench.execute import on_device
+from bench.splits import on_device
 from bench.stacked import Stack, obstacle
 from bench.streams import Streams, generator
 from bench.tasks import get

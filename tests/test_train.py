@@ -16,8 +16,9 @@ from archs.fingerprint import fingerprint
 from archs.registry import discover
 from bench.adam import Adam
 from bench.data import digits
-from bench.execute import on_device
+from bench.site import Site
 from bench.spec import PROTOCOL, RunSpec, canonical_json
+from bench.splits import dataset_of, on_device
 from bench.tasks import get
 from bench.train import Diverged, evaluate, learning_rate, train
 from tests.conftest import ROOT
@@ -33,6 +34,13 @@ def spec_of(arch: str = "cnn3", task: str = "vae", seed: int = 0, **changes: obj
         batch_size=64, lr=2e-3, latent_dim=5 if task != "classifier" else None, train_images=None, device="cpu", threads=1,
     )  # fmt: skip
     return dataclasses.replace(base, **changes)
+
+
+def test_a_run_is_not_done_on_other_data_than_its_own() -> None:
+    site = Site("runs", "data", dataset=DIGITS)
+    assert dataset_of(spec_of(), site) is DIGITS
+    with pytest.raises(RuntimeError, match="the data set digits changed while the job ran"):
+        dataset_of(spec_of(data_fingerprint="another"), site)
 
 
 def trained(spec: RunSpec, device: str = "cpu") -> tuple[dict[str, float], list[dict[str, float]]]:
