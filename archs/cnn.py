@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from archs.base import IMAGE_SIZE, Arch, Family
-from archs.blocks import TransposedConv2d, padded_conv2d, reshape
+from archs.blocks import Flatten, TransposedConv2d, padded_conv2d, reshape
 from archs.errors import UserError, nearest
 
 MAX_DEPTH = 8
@@ -52,7 +52,7 @@ class Cnn:
             conv = padded_conv2d(in_channels, layer.channels, layer.kernel, layer.stride, layer.start, layer.end)
             modules += [conv, ACTIVATIONS[self.activation]()]  # [B, channels, out_size, out_size]
             in_channels = layer.channels
-        return nn.Sequential(*modules, nn.Flatten())
+        return nn.Sequential(*modules, Flatten())
 
     def decoder(self, in_features: int) -> nn.Module:
         last = self.layers[-1]

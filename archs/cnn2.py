@@ -8,14 +8,14 @@ from __future__ import annotations
 from torch import nn
 
 from archs.base import Arch
-from archs.blocks import TransposedConv2d, reshape
+from archs.blocks import Conv2d, Flatten, TransposedConv2d, reshape
 
 
 def encoder(in_channels: int) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(in_channels, 16, 5, stride=2), nn.ReLU(),  # [B, 16, 12, 12]
-        nn.Conv2d(16, 32, 5, stride=2), nn.ReLU(),  # [B, 32, 4, 4]
-        nn.Flatten(),  # [B, 512]
+        Conv2d(in_channels, 16, 5, stride=2), nn.ReLU(),  # [B, 16, 12, 12]
+        Conv2d(16, 32, 5, stride=2), nn.ReLU(),  # [B, 32, 4, 4]
+        Flatten(),  # [B, 512]
     )  # fmt: skip
 
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from torch import nn
 
 from archs.base import Arch
-from archs.blocks import TransposedConv2d, reshape
+from archs.blocks import Conv2d, Flatten, TransposedConv2d, reshape
 
 
 def encoder(in_channels: int) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(in_channels, 16, 4, stride=2), nn.ReLU(),  # [B, 16, 13, 13]
-        nn.Conv2d(16, 32, 4, stride=2), nn.ReLU(),  # [B, 32, 5, 5]
-        nn.Flatten(),  # [B, 800]
+        Conv2d(in_channels, 16, 4, stride=2), nn.ReLU(),  # [B, 16, 13, 13]
+        Conv2d(16, 32, 4, stride=2), nn.ReLU(),  # [B, 32, 5, 5]
+        Flatten(),  # [B, 800]
     )  # fmt: skip
 
 

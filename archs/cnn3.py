@@ -10,8 +10,8 @@ from archs.blocks import Conv2d, TransposedConv2d, reshape
 
 def encoder(in_channels: int) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(in_channels, 16, 6, stride=3), nn.ReLU(),  # [B, 16, 8, 8]
-        nn.Conv2d(16, 32, 4, stride=2), nn.ReLU(),  # [B, 32, 3, 3]
+        Conv2d(in_channels, 16, 6, stride=3), nn.ReLU(),  # [B, 16, 8, 8]
+        Conv2d(16, 32, 4, stride=2), nn.ReLU(),  # [B, 32, 3, 3]
         Conv2d(32, 64, 3), nn.ReLU(),  # [B, 64, 1, 1]
         nn.Flatten(),  # [B, 64]
     )  # fmt: skip

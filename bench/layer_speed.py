@@ -17,7 +17,7 @@ from bench.cpu import compute_with
 
 BATCH = 128
 ROUNDS = 40
-FORMS = ("direct", "blocks", "adjoint", "matrix")
+FORMS = ("direct", "blocks", "matrix")
 # in channels, out channels, kernel, stride, in size, size: the layers of cnn2, cnn2-k4, cnn3 and of mirrored families
 LAYERS = [
     (8, 8, 5, 2, 7, 14),
@@ -39,7 +39,7 @@ LAYERS = [
 
 def forms(out_channels: int, in_size: int) -> list[str]:
     """Those that a layer can be computed in."""
-    possible = {"adjoint": out_channels == 1, "matrix": in_size == 1}
+    possible = {"matrix": in_size == 1}
     return [form for form in FORMS if possible.get(form, True)]
 
 
@@ -60,7 +60,7 @@ def compare(inputs: int, outputs: int, kernel: int, stride: int, in_size: int, s
     times: dict[str, list[float]] = {form: [] for form in forms(outputs, in_size)}
     for _ in range(ROUNDS + 5):
         for form in times:
-            block.use(form)
+            block.form = form
             times[form].append(seconds(block, x, upstream))
     kept = {form: values[5:] for form, values in times.items()}
     ratios = [a / b for a, b in zip(kept["direct"], kept[chosen], strict=True)]

@@ -1,0 +1,153 @@
+"""A convolution and its adjoint, the transposed convolution, in a form that is faster on a CPU where the channels are few.
+
+torch computes a strided convolution fast and its adjoint, which is also the gradient of its input, slowly. Here the
+adjoint is a convolution to blocks of pixels. The same sums in another order, tested against torch's own in float64;
+chosen by `python -m bench.layer_speed` (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.grad import conv2d_weight
+
+
+class Shape(NamedTuple):
+    """Of a transposed convolution, in rows (and columns): `in_size` of them become (in_size − 1)·stride + kernel, of which
+    `start` are dropped at the top and what follows is cut, or extended by zeros, to `size`."""
+
+    kernel: int
+    stride: int
+    start: int
+    in_size: int
+    size: int
+
+
+class Layout(NamedTuple):
+    """Block p holds `side` output rows and stands for `merged` input rows; input row p·merged + first + t reaches it through
+    tap t."""
+
+    merged: int
+    side: int
+    first: int
+    taps: int
+    blocks: int
+
+
+@functools.cache
+def layout(shape: Shape, channels: int) -> Layout:
+    """For an output of `channels`. A single one makes blocks of at least 4 × 4 pixels, so that there is enough to do at once."""
+    kernel, stride, start, _, size = shape
+    merged = max(1, 4 // stride) if channels == 1 else 1
+    side, first = merged * stride, -((kernel - 1 - start) // stride)
+    return Layout(merged, side, first, (start + stride - 1) // stride + merged - first, -(-size // side))
+
+
+@functools.cache
+def placement(shape: Shape, at: Layout, inputs: int, channels: int) -> Tensor:
+    """Where in [in, channels, k, k] each of the weights [side, side, channels, taps, taps, in] comes from, both as one row; past
+    its end where there is none. Row r of a block takes kernel row start + r − stride·(first + t) from tap t."""
+    row = shape.start + torch.arange(at.side)[:, None] - shape.stride * (at.first + torch.arange(at.taps))
+    down, right = row[:, None, None, :, None, None], row[None, :, None, None, :, None]
+    within = (down >= 0) & (down < shape.kernel) & (right >= 0) & (right < shape.kernel)
+    pair = torch.arange(inputs) * channels + torch.arange(channels)[:, None, None, None]
+    there = (pair * shape.kernel + down) * shape.kernel + right
+    return torch.where(within, there, inputs * channels * shape.kernel**2).flatten()
+
+
+def transposed_in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape) -> Tensor:
+    """[B, in, in_size, in_size], weight [in, out, k, k] → [B, out, size, size].
+
+    A convolution of the input that yields the side × side pixels of a block as channels, which are then interleaved.
+    """
+    inputs, channels = weight.shape[:2]
+    at = layout(shape, channels)
+    placed = F.pad(weight.reshape(-1), (0, 1)).index_select(0, placement(shape, at, inputs, channels))
+    placed = placed.view(-1, at.taps, at.taps, inputs).permute(0, 3, 1, 2)  # [side²·out, in, taps, taps], channels last
+    repeated = None if bias is None else bias.expand(at.side**2, -1).flatten()
+    before, after = -at.first, (at.blocks - 1) * at.merged + at.first + at.taps - shape.in_size
+    if before != after:
+        x, before = F.pad(x, (before, after, before, after)), 0
+    y = F.conv2d(x, placed, repeated, at.merged, padding=before)  # [B, side²·out, blocks, blocks]
+    y = y.permute(0, 2, 3, 1).reshape(-1, at.blocks, at.blocks, at.side, at.side, channels)
+    # interleaved with channels last, as the layers around expect it: one copy of long runs, none later
+    y = y.transpose(2, 3).reshape(-1, at.blocks * at.side, at.blocks * at.side, channels).permute(0, 3, 1, 2)
+    return y if y.shape[-1] == shape.size else y[..., : shape.size, : shape.size]
+
+
+class Convolution(torch.autograd.Function):
+    """[B, in, n, n] → [B, out, m, m]; the gradient of the input in blocks."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+        return F.conv2d(x, weight, bias, stride, padding)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int, int], output: Tensor) -> None:
+        x, weight, _, ctx.stride, ctx.padding = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        (x, weight), (gradient,) = ctx.saved_tensors, upstream
+        shape = Shape(weight.shape[-1], ctx.stride, ctx.padding, gradient.shape[-1], x.shape[-1])
+        return (
+            transposed_in_blocks(gradient, weight, None, shape),
+            conv2d_weight(x, list(weight.shape), gradient, ctx.stride, ctx.padding),
+            gradient.sum((0, 2, 3)),
+            None,
+            None,
+        )
+
+
+class Transposed(torch.autograd.Function):
+    """`transposed_in_blocks`; its gradients by the plain convolution whose adjoint it is."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape) -> Tensor:
+        return transposed_in_blocks(x, weight, bias, shape)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Shape], output: Tensor) -> None:
+        x, weight, _, ctx.shape = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        (x, weight), (kernel, stride, start, in_size, size) = ctx.saved_tensors, ctx.shape
+        after = (in_size - 1) * stride + kernel - start - size
+        # Padded with channels last: one channel has both layouts, and torch would take the other, slow one here.
+        full = F.pad(upstream[0].permute(0, 2, 3, 1), (0, 0, start, after, start, after)).permute(0, 3, 1, 2)
+        return (
+            F.conv2d(full, weight, stride=stride),
+            conv2d_weight(full, list(weight.shape), x, stride),
+            upstream[0].sum((0, 2, 3)),
+            None,
+        )
+
+
+class Flat(torch.autograd.Function):
+    """[B, C, H, W] → [B, C·H·W]; the gradient comes back in the layout that the input had."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.flatten(1)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.shape, ctx.channels_last = inputs[0].shape, inputs[0].stride(1) == 1
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> Tensor:
+        x = upstream[0].view(ctx.shape)
+        return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) if ctx.channels_last else x
