@@ -1,25 +1,30 @@
-"""Times the forms of a transposed convolution side by side: `python -m bench.layer_speed`.
+"""Times the forms of convolutions and transposed ones side by side: `python -m bench.layer_speed`.
 
 A B C A B C in one process, forward and backward, one thread; the median, and the median and quartiles of direct time
-over the chosen form's. It is what decides `archs.blocks.fastest_form`; docs/performance.md holds what it printed.
+over the chosen form's. It is what decides `archs.blocks.fastest_form` and `faster_in_blocks`; docs/performance.md holds what
+it printed.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable, Mapping
 
 import torch
 from tabulate import tabulate
+from torch import Tensor, nn
 
-from archs.blocks import TransposedConv2d
+from archs.blocks import Conv2d, TransposedConv2d, faster_in_blocks
+from archs.forms import Convolution
 from bench.cpu import compute_with
 
+Layer = Callable[[Tensor], Tensor]
 BATCH = 128
 ROUNDS = 40
 FORMS = ("direct", "blocks", "matrix")
 # in channels, out channels, kernel, stride, in size, size: the layers of cnn2, cnn2-k4, cnn3 and of mirrored families
-LAYERS = [
+TRANSPOSED = [
     (8, 8, 5, 2, 7, 14),
     (8, 1, 5, 2, 14, 28),
     (8, 8, 4, 2, 7, 14),
@@ -27,56 +32,93 @@ LAYERS = [
     (32, 16, 4, 3, 1, 3),
     (16, 8, 4, 3, 3, 7),
     (8, 1, 4, 4, 7, 28),
-    (64, 32, 3, 2, 4, 7),
+    (16, 8, 3, 2, 14, 28),
+    (16, 16, 3, 2, 7, 14),
     (32, 16, 3, 2, 7, 14),
+    (32, 16, 4, 2, 7, 14),
     (32, 16, 5, 2, 7, 14),
+    (32, 32, 3, 2, 7, 14),
+    (64, 32, 3, 2, 4, 7),
+    (64, 32, 4, 2, 7, 14),
     (16, 1, 3, 2, 14, 28),
     (16, 1, 5, 2, 14, 28),
     (32, 16, 3, 1, 28, 28),
     (16, 1, 3, 1, 28, 28),
 ]
+# in channels, out channels, kernel, stride, size, padding: likewise, but for first layers, whose input needs no gradient
+CONVOLUTIONS = [
+    (16, 32, 5, 2, 12, 0),
+    (16, 32, 4, 2, 13, 0),
+    (16, 32, 4, 2, 8, 0),
+    (8, 16, 5, 2, 14, 2),
+    (16, 16, 3, 2, 14, 1),
+    (16, 32, 3, 2, 14, 1),
+    (16, 32, 5, 2, 14, 2),
+    (32, 32, 3, 2, 14, 1),
+    (32, 64, 3, 2, 7, 1),
+    (64, 64, 3, 2, 14, 1),
+    (16, 32, 3, 1, 14, 1),
+]
 
 
-def forms(out_channels: int, in_size: int) -> list[str]:
-    """Those that a layer can be computed in."""
-    possible = {"matrix": in_size == 1}
-    return [form for form in FORMS if possible.get(form, True)]
-
-
-def seconds(block: TransposedConv2d, x: torch.Tensor, upstream: torch.Tensor) -> float:
+def seconds(layer: Layer, inputs: list[Tensor], upstream: Tensor) -> float:
+    """Forward and backward; inputs: the image and the layer's parameters."""
     started = time.perf_counter()
-    x.grad = None
-    block.zero_grad()
-    block(x).backward(upstream)
+    torch.autograd.grad(layer(inputs[0]), inputs, upstream)
     return time.perf_counter() - started
 
 
-def compare(inputs: int, outputs: int, kernel: int, stride: int, in_size: int, size: int) -> list[str]:
-    block = TransposedConv2d(inputs, outputs, kernel, stride=stride, in_size=in_size, size=size)
-    block = block.to(memory_format=torch.channels_last)
-    chosen = block.form
-    x = torch.randn(BATCH, inputs, in_size, in_size).contiguous(memory_format=torch.channels_last).requires_grad_()
-    upstream = torch.randn(BATCH, outputs, size, size).contiguous(memory_format=torch.channels_last)
-    times: dict[str, list[float]] = {form: [] for form in forms(outputs, in_size)}
+def compare(module: nn.Module, forms: Mapping[str, Layer], chosen: str, shape: tuple[int, ...]) -> list[str]:
+    """Of `module` in several forms, on an input of `shape`: a row of the table."""
+    x = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
+    upstream = torch.randn_like(forms["direct"](x)).contiguous(memory_format=torch.channels_last)
+    times: dict[str, list[float]] = {form: [] for form in forms}
     for _ in range(ROUNDS + 5):
-        for form in times:
-            block.form = form
-            times[form].append(seconds(block, x, upstream))
+        for form, layer in forms.items():
+            times[form].append(seconds(layer, [x, *module.parameters()], upstream))
     kept = {form: values[5:] for form, values in times.items()}
     ratios = [a / b for a, b in zip(kept["direct"], kept[chosen], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
     return [
-        f"{inputs}→{outputs}, {kernel}×{kernel}, stride {stride}, {in_size}→{size}",
         *(f"{statistics.median(kept[form]) * 1e3:.2f}" if form in kept else "–" for form in FORMS),
         chosen,
         f"{middle:.2f} [{low:.2f}, {high:.2f}]",
     ]
 
 
+def transposed(inputs: int, outputs: int, kernel: int, stride: int, in_size: int, size: int) -> list[str]:
+    block = TransposedConv2d(inputs, outputs, kernel, stride=stride, in_size=in_size, size=size)
+    block, chosen = block.to(memory_format=torch.channels_last), block.form
+
+    def in_form(form: str) -> Layer:
+        def layer(x: Tensor) -> Tensor:
+            block.form = form
+            return block(x)
+
+        return layer
+
+    forms = {form: in_form(form) for form in FORMS if form != "matrix" or in_size == 1}
+    name = f"transposed {inputs}→{outputs}, {kernel}×{kernel}, stride {stride}, {in_size}→{size}"
+    return [name, *compare(block, forms, chosen, (BATCH, inputs, in_size, in_size))]
+
+
+def convolution(inputs: int, outputs: int, kernel: int, stride: int, size: int, padding: int) -> list[str]:
+    own = Conv2d(inputs, outputs, kernel, stride, padding).to(memory_format=torch.channels_last)
+    forms = {
+        "direct": super(Conv2d, own).forward,
+        "blocks": lambda x: Convolution.apply(x, own.weight, own.bias, stride, padding),
+    }
+    chosen = "blocks" if faster_in_blocks(inputs, stride) else "direct"
+    name = (
+        f"{inputs}→{outputs}, {kernel}×{kernel}, stride {stride}, {size}→{(size + 2 * padding - kernel) // stride + 1}"
+    )
+    return [name, *compare(own, forms, chosen, (BATCH, inputs, size, size))]
+
+
 def main() -> None:
     compute_with(1)
     headers = ["layer", *(f"{form} (ms)" for form in FORMS), "chosen", "direct / chosen [quartiles]"]
-    rows = [compare(*layer) for layer in LAYERS]
+    rows = [*(convolution(*layer) for layer in CONVOLUTIONS), *(transposed(*layer) for layer in TRANSPOSED)]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
 
 

@@ -1,12 +1,15 @@
-"""Transposed convolutions, in each of their forms, against torch's own full output, cropped by hand."""
+"""Convolutions and transposed ones, in each of their forms, against torch's own."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from archs.blocks import TransposedConv2d
+from archs.blocks import Conv2d, Flatten, TransposedConv2d
 
 # in channels, out channels, kernel, stride, in size, size, rows dropped at the start
 CASES = [
@@ -59,3 +62,65 @@ def test_every_form_has_the_gradients_of_the_direct_one(case: tuple[int, ...], f
 def test_a_size_out_of_reach_is_refused() -> None:
     with pytest.raises(ValueError, match="make 17 rows, not 20"):
         TransposedConv2d(1, 1, 5, stride=2, in_size=7, size=20)
+
+
+# in channels, out channels, kernel, stride, size, padding: rows left over, overlaps and gaps among them
+CONVOLUTIONS = [
+    (16, 32, 5, 2, 12, 0), (16, 3, 4, 2, 13, 0), (2, 3, 3, 2, 14, 1), (3, 2, 5, 3, 11, 2), (2, 3, 2, 2, 9, 0), (1, 4, 5, 2, 28, 0),
+    (2, 3, 1, 2, 8, 0), (2, 2, 2, 4, 11, 1), (17, 2, 3, 2, 9, 1), (2, 3, 3, 1, 6, 1), (2, 3, 4, 2, 4, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+@pytest.mark.parametrize("of_the_image", [False, True])
+def test_a_convolution_and_its_gradients_equal_torch_s(case: tuple[int, ...], of_the_image: bool) -> None:
+    """of_the_image: the gradient of the input is not asked for."""
+    inputs, outputs, kernel, stride, size, padding = case
+    torch.manual_seed(0)
+    own = Conv2d(inputs, outputs, kernel, stride, padding).double()
+    x = torch.randn(2, inputs, size, size, dtype=torch.double, requires_grad=not of_the_image)
+    sought = [*own.parameters(), *([] if of_the_image else [x])]
+    found = own(x)
+    expected = F.conv2d(x, own.weight, own.bias, stride, padding)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+    upstream = torch.randn_like(expected)
+    gradients = [torch.autograd.grad(y, sought, upstream) for y in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"groups": 2}, {"dilation": 2}, {"padding_mode": "circular", "padding": 1}, {"bias": False}, {"stride": (2, 1)},
+        {"kernel_size": (3, 2)}, {"padding": (1, 0)}, {"padding": "valid"}, {"padding": "same", "stride": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_whatever_else_torch_s_convolution_can_do_this_one_can(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    own = Conv2d(4, 6, **{"kernel_size": 3, "stride": 2, **options}).double()
+    torch_s = nn.Conv2d(4, 6, **{"kernel_size": 3, "stride": 2, **options}).double()
+    torch_s.load_state_dict(own.state_dict())
+    x = torch.randn(2, 4, 9, 9, dtype=torch.double, requires_grad=True)
+    torch.testing.assert_close(own(x), torch_s(x), rtol=1e-12, atol=1e-12)
+    gradients = [torch.autograd.grad(conv(x).square().sum(), [x, conv.weight]) for conv in (own, torch_s)]
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)
+
+
+def test_a_faster_form_is_used_where_there_is_one() -> None:
+    x = torch.randn(2, 16, 12, 12, requires_grad=True)
+    assert Conv2d(16, 32, 5, 2)(x).grad_fn.name() == "ConvolutionBackward"
+    assert Conv2d(16, 32, 5, 1)(x).grad_fn.name() == nn.Conv2d(16, 32, 5, 1)(x).grad_fn.name() == "ConvolutionBackward0"
+    assert TransposedConv2d(8, 8, 5, stride=2, in_size=7, size=14).form == "blocks"
+    assert TransposedConv2d(64, 32, 3, stride=2, in_size=4, size=7).form == "direct"
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)
+def test_flatten_hands_the_gradient_back_in_the_layout_that_the_input_had(layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4, 5).contiguous(memory_format=layout).requires_grad_()
+    assert torch.equal(Flatten()(x), x.flatten(1))
+    upstream = torch.randn(2, 60)
+    (gradient,) = torch.autograd.grad(Flatten()(x), x, upstream)
+    assert torch.equal(gradient, upstream.view(2, 3, 4, 5))
+    assert gradient.stride() == x.stride()
