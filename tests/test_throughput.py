@@ -16,7 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import reports
-from archs.blocks import TransposedConv2d
+from archs import blocks
 from archs.registry import discover
 from bench import machine_load, nvml, throughput
 from bench.bootstrap import median_interval
@@ -38,13 +38,9 @@ CASES += [("cnn:depth=3,kernel=3", "cvae"), ("cnn:depth=2,kernel=5", "classifier
 
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_flops_are_those_that_torch_counts(name: str, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With transposed convolutions in their direct form, which is the one that is counted."""
-
-    def direct(self: TransposedConv2d, x: torch.Tensor) -> torch.Tensor:
-        y = torch.nn.ConvTranspose2d.forward(self, x)
-        return y[..., : self.size, : self.size]
-
-    monkeypatch.setattr(TransposedConv2d, "forward", direct)
+    """With all layers in their direct form, which is the one that is counted."""
+    monkeypatch.setattr(blocks, "fastest_form", lambda *of: "direct")
+    monkeypatch.setattr(blocks, "faster_in_blocks", lambda *of: False)
     (arch,) = discover().resolve([name]).archs
     bench = prepare(arch, get(task), TINY)
     layers = layers_of(get(task).build(arch, TINY.latent_dim, 0), get(task))
