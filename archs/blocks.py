@@ -89,7 +89,7 @@ class Conv2d(nn.Conv2d):
     """A convolution; on a CPU in the form that is fastest.
 
     Where the kernel is as large as the image, it is a matrix product. The input's gradient of a strided one with few
-    channels is computed in blocks (archs.forms.Convolution): torch's own kernel for it takes up to three times as long.
+    channels is computed in blocks (archs.forms.Convolution): torch's own kernel for it takes longer (docs/performance.md).
     """
 
     def forward(self, x: Tensor) -> Tensor:

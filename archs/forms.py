@@ -2,7 +2,7 @@
 
 torch computes a strided convolution fast and its adjoint, which is also the gradient of its input, slowly. Here the
 adjoint is a convolution to blocks of pixels. The same sums in another order, tested against torch's own in float64;
-chosen by `python -m bench.layer_speed` (docs/performance.md).
+chosen by `python -m bench.layer_speed` (docs/performance.md). `Flat` is here because it too is about the way back.
 """
 
 from __future__ import annotations
