@@ -15,6 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.grad import conv2d_weight
 
+from archs.function import Function
+
+WIDEST = torch.complex128  # copied as it is, sixteen bytes at once
+
 
 class Shape(NamedTuple):
     """Of a transposed convolution, in rows (and columns): `in_size` of them become (in_size − 1)·stride + kernel, of which
@@ -73,19 +77,45 @@ def transposed_in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, shape: 
     if before != after:
         x, before = F.pad(x, (before, after, before, after)), 0
     y = F.conv2d(x, placed, repeated, at.merged, padding=before)  # [B, side²·out, blocks, blocks]
-    y = y.permute(0, 2, 3, 1).reshape(-1, at.blocks, at.blocks, at.side, at.side, channels)
-    # interleaved with channels last, as the layers around expect it: one copy of long runs, none later
-    y = y.transpose(2, 3).reshape(-1, at.blocks * at.side, at.blocks * at.side, channels).permute(0, 3, 1, 2)
+    y = interleaved(y.permute(0, 2, 3, 1).reshape(-1, at.blocks, at.blocks, at.side, at.side * channels))
+    y = y.view(-1, at.blocks * at.side, at.blocks * at.side, channels).permute(0, 3, 1, 2)
     return y if y.shape[-1] == shape.size else y[..., : shape.size, : shape.size]
 
 
-class Convolution(torch.autograd.Function):
-    """[B, in, n, n] → [B, out, m, m]; the gradient of the input in blocks."""
+def interleaved(y: Tensor) -> Tensor:
+    """[B, blocks, blocks, side, run], runs of pixels in the rows of each block → rows of pixels [B, blocks·side, blocks·run].
 
-    generate_vmap_rule = True
+    Channels stay last, as the layers around expect it: one copy here, none later. A run of four floats moves as one number.
+    """
+    _, blocks, _, side, run = y.shape
+    if run * y.element_size() == WIDEST.itemsize:
+        wide = y.view(WIDEST).transpose(2, 3).reshape(-1, blocks * side, blocks)
+        return wide.view(y.dtype)
+    return y.transpose(2, 3).reshape(-1, blocks * side, blocks * run)
+
+
+def from_one_channel(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int = 0) -> Tensor:
+    """[B, 1, n, n], weight [out, 1, k, k] → [B, out, m, m] with channels last.
+
+    torch's kernel for the other layout takes half the time of that for channels last, so that a copy can follow. One
+    channel has both layouts: the strides say which it is to be, and with them which kernel.
+    """
+    x, weight = (one.reshape(len(one), -1).view(one.shape) for one in (x, weight))
+    return channels_last(F.conv2d(x, weight, bias, stride, padding))
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """The same in that layout; said so also of one channel. `Tensor.contiguous` of a layout isn't there under vmap."""
+    return x.permute(0, 2, 3, 1).contiguous().flatten(2).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+class Convolution(Function):
+    """[B, in, n, n] → [B, out, m, m]; the gradient of the input in blocks."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+        if x.shape[1] == 1:
+            return from_one_channel(x, weight, bias, stride, padding)
         return F.conv2d(x, weight, bias, stride, padding)
 
     @staticmethod
@@ -94,22 +124,21 @@ class Convolution(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
         (x, weight), (gradient,) = ctx.saved_tensors, upstream
         shape = Shape(weight.shape[-1], ctx.stride, ctx.padding, gradient.shape[-1], x.shape[-1])
+        of_the_weights = channels_last(x) if x.shape[1] == 1 else x
         return (
-            transposed_in_blocks(gradient, weight, None, shape),
-            conv2d_weight(x, list(weight.shape), gradient, ctx.stride, ctx.padding),
+            transposed_in_blocks(gradient, weight, None, shape) if ctx.needs_input_grad[0] else None,
+            conv2d_weight(of_the_weights, list(weight.shape), gradient, ctx.stride, ctx.padding),
             gradient.sum((0, 2, 3)),
             None,
             None,
         )
 
 
-class Transposed(torch.autograd.Function):
+class Transposed(Function):
     """`transposed_in_blocks`; its gradients by the plain convolution whose adjoint it is."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape) -> Tensor:
@@ -124,20 +153,19 @@ class Transposed(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         (x, weight), (kernel, stride, start, in_size, size) = ctx.saved_tensors, ctx.shape
         after = (in_size - 1) * stride + kernel - start - size
-        # Padded with channels last: one channel has both layouts, and torch would take the other, slow one here.
+        # padded with channels last: for the weights' gradient torch would take one channel as the other layout, the slow one
         full = F.pad(upstream[0].permute(0, 2, 3, 1), (0, 0, start, after, start, after)).permute(0, 3, 1, 2)
+        few = full.shape[1] == 1 and stride > 1
         return (
-            F.conv2d(full, weight, stride=stride),
+            from_one_channel(full, weight, None, stride) if few else F.conv2d(full, weight, stride=stride),
             conv2d_weight(full, list(weight.shape), x, stride),
             upstream[0].sum((0, 2, 3)),
             None,
         )
 
 
-class Flat(torch.autograd.Function):
+class Flat(Function):
     """[B, C, H, W] → [B, C·H·W]; the gradient comes back in the layout that the input had."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ form spend longer in Python than in the update of a net this small.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -42,11 +43,14 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """A parameter without a gradient stays as it is."""
-        own = zip(self.parameters, self.means, self.squares, self.steps, strict=True)
-        had = [(one, one.grad, *state) for one, *state in own if one.grad is not None]
-        if not had:
+        gradients = [parameter.grad for parameter in self.parameters]
+        own = (self.parameters, gradients, self.means, self.squares, self.steps)
+        if any(gradient is None for gradient in gradients):
+            there = [gradient is not None for gradient in gradients]
+            own = tuple(list(itertools.compress(column, there)) for column in own)
+        parameters, gradients, means, squares, steps = own
+        if not parameters:
             return
-        parameters, gradients, means, squares, steps = (list(column) for column in zip(*had, strict=True))
         torch._foreach_add_(steps, 1)
         torch._fused_adam_(
             parameters, gradients, means, squares, [], steps, lr=self.rate, beta1=BETAS[0], beta2=BETAS[1],

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from archs.base import IMAGE_SIZE, Arch
 from archs.errors import UserError
+from bench.gaussian import GaussianHead, sample
 from bench.likelihood import log_likelihood
 from bench.streams import normal, stream_seed
 
@@ -26,18 +27,6 @@ class Bound(NamedTuple):
     log_variance: Tensor
 
 
-class GaussianHead(nn.Module):
-    """Features [B, F] → mean and log-variance of q(z|x), each [B, Z]."""
-
-    def __init__(self, features: int, latent_dim: int):
-        super().__init__()
-        self.mean = nn.Linear(features, latent_dim)
-        self.log_variance = nn.Linear(features, latent_dim)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        return self.mean(features), self.log_variance(features)
-
-
 class LatentModel(nn.Module):
     """A VAE, or with `classes` > 0 a CVAE: labels as constant image planes for the encoder, one-hot beside z."""
 
@@ -46,8 +35,8 @@ class LatentModel(nn.Module):
         self.encoder, self.head, self.decoder = encoder, head, decoder
         self.classes = classes
 
-    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Images [B, 1, 28, 28], labels [B] → mean, log-variance [B, Z]."""
+    def posterior(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Images [B, 1, 28, 28], labels [B] → mean and log-variance side by side [B, 2·Z]."""
         if self.classes:
             planes = F.one_hot(labels, self.classes).to(x.dtype)[:, :, None, None]
             x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
@@ -55,26 +44,26 @@ class LatentModel(nn.Module):
             x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, said so that vmap knows it
         return self.head(self.encoder(x))
 
+    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Images [B, 1, 28, 28], labels [B] → mean, log-variance [B, Z]."""
+        mean, log_variance = self.posterior(x, labels).chunk(2, 1)
+        return mean, log_variance
+
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         """[B, Z], [B] → logits [B, 1, 28, 28]."""
         return self.decoder(torch.cat([z, F.one_hot(labels, self.classes).to(z.dtype)], 1) if self.classes else z)
 
     def bound(self, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Bound:
         """The ELBO with one sample of z."""
-        mean, log_variance = self.encode(x, labels)
-        z = mean + torch.exp(0.5 * log_variance) * normal(noise, mean)
+        posterior = self.posterior(x, labels)
+        mean, log_variance = posterior.chunk(2, 1)
+        z, kl = sample(posterior, normal(noise, mean))
         likelihood = log_likelihood(self.decode(z, labels), x)
-        kl = gaussian_kl(mean, log_variance).sum(1)
         return Bound(likelihood - kl, likelihood, kl, mean, log_variance)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         """Reconstruction logits at the posterior mean."""
         return self.decode(self.encode(x, labels)[0], labels)
-
-
-def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) ‖ N(0, 1)) per dimension, in nats. Kingma & Welling 2013, appendix B."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
 def feature_count(arch: Arch, encoder: nn.Module, in_channels: int) -> int:

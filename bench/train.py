@@ -166,8 +166,9 @@ def single_step(
     dtype = next(model.parameters()).dtype
 
     def step(rows: Tensor) -> Tensor:
-        x = targets(data.images.index_select(0, rows[0]), spec.likelihood, streams.coins).to(dtype)
-        loss = loss_of(model, x, data.labels[rows[0]], streams.noise)
+        (chosen,) = rows
+        x = targets(data.images.index_select(0, chosen), spec.likelihood, streams.coins).to(dtype)
+        loss = loss_of(model, x, data.labels.index_select(0, chosen), streams.noise)
         optimiser.zero()
         loss.backward()
         optimiser.step()

@@ -10,7 +10,8 @@ import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from archs.registry import discover
-from bench.latent import build_latent_model, gaussian_kl
+from bench.gaussian import gaussian_kl
+from bench.latent import build_latent_model
 from bench.likelihood import fixed_targets, log_likelihood, targets
 from bench.streams import generator, stream_seed
 from bench.tasks import get
