@@ -41,6 +41,7 @@ def run(arguments: list[str]) -> int:
         print(listing.table(registry))
         return 0
 
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; as soon as it is imported they spin for a while
     determinism.prepare(chosen.deterministic)
     forks.start_context()  # imports torch beside us
     with forks.uncollected():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from torch import nn
+if TYPE_CHECKING:
+    from torch import nn
 
 IMAGE_SIZE = 28
 """Height and width of every image, in pixels."""
 
-Builder = Callable[[int], nn.Module]
+Builder = Callable[[int], "nn.Module"]
 
 
 @dataclass(frozen=True)

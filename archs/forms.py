@@ -114,8 +114,6 @@ class Convolution(Function):
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
-        if x.shape[1] == 1:
-            return from_one_channel(x, weight, bias, stride, padding)
         return F.conv2d(x, weight, bias, stride, padding)
 
     @staticmethod
@@ -124,13 +122,12 @@ class Convolution(Function):
         ctx.save_for_backward(x, weight)
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         (x, weight), (gradient,) = ctx.saved_tensors, upstream
         shape = Shape(weight.shape[-1], ctx.stride, ctx.padding, gradient.shape[-1], x.shape[-1])
-        of_the_weights = channels_last(x) if x.shape[1] == 1 else x
         return (
-            transposed_in_blocks(gradient, weight, None, shape) if ctx.needs_input_grad[0] else None,
-            conv2d_weight(of_the_weights, list(weight.shape), gradient, ctx.stride, ctx.padding),
+            transposed_in_blocks(gradient, weight, None, shape),
+            conv2d_weight(x, list(weight.shape), gradient, ctx.stride, ctx.padding),
             gradient.sum((0, 2, 3)),
             None,
             None,

@@ -43,14 +43,14 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """A parameter without a gradient stays as it is."""
-        gradients = [parameter.grad for parameter in self.parameters]
-        own = (self.parameters, gradients, self.means, self.squares, self.steps)
-        if any(gradient is None for gradient in gradients):
-            there = [gradient is not None for gradient in gradients]
-            own = tuple(list(itertools.compress(column, there)) for column in own)
-        parameters, gradients, means, squares, steps = own
-        if not parameters:
+        state = (self.parameters, self.means, self.squares, self.steps)
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        if not gradients:
             return
+        if len(gradients) < len(self.parameters):
+            had = [parameter.grad is not None for parameter in self.parameters]
+            state = tuple(list(itertools.compress(column, had)) for column in state)  # type: ignore[assignment]
+        parameters, means, squares, steps = state
         torch._foreach_add_(steps, 1)
         torch._fused_adam_(
             parameters, gradients, means, squares, [], steps, lr=self.rate, beta1=BETAS[0], beta2=BETAS[1],

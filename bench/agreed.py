@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.spec import EvaluationSpec, RunSpec
+from bench.verified import Verified
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,9 @@ class Agreed:
     measurable: bool
 
 
-def agree(options: argparse.Namespace, device: str | None) -> Agreed:
+def agree(options: argparse.Namespace, device: str | None, known: Verified | None = None) -> Agreed:
     """Looks at the registry, the data set (which may be downloaded now) and the devices. device: if it is settled already.
+    known: what is known of the data set's files.
 
     Raises `UserError` for whatever can't be done as asked.
     """
@@ -55,7 +57,7 @@ def agree(options: argparse.Namespace, device: str | None) -> Agreed:
     baseline = asked.baseline_of(options.baseline, registry, resolved)
     measurable = device in (None, "cpu") or torch.cuda.is_available()  # not on the GPUs of other machines
     device = device or asked.device_of(options.device)
-    dataset, warnings = choose(options.dataset, options.data_dir)
+    dataset, warnings = choose(options.dataset, options.data_dir, known=known)
     settings = asked.settings_of(options, device, dataset)
     tasks = [get(task) for task in options.tasks]
     if any(task.needs_labels for task in tasks):

@@ -28,7 +28,7 @@ from bench.evaluation.portrait import portrait
 from bench.failures import check_finite, reason
 from bench.site import Progress, Site
 from bench.spec import EvaluationSpec, RunSpec, Work
-from bench.splits import dataset_of, on_device, splits_of, targets_hash
+from bench.splits import dataset_of, on_device, splits_of
 from bench.stacked import obstacle
 from bench.store import Damaged, Record, Store
 from bench.tasks import Task, get
@@ -153,7 +153,7 @@ def run(
             "threads": spec.threads,
             "stack": together.company,
             **({"stack_refused": together.refused} if together.refused else {}),
-            "test_targets": targets_hash(splits["test"], spec),
+            "test_targets": splits["test"].targets_hash,
             "evaluation_seconds": time.perf_counter() - ended,
         },
     )

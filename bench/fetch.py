@@ -11,12 +11,15 @@ from pathlib import Path
 
 from archs.errors import UserError, nearest
 from bench.data import FILES, FOLDERS, NAMES, Dataset, is_complete, load, raw_folder
+from bench.verified import Verified, load_known
 
 SECONDS = 120
 """The longest that a download may take."""
 
 
-def choose(name: str, data_dir: str | Path, seconds: float = SECONDS) -> tuple[Dataset, list[str]]:
+def choose(
+    name: str, data_dir: str | Path, seconds: float = SECONDS, known: Verified | None = None
+) -> tuple[Dataset, list[str]]:
     """The data set asked for, and warnings. "auto" is MNIST if it is on disk or can be fetched, else `digits`.
 
     A data set that is named is never replaced by another: if it can't be had, `UserError` says what to do.
@@ -35,7 +38,7 @@ def choose(name: str, data_dir: str | Path, seconds: float = SECONDS) -> tuple[D
                 f"28×28: use them to try the tool, not to compare with published results."
             )
             return load("digits", data_dir), [warning]
-    return load(wanted, data_dir), []
+    return load_known(wanted, data_dir, known), []
 
 
 def download(name: str, data_dir: str | Path, seconds: float = SECONDS) -> None:

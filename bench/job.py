@@ -33,6 +33,7 @@ from bench.spec import Work
 from bench.stop import CTRL_C, Terminated
 from bench.store import Store
 from bench.trackers import Crew
+from bench.verified import verify
 
 if TYPE_CHECKING:
     from bench.cluster import Cluster
@@ -56,8 +57,11 @@ class Outcome:
 def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Outcome:
     """Runs the job. Raises `UserError` before anything is trained if it can't be done as asked."""
     begun = time.monotonic()
-    cluster = cluster_of(options)
-    agreed: Agreed = elsewhere(agree, options, cluster.device(options.device) if cluster else None)
+    cluster, commit = cluster_of(options), environment.commit()
+    verified = verify(
+        "mnist" if options.dataset == "auto" else options.dataset, options.data_dir
+    )  # while torch loads elsewhere
+    agreed: Agreed = elsewhere(agree, options, cluster.device(options.device) if cluster else None, verified)
     store = Store(options.runs_dir)
     store.prepare()
     for warning in agreed.warnings:
@@ -72,8 +76,8 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     workers = cluster.slots(agreed.device) if cluster else workers_of(options, agreed)
     start = cluster.launch if cluster else launch
     site = Site(
-        options.runs_dir, options.data_dir, tuple(options.plugin), agreed.device, workers, **environment.commit(),
-        devices=agreed.devices, stack=agreed.stack, graph=agreed.graph,
+        options.runs_dir, options.data_dir, tuple(options.plugin), agreed.device, workers, **commit,
+        devices=agreed.devices, stack=agreed.stack, graph=agreed.graph, verified=verified,
     )  # fmt: skip
     for spec in work:
         if spec.run_id in known and spec.run_id not in again:

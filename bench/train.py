@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -50,6 +51,13 @@ class Split:
         if self.targets is not None:
             return self.targets
         return fixed_targets(self.images, likelihood, split).to(self.images.device)
+
+    @functools.cached_property
+    def targets_hash(self) -> str | None:
+        """Of the targets that are there: two runs with the same hash were scored on the same pixels."""
+        if self.targets is None:
+            return None
+        return hashlib.sha256((self.targets.cpu() * 255).to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
