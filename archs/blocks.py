@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archs.forms import Convolution, Flat, Shape, Transposed
+from archs.forms import Convolution, Shape, Transposed
 
 
 class TransposedConv2d(nn.ConvTranspose2d):
@@ -109,10 +109,24 @@ class Conv2d(nn.Conv2d):
 
 
 class Flatten(nn.Module):
-    """[B, C, H, W] → [B, C·H·W]. The gradient comes back with channels last, if they were: mixed layouts are slow."""
+    """[B, C, H, W] → [B, H·W·C], pixel by pixel: the order in memory with channels last, so nothing is moved."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return Flat.apply(x)
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Unflatten(nn.Module):
+    """[B, size·size·channels] → [B, channels, size, size], pixel by pixel, as `Flatten`."""
+
+    def __init__(self, channels: int, size: int):
+        super().__init__()
+        self.channels, self.size = channels, size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(-1, self.size, self.size, self.channels).permute(0, 3, 1, 2)
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, {self.size}"
 
 
 def padded_conv2d(in_channels: int, out_channels: int, kernel: int, stride: int, start: int, end: int) -> nn.Module:
@@ -120,8 +134,3 @@ def padded_conv2d(in_channels: int, out_channels: int, kernel: int, stride: int,
     if start == end:
         return Conv2d(in_channels, out_channels, kernel, stride, padding=start)
     return nn.Sequential(nn.ZeroPad2d((start, end, start, end)), Conv2d(in_channels, out_channels, kernel, stride))
-
-
-def reshape(channels: int, size: int) -> nn.Unflatten:
-    """[B, channels·size·size] → [B, channels, size, size]."""
-    return nn.Unflatten(1, torch.Size((channels, size, size)))

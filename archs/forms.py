@@ -2,7 +2,7 @@
 
 torch computes a strided convolution fast and its adjoint, which is also the gradient of its input, slowly. Here the
 adjoint is a convolution to blocks of pixels. The same sums in another order, tested against torch's own in float64;
-chosen by `python -m bench.layer_speed` (docs/performance.md). `Flat` is here because it too is about the way back.
+chosen by `python -m bench.layer_speed` (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -159,20 +159,3 @@ class Transposed(Function):
             upstream[0].sum((0, 2, 3)),
             None,
         )
-
-
-class Flat(Function):
-    """[B, C, H, W] → [B, C·H·W]; the gradient comes back in the layout that the input had."""
-
-    @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        return x.flatten(1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
-        ctx.shape, ctx.channels_last = inputs[0].shape, inputs[0].stride(1) == 1
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> Tensor:
-        x = upstream[0].view(ctx.shape)
-        return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) if ctx.channels_last else x
