@@ -134,3 +134,8 @@ def padded_conv2d(in_channels: int, out_channels: int, kernel: int, stride: int,
     if start == end:
         return Conv2d(in_channels, out_channels, kernel, stride, padding=start)
     return nn.Sequential(nn.ZeroPad2d((start, end, start, end)), Conv2d(in_channels, out_channels, kernel, stride))
+
+
+def reshape(channels: int, size: int) -> Unflatten:
+    """[B, size·size·channels] → [B, channels, size, size]."""
+    return Unflatten(channels, size)

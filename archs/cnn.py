@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from archs.base import IMAGE_SIZE, Arch, Family
-from archs.blocks import Flatten, TransposedConv2d, Unflatten, padded_conv2d
+from archs.blocks import Flatten, TransposedConv2d, padded_conv2d, reshape
 from archs.errors import UserError, nearest
 
 MAX_DEPTH = 8
@@ -58,7 +58,7 @@ class Cnn:
         last = self.layers[-1]
         features = last.channels * last.out_size**2
         modules: list[nn.Module] = [
-            nn.Linear(in_features, features), ACTIVATIONS[self.activation](), Unflatten(last.channels, last.out_size)
+            nn.Linear(in_features, features), ACTIVATIONS[self.activation](), reshape(last.channels, last.out_size)
         ]  # fmt: skip
         before = [1, *(layer.channels for layer in self.layers[:-1])]
         for layer, channels in zip(reversed(self.layers), reversed(before), strict=True):

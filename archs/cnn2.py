@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import nn
 
 from archs.base import Arch
-from archs.blocks import Conv2d, Flatten, TransposedConv2d, Unflatten
+from archs.blocks import Conv2d, Flatten, TransposedConv2d, reshape
 
 
 def encoder(in_channels: int) -> nn.Module:
@@ -21,7 +21,7 @@ def encoder(in_channels: int) -> nn.Module:
 
 def decoder(in_features: int) -> nn.Module:
     return nn.Sequential(
-        nn.Linear(in_features, 8 * 7 * 7), nn.ReLU(), Unflatten(8, 7),  # [B, 8, 7, 7]
+        nn.Linear(in_features, 8 * 7 * 7), nn.ReLU(), reshape(8, 7),  # [B, 8, 7, 7]
         TransposedConv2d(8, 8, 5, stride=2, in_size=7, size=14), nn.ReLU(),  # [B, 8, 14, 14]
         TransposedConv2d(8, 1, 5, stride=2, in_size=14, size=28),  # [B, 1, 28, 28] logits
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from archs.base import Arch
-from archs.blocks import Conv2d, TransposedConv2d, Unflatten
+from archs.blocks import Conv2d, TransposedConv2d, reshape
 
 
 def encoder(in_channels: int) -> nn.Module:
@@ -19,7 +19,7 @@ def encoder(in_channels: int) -> nn.Module:
 
 def decoder(in_features: int) -> nn.Module:
     return nn.Sequential(
-        nn.Linear(in_features, 32), nn.ReLU(), Unflatten(32, 1),  # [B, 32, 1, 1]
+        nn.Linear(in_features, 32), nn.ReLU(), reshape(32, 1),  # [B, 32, 1, 1]
         TransposedConv2d(32, 16, 4, stride=3, in_size=1, size=3), nn.ReLU(),  # [B, 16, 3, 3]
         TransposedConv2d(16, 8, 4, stride=3, in_size=3, size=7), nn.ReLU(),  # [B, 8, 7, 7]
         TransposedConv2d(8, 1, 4, stride=4, in_size=7, size=28),  # [B, 1, 28, 28] logits

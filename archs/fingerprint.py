@@ -107,7 +107,6 @@ def imports(name: str) -> Iterator[str]:
                 yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-@functools.cache
 def parsed(name: str) -> ast.Module:
     path = source_path(name)
     assert path is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from archs.base import IMAGE_SIZE, Arch
-from archs.blocks import Unflatten
+from archs.blocks import reshape
 
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
 
@@ -22,7 +22,7 @@ def decoder(in_features: int) -> nn.Module:
     return nn.Sequential(
         nn.Linear(in_features, 500), nn.Softplus(),
         nn.Linear(500, 500), nn.Softplus(),
-        nn.Linear(500, PIXELS), Unflatten(1, IMAGE_SIZE),  # [B, 1, 28, 28] logits
+        nn.Linear(500, PIXELS), reshape(1, IMAGE_SIZE),  # [B, 1, 28, 28] logits
     )  # fmt: skip
 
 

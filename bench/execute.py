@@ -194,12 +194,19 @@ def evaluate_run(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Reco
 
 
 def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
-    (arch,) = registry(tuple(plugins)).resolve([spec.arch]).archs
-    if fingerprint(arch) != spec.arch_fingerprint:
+    arch, found = defined(spec.arch, tuple(plugins))
+    if found != spec.arch_fingerprint:
         raise RuntimeError(
             f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since"
         )
     return arch
+
+
+@functools.cache
+def defined(name: str, plugins: tuple[str, ...]) -> tuple[Arch, str]:
+    """An architecture as this process knows it, and its fingerprint."""
+    (arch,) = registry(plugins).resolve([name]).archs
+    return arch, fingerprint(arch)
 
 
 registry = functools.cache(discover)

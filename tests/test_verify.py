@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from archs.fingerprint import module_code
-from bench.execute import registry
+from bench.execute import defined, registry
 from bench.store import Record, Store
 from bench.verify import main
 from tests.test_job import BROKEN, job
@@ -119,5 +119,6 @@ def test_an_architecture_that_was_edited_is_no_reproduction(trained: tuple, caps
     plugin.write_text(BROKEN.replace("[:, :8]", "[:, :9]"), encoding="utf-8")
     module_code.cache_clear()  # a new process would start with none
     registry.cache_clear()
+    defined.cache_clear()
     assert verify(folder, records["explodes"].run_id, "--plugin", str(plugin)) == 2
     assert "it was edited since" in capsys.readouterr().err
