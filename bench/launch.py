@@ -97,7 +97,8 @@ def launch(
             worker.pipe.close()
             worker.process.kill()  # at whatever it is: a record is written whole or not at all
         for worker in workers:
-            worker.process.join(5)
+            if worker.specs:  # until it is gone it may be writing what is claimed; an idle one is not waited for
+                worker.process.join(5)
         claims.close()
 
 

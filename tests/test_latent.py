@@ -10,7 +10,7 @@ import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from archs.registry import discover
-from bench.gaussian import gaussian_kl
+from bench.gaussian import GaussianHead, gaussian_kl, sample
 from bench.latent import build_latent_model
 from bench.likelihood import fixed_targets, log_likelihood, targets
 from bench.streams import generator, stream_seed
@@ -21,6 +21,31 @@ def test_kl_agrees_with_torch_distributions() -> None:
     mean, log_variance = torch.randn(4, 6, generator=generator(0, "a")), torch.randn(4, 6, generator=generator(0, "b"))
     expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0.0, 1.0))
     torch.testing.assert_close(gaussian_kl(mean, log_variance), expected)
+
+
+def test_the_head_is_its_two_linear_maps_and_learns_as_they_do() -> None:
+    torch.manual_seed(0)
+    head, features = GaussianHead(6, 3).double(), torch.randn(4, 6, dtype=torch.double, requires_grad=True)
+    expected = torch.cat([head.mean(features), head.log_variance(features)], 1)
+    upstream = torch.randn_like(expected)
+    wanted = torch.autograd.grad(expected, [features, *head.parameters()], upstream)
+    for learning in (True, False):
+        found = head.train(learning)(features)
+        torch.testing.assert_close(found, expected)
+        torch.testing.assert_close(torch.autograd.grad(found, [features, *head.parameters()], upstream), wanted)
+
+
+def test_a_sample_its_divergence_and_their_gradients_are_those_of_the_definitions() -> None:
+    torch.manual_seed(0)
+    posterior = torch.randn(5, 8, dtype=torch.double, requires_grad=True)
+    noise, of_z, of_kl = torch.randn(5, 4).double(), torch.randn(5, 4).double(), torch.randn(5).double()
+    mean, log_variance = posterior.chunk(2, 1)
+    q = Normal(mean, (0.5 * log_variance).exp())
+    expected = [mean + q.stddev * noise, kl_divergence(q, Normal(0.0, 1.0)).sum(1)]
+    found = sample(posterior, noise)
+    torch.testing.assert_close(list(found), expected)
+    gradients = [torch.autograd.grad(outputs, posterior, [of_z, of_kl]) for outputs in (found, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def test_log_likelihood_agrees_with_torch_distributions_and_sums_over_pixels() -> None:
