@@ -65,14 +65,15 @@ def log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
 class LogLikelihood(Function):
     """Σ x·l − log(1 + eˡ) over the pixels of each image, and its gradient x − sigmoid(l) with respect to the logits l.
 
-    log(1 + eˡ) = max(l, 0) + log(1 + e^−|l|), and the logarithms of several pixels are that of their product: torch's
+    log(1 + eˡ) = (l + |l|)/2 + log(1 + e^−|l|), and the logarithms of several pixels are that of their product: torch's
     own function takes one (a slow log1p) for each pixel. Its gradient in x is not defined here: x is data.
     """
 
     @staticmethod
     def forward(logits: Tensor, x: Tensor) -> Tensor:
-        linear = (x * logits - logits.clamp(min=0)).flatten(1).sum(1)
-        product = (-logits.abs()).exp().add(1).flatten(1)  # [B, 784], each in [1, 2]
+        size = logits.abs().flatten(1)
+        linear = ((x - 0.5) * logits).flatten(1).sum(1) - 0.5 * size.sum(1)
+        product = size.neg_().exp_().add_(1)  # [B, 784], each in [1, 2]
         factors = 1
         while factors < FACTORS and product.shape[1] % 2 == 0:
             first, second = product.chunk(2, 1)
