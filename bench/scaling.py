@@ -17,7 +17,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import StrMethodFormatter
 from tabulate import tabulate
 
 from bench.cpu import compute_with
@@ -74,7 +74,7 @@ def draw(rates: dict[Point, list[float]], path: str) -> None:
         axis.set(xlabel=panel, ylim=(0, None))
         if panel != panels[1]:
             axis.set_xscale("log", base=2)
-            axis.xaxis.set_major_formatter(ScalarFormatter())
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         else:
             axis.set_xticks(DEPTHS)
         axis.grid(alpha=0.3)
