@@ -94,19 +94,14 @@ def interleaved(y: Tensor) -> Tensor:
     return y.transpose(2, 3).reshape(-1, blocks * side, blocks * run)
 
 
-def from_one_channel(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int = 0) -> Tensor:
+def from_one_channel(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """[B, 1, n, n], weight [out, 1, k, k] → [B, out, m, m] with channels last.
 
     torch's kernel for the other layout takes half the time of that for channels last, so that a copy can follow. One
     channel has both layouts: the strides say which it is to be, and with them which kernel.
     """
     x, weight = (one.reshape(len(one), -1).view(one.shape) for one in (x, weight))
-    return channels_last(F.conv2d(x, weight, bias, stride, padding))
-
-
-def channels_last(x: Tensor) -> Tensor:
-    """The same in that layout; said so also of one channel. `Tensor.contiguous` of a layout isn't there under vmap."""
-    return x.permute(0, 2, 3, 1).contiguous().flatten(2).view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
+    return F.conv2d(x, weight, stride=stride).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
 class Convolution(Function):
@@ -154,7 +149,7 @@ class Transposed(Function):
         full = F.pad(upstream[0].permute(0, 2, 3, 1), (0, 0, start, after, start, after)).permute(0, 3, 1, 2)
         few = full.shape[1] == 1 and stride > 1
         return (
-            from_one_channel(full, weight, None, stride) if few else F.conv2d(full, weight, stride=stride),
+            from_one_channel(full, weight, stride) if few else F.conv2d(full, weight, stride=stride),
             conv2d_weight(full, list(weight.shape), x, stride),
             upstream[0].sum((0, 2, 3)),
             None,
