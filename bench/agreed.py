@@ -10,8 +10,8 @@ import argparse
 from dataclasses import dataclass
 from typing import Any
 
+from bench.known_files import KnownFiles
 from bench.spec import EvaluationSpec, RunSpec
-from bench.verified import Verified
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Agreed:
     measurable: bool
 
 
-def agree(options: argparse.Namespace, device: str | None, known: Verified | None = None) -> Agreed:
+def agree(options: argparse.Namespace, device: str | None, known: KnownFiles | None = None) -> Agreed:
     """Looks at the registry, the data set (which may be downloaded now) and the devices. device: if it is settled already.
     known: what is known of the data set's files.
 

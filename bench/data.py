@@ -36,9 +36,9 @@ MNIST_MD5 = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images are uint8 [N, 28, 28], labels int64 [N] in 0…9."""
+    """Images are uint8 [N, 28, 28], labels int64 [N] in 0…9. Equal to itself alone, so that what is made of it can be kept."""
 
     name: str
     train_images: np.ndarray
@@ -58,7 +58,7 @@ def load(name: str, data_dir: str | Path, checksums: bool = True, fingerprint: s
     """The data set, verified. Raises `UserError` if its files are missing, damaged or not what they should be.
 
     checksums: whether to hold the files to their MD5s; whoever knows the fingerprint that must come out need not.
-    fingerprint: that of these files, if it is known (bench.verified): then nothing is hashed.
+    fingerprint: that of these files, if it is known (bench.known_files): then nothing is hashed.
     """
     if name == "digits":
         return digits()

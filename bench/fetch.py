@@ -11,14 +11,14 @@ from pathlib import Path
 
 from archs.errors import UserError, nearest
 from bench.data import FILES, FOLDERS, NAMES, Dataset, is_complete, load, raw_folder
-from bench.verified import Verified, load_known
+from bench.known_files import KnownFiles, load_known
 
 SECONDS = 120
 """The longest that a download may take."""
 
 
 def choose(
-    name: str, data_dir: str | Path, seconds: float = SECONDS, known: Verified | None = None
+    name: str, data_dir: str | Path, seconds: float = SECONDS, known: KnownFiles | None = None
 ) -> tuple[Dataset, list[str]]:
     """The data set asked for, and warnings. "auto" is MNIST if it is on disk or can be fetched, else `digits`.
 
@@ -26,7 +26,7 @@ def choose(
     """
     if name != "auto" and name not in NAMES:
         raise UserError(f"unknown data set {name!r}{nearest(name, ('auto', *NAMES))}")
-    wanted = "mnist" if name == "auto" else name
+    wanted = first_choice(name)
     if not is_complete(wanted, data_dir):
         try:
             download(wanted, data_dir, seconds)
@@ -39,6 +39,11 @@ def choose(
             )
             return load("digits", data_dir), [warning]
     return load_known(wanted, data_dir, known), []
+
+
+def first_choice(name: str) -> str:
+    """Of what `choose` may give for `name`."""
+    return "mnist" if name == "auto" else name
 
 
 def download(name: str, data_dir: str | Path, seconds: float = SECONDS) -> None:

@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any
 from archs.errors import UserError
 from bench import environment, throughput
 from bench.agreed import Agreed, agree
+from bench.fetch import first_choice
 from bench.forks import elsewhere
 from bench.inventory import inventory
+from bench.known_files import know
 from bench.launch import Event, launch
 from bench.progress import Display
 from bench.site import Site
@@ -33,7 +35,6 @@ from bench.spec import Work
 from bench.stop import CTRL_C, Terminated
 from bench.store import Store
 from bench.trackers import Crew
-from bench.verified import verify
 
 if TYPE_CHECKING:
     from bench.cluster import Cluster
@@ -58,10 +59,8 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     """Runs the job. Raises `UserError` before anything is trained if it can't be done as asked."""
     begun = time.monotonic()
     cluster, commit = cluster_of(options), environment.commit()
-    verified = verify(
-        "mnist" if options.dataset == "auto" else options.dataset, options.data_dir
-    )  # while torch loads elsewhere
-    agreed: Agreed = elsewhere(agree, options, cluster.device(options.device) if cluster else None, verified)
+    known_files = know(first_choice(options.dataset), options.data_dir)  # while torch loads elsewhere
+    agreed: Agreed = elsewhere(agree, options, cluster.device(options.device) if cluster else None, known_files)
     store = Store(options.runs_dir)
     store.prepare()
     for warning in agreed.warnings:
@@ -77,7 +76,7 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     start = cluster.launch if cluster else launch
     site = Site(
         options.runs_dir, options.data_dir, tuple(options.plugin), agreed.device, workers, **commit,
-        devices=agreed.devices, stack=agreed.stack, graph=agreed.graph, verified=verified,
+        devices=agreed.devices, stack=agreed.stack, graph=agreed.graph, known_files=known_files,
     )  # fmt: skip
     for spec in work:
         if spec.run_id in known and spec.run_id not in again:

@@ -37,7 +37,7 @@ def flips(images: Tensor, coins: torch.Generator) -> Tensor:
     if images.device.type != "cpu":
         return (torch.rand(images.shape, generator=coins, device=images.device) * 255 < images).float()
     uniform = random_bytes(images.numel(), coins)
-    same = uniform.numpy()  # where so few are looked for and replaced, a fraction of the time
+    same = uniform.numpy()  # the same memory: numpy finds and replaces so few in a fraction of the time
     again = np.flatnonzero(same == 255)
     while len(again):
         drawn = random_bytes(len(again), coins).numpy()

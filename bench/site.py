@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bench.data import Dataset
-    from bench.verified import Verified
+    from bench.known_files import KnownFiles
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Site:
     devices: tuple[str, ...] = ()  # several GPUs, taken in turn by the workers
     stack: int = 1  # seeds of one architecture trained together, at most
     graph: bool = False  # training steps as CUDA graphs
-    verified: Verified | None = None  # what the job knows of the files in data_dir
+    known_files: KnownFiles | None = None  # what the job knows of the files in data_dir
     dataset: Dataset | None = None  # where it came with the work (bench.cluster); else it is read from data_dir
 
 

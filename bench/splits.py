@@ -9,26 +9,22 @@ import numpy as np
 import torch
 
 from bench.data import Dataset
+from bench.known_files import KnownFiles, load_known
 from bench.site import Site
 from bench.spec import RunSpec
 from bench.train import Split
-from bench.verified import Verified, load_known
-
-MOST_KEPT = 2  # a job's latent models and its classifiers have different targets
-kept: dict[tuple[object, ...], dict[str, Split]] = {}
 
 SCORED = {"val": "validation", "test": "test"}  # name in a data set → in the streams of random numbers
 
 
 @functools.lru_cache(maxsize=1)
-def load_once(name: str, data_dir: str, known: Verified | None = None) -> Dataset:
-    return load_known(
-        name, data_dir, known, checksums=False
-    )  # its fingerprint, which `dataset_of` looks at, covers every byte used
+def load_once(name: str, data_dir: str, known: KnownFiles | None = None) -> Dataset:
+    """Without checksums: its fingerprint, which `dataset_of` looks at, covers every byte used."""
+    return load_known(name, data_dir, known, checksums=False)
 
 
 def dataset_of(spec: RunSpec, site: Site) -> Dataset:
-    dataset = site.dataset or load_once(spec.dataset, site.data_dir, site.verified)
+    dataset = site.dataset or load_once(spec.dataset, site.data_dir, site.known_files)
     if dataset.fingerprint != spec.data_fingerprint:
         raise RuntimeError(f"the data set {spec.dataset} changed while the job ran")
     return dataset
@@ -41,16 +37,15 @@ def on_device(dataset: Dataset, split: str, device: torch.device, first: int | N
 
 
 def splits_of(dataset: Dataset, spec: RunSpec, device: torch.device) -> dict[str, Split]:
-    """train, val and test; the latter two with their fixed targets, since they are scored more than once.
+    """train, val and test; the latter two with their fixed targets, since they are scored more than once."""
+    return kept_splits(dataset, spec.likelihood, spec.train_images, device)
 
-    Kept for the next run of this process, which is likely to want the same.
-    """
-    wanted = (dataset.fingerprint, spec.likelihood, spec.train_images, device)
-    if wanted not in kept:
-        splits = {name: on_device(dataset, name, device, spec.train_images) for name in ("train", "val", "test")}
-        for name, stream in SCORED.items():
-            splits[name] = dataclasses.replace(splits[name], targets=splits[name].fixed(spec.likelihood, stream))
-        while len(kept) >= MOST_KEPT:
-            del kept[next(iter(kept))]
-        kept[wanted] = splits
-    return kept[wanted]
+
+@functools.lru_cache(maxsize=2)  # for the next run of this process: a job's latent models and its classifiers
+def kept_splits(
+    dataset: Dataset, likelihood: str | None, train_images: int | None, device: torch.device
+) -> dict[str, Split]:
+    splits = {name: on_device(dataset, name, device, train_images) for name in ("train", "val", "test")}
+    for name, stream in SCORED.items():
+        splits[name] = dataclasses.replace(splits[name], targets=splits[name].fixed(likelihood, stream))
+    return splits

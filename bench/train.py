@@ -53,10 +53,9 @@ class Split:
         return fixed_targets(self.images, likelihood, split).to(self.images.device)
 
     @functools.cached_property
-    def targets_hash(self) -> str | None:
-        """Of the targets that are there: two runs with the same hash were scored on the same pixels."""
-        if self.targets is None:
-            return None
+    def targets_hash(self) -> str:
+        """Of the targets, which must be there: two runs with the same hash were scored on the same pixels."""
+        assert self.targets is not None
         return hashlib.sha256((self.targets.cpu() * 255).to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
 
 

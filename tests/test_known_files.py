@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import data, verified
+from bench import data
 from bench.data import load, raw_folder
-from bench.verified import load_known, verify
+from bench.known_files import KnownFiles, know, load_known, signature
 from tests.test_data import write_family
 
 NAME = "fashion_mnist"
@@ -24,7 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_known_files_are_not_hashed_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = verify(NAME, str(folder))
+    known = know(NAME, str(folder))
     assert known is not None
     expected = load(NAME, folder)
     monkeypatch.setattr(data, "hashlib", None)
@@ -36,7 +36,7 @@ def test_known_files_are_not_hashed_again(folder: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("change", ["a pixel", "another file in its place"])
 def test_files_that_changed_since_are_read_anew(folder: Path, tmp_path: Path, change: str) -> None:
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    known = verify(NAME, str(tmp_path))
+    known = know(NAME, str(tmp_path))
     assert known is not None
     file = raw_folder(NAME, tmp_path) / "t10k-images-idx3-ubyte"
     content, times = bytearray(file.read_bytes()), file.stat()
@@ -54,7 +54,7 @@ def test_files_that_changed_since_are_read_anew(folder: Path, tmp_path: Path, ch
 
 
 def test_what_is_known_of_one_folder_says_nothing_of_another(folder: Path, tmp_path: Path) -> None:
-    known = verified.Verified(NAME, str(tmp_path), verified.signature(NAME, folder), "0" * 16)
+    known = KnownFiles(NAME, str(tmp_path), signature(NAME, folder), "0" * 16)
     assert load_known(NAME, folder, known).fingerprint == load(NAME, folder).fingerprint
 
 
@@ -62,6 +62,6 @@ def test_nothing_is_known_of_what_can_not_be_read(folder: Path, tmp_path: Path) 
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     file = raw_folder(NAME, tmp_path) / "t10k-labels-idx1-ubyte"
     file.write_bytes(file.read_bytes()[:-1])
-    assert verify(NAME, str(tmp_path)) is None
-    assert verify(NAME, str(tmp_path / "nowhere")) is None
-    assert verify("digits", str(folder)) is None
+    assert know(NAME, str(tmp_path)) is None
+    assert know(NAME, str(tmp_path / "nowhere")) is None
+    assert know("digits", str(folder)) is None

@@ -1,4 +1,4 @@
-"""What is known of a data set's files since they were read once, so that no other process of a job need hash them again."""
+"""What a job knows of its data files since it read them once, so that none of its other processes need hash them again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.data import FILES, FOLDERS, Dataset, load, raw_folder
 Signature = tuple[tuple[int, int, int], ...]  # of each file: its inode, size and time of the last change
 
 
-class Verified(NamedTuple):
+class KnownFiles(NamedTuple):
     """The data set whose files had this signature has this fingerprint."""
 
     name: str
@@ -21,17 +21,17 @@ class Verified(NamedTuple):
     fingerprint: str
 
 
-def verify(name: str, data_dir: str) -> Verified | None:
+def know(name: str, data_dir: str) -> KnownFiles | None:
     """Reads and hashes it. None for what can't be read, which the next to load it will say, or is not in files."""
     if name not in FOLDERS:
         return None
     with suppress(UserError, OSError):
         files = signature(name, data_dir)
-        return Verified(name, data_dir, files, load(name, data_dir).fingerprint)
+        return KnownFiles(name, data_dir, files, load(name, data_dir).fingerprint)
     return None
 
 
-def load_known(name: str, data_dir: str | Path, known: Verified | None, checksums: bool = True) -> Dataset:
+def load_known(name: str, data_dir: str | Path, known: KnownFiles | None, checksums: bool = True) -> Dataset:
     """`bench.data.load`, without hashing if the files are still those that are known."""
     if known is not None and known[:2] == (name, str(data_dir)):
         with suppress(OSError):
