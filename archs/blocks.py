@@ -22,7 +22,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
 
     The same sum has other forms, some of which are faster on a CPU (docs/performance.md, `python -m bench.layer_speed`):
 
-    direct: torch's own kernel, then the cut.
+    direct: torch's own kernel, then the cut; the gradients as in blocks.
     blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved; and
         in the backward pass the plain convolution whose adjoint this layer is (archs.forms.Transposed).
     matrix: for an input of one pixel the layer is a linear map.
@@ -51,14 +51,13 @@ class TransposedConv2d(nn.ConvTranspose2d):
         self.form = fastest_form(out_channels, stride, in_size)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if self.form == "direct" or x.device.type != "cpu":
-            y = super().forward(x)
-        elif self.form == "blocks":
-            shape = Shape(self.kernel_size[0], self.stride[0], int(self.padding[0]), self.in_size, self.size)
-            y = Transposed.apply(x, self.weight, self.bias, shape)
-        else:
-            y = self._as_matrix(x)
-        return y if y.shape[-1] == self.size else y[..., : self.size, : self.size]
+        if x.device.type != "cpu":
+            return super().forward(x)[..., : self.size, : self.size]
+        if self.form == "matrix":
+            return self._as_matrix(x)
+        shape = Shape(self.kernel_size[0], self.stride[0], int(self.padding[0]), self.in_size, self.size)
+        y: Tensor = Transposed.apply(x, self.weight, self.bias, shape, self.form == "blocks")
+        return y
 
     def _as_matrix(self, x: Tensor) -> Tensor:
         """One input pixel: output row r of `size` is kernel row start + r, if there is one."""
@@ -88,8 +87,9 @@ def faster_in_blocks(channels: int, stride: int) -> bool:
 class Conv2d(nn.Conv2d):
     """A convolution; on a CPU in the form that is fastest.
 
-    Where the kernel is as large as the image, it is a matrix product. The input's gradient of a strided one with few
-    channels is computed in blocks (archs.forms.Convolution): torch's own kernel for it takes longer (docs/performance.md).
+    Where the kernel is as large as the image, it is a matrix product. Else its gradients are those of
+    archs.forms.Convolution, the input's in blocks if it is strided and has few channels: torch's own take longer
+    (docs/performance.md).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -97,8 +97,10 @@ class Conv2d(nn.Conv2d):
             if x.shape[2:] == self.weight.shape[2:] and not any(self.padding):
                 flat, weight = (tensor.permute(0, 2, 3, 1).flatten(1) for tensor in (x, self.weight))
                 return torch.addmm(self.bias, flat, weight.T)[:, :, None, None]
-            if x.requires_grad and x.device.type == "cpu" and faster_in_blocks(self.in_channels, self.stride[0]):
-                return Convolution.apply(x, self.weight, self.bias, self.stride[0], self.padding[0])
+            if x.device.type == "cpu":
+                stride, padding = self.stride[0], self.padding[0]
+                in_blocks = faster_in_blocks(self.in_channels, stride)
+                return Convolution.apply(x, self.weight, self.bias, stride, padding, in_blocks)
         return super().forward(x)
 
     @property

@@ -1,8 +1,9 @@
-"""A convolution and its adjoint, the transposed convolution, in a form that is faster on a CPU where the channels are few.
+"""A convolution and its adjoint, the transposed convolution, in forms that are faster on a CPU than torch's.
 
-torch computes a strided convolution fast and its adjoint, which is also the gradient of its input, slowly. Here the
-adjoint is a convolution to blocks of pixels. The same sums in another order, tested against torch's own in float64;
-chosen by `python -m bench.layer_speed` (docs/performance.md).
+torch computes a strided convolution fast and its adjoint, which is also the gradient of its input, slowly. Where channels
+are few the adjoint is a convolution to blocks of pixels here. And the bias's gradient is a sum of its own: together with the
+weights' it takes torch longer. The same sums in another order, tested against torch's own in float64; chosen by
+`python -m bench.layer_speed` (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.grad import conv2d_weight
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from archs.function import Function
 
@@ -105,44 +106,48 @@ def from_one_channel(x: Tensor, weight: Tensor, stride: int) -> Tensor:
 
 
 class Convolution(Function):
-    """[B, in, n, n] → [B, out, m, m]; the gradient of the input in blocks."""
+    """[B, in, n, n] → [B, out, m, m]. in_blocks: whether the gradient of the input is computed in blocks."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, in_blocks: bool) -> Tensor:
         return F.conv2d(x, weight, bias, stride, padding)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int, int], output: Tensor) -> None:
-        x, weight, _, ctx.stride, ctx.padding = inputs
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int, int, bool], output: Tensor) -> None:
+        x, weight, _, ctx.stride, ctx.padding, ctx.in_blocks = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
+        (x, weight), (gradient,), of_x = ctx.saved_tensors, upstream, None
+        if ctx.needs_input_grad[0] and ctx.in_blocks:
+            shape = Shape(weight.shape[-1], ctx.stride, ctx.padding, gradient.shape[-1], x.shape[-1])
+            of_x = transposed_in_blocks(gradient, weight, None, shape)
+        elif ctx.needs_input_grad[0]:
+            of_x = conv2d_input(list(x.shape), weight, gradient, ctx.stride, ctx.padding)
+        of_weight = conv2d_weight(x, list(weight.shape), gradient, ctx.stride, ctx.padding)
+        return of_x, of_weight, gradient.sum((0, 2, 3)), None, None, None
+
+
+class Transposed(Function):
+    """[B, in, in_size, in_size] → [B, out, size, size], in blocks or by torch's own kernel; the gradients by the plain
+    convolution whose adjoint it is."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape, in_blocks: bool) -> Tensor:
+        if in_blocks:
+            return transposed_in_blocks(x, weight, bias, shape)
+        kernel, stride, start, in_size, size = shape
+        missing = max(0, size - ((in_size - 1) * stride + kernel - 2 * start))
+        return F.conv_transpose2d(x, weight, bias, stride, start, missing)[..., :size, :size]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Shape, bool], output: Tensor) -> None:
+        x, weight, _, ctx.shape, _ = inputs
         ctx.save_for_backward(x, weight)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        (x, weight), (gradient,) = ctx.saved_tensors, upstream
-        shape = Shape(weight.shape[-1], ctx.stride, ctx.padding, gradient.shape[-1], x.shape[-1])
-        return (
-            transposed_in_blocks(gradient, weight, None, shape),
-            conv2d_weight(x, list(weight.shape), gradient, ctx.stride, ctx.padding),
-            gradient.sum((0, 2, 3)),
-            None,
-            None,
-        )
-
-
-class Transposed(Function):
-    """`transposed_in_blocks`; its gradients by the plain convolution whose adjoint it is."""
-
-    @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape) -> Tensor:
-        return transposed_in_blocks(x, weight, bias, shape)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Shape], output: Tensor) -> None:
-        x, weight, _, ctx.shape = inputs
-        ctx.save_for_backward(x, weight)
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         (x, weight), (kernel, stride, start, in_size, size) = ctx.saved_tensors, ctx.shape
         after = (in_size - 1) * stride + kernel - start - size
         # padded with channels last: for the weights' gradient torch would take one channel as the other layout, the slow one
@@ -152,5 +157,6 @@ class Transposed(Function):
             from_one_channel(full, weight, stride) if few else F.conv2d(full, weight, stride=stride),
             conv2d_weight(full, list(weight.shape), x, stride),
             upstream[0].sum((0, 2, 3)),
+            None,
             None,
         )

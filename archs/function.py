@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 
 
 class Function(torch.autograd.Function):
-    """Takes positional arguments only, all of them. Outside of vmap they are then bound without looking at the signature of
-    `forward`, which torch does at each call: nine of its twelve microseconds, and a step of cnn2 has five (docs/performance.md)."""
+    """With `setup_context`, as vmap needs it, and positional arguments only, all of them.
+
+    Outside of vmap the same computation is a function whose `forward` has the context. For the other kind torch looks at the
+    signature of `forward` at each call, to fill in defaults: most of what a call costs, and a step of cnn2 has six
+    (docs/performance.md).
+    """
 
     generate_vmap_rule = True
+    outside_vmap: ClassVar[type[torch.autograd.Function]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        parts = {"forward": staticmethod(with_context(cls)), "backward": staticmethod(cls.backward)}
+        cls.outside_vmap = type(cls.__name__, (torch.autograd.Function,), parts)
 
     @classmethod
     def apply(cls, *arguments: Any) -> Any:
-        if torch._C._are_functorch_transforms_active():
-            return super().apply(*arguments)
-        return super(torch.autograd.Function, cls).apply(*arguments)  # type: ignore[misc]
+        function = super() if torch._C._are_functorch_transforms_active() else cls.outside_vmap
+        return function.apply(*arguments)  # type: ignore[misc]
+
+
+def with_context(function: type[torch.autograd.Function]) -> Callable[..., Any]:
+    def forward(ctx: Any, *inputs: Any) -> Any:
+        output = function.forward(*inputs)
+        function.setup_context(ctx, inputs, output)
+        return output
+
+    return forward

@@ -27,7 +27,8 @@ class Adam:
         self.parameters = list(parameters)
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
+        self.count = torch.zeros(len(self.parameters), device=self.parameters[0].device)
+        self.steps = list(self.count.unbind())  # the same memory: where all take a step, one addition counts them
         self.rate: float | Tensor = torch.zeros((), device=self.parameters[0].device) if captured else 0.0
 
     def set_rate(self, rate: float) -> None:
@@ -47,11 +48,13 @@ class Adam:
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if not gradients:
             return
-        if len(gradients) < len(self.parameters):
+        if len(gradients) == len(self.parameters):
+            self.count.add_(1)
+        else:
             had = [parameter.grad is not None for parameter in self.parameters]
             state = tuple(list(itertools.compress(column, had)) for column in state)  # type: ignore[assignment]
+            torch._foreach_add_(state[3], 1)
         parameters, means, squares, steps = state
-        torch._foreach_add_(steps, 1)
         torch._fused_adam_(
             parameters, gradients, means, squares, [], steps, lr=self.rate, beta1=BETAS[0], beta2=BETAS[1],
             weight_decay=0.0, eps=EPSILON, amsgrad=False, maximize=False,

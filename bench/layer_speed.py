@@ -1,7 +1,7 @@
 """Times the forms of convolutions and transposed ones side by side: `python -m bench.layer_speed`.
 
-A B C A B C in one process, forward and backward, one thread; the median, and the median and quartiles of direct time
-over the chosen form's. It is what decides `archs.blocks.fastest_form` and `faster_in_blocks`; docs/performance.md holds what
+torch's own beside them, A B C A B C in one process, forward and backward, one thread; the median, and the median and
+quartiles of torch's time over the chosen form's. It is what decides `archs.blocks.fastest_form` and `faster_in_blocks`; docs/performance.md holds what
 it printed.
 """
 
@@ -23,6 +23,7 @@ Layer = Callable[[Tensor], Tensor]
 BATCH = 128
 ROUNDS = 40
 FORMS = ("direct", "blocks", "matrix")
+TORCH = "torch"
 # in channels, out channels, kernel, stride, in size, size: the layers of cnn2, cnn2-k4, cnn3 and of mirrored families
 TRANSPOSED = [
     (8, 8, 5, 2, 7, 14),
@@ -71,16 +72,16 @@ def seconds(layer: Layer, inputs: list[Tensor], upstream: Tensor) -> float:
 def compare(module: nn.Module, forms: Mapping[str, Layer], chosen: str, shape: tuple[int, ...]) -> list[str]:
     """Of `module` in several forms, on an input of `shape`: a row of the table."""
     x = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
-    upstream = torch.randn_like(forms["direct"](x)).contiguous(memory_format=torch.channels_last)
+    upstream = torch.randn_like(forms[TORCH](x)).contiguous(memory_format=torch.channels_last)
     times: dict[str, list[float]] = {form: [] for form in forms}
     for _ in range(ROUNDS + 5):
         for form, layer in forms.items():
             times[form].append(seconds(layer, [x, *module.parameters()], upstream))
     kept = {form: values[5:] for form, values in times.items()}
-    ratios = [a / b for a, b in zip(kept["direct"], kept[chosen], strict=True)]
+    ratios = [a / b for a, b in zip(kept[TORCH], kept[chosen], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
     return [
-        *(f"{statistics.median(kept[form]) * 1e3:.2f}" if form in kept else "–" for form in FORMS),
+        *(f"{statistics.median(kept[form]) * 1e3:.2f}" if form in kept else "–" for form in (TORCH, *FORMS)),
         chosen,
         f"{middle:.2f} [{low:.2f}, {high:.2f}]",
     ]
@@ -97,16 +98,18 @@ def transposed(inputs: int, outputs: int, kernel: int, stride: int, in_size: int
 
         return layer
 
-    forms = {form: in_form(form) for form in FORMS if form != "matrix" or in_size == 1}
+    forms: dict[str, Layer] = {TORCH: lambda x: super(TransposedConv2d, block).forward(x)[..., :size, :size]}
+    forms |= {form: in_form(form) for form in FORMS if form != "matrix" or in_size == 1}
     name = f"transposed {inputs}→{outputs}, {kernel}×{kernel}, stride {stride}, {in_size}→{size}"
     return [name, *compare(block, forms, chosen, (BATCH, inputs, in_size, in_size))]
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int, size: int, padding: int) -> list[str]:
     own = Conv2d(inputs, outputs, kernel, stride, padding).to(memory_format=torch.channels_last)
-    forms = {
-        "direct": super(Conv2d, own).forward,
-        "blocks": lambda x: Convolution.apply(x, own.weight, own.bias, stride, padding),
+    forms: dict[str, Layer] = {
+        TORCH: super(Conv2d, own).forward,
+        "direct": lambda x: Convolution.apply(x, own.weight, own.bias, stride, padding, False),
+        "blocks": lambda x: Convolution.apply(x, own.weight, own.bias, stride, padding, True),
     }
     chosen = "blocks" if faster_in_blocks(inputs, stride) else "direct"
     name = (
@@ -117,7 +120,7 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int, size: int, 
 
 def main() -> None:
     compute_with(1)
-    headers = ["layer", *(f"{form} (ms)" for form in FORMS), "chosen", "direct / chosen [quartiles]"]
+    headers = ["layer", *(f"{form} (ms)" for form in (TORCH, *FORMS)), "chosen", "torch / chosen [quartiles]"]
     rows = [*(convolution(*layer) for layer in CONVOLUTIONS), *(transposed(*layer) for layer in TRANSPOSED)]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
 

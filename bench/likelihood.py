@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,9 @@ class LogLikelihood(Function):
     def forward(logits: Tensor, x: Tensor) -> Tensor:
         size = logits.abs().flatten(1)
         linear = ((x - 0.5) * logits).flatten(1).sum(1) - 0.5 * size.sum(1)
-        product = size.neg_().exp_().add_(1)  # [B, 784], each in [1, 2]
-        factors = 1
-        while factors < FACTORS and product.shape[1] % 2 == 0:
-            first, second = product.chunk(2, 1)
-            product, factors = first * second, 2 * factors
-        return linear - product.log().sum(1)
+        each = size.neg_().exp_().add_(1)  # [B, 784], from 1 to 2
+        products = each.view(len(each), math.gcd(FACTORS, each.shape[1]), -1).prod(1)
+        return linear - products.log().sum(1)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archs.blocks import Conv2d, Flatten, TransposedConv2d, Unflatten
+from archs.blocks import Conv2d, Flatten, TransposedConv2d, Unflatten, faster_in_blocks
 
 # in channels, out channels, kernel, stride, in size, size, rows dropped at the start
 CASES = [
@@ -115,7 +115,8 @@ def test_whatever_else_torch_s_convolution_can_do_this_one_can(options: dict[str
 def test_a_faster_form_is_used_where_there_is_one() -> None:
     x = torch.randn(2, 16, 12, 12, requires_grad=True)
     assert Conv2d(16, 32, 5, 2)(x).grad_fn.name() == "ConvolutionBackward"
-    assert Conv2d(16, 32, 5, 1)(x).grad_fn.name() == nn.Conv2d(16, 32, 5, 1)(x).grad_fn.name() == "ConvolutionBackward0"
+    assert Conv2d(16, 32, 5, 2, bias=False)(x).grad_fn.name() == nn.Conv2d(16, 32, 5, 2)(x).grad_fn.name()
+    assert faster_in_blocks(16, 2) and not faster_in_blocks(16, 1) and not faster_in_blocks(17, 2)
     assert TransposedConv2d(8, 8, 5, stride=2, in_size=7, size=14).form == "blocks"
     assert TransposedConv2d(64, 32, 3, stride=2, in_size=4, size=7).form == "direct"
 
