@@ -26,8 +26,9 @@ class Function(torch.autograd.Function):
 
     @classmethod
     def apply(cls, *arguments: Any) -> Any:
-        function = super() if torch._C._are_functorch_transforms_active() else cls.outside_vmap
-        return function.apply(*arguments)  # type: ignore[misc]
+        if torch._C._are_functorch_transforms_active():
+            return super().apply(*arguments)
+        return cls.outside_vmap.apply(*arguments)
 
 
 def with_context(function: type[torch.autograd.Function]) -> Callable[..., Any]:

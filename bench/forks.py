@@ -6,12 +6,16 @@ The job itself never loads torch. While the server does, on another core, the jo
 from __future__ import annotations
 
 import gc
+import itertools
 import multiprocessing
+import os
 import signal
+import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -41,10 +45,50 @@ def start_context() -> Any:
     context.set_forkserver_preload(["bench.forked"])
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: a Ctrl-C amid its imports is not its own
     try:
-        forkserver.ensure_running()
+        with as_a_fork():
+            forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
     return context
+
+
+def can_fork() -> bool:
+    """Only where no other thread could hold a lock at that moment: not beside torch, and not on every system."""
+    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
+
+
+@contextmanager
+def as_a_fork() -> Iterator[None]:
+    """Within it multiprocessing's own processes, the server among them, are forks of this one where that is safe, instead
+    of new interpreters that import again what is here already."""
+    spawn = util.spawnv_passfds
+    if can_fork():
+        util.spawnv_passfds = fork_with  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        util.spawnv_passfds = spawn
+
+
+def fork_with(path: object, arguments: Sequence[str], files: Sequence[int]) -> int:
+    """What `multiprocessing.util.spawnv_passfds` does for `python … -c code`: runs the code in a process that has no other
+    files open than `files` and the standard ones. Returns its process id."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # or the fork would write it too
+    process = os.fork()
+    if process:
+        return process
+    try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        edges = [2, *sorted({int(file) for file in files} - {0, 1, 2}), os.sysconf("SC_OPEN_MAX")]
+        for below, above in itertools.pairwise(edges):
+            os.closerange(below + 1, above)
+        exec(arguments[-1], {})
+    except BaseException as error:
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
 def elsewhere(function: Callable[..., Any], *arguments: Any) -> Any:

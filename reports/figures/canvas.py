@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
-import os
-import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bench.forks import can_fork
 from reports.blocks import Figure as FigureBlock
 
 DPI = 110
@@ -41,41 +40,47 @@ STYLE: Any = {
 }
 
 
+P = ParamSpec("P")
+AT_ONCE = 3  # figures to a process: forking one takes a quarter of what drawing a small figure does
+
+
 @dataclass(frozen=True)
 class Album:
-    """Where figures go, relative to the page. Laying out and drawing is half of a large page's time, so it goes on
-    beside the rest where a process can safely be forked; `finish` waits for it."""
+    """Where figures go, relative to the page. Drawing is more than half of a page's time, so it goes on beside the rest
+    where a process can safely be forked; `finish` draws what is left and waits."""
 
     folder: Path
     vector: bool = False
-    drawing: list[Any] = field(default_factory=list)
+    waiting: dict[Path, Callable[[], Figure]] = field(default_factory=dict)
+    drawing: list[tuple[Any, list[Path]]] = field(default_factory=list)
 
-    def block(self, figure: Figure, name: str, alt: str) -> FigureBlock:
-        """Save `figure` as figures/<name>.png (and .svg) and return what the page shows."""
+    def block(
+        self, name: str, alt: str, draw: Callable[P, Figure], *arguments: P.args, **options: P.kwargs
+    ) -> FigureBlock:
+        """Save what `draw` returns as figures/<name>.png (and .svg), now or later, and return what the page shows."""
         path = self.folder / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        if can_fork():
-            process = multiprocessing.get_context("fork").Process(target=save, args=(figure, path, self.vector))
+        self.waiting[path] = functools.partial(draw, *arguments, **options)
+        if len(self.waiting) == AT_ONCE and can_fork():
+            process = multiprocessing.get_context("fork").Process(target=self.draw)
             process.start()
-            self.drawing.append((process, path))
-        else:
-            save(figure, path, self.vector)
+            self.drawing.append((process, list(self.waiting)))
+            self.waiting.clear()
         return FigureBlock(f"figures/{name}.png", alt)
 
+    def draw(self) -> None:
+        for path, draw in self.waiting.items():
+            save(draw(), path, self.vector)
+        self.waiting.clear()
+
     def finish(self) -> None:
-        """Waits for all figures; raises OSError for one that was not drawn."""
-        for process, path in self.drawing:
+        """When it returns, all figures are there; raises OSError for those that could not be drawn."""
+        self.draw()
+        for process, paths in self.drawing:
             process.join()
             if process.exitcode != 0:
-                raise OSError(f"{path.name} could not be drawn")
+                raise OSError(f"{', '.join(path.name for path in paths)} could not be drawn")
         self.drawing.clear()
-
-
-def can_fork() -> bool:
-    """Only where no other thread could hold a lock at that moment: not beside torch, and not on every system."""
-    return (
-        hasattr(os, "fork") and sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
-    )
 
 
 def save(figure: Figure, path: Path, vector: bool) -> None:

@@ -22,10 +22,8 @@ def pareto(context: Context) -> Iterator[Block]:
         return
     yield Heading("Quality against cost")
     rows = [[_panel(context, ranking, cost) for cost in COSTS] for ranking in rankings]
-    figure = scatter.draw(rows, experiment.order, context.colours)
-    yield context.album.block(
-        figure, "cost", "Quality against parameters, multiply-accumulates and throughput; hollow dots are dominated"
-    )
+    alt = "Quality against parameters, multiply-accumulates and throughput; hollow dots are dominated"
+    yield context.album.block("cost", alt, scatter.draw, rows, experiment.order, context.colours)
     lines = []
     for ranking, panels in zip(rankings, rows, strict=True):
         parts = [

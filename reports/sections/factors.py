@@ -27,10 +27,9 @@ def blocks(context: Context) -> Iterator[Block]:
         yield Text(f"**{md(shown_task(analysis.task))}, {md(analysis.metric.label)}**\n\n{lines}")
     drawn = [analysis for analysis in found if len(analysis.effects)]
     if drawn:
-        figure = effects.effects([(shown_task(a.task), a.effects, a.metric, _resolved(a)) for a in drawn])
-        yield context.album.block(
-            figure, "effects", "What each step of a factor is worth, with its 95 % interval over seeds"
-        )
+        panels = [(shown_task(a.task), a.effects, a.metric, _resolved(a)) for a in drawn]
+        alt = "What each step of a factor is worth, with its 95 % interval over seeds"
+        yield context.album.block("effects", alt, effects.effects, panels)
         yield Text(
             "Steps are compared within a seed, over cells equal in every other factor. Grey: not resolved, or too small to matter."
         )
@@ -47,7 +46,7 @@ def _heatmaps(context: Context, found: list[Analysis]) -> Iterator[Block]:
         return
     settings = {a.strongest[1] for a in found if a.strongest is not None}
     yield context.album.block(
-        effects.heatmaps(panels), "interactions", "Means at the levels of the two factors that interact most"
+        "interactions", "Means at the levels of the two factors that interact most", effects.heatmaps, panels
     )
     if max(settings) > 1 or any(len(a.names) > 2 for a in found):
         yield Text(

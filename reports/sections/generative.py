@@ -187,9 +187,13 @@ def _kl(context: Context, tasks: list[str]) -> Iterator[Block]:
             panels[shown_task(task)] = {arch: np.mean(found, axis=0) for arch, found in curves.items()}
     if panels:
         yield context.album.block(
-            kl.draw(panels, context.experiment.order, context.experiment.baseline, context.colours),
             "kl",
             "KL per latent dimension, sorted",
+            kl.draw,
+            panels,
+            context.experiment.order,
+            context.experiment.baseline,
+            context.colours,
         )
         yield Text(
             "KL of each latent dimension from the prior, largest first, mean over seeds. A dimension at 0 is not used."
@@ -209,7 +213,7 @@ def _confusions(context: Context) -> Iterator[Block]:
             panels[arch] = np.sum(counts, axis=0)
     if panels:
         yield context.album.block(
-            confusion.draw(panels), "confusion", "Confusion of the CVAE as a Bayes classifier, per true label"
+            "confusion", "Confusion of the CVAE as a Bayes classifier, per true label", confusion.draw, panels
         )
         beyond = len(context.experiment.order) - len(panels)
         yield Text(

@@ -23,9 +23,8 @@ def blocks(context: Context) -> Iterator[Block]:
     finished = experiment.runs[experiment.runs["status"] == "finished"]
     shown = [arch for arch in experiment.order if any(arch in ranking.order for ranking in rankings)]
     panels = [_panel(context, ranking, finished) for ranking in rankings]
-    figure = draw(panels, shown, context.colours)
-    alt = "; ".join(panel.title for panel in panels)
-    yield context.album.block(figure, "results", f"Results per seed. {alt}")
+    alt = f"Results per seed. {'; '.join(panel.title for panel in panels)}"
+    yield context.album.block("results", alt, draw, panels, shown, context.colours)
     protocol = PROTOCOL.get(experiment.likelihood or "", "")
     yield Text(
         "Each dot is a run, each diamond a mean"

@@ -49,10 +49,8 @@ def blocks(context: Context) -> Iterator[Block]:
             )
         )
         rows += [_row(ranking, pair) for pair in found]
-    figure = draw([panels], experiment.order, context.colours)
-    yield context.album.block(
-        figure, "conv_share", "Quality against the share of the parameters that sit in convolutions"
-    )
+    alt = "Quality against the share of the parameters that sit in convolutions"
+    yield context.album.block("conv_share", alt, draw, [panels], experiment.order, context.colours)
     if any(panel.links for panel in panels):
         yield Text("Dotted lines join architectures of the same size.")
     if rows:

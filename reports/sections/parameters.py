@@ -30,8 +30,8 @@ def blocks(context: Context) -> Iterator[Block]:
         "Counted from the layers of the models that were trained. Conv takes in transposed convolutions; FC is every "
         "fully connected layer: the heads, and the one that feeds a decoder."
     )
-    figure = draw(experiment.layers, {task: shown_task(task) for task in tasks}, order)
-    yield context.album.block(figure, "parameters", "Parameters per architecture and task, by kind of layer")
+    alt, titles = "Parameters per architecture and task, by kind of layer", {task: shown_task(task) for task in tasks}
+    yield context.album.block("parameters", alt, draw, experiment.layers, titles, order)
     table = _totals(experiment, order, tasks)
     yield table if len(table.rows) <= 12 else Details("Parameters per architecture and task", [table])
     yield Details(

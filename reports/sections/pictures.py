@@ -37,9 +37,11 @@ def blocks(context: Context) -> Iterator[Block]:
     }
     many = plural(max(len(rows.found) for rows in panels.values()), "architecture")
     yield context.album.block(
-        pictures.draw(panels, order),
         "reconstructions",
         f"The same test images as {many} reconstruct them, originals on top",
+        pictures.draw,
+        panels,
+        order,
     )
     seed = min(record.spec["seed"] for record in context.experiment.finished)
     yield Text(
@@ -74,22 +76,23 @@ def _samples(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]
         return
     yield Heading("What they draw by themselves")
     if prior:
-        yield context.album.block(pictures.draw(prior, order), "samples", "Samples from the prior, the same z for all")
+        yield context.album.block(
+            "samples", "Samples from the prior, the same z for all", pictures.draw, prior, order
+        )
         yield Text("Samples: z from the prior, the same for every architecture down a column.")
     for task, arrays in found.items():
         grids = {shorten(arch, 24): own["grid"] for arch, own in list(arrays.items())[:SHEETS] if "grid" in own}
         if grids:
-            figure = pictures.sheets(grids, [str(label) for label in range(10)])
-            yield context.album.block(
-                figure, f"grid_{task}", f"{shown_task(task)}: a row per label, the same z down a column"
-            )
+            alt = f"{shown_task(task)}: a row per label, the same z down a column"
+            labels = [str(label) for label in range(10)]
+            yield context.album.block(f"grid_{task}", alt, pictures.sheets, grids, labels)
             yield Text(
                 f"{md(shown_task(task))}: a row per label, one z per column. A column should show one handwriting, a row one digit."
             )
     if paths:
         task, sheets = paths
-        figure = pictures.sheets(sheets)
-        yield context.album.block(figure, "interpolations", "Straight lines in z between pairs of test images")
+        alt = "Straight lines in z between pairs of test images"
+        yield context.album.block("interpolations", alt, pictures.sheets, sheets)
         yield Text(f"Straight lines in z between the posterior means of two test images ({md(shown_task(task))}).")
 
 
@@ -116,7 +119,7 @@ def _latent(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]]
             yield Heading("The latent plane")
             said = True
         yield context.album.block(
-            latent.draw(panels), f"latent_{task}", f"{shown_task(task)}: the two-dimensional latent space"
+            f"latent_{task}", f"{shown_task(task)}: the two-dimensional latent space", latent.draw, panels
         )
         if any(manifold is not None for *_, manifold in panels.values()):
             more = (

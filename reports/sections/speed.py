@@ -40,9 +40,8 @@ def while_training(context: Context) -> Iterator[Block]:
     ]
     present = set(finished["arch"].unique())
     shown = [arch for arch in experiment.order if arch in present]
-    yield context.album.block(
-        seeds.draw(panels, shown, context.colours), "throughput", "Training images per second, per run and mean"
-    )
+    alt = "Training images per second, per run and mean"
+    yield context.album.block("throughput", alt, seeds.draw, panels, shown, context.colours)
     yield Text(_how(context))
     if 1 < len(shown) <= 12:
         yield _table(context, tasks, shown)

@@ -32,8 +32,8 @@ def blocks(context: Context) -> Iterator[Block]:
     yield Heading("Speed")
     works = [work for work in WORKS if (apart.speeds["work"] == work).any()]
     rows = [[_panel(apart, task, work) for work in works] for task in apart.tasks]
-    figure = seeds.draw_rows(rows, shown, context.colours)
-    yield context.album.block(figure, "throughput", "Images per second, every round, median and its 95 % interval")
+    alt = "Images per second, every round, median and its 95 % interval"
+    yield context.album.block("throughput", alt, seeds.draw_rows, rows, shown, context.colours)
     notes: list[str] = []
     tables: list[Heading | Text | Table] = []
     for task in apart.tasks:

@@ -26,10 +26,8 @@ def learning(context: Context) -> Iterator[Block]:
     order = [arch for arch in experiment.order if arch in present]
     named = curves.highlighted(order, experiment.baseline)
     yield Heading("Learning curves")
-    figure = curves.draw(history, panels, order, named, context.colours)
-    yield context.album.block(
-        figure, "curves", "Validation quality against epochs, mean over seeds with a band of ± 1 sd"
-    )
+    alt = "Validation quality against epochs, mean over seeds with a band of ± 1 sd"
+    yield context.album.block("curves", alt, curves.draw, history, panels, order, named, context.colours)
     band = "Mean over seeds; the band is ± 1 standard deviation." if experiment.seeds > 1 else "One seed, so no band."
     protocol = PROTOCOL.get(experiment.likelihood or "")
     yield Text(
