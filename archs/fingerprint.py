@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import NamedTuple
 
 from archs.base import Arch, Builder
 from archs.errors import UserError
@@ -38,7 +39,7 @@ def fingerprint(arch: Arch) -> str:
                 )
             digest.update(f"\n{role}\n".encode())
             for name in sorted(reachable(home)):
-                digest.update(f"{name}\n{module_code(name)}\n".encode())
+                digest.update(f"{name}\n{read_module(name).code}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -58,7 +59,7 @@ def reachable(start: str) -> set[str]:
         if name in seen or name in NOT_DEFINITION or not is_local(name, start):
             continue
         seen.add(name)
-        waiting += imports(name)
+        waiting += read_module(name).imports
     return seen
 
 
@@ -90,11 +91,32 @@ def top_levels() -> Mapping[str, list[str]]:
 
 def source_path(name: str) -> Path | None:
     path = getattr(sys.modules.get(name), "__file__", None)
-    return Path(path).resolve() if path and path.endswith(".py") else None
+    return resolved(path) if path and path.endswith(".py") else None
 
 
-def imports(name: str) -> Iterator[str]:
-    for node in ast.walk(parsed(name)):
+@functools.cache
+def resolved(path: str) -> Path:
+    return Path(path).resolve()
+
+
+class Module(NamedTuple):
+    """imports: the modules that it names, and what it takes from them, which may be modules. code: in one normal form,
+    docstrings and the prose of an entry left out."""
+
+    imports: tuple[str, ...]
+    code: str
+
+
+@functools.cache
+def read_module(name: str) -> Module:
+    path = source_path(name)
+    assert path is not None
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return Module(tuple(imports(tree, name)), ast.unparse(WithoutProse().visit(tree)))
+
+
+def imports(tree: ast.Module, name: str) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -105,18 +127,6 @@ def imports(name: str) -> Iterator[str]:
             if module:
                 yield module
                 yield from (f"{module}.{alias.name}" for alias in node.names)
-
-
-def parsed(name: str) -> ast.Module:
-    path = source_path(name)
-    assert path is not None
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@functools.cache
-def module_code(name: str) -> str:
-    """The module's code in one normal form, docstrings and the prose of an entry left out."""
-    return ast.unparse(WithoutProse().visit(parsed(name)))
 
 
 class WithoutProse(ast.NodeTransformer):

@@ -23,20 +23,20 @@ def targets(images: Tensor, likelihood: str | None, coins: torch.Generator) -> T
     """
     images = images.unsqueeze(1)
     if likelihood == "dynamic":
-        return flips(images, coins)
+        return flips(images, coins).view(torch.uint8).float()  # from bool it is not vectorised
     if likelihood == "static":
         return (images > 127).float()
     return images.float() / 255
 
 
 def flips(images: Tensor, coins: torch.Generator) -> Tensor:
-    """One coin per pixel, 1 with probability grey / 255, as float.
+    """One coin per pixel, True with probability grey / 255.
 
     On a CPU a uniform whole number from 0 to 254 is compared with the grey level. It is a random byte; where the byte
     is 255 it is drawn again. A GPU draws floats, so that it need not look at what it drew.
     """
     if images.device.type != "cpu":
-        return (torch.rand(images.shape, generator=coins, device=images.device) * 255 < images).float()
+        return torch.rand(images.shape, generator=coins, device=images.device) * 255 < images
     uniform = random_bytes(images.numel(), coins)
     same = uniform.numpy()  # the same memory: numpy finds and replaces so few in a fraction of the time
     again = np.flatnonzero(same == 255)
@@ -44,7 +44,7 @@ def flips(images: Tensor, coins: torch.Generator) -> Tensor:
         drawn = random_bytes(len(again), coins).numpy()
         same[again] = drawn
         again = again[drawn == 255]
-    return (uniform.view(images.shape) < images).view(torch.uint8).float()  # from bool it is not vectorised
+    return uniform.view(images.shape) < images
 
 
 def random_bytes(count: int, coins: torch.Generator) -> Tensor:
@@ -53,9 +53,13 @@ def random_bytes(count: int, coins: torch.Generator) -> Tensor:
     return words.view(torch.uint8)[:count]
 
 
-def fixed_targets(images: Tensor, likelihood: str | None, split: str) -> Tensor:
-    """The targets of a validation or test split: one binarisation, the same for every run and device."""
-    return targets(images.cpu(), likelihood, generator(0, f"binarise/{split}"))
+def fixed_levels(images: Tensor, likelihood: str | None, split: str) -> Tensor:
+    """The targets of a validation or test split, uint8 [N, 1, 28, 28] in 0 to 255: one binarisation, the same for every run
+    and device."""
+    images = images.cpu().unsqueeze(1)
+    if likelihood == "dynamic":
+        return flips(images, generator(0, f"binarise/{split}")).view(torch.uint8) * 255
+    return (images > 127).view(torch.uint8) * 255 if likelihood == "static" else images
 
 
 def log_likelihood(logits: Tensor, x: Tensor) -> Tensor:

@@ -47,5 +47,5 @@ def kept_splits(
 ) -> dict[str, Split]:
     splits = {name: on_device(dataset, name, device, train_images) for name in ("train", "val", "test")}
     for name, stream in SCORED.items():
-        splits[name] = dataclasses.replace(splits[name], targets=splits[name].fixed(likelihood, stream))
+        splits[name] = dataclasses.replace(splits[name], scored=splits[name].levels(likelihood, stream))
     return splits

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench import labelled
 from bench.adam import Adam
 from bench.graphed import captured
-from bench.likelihood import fixed_targets, targets
+from bench.likelihood import fixed_levels, targets
 from bench.site import Progress
 from bench.spec import RunSpec
 from bench.stacked import Stack, stacked_step
@@ -40,23 +40,27 @@ class Diverged(RuntimeError):
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [N, 28, 28] and labels int64 [N], both on the device. targets: what `fixed` gives, if it is there already."""
+    """Images uint8 [N, 28, 28] and labels int64 [N], both on the device. scored: what `levels` gives, if it is there already."""
 
     images: Tensor
     labels: Tensor
-    targets: Tensor | None = None
+    scored: Tensor | None = None
+
+    def levels(self, likelihood: str | None, split: str) -> Tensor:
+        """The targets of an evaluation as `bench.likelihood.fixed_levels`: a quarter of what they take as float."""
+        if self.scored is not None:
+            return self.scored
+        return fixed_levels(self.images, likelihood, split).to(self.images.device)
 
     def fixed(self, likelihood: str | None, split: str) -> Tensor:
-        """The targets of an evaluation, float32 [N, 1, 28, 28]: see `bench.likelihood.fixed_targets`."""
-        if self.targets is not None:
-            return self.targets
-        return fixed_targets(self.images, likelihood, split).to(self.images.device)
+        """The targets of an evaluation, float32 [N, 1, 28, 28] in 0 to 1."""
+        return self.levels(likelihood, split).float() / 255
 
     @functools.cached_property
     def targets_hash(self) -> str:
         """Of the targets, which must be there: two runs with the same hash were scored on the same pixels."""
-        assert self.targets is not None
-        return hashlib.sha256((self.targets.cpu() * 255).to(torch.uint8).numpy().tobytes()).hexdigest()[:16]
+        assert self.scored is not None
+        return hashlib.sha256(self.scored.cpu().numpy().data).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -195,11 +199,12 @@ def evaluate(
     """
     model.eval()
     device = data.images.device
-    x = data.fixed(spec.likelihood, split).to(next(model.parameters()).dtype)
+    levels, dtype = data.levels(spec.likelihood, split), next(model.parameters()).dtype
     noise = generator(spec.seed, f"latent/{split}", device)
     parts: list[dict[str, Tensor]] = []
-    for first in range(0, len(x), EVALUATION_BATCH):
+    for first in range(0, len(levels), EVALUATION_BATCH):
         rows = slice(first, first + EVALUATION_BATCH)
-        parts.append(task.score(model, x[rows], data.labels[rows], noise))
+        x = levels[rows].float() / 255
+        parts.append(task.score(model, x.to(dtype), data.labels[rows], noise))
     values = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
     return {name: float(value.mean(dtype="float64")) for name, value in values.items() if value.ndim == 1}, values

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archs.fingerprint import module_code
+from archs.fingerprint import read_module
 from bench.execute import defined, registry
 from bench.store import Record, Store
 from bench.verify import main
@@ -117,7 +117,7 @@ def test_an_architecture_that_was_edited_is_no_reproduction(trained: tuple, caps
     plugin = folder / "edited" / "broken.py"
     plugin.parent.mkdir()
     plugin.write_text(BROKEN.replace("[:, :8]", "[:, :9]"), encoding="utf-8")
-    module_code.cache_clear()  # a new process would start with none
+    read_module.cache_clear()  # a new process would start with none
     registry.cache_clear()
     defined.cache_clear()
     assert verify(folder, records["explodes"].run_id, "--plugin", str(plugin)) == 2

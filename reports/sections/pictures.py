@@ -76,9 +76,7 @@ def _samples(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]
         return
     yield Heading("What they draw by themselves")
     if prior:
-        yield context.album.block(
-            "samples", "Samples from the prior, the same z for all", pictures.draw, prior, order
-        )
+        yield context.album.block("samples", "Samples from the prior, the same z for all", pictures.draw, prior, order)
         yield Text("Samples: z from the prior, the same for every architecture down a column.")
     for task, arrays in found.items():
         grids = {shorten(arch, 24): own["grid"] for arch, own in list(arrays.items())[:SHEETS] if "grid" in own}
