@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import math
@@ -52,9 +53,9 @@ class Split:
             return self.scored
         return fixed_levels(self.images, likelihood, split).to(self.images.device)
 
-    def fixed(self, likelihood: str | None, split: str) -> Tensor:
-        """The targets of an evaluation, float32 [N, 1, 28, 28] in 0 to 1."""
-        return self.levels(likelihood, split).float() / 255
+    def fixed(self, likelihood: str | None, split: str, rows: Tensor | slice = slice(None)) -> Tensor:
+        """The targets of an evaluation, float32 [N, 1, 28, 28] in 0 to 1; of some of its images."""
+        return self.levels(likelihood, split)[rows].float() / 255
 
     @functools.cached_property
     def targets_hash(self) -> str:
@@ -199,12 +200,13 @@ def evaluate(
     """
     model.eval()
     device = data.images.device
-    levels, dtype = data.levels(spec.likelihood, split), next(model.parameters()).dtype
+    data = dataclasses.replace(data, scored=data.levels(spec.likelihood, split))
+    dtype = next(model.parameters()).dtype
     noise = generator(spec.seed, f"latent/{split}", device)
     parts: list[dict[str, Tensor]] = []
-    for first in range(0, len(levels), EVALUATION_BATCH):
+    for first in range(0, len(data.labels), EVALUATION_BATCH):
         rows = slice(first, first + EVALUATION_BATCH)
-        x = levels[rows].float() / 255
-        parts.append(task.score(model, x.to(dtype), data.labels[rows], noise))
+        x = data.fixed(spec.likelihood, split, rows).to(dtype)
+        parts.append(task.score(model, x, data.labels[rows], noise))
     values = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
     return {name: float(value.mean(dtype="float64")) for name, value in values.items() if value.ndim == 1}, values

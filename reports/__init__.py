@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 def get_ready() -> None:
     """Imports what the functions below need, a second of work: for whoever has time before the first of them is called."""
-    for name in ("reports.experiment", "reports.terminal", "reports.write", "markdown_it"):
+    for name in ("reports.experiment", "reports.terminal", "reports.write", "markdown_it", "pandas.io.formats.csvs"):
         importlib.import_module(name)
+    from PIL import Image
+
+    from reports.hush import thread_pools
+
+    Image.preinit()  # or each process that draws would
+    thread_pools()
 
 
 def load(folder: str | Path, runs_dir: str | Path | None = None) -> Experiment:

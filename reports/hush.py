@@ -7,22 +7,30 @@ matplotlib and pandas are loaded.
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+
+@functools.cache
+def thread_pools() -> Any:
+    """Those of all libraries loaded by now; looking for them takes 10 ms."""
+    import numpy  # noqa: F401  (its BLAS must be loaded before it can be limited)
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    return ThreadpoolController()
 
 
 @contextmanager
 def hushed() -> Iterator[None]:
     """One BLAS thread, and no collection of what exists already; both as before afterwards."""
-    import numpy  # noqa: F401  (its BLAS must be loaded before it can be limited)
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     enabled = gc.isenabled()
     gc.disable()
     gc.freeze()
     try:
-        with threadpool_limits(limits=1, user_api="blas"):
+        with thread_pools().limit(limits=1, user_api="blas"):
             yield
     finally:
         gc.unfreeze()

@@ -30,7 +30,7 @@ def draw(model: Any, test: Split, run: RunSpec, mean: Tensor) -> dict[str, np.nd
     """
     device, z_dim = mean.device, mean.shape[1]
     first = torch.tensor([int((test.labels == label).nonzero()[0]) for label in range(CLASSES)], device=device)
-    x = test.fixed(run.likelihood, "test")[first]
+    x = test.fixed(run.likelihood, "test", first)
     labels = test.labels[first]
     z = torch.randn(PRIOR_SAMPLES, z_dim, generator=generator(0, "pictures")).to(device)
     found = {

@@ -27,7 +27,7 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     k, total = subject.settings["samples"], len(subject.test.labels)
     chosen = spread(min(subject.settings["images"] or total, total), total)
     at = torch.from_numpy(chosen).to(subject.device)
-    x = subject.test.fixed(subject.run.likelihood, "test")[at]
+    x = subject.test.fixed(subject.run.likelihood, "test", at)
     labels = subject.test.labels[at]
     noise = generator(subject.run.seed, "iwae", subject.device)
     found = []
