@@ -105,12 +105,26 @@ def from_one_channel(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     return F.conv2d(x, weight, stride=stride).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
 
 
+def convolved(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+    """[B, in, n, n], weight [out, in, k, k] → [B, out, m, m].
+
+    Of one channel and with stride 2, with the two pixels of a pair in a row as channels: they lie as channels last do.
+    """
+    size, kernel = x.shape[-1], weight.shape[-1]
+    if x.shape[1] != 1 or stride != 2 or padding % 2 or size % 2:
+        return F.conv2d(x, weight, bias, stride, padding)
+    pairs = -(-kernel // 2)
+    x = x.reshape(-1, size, size // 2, 2).permute(0, 3, 1, 2)
+    weight = F.pad(weight, (0, 2 * pairs - kernel)).reshape(-1, kernel, pairs, 2).permute(0, 3, 1, 2)
+    return F.conv2d(x, weight, bias, (2, 1), (padding, padding // 2))
+
+
 class Convolution(Function):
     """[B, in, n, n] → [B, out, m, m]. in_blocks: whether the gradient of the input is computed in blocks."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int, in_blocks: bool) -> Tensor:
-        return F.conv2d(x, weight, bias, stride, padding)
+        return convolved(x, weight, bias, stride, padding)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int, int, bool], output: Tensor) -> None:

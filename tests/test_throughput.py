@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import reports
-from archs import blocks
+from archs import blocks, forms
 from archs.registry import discover
 from bench import machine_load, nvml, throughput
 from bench.bootstrap import median_interval
@@ -41,6 +42,7 @@ def test_flops_are_those_that_torch_counts(name: str, task: str, monkeypatch: py
     """With all layers in their direct form, which is the one that is counted."""
     monkeypatch.setattr(blocks, "fastest_form", lambda *of: "direct")
     monkeypatch.setattr(blocks, "faster_in_blocks", lambda *of: False)
+    monkeypatch.setattr(forms, "convolved", F.conv2d)
     (arch,) = discover().resolve([name]).archs
     bench = prepare(arch, get(task), TINY)
     layers = layers_of(get(task).build(arch, TINY.latent_dim, 0), get(task))
