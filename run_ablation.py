@@ -52,6 +52,8 @@ def run(arguments: list[str]) -> int:
 
     with trackers.crew(vars(chosen)) as crew:
         outcome = job.perform(chosen, arguments, crew)
+        if __name__ == "__main__":
+            forks.dismiss()
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
             reports.build(experiment, latex=chosen.latex, vector=chosen.vector, parquet=chosen.parquet)

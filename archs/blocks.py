@@ -6,6 +6,8 @@ row of the table that it comes from.
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -47,7 +49,8 @@ class TransposedConv2d(nn.ConvTranspose2d):
         if missing >= stride and missing > 0:
             raise ValueError(f"{in_size} rows, kernel {kernel}, stride {stride} make {full} rows, not {size}")
         super().__init__(in_channels, out_channels, kernel, stride, padding=start, output_padding=missing)
-        self.in_size, self.size = in_size, size
+        self.size = size
+        self.shape = Shape(kernel, stride, start, in_size, size)
         self.form = fastest_form(out_channels, stride, in_size)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -55,14 +58,13 @@ class TransposedConv2d(nn.ConvTranspose2d):
             return super().forward(x)[..., : self.size, : self.size]
         if self.form == "matrix":
             return self._as_matrix(x)
-        shape = Shape(self.kernel_size[0], self.stride[0], int(self.padding[0]), self.in_size, self.size)
-        y: Tensor = Transposed.apply(x, self.weight, self.bias, shape, self.form == "blocks")
+        y: Tensor = Transposed.apply(x, self.weight, self.bias, self.shape, self.form == "blocks")
         return y
 
     def _as_matrix(self, x: Tensor) -> Tensor:
         """One input pixel: output row r of `size` is kernel row start + r, if there is one."""
-        start = int(self.padding[0])
-        rows = min(self.size, self.kernel_size[0] - start)
+        start = self.shape.start
+        rows = min(self.size, self.shape.kernel - start)
         weight = self.weight[:, :, start : start + rows, start : start + rows]
         weight = F.pad(weight, (0, self.size - rows, 0, self.size - rows)).flatten(1)
         y = x.flatten(1) @ weight  # [B, out·size·size]
@@ -103,7 +105,7 @@ class Conv2d(nn.Conv2d):
                 return Convolution.apply(x, self.weight, self.bias, stride, padding, in_blocks)
         return super().forward(x)
 
-    @property
+    @functools.cached_property
     def plain(self) -> bool:
         """No groups, gaps or other than zeros around, and the same down as across."""
         square = all(len(set(pair)) == 1 for pair in (self.kernel_size, self.stride, self.padding))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -16,6 +15,8 @@ class UserError(ValueError):
 def nearest(word: str, choices: Iterable[str]) -> str:
     """`"; did you mean 'cnn3'?"` for the closest of `choices`, or their list when none is close."""
     known = sorted(set(choices))
+    import difflib  # here: hardly any call of the program needs it
+
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.grad import conv2d_input, conv2d_weight
+from torch.nn.grad import conv2d_input
 
 from archs.function import Function
 
@@ -119,6 +119,15 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int
     return F.conv2d(x, weight, bias, (2, 1), (padding, padding // 2))
 
 
+def of_weight(x: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int = 0) -> Tensor:
+    """The gradient of the weights of a convolution of x, from that of its output. `torch.nn.grad.conv2d_weight` without what
+    surrounds this call of torch's operator."""
+    found: Tensor = torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, [stride, stride], [padding, padding], [1, 1], False, [0, 0], 1, [False, True, False]
+    )[1]
+    return found
+
+
 class Convolution(Function):
     """[B, in, n, n] → [B, out, m, m]. in_blocks: whether the gradient of the input is computed in blocks."""
 
@@ -139,8 +148,8 @@ class Convolution(Function):
             of_x = transposed_in_blocks(gradient, weight, None, shape)
         elif ctx.needs_input_grad[0]:
             of_x = conv2d_input(list(x.shape), weight, gradient, ctx.stride, ctx.padding)
-        of_weight = conv2d_weight(x, list(weight.shape), gradient, ctx.stride, ctx.padding)
-        return of_x, of_weight, gradient.sum((0, 2, 3)), None, None, None
+        of_its_weight = of_weight(x, weight, gradient, ctx.stride, ctx.padding)
+        return of_x, of_its_weight, gradient.sum((0, 2, 3)), None, None, None
 
 
 class Transposed(Function):
@@ -169,7 +178,7 @@ class Transposed(Function):
         few = full.shape[1] == 1 and stride > 1
         return (
             from_one_channel(full, weight, stride) if few else F.conv2d(full, weight, stride=stride),
-            conv2d_weight(full, list(weight.shape), x, stride),
+            of_weight(full, weight, x, stride),
             upstream[0].sum((0, 2, 3)),
             None,
             None,

@@ -43,7 +43,8 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """A parameter without a gradient stays as it is."""
+        """A parameter without a gradient stays as it is. A gradient lies in memory as its parameter does: the kernel for a CPU
+        takes that for granted, and autograd sees to it."""
         state = (self.parameters, self.means, self.squares, self.steps)
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if not gradients:

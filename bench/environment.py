@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +28,7 @@ def commit() -> dict[str, Any]:
     return {"commit": found, "dirty": bool(changed) if changed is not None else None}
 
 
+@functools.cache
 def versions() -> dict[str, str | None]:
     def known(package: str) -> str | None:
         try:

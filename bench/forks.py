@@ -52,6 +52,14 @@ def start_context() -> Any:
     return context
 
 
+def dismiss() -> None:
+    """Ends the server, for a process that needs it no more: it takes the system a while to take back what torch holds, and
+    whoever reads our output waits for that. The next `start_context` would start another."""
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    if server is not None:
+        os.kill(server, signal.SIGKILL)
+
+
 def can_fork() -> bool:
     """Only where no other thread could hold a lock at that moment: not beside torch, and not on every system."""
     return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from archs.fingerprint import fingerprint
 from archs.registry import discover
@@ -128,6 +129,24 @@ def test_adam_is_torchs_fused_adam_to_the_bit(device: str) -> None:
         assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
     mine.zero()
     assert ours[0].grad is None
+
+
+def test_adam_updates_channels_last_weights_as_any_others() -> None:
+    """The fused kernel goes through memory as it lies, whatever the strides say."""
+    torch.manual_seed(0)
+    weight, x = torch.randn(8, 4, 3, 3), torch.randn(2, 4, 6, 6)
+    mine = weight.to(memory_format=torch.channels_last).requires_grad_()
+    theirs = weight.clone().requires_grad_()
+    optimiser, reference = Adam([mine]), torch.optim.Adam([theirs], lr=0.1, fused=False, foreach=False)
+    optimiser.set_rate(0.1)
+    for _ in range(5):
+        optimiser.zero()
+        reference.zero_grad()
+        for one in (mine, theirs):
+            F.conv2d(x, one).square().sum().backward()
+        optimiser.step()
+        reference.step()
+    torch.testing.assert_close(mine, theirs.contiguous(memory_format=torch.channels_last))
 
 
 def test_the_schedule_rises_then_falls_to_nothing() -> None:
