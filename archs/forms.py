@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.grad import conv2d_input
 
 from archs.function import Function
 
@@ -30,6 +29,12 @@ class Shape(NamedTuple):
     start: int
     in_size: int
     size: int
+
+
+def missing(shape: Shape) -> int:
+    """The rows by which the output goes beyond what is left when `start` are dropped at both ends."""
+    kernel, stride, start, in_size, size = shape
+    return max(0, size - ((in_size - 1) * stride + kernel - 2 * start))
 
 
 class Layout(NamedTuple):
@@ -119,13 +124,19 @@ def convolved(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int
     return F.conv2d(x, weight, bias, (2, 1), (padding, padding // 2))
 
 
-def of_weight(x: Tensor, weight: Tensor, gradient: Tensor, stride: int, padding: int = 0) -> Tensor:
-    """The gradient of the weights of a convolution of x, from that of its output. `torch.nn.grad.conv2d_weight` without what
-    surrounds this call of torch's operator."""
-    found: Tensor = torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, [stride, stride], [padding, padding], [1, 1], False, [0, 0], 1, [False, True, False]
-    )[1]
-    return found
+def gradients(
+    gradient: Tensor, x: Tensor, weight: Tensor, stride: int, padding: int, of_x: bool, beyond: int | None = None
+) -> tuple[Tensor | None, Tensor]:
+    """Of a convolution: its input's if asked for, and its weights', from that of its output.
+
+    beyond: it is a transposed one, whose output has so many more rows at its end. torch's own operator, without what
+    surrounds it in `torch.nn.grad`.
+    """
+    found: tuple[Tensor | None, Tensor, None] = torch.ops.aten.convolution_backward(
+        gradient, x, weight, None, [stride, stride], [padding, padding], [1, 1],
+        beyond is not None, [beyond or 0] * 2, 1, [of_x, True, False],
+    )  # fmt: skip
+    return found[:2]
 
 
 class Convolution(Function):
@@ -142,44 +153,40 @@ class Convolution(Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
-        (x, weight), (gradient,), of_x = ctx.saved_tensors, upstream, None
-        if ctx.needs_input_grad[0] and ctx.in_blocks:
+        (x, weight), (gradient,), wanted = ctx.saved_tensors, upstream, ctx.needs_input_grad[0]
+        of_x, of_weight = gradients(gradient, x, weight, ctx.stride, ctx.padding, wanted and not ctx.in_blocks)
+        if wanted and ctx.in_blocks:
             shape = Shape(weight.shape[-1], ctx.stride, ctx.padding, gradient.shape[-1], x.shape[-1])
             of_x = transposed_in_blocks(gradient, weight, None, shape)
-        elif ctx.needs_input_grad[0]:
-            of_x = conv2d_input(list(x.shape), weight, gradient, ctx.stride, ctx.padding)
-        of_its_weight = of_weight(x, weight, gradient, ctx.stride, ctx.padding)
-        return of_x, of_its_weight, gradient.sum((0, 2, 3)), None, None, None
+        return of_x, of_weight, gradient.sum((0, 2, 3)), None, None, None
 
 
 class Transposed(Function):
-    """[B, in, in_size, in_size] → [B, out, size, size], in blocks or by torch's own kernel; the gradients by the plain
-    convolution whose adjoint it is."""
+    """[B, in, in_size, in_size] → [B, out, size, size], in blocks, and then the gradients by the plain convolution whose adjoint
+    it is; or both by torch's own kernels."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape, in_blocks: bool) -> Tensor:
         if in_blocks:
             return transposed_in_blocks(x, weight, bias, shape)
-        kernel, stride, start, in_size, size = shape
-        missing = max(0, size - ((in_size - 1) * stride + kernel - 2 * start))
-        return F.conv_transpose2d(x, weight, bias, stride, start, missing)[..., :size, :size]
+        y = F.conv_transpose2d(x, weight, bias, shape.stride, shape.start, missing(shape))
+        return y[..., : shape.size, : shape.size]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Shape, bool], output: Tensor) -> None:
-        x, weight, _, ctx.shape, _ = inputs
+        x, weight, _, ctx.shape, ctx.in_blocks = inputs
         ctx.save_for_backward(x, weight)
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        (x, weight), (kernel, stride, start, in_size, size) = ctx.saved_tensors, ctx.shape
-        after = (in_size - 1) * stride + kernel - start - size
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+        (x, weight), (gradient,), (kernel, stride, start, in_size, size) = ctx.saved_tensors, upstream, ctx.shape
+        of_bias, after = gradient.sum((0, 2, 3)), (in_size - 1) * stride + kernel - start - size
+        if not ctx.in_blocks:
+            cut = max(0, after - start)
+            gradient = F.pad(gradient, (0, cut, 0, cut)) if cut else gradient
+            return *gradients(gradient, x, weight, stride, start, True, missing(ctx.shape)), of_bias, None, None
         # padded with channels last: for the weights' gradient torch would take one channel as the other layout, the slow one
-        full = F.pad(upstream[0].permute(0, 2, 3, 1), (0, 0, start, after, start, after)).permute(0, 3, 1, 2)
+        full = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, start, after, start, after)).permute(0, 3, 1, 2)
         few = full.shape[1] == 1 and stride > 1
-        return (
-            from_one_channel(full, weight, stride) if few else F.conv2d(full, weight, stride=stride),
-            of_weight(full, weight, x, stride),
-            upstream[0].sum((0, 2, 3)),
-            None,
-            None,
-        )
+        of_x = from_one_channel(full, weight, stride) if few else F.conv2d(full, weight, stride=stride)
+        return of_x, gradients(x, full, weight, stride, 0, False)[1], of_bias, None, None
