@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
     with trackers.crew(vars(chosen)) as crew:
         outcome = job.perform(chosen, arguments, crew)
         if __name__ == "__main__":
-            forks.dismiss()
+            forks.dismiss()  # while the report is drawn
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
             reports.build(experiment, latex=chosen.latex, vector=chosen.vector, parquet=chosen.parquet)
@@ -76,6 +76,7 @@ def run(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
+    forks.dismiss()
     sys.stdout.flush()
     sys.stderr.flush()
     if status not in (CTRL_C, Terminated.status):  # after those a second Ctrl-C may come in the middle of the tidying
