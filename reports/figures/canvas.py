@@ -74,22 +74,24 @@ class Album:
         self.waiting.clear()
 
     def finish(self) -> None:
-        """When it returns, all figures are there; raises OSError for those that could not be drawn."""
+        """When it returns, all figures are there; raises what stopped one from being drawn, OSError if that was in another process."""
         self.draw()
         for process, paths in self.drawing:
             process.join()
             if process.exitcode != 0:
-                raise OSError(f"{', '.join(path.name for path in paths)} could not be drawn")
+                raise OSError(f"not all of {', '.join(path.name for path in paths)} could be drawn")
         self.drawing.clear()
 
 
 def save(figure: Figure, path: Path, vector: bool) -> None:
-    engine = figure.get_layout_engine()
-    if engine is not None:  # once: saving would lay out twice, which takes longer than drawing
-        figure.set_dpi(DPI)
-        engine.execute(figure)
-        figure.set_layout_engine(None)
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(
+        STYLE
+    ):  # for laying out too: how many ticks an axis has depends on it, and with them the labels' width
+        engine = figure.get_layout_engine()
+        if engine is not None:  # once: saving would lay out twice, which takes longer than drawing
+            figure.set_dpi(DPI)
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(path, dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
         if vector:
             figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})

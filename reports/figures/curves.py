@@ -81,4 +81,4 @@ def _curves(
         axis.set_ylim(bottom=late.min() - 0.1 * (late.max() - late.min()))
     axis.set_xlabel("epoch")
     axis.set_ylabel(f"validation {metric.label} ({metric.unit})")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
