@@ -6,7 +6,6 @@ The job itself never loads torch. While the server does, on another core, the jo
 from __future__ import annotations
 
 import gc
-import itertools
 import multiprocessing
 import os
 import signal
@@ -20,6 +19,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from archs.errors import UserError
+
+OPEN_FILES = "/proc/self/fd"
+SPAWN = util.spawnv_passfds
 
 
 @contextmanager
@@ -54,7 +56,7 @@ def start_context() -> Any:
 
 def dismiss() -> None:
     """Ends the server, for a process that needs it no more: it takes the system a while to take back what torch holds, and
-    whoever reads our output waits for that. The next `start_context` would start another."""
+    whoever reads our output waits for that. Nothing can be asked of it any more."""
     server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     if server is not None:
         os.kill(server, signal.SIGKILL)
@@ -69,13 +71,12 @@ def can_fork() -> bool:
 def as_a_fork() -> Iterator[None]:
     """Within it multiprocessing's own processes, the server among them, are forks of this one where that is safe, instead
     of new interpreters that import again what is here already."""
-    spawn = util.spawnv_passfds
-    if can_fork():
+    if can_fork() and os.path.isdir(OPEN_FILES):
         util.spawnv_passfds = fork_with  # type: ignore[assignment]
     try:
         yield
     finally:
-        util.spawnv_passfds = spawn
+        util.spawnv_passfds = SPAWN
 
 
 def fork_with(path: object, arguments: Sequence[str], files: Sequence[int]) -> int:
@@ -87,10 +88,11 @@ def fork_with(path: object, arguments: Sequence[str], files: Sequence[int]) -> i
     if process:
         return process
     try:
+        util.spawnv_passfds = SPAWN
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        edges = [2, *sorted({int(file) for file in files} - {0, 1, 2}), os.sysconf("SC_OPEN_MAX")]
-        for below, above in itertools.pairwise(edges):
-            os.closerange(below + 1, above)
+        for file in {int(name) for name in os.listdir(OPEN_FILES)} - {0, 1, 2, *map(int, files)}:
+            with suppress(OSError):  # that of the listing is closed already
+                os.close(file)
         exec(arguments[-1], {})
     except BaseException as error:
         if not isinstance(error, SystemExit):

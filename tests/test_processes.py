@@ -69,6 +69,38 @@ def test_another_process_answers_raises_or_is_named(tmp_path: Path) -> None:
     ]
 
 
+FORKED = """
+import os, sys
+from multiprocessing import forkserver, util
+from bench import forks
+
+def usual():
+    return util.spawnv_passfds is forks.SPAWN
+
+if __name__ == "__main__":
+    mine = open(sys.argv[1], "w")
+    os.set_inheritable(mine.fileno(), True)
+    forks.start_context()
+    first = forkserver._forkserver._forkserver_pid
+    files = f"/proc/{first}/fd"
+    command = [open(f"/proc/{process}/cmdline").read() for process in ("self", first)]
+    print(command[0] == command[1], sys.argv[1] in [os.readlink(f"{files}/{name}") for name in os.listdir(files)])
+    print(usual(), forks.elsewhere(usual), forks.elsewhere(os.getppid) == first)
+    forks.dismiss()
+    print(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the server is an interpreter of its own")
+def test_the_server_is_a_fork_with_no_file_of_ours_and_can_be_dismissed(tmp_path: Path) -> None:
+    script = tmp_path / "forked.py"
+    script.write_text(FORKED, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(script), str(tmp_path / "mine")]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["True False", "True True True", "-9"], done.stderr
+
+
 WITHOUT_TORCH = """
 import os, sys
 import run_ablation
