@@ -97,7 +97,7 @@ def test_the_server_is_a_fork_with_no_file_of_ours_and_can_be_dismissed(tmp_path
     script.write_text(FORKED, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(script), str(tmp_path / "mine")]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines() == ["True True True", "True False", "-9"], done.stderr
 
 
