@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archs.forms import Convolution, Shape, Transposed
+from archs.forms import Convolution, Shape, Transposed, missing
 
 
 class TransposedConv2d(nn.ConvTranspose2d):
@@ -24,7 +24,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
 
     The same sum has other forms, some of which are faster on a CPU (docs/performance.md, `python -m bench.layer_speed`):
 
-    direct: torch's own kernel, then the cut; the gradients as in blocks.
+    direct: torch's own kernels, then the cut; but the bias's gradient is a sum of its own.
     blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved; and
         in the backward pass the plain convolution whose adjoint this layer is (archs.forms.Transposed).
     matrix: for an input of one pixel the layer is a linear map.
@@ -45,17 +45,16 @@ class TransposedConv2d(nn.ConvTranspose2d):
     ):
         full = (in_size - 1) * stride + kernel
         start = max(full - size, 0) // 2 if start is None else start
-        missing = max(size - (full - 2 * start), 0)
-        if missing >= stride and missing > 0:
+        shape = Shape(kernel, stride, start, in_size, size)
+        if missing(shape) >= stride:
             raise ValueError(f"{in_size} rows, kernel {kernel}, stride {stride} make {full} rows, not {size}")
-        super().__init__(in_channels, out_channels, kernel, stride, padding=start, output_padding=missing)
-        self.size = size
-        self.shape = Shape(kernel, stride, start, in_size, size)
+        super().__init__(in_channels, out_channels, kernel, stride, padding=start, output_padding=missing(shape))
+        self.shape = shape
         self.form = fastest_form(out_channels, stride, in_size)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         if x.device.type != "cpu":
-            return super().forward(x)[..., : self.size, : self.size]
+            return super().forward(x)[..., : self.shape.size, : self.shape.size]
         if self.form == "matrix":
             return self._as_matrix(x)
         y: Tensor = Transposed.apply(x, self.weight, self.bias, self.shape, self.form == "blocks")
@@ -63,15 +62,15 @@ class TransposedConv2d(nn.ConvTranspose2d):
 
     def _as_matrix(self, x: Tensor) -> Tensor:
         """One input pixel: output row r of `size` is kernel row start + r, if there is one."""
-        start = self.shape.start
-        rows = min(self.size, self.shape.kernel - start)
+        kernel, _, start, _, size = self.shape
+        rows = min(size, kernel - start)
         weight = self.weight[:, :, start : start + rows, start : start + rows]
-        weight = F.pad(weight, (0, self.size - rows, 0, self.size - rows)).flatten(1)
+        weight = F.pad(weight, (0, size - rows, 0, size - rows)).flatten(1)
         y = x.flatten(1) @ weight  # [B, out·size·size]
-        return y.view(-1, self.out_channels, self.size, self.size) + self.bias[:, None, None]
+        return y.view(-1, self.out_channels, size, size) + self.bias[:, None, None]
 
     def extra_repr(self) -> str:
-        return f"{super().extra_repr()}, size={self.size}, form={self.form}"
+        return f"{super().extra_repr()}, size={self.shape.size}, form={self.form}"
 
 
 def fastest_form(out_channels: int, stride: int, in_size: int) -> str:

@@ -14,9 +14,9 @@ class UserError(ValueError):
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """`"; did you mean 'cnn3'?"` for the closest of `choices`, or their list when none is close."""
-    known = sorted(set(choices))
     import difflib  # here: hardly any call of the program needs it
 
+    known = sorted(set(choices))
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"

@@ -1,7 +1,7 @@
 """Floating-point operations per image, from the layer table. Pure arithmetic; loads no torch.
 
 A multiply-accumulate is two operations, and only layers with weights count: the convention of
-`torch.utils.flop_counter.FlopCounterMode`, which tests/test_throughput.py holds this against. A layer is counted in its direct
+`torch.utils.flop_counter.FlopCounterMode`, which tests/test_workloads.py holds this against. A layer is counted in its direct
 form, whatever form computes it: it is the model that is measured, not the trick.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from archs.blocks import Conv2d, Flatten, TransposedConv2d, Unflatten, faster_in_blocks
+from archs.forms import Convolution
+from archs.function import Function
 
 # in channels, out channels, kernel, stride, in size, size, rows dropped at the start
 CASES = [
@@ -119,6 +122,20 @@ def test_a_faster_form_is_used_where_there_is_one() -> None:
     assert faster_in_blocks(16, 2) and not faster_in_blocks(16, 1) and not faster_in_blocks(17, 2)
     assert TransposedConv2d(8, 8, 5, stride=2, in_size=7, size=14).form == "blocks"
     assert TransposedConv2d(64, 32, 3, stride=2, in_size=4, size=7).form == "direct"
+
+
+def test_our_functions_are_called_without_a_look_at_their_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which torch takes at each call of a function with `setup_context`, for most of the time that the call takes."""
+
+    def look(*of: Any, **options: Any) -> None:
+        raise AssertionError("looked at a signature")
+
+    monkeypatch.setattr(inspect, "signature", look)
+    weight, x = torch.ones(3, 2, 3, 3), torch.ones(1, 2, 8, 8, requires_grad=True)
+    Convolution.apply(x, weight, torch.ones(3), 2, 0, True).sum().backward()
+    assert x.grad is not None
+    with pytest.raises(AssertionError, match="signature"):  # as torch itself does, or the above shows nothing
+        super(Function, Convolution).apply(x, weight, torch.ones(3), 2, 0, True)
 
 
 def test_flatten_and_its_inverse_go_pixel_by_pixel_and_move_nothing_with_channels_last() -> None:
