@@ -91,10 +91,11 @@ def transposed_in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, shape: 
 def interleaved(y: Tensor) -> Tensor:
     """[B, blocks, blocks, side, run], runs of pixels in the rows of each block → rows of pixels [B, blocks·side, blocks·run].
 
-    Channels stay last, as the layers around expect it: one copy here, none later. A run of four floats moves as one number.
+    Channels stay last, as the layers around expect it: one copy here, none later. A run of four floats moves as one number,
+    but not under vmap: torch 2.11 has no batching rule for a view as another type, and a stack takes as long without.
     """
     _, blocks, _, side, run = y.shape
-    if run * y.element_size() == WIDEST.itemsize:
+    if run * y.element_size() == WIDEST.itemsize and not torch._C._are_functorch_transforms_active():
         wide = y.view(WIDEST).transpose(2, 3).reshape(-1, blocks * side, blocks)
         return wide.view(y.dtype)
     return y.transpose(2, 3).reshape(-1, blocks * side, blocks * run)
