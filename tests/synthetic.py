@@ -20,8 +20,9 @@ from bench.store import Record, Store
 from tests.synthetic_layers import layer_rows
 
 TASKS = ("vae", "cvae", "classifier")
+# a torch older than any that is supported, so that it is never the installed one that is shown
 ENVIRONMENT = {
-    "python": "3.12.1", "torch": "2.11.0", "numpy": "2.4.0", "device": "cpu", "device_name": "Invented CPU", "threads": 1,
+    "python": "3.12.1", "torch": "2.0.1", "numpy": "2.4.0", "device": "cpu", "device_name": "Invented CPU", "threads": 1,
     "commit": "0123456789abcdef0123456789abcdef01234567", "dirty": False, "platform": "Linux",
 }  # fmt: skip
 

@@ -150,7 +150,7 @@ def test_the_reproduction_names_everything(page: str) -> None:
         "latent dim",
         "batch size",
         "0.001",
-        "2.11.0",
+        "2.0.1",
         "Invented CPU",
         "0123456789abcdef",
     ):

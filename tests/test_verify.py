@@ -59,7 +59,7 @@ def test_what_differs_is_told_with_its_size_and_what_may_explain_it(
         record,
         metrics={**record.metrics, "accuracy": record.metrics["accuracy"] + 0.25},
         history=[record.history[0], {**record.history[1], "train_loss": 9.0}],
-        environment={**record.environment, "torch": "2.11.0", "threads": 7},
+        environment={**record.environment, "torch": "2.0.1", "threads": 7},  # older than is supported
     )
     weights = bytearray(record.read("model.safetensors") or b"")
     weights[-1] ^= 64
@@ -71,7 +71,7 @@ def test_what_differs_is_told_with_its_size_and_what_may_explain_it(
     assert "epoch 2 train_loss: 9.0 → " in shown
     assert f"array test_correct: {3 / len(arrays[name]):.1%} of its values differ, by at most 1" in shown
     assert sum(line.startswith("  weight ") for line in shown.splitlines()) == 1
-    assert "torch was 2.11.0, is " in shown
+    assert "torch was 2.0.1, is " in shown
     assert "threads was 7, is 1" in shown
 
 
