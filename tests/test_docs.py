@@ -50,6 +50,16 @@ def test_the_ci_script_runs_the_readme_test_command() -> None:
     assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 
 
+def test_the_command_for_the_oldest_torch_names_the_oldest() -> None:
+    (command,) = [
+        line for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines() if "--with" in line
+    ]
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    oldest = {name: least for name, _, least in (one.partition(">=") for one in wanted)}
+    named = re.findall(r"--with '(\w+)==([\d.]+)\.\*'", command)
+    assert named == [(name, oldest[name]) for name in ("torch", "torchvision")]
+
+
 def test_the_documented_architecture_trains(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "adding-an-architecture.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
