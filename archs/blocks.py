@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archs.forms import Convolution, Shape, Transposed, missing
+from archs.products import convolution, transposed_convolution
 
 
 class TransposedConv2d(nn.ConvTranspose2d):
@@ -28,6 +29,8 @@ class TransposedConv2d(nn.ConvTranspose2d):
     blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved; and
         in the backward pass the plain convolution whose adjoint this layer is (archs.forms.Transposed).
     matrix: for an input of one pixel the layer is a linear map.
+
+    On a GPU it is the third of these, or a product of matrices (archs.products).
     """
 
     bias: Tensor
@@ -53,10 +56,10 @@ class TransposedConv2d(nn.ConvTranspose2d):
         self.form = fastest_form(out_channels, stride, in_size)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if x.device.type != "cpu":
-            return super().forward(x)[..., : self.shape.size, : self.shape.size]
         if self.form == "matrix":
             return self._as_matrix(x)
+        if x.device.type != "cpu":
+            return transposed_convolution(x, self.weight, self.bias, self.shape)
         y: Tensor = Transposed.apply(x, self.weight, self.bias, self.shape, self.form == "blocks")
         return y
 
@@ -86,11 +89,11 @@ def faster_in_blocks(channels: int, stride: int) -> bool:
 
 
 class Conv2d(nn.Conv2d):
-    """A convolution; on a CPU in the form that is fastest.
+    """A convolution in the form that is fastest on its device.
 
     Where the kernel is as large as the image, it is a matrix product. Else its gradients are those of
     archs.forms.Convolution, the input's in blocks if it is strided and has few channels: torch's own take longer
-    (docs/performance.md).
+    (docs/performance.md). On a GPU it is a product of matrices in any case (archs.products).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,10 +101,11 @@ class Conv2d(nn.Conv2d):
             if x.shape[2:] == self.weight.shape[2:] and not any(self.padding):
                 flat, weight = (tensor.permute(0, 2, 3, 1).flatten(1) for tensor in (x, self.weight))
                 return torch.addmm(self.bias, flat, weight.T)[:, :, None, None]
-            if x.device.type == "cpu":
-                stride, padding = self.stride[0], self.padding[0]
-                in_blocks = faster_in_blocks(self.in_channels, stride)
-                return Convolution.apply(x, self.weight, self.bias, stride, padding, in_blocks)
+            stride, padding = self.stride[0], int(self.padding[0])
+            if x.device.type != "cpu":
+                return convolution(x, self.weight, self.bias, stride, padding)
+            in_blocks = faster_in_blocks(self.in_channels, stride)
+            return Convolution.apply(x, self.weight, self.bias, stride, padding, in_blocks)
         return super().forward(x)
 
     @functools.cached_property

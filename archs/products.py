@@ -1,0 +1,213 @@
+"""Convolutions of several models at once, as batched matrix products: the form that a GPU runs.
+
+cuDNN computes the convolutions of several models as one with groups, whose gradients in float32 take many times as long as
+those of the same models one by one, and layers as small as these it computes slowly even for one (docs/gpu.md). Here the
+patches that a kernel sees become the rows of a matrix, for each model one, and the convolution, its adjoint and both
+gradients are each a product of matrices. The same sums as in `archs.forms`, in another order.
+
+A layout is channels last throughout, [S, B, H, W, C]: a patch's row of pixels is then one run of memory. S is the number of
+models; a single one has S = 1.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from archs.forms import WIDEST, Layout, Shape, layout
+
+PARALLEL = 256
+"""Products that a GPU should have to do at once: a long sum is split until there are so many, if its length allows."""
+SHORTEST = 64
+"""Terms that a part of a split sum has at least."""
+
+
+def convolution(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
+    """[B, in, n, n], weight [out, in, k, k], bias [out] → [B, out, m, m]; under vmap for all models at once."""
+    y: Tensor = Convolution.apply(*(one.unsqueeze(0) for one in (x, weight, bias)), stride, padding)[0]
+    return y.squeeze(0)
+
+
+def transposed_convolution(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape) -> Tensor:
+    """[B, in, in_size, in_size], weight [in, out, k, k], bias [out] → [B, out, size, size]; as `convolution`."""
+    y: Tensor = Transposed.apply(*(one.unsqueeze(0) for one in (x, weight, bias)), shape)[0]
+    return y.squeeze(0)
+
+
+class Batched(torch.autograd.Function):
+    """A function of tensors that all begin with S; what vmap adds is merged into that dimension."""
+
+    @classmethod
+    def vmap(cls, info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Any, Any]:
+        count = info.batch_size
+
+        def merged(one: Any, dim: int | None) -> Any:
+            if not isinstance(one, Tensor):
+                return one
+            one = one.expand(count, *one.shape) if dim is None else one.movedim(dim, 0)
+            return one.flatten(0, 1)
+
+        outputs = cls.apply(*map(merged, inputs, in_dims))
+        return tuple(one.unflatten(0, (count, -1)) for one in outputs), (0,) * len(outputs)
+
+
+class Convolution(Batched):
+    """[S, B, in, n, n], weight [S, out, in, k, k], bias [S, out] → [S, B, out, m, m], and the patches for the backward pass."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> tuple[Tensor, Tensor]:
+        patches, size = patches_of(pixels(x), padding, padding, weight.shape[-1], stride)
+        y = torch.baddbmm(bias[:, None], patches, matrix(weight).transpose(1, 2))
+        return images(y, x.shape[1], size), patches
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        x, weight, _, ctx.stride, ctx.padding = inputs
+        ctx.size = x.shape[-1]
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(weight, output[1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor | None) -> tuple[Tensor | None, ...]:
+        if upstream[0] is None:
+            return (None,) * 5
+        weight, patches = ctx.saved_tensors
+        gradient = pixels(upstream[0]).contiguous()  # [S, B, m, m, out]
+        rows = gradient.flatten(1, 3)
+        of_weight = unmatrix(sum_of_products(rows, patches, gradient.shape[1]), weight.shape)
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            shape = Shape(weight.shape[-1], ctx.stride, ctx.padding, gradient.shape[2], ctx.size)
+            of_x = in_blocks(gradient, weight, None, shape).permute(0, 1, 4, 2, 3)
+        return of_x, of_weight, rows.sum(1), None, None
+
+
+class Transposed(Batched):
+    """[S, B, in, in_size, in_size], weight [S, in, out, k, k], bias [S, out] → [S, B, out, size, size]."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape) -> tuple[Tensor]:
+        return (in_blocks(pixels(x), weight, bias, shape).permute(0, 1, 4, 2, 3),)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor]) -> None:
+        x, weight, _, ctx.shape = inputs
+        ctx.save_for_backward(x, weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
+        (x, weight), (kernel, stride, start, in_size, size) = ctx.saved_tensors, ctx.shape
+        gradient = pixels(upstream[0])
+        after = (in_size - 1) * stride + kernel - start - size
+        patches, _ = patches_of(gradient, start, after, kernel, stride)  # [S, B·in_size², k·k·out]
+        rows = pixels(x).flatten(1, 3)
+        of_x = images(torch.bmm(patches, matrix(weight).transpose(1, 2)), x.shape[1], in_size)
+        of_weight = unmatrix(sum_of_products(rows, patches, x.shape[1]), weight.shape)
+        return of_x, of_weight, gradient.sum((1, 2, 3)), None
+
+
+def pixels(x: Tensor) -> Tensor:
+    """[S, B, C, H, W] → [S, B, H, W, C]."""
+    return x.permute(0, 1, 3, 4, 2)
+
+
+def images(rows: Tensor, count: int, size: int) -> Tensor:
+    """[S, B·size·size, C] → [S, B, C, size, size]."""
+    return rows.view(len(rows), count, size, size, -1).permute(0, 1, 4, 2, 3)
+
+
+def patches_of(x: Tensor, before: int, after: int, kernel: int, stride: int) -> tuple[Tensor, int]:
+    """[S, B, n, n, C] → what each place of a kernel sees, [S, B·m·m, k·k·C], and m.
+
+    before, after: rows of zeros added at the top and at the end, and columns as many; below zero, rows cut off.
+    """
+    dtype, x = x.dtype, widened(x.contiguous())
+    if before or after:
+        x = F.pad(x, (0, 0, before, after, before, after)).contiguous()
+    models, count, rows, _, channels = x.shape
+    size = (rows - kernel) // stride + 1
+    of_model, of_image, of_row, of_column, _ = x.stride()
+    seen = x.as_strided(
+        (models, count, size, size, kernel, kernel * channels),
+        (of_model, of_image, stride * of_row, stride * of_column, of_row, 1),
+    )
+    return seen.reshape(models, count * size * size, -1).view(dtype), size
+
+
+def widened(x: Tensor) -> Tensor:
+    """[…, C] → the same memory as numbers of sixteen bytes, […, fewer], if C allows: a GPU copies them four times as fast."""
+    each = WIDEST.itemsize // x.element_size()
+    if x.shape[-1] % each or x.storage_offset() % each:
+        return x
+    return x.view(-1).view(WIDEST).view(*x.shape[:-1], -1)  # as a row: a dimension of size 1 may have any stride
+
+
+def matrix(weight: Tensor) -> Tensor:
+    """[S, out, in, k, k] → [S, out, k·k·in]; a view if it lies channels last."""
+    return weight.permute(0, 1, 3, 4, 2).flatten(2)
+
+
+def unmatrix(rows: Tensor, shape: torch.Size) -> Tensor:
+    """The inverse of `matrix`: [S, out, k·k·in] → [S, out, in, k, k]."""
+    models, first, second, kernel, _ = shape
+    return rows.view(models, first, kernel, kernel, second).permute(0, 1, 4, 2, 3)
+
+
+def sum_of_products(left: Tensor, right: Tensor, images: int) -> Tensor:
+    """[S, B·m, P], [S, B·m, Q] → leftᵀ·right, [S, P, Q]: a sum over all pixels of all images, in parts of whole images.
+
+    The result is small and the sum is long, so that without parts most of a GPU would have nothing to do.
+    """
+    models, terms, _ = left.shape
+    parts = 1
+    while models * parts < PARALLEL and images % (2 * parts) == 0 and terms // (2 * parts) >= SHORTEST:
+        parts *= 2
+    if parts == 1:
+        return torch.bmm(left.transpose(1, 2), right)
+    left, right = (one.unflatten(1, (parts, -1)).flatten(0, 1) for one in (left, right))
+    return torch.bmm(left.transpose(1, 2), right).unflatten(0, (models, parts)).sum(1)
+
+
+def in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape) -> Tensor:
+    """A transposed convolution: [S, B, in_size, in_size, in], weight [S, in, out, k, k] → [S, B, size, size, out].
+
+    As `archs.forms.transposed_in_blocks`: a convolution that yields the pixels of a block as channels, then interleaved.
+    """
+    models, inputs, channels = weight.shape[:3]
+    at = layout(shape, channels)
+    before, after = -at.first, (at.blocks - 1) * at.merged + at.first + at.taps - shape.in_size
+    patches, _ = patches_of(x, before, after, at.taps, at.merged)
+    index = placement(shape, at, inputs, channels, weight.device)
+    placed = F.pad(matrix(weight).flatten(1), (0, 1)).index_select(1, index)
+    placed = placed.view(models, at.taps**2 * inputs, at.side**2 * channels)
+    if bias is None:
+        y = torch.bmm(patches, placed)
+    else:
+        y = torch.baddbmm(bias.repeat(1, at.side**2)[:, None], patches, placed)
+    runs = widened(y.view(-1, at.blocks, at.blocks, at.side, at.side * channels)).transpose(2, 3).contiguous()
+    y = runs.view(y.dtype).view(models, -1, at.blocks * at.side, at.blocks * at.side, channels)
+    return y if y.shape[2] == shape.size else y[:, :, : shape.size, : shape.size]
+
+
+@functools.cache
+def placement(shape: Shape, at: Layout, inputs: int, channels: int, device: torch.device) -> Tensor:
+    """Where in [in, k, k, out], as one row, each of the weights [taps, taps, in, side, side, out] comes from; past its end where
+    there is none. Row r of a block takes kernel row start + r − stride·(first + t) from tap t."""
+    taps, side = torch.arange(at.taps), torch.arange(at.side)
+    row = shape.start + side - shape.stride * (at.first + taps[:, None])  # [taps, side]
+    down, right = row[:, None, None, :, None, None], row[None, :, None, None, :, None]
+    within = (down >= 0) & (down < shape.kernel) & (right >= 0) & (right < shape.kernel)
+    of_input = torch.arange(inputs)[:, None, None, None]
+    there = ((of_input * shape.kernel + down) * shape.kernel + right) * channels + torch.arange(channels)
+    found = torch.where(within, there, inputs * channels * shape.kernel**2).flatten().to(device)
+    if device.type == "cuda":  # the next to use it may be on another stream
+        torch.cuda.current_stream(device).synchronize()
+    return found
