@@ -19,23 +19,21 @@ EPSILON = 1e-8
 class Adam:
     """Kingma & Ba 2014, with torch's defaults.
 
-    rate: the learning rate, to be set before each step. captured: the step can be part of a CUDA graph; its rate is
-        then a tensor on the device.
+    rate: the learning rate of the next step, a number on a CPU. On a GPU it is a tensor there, without dimensions: a step
+    that is replayed must find another rate each time, and one that isn't must round it no differently.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], captured: bool = False):
+    def __init__(self, parameters: Sequence[Tensor]):
         self.parameters = list(parameters)
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.count = torch.zeros(len(self.parameters), device=self.parameters[0].device)
         self.steps = list(self.count.unbind())  # the same memory: where all take a step, one addition counts them
-        self.rate: float | Tensor = torch.zeros((), device=self.parameters[0].device) if captured else 0.0
+        self.rate: float | Tensor = 0.0
 
-    def set_rate(self, rate: float) -> None:
-        if isinstance(self.rate, Tensor):
-            self.rate.fill_(rate)
-        else:
-            self.rate = rate
+    def state(self) -> list[Tensor]:
+        """All that a step changes."""
+        return [*self.parameters, *self.means, *self.squares, self.count]
 
     def zero(self) -> None:
         for parameter in self.parameters:

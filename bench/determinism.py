@@ -1,6 +1,6 @@
 """CUDA made repeatable: torch's deterministic algorithms, and the workspace that cuBLAS needs for them.
 
-A CPU gives the same bits anyway, for the same number of threads. Has not run on a GPU.
+A CPU gives the same bits anyway, for the same number of threads.
 """
 
 from __future__ import annotations

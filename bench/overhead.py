@@ -16,10 +16,11 @@ from tabulate import tabulate
 
 from bench.cpu import compute_with
 from bench.likelihood import targets
+from bench.scores import Split
 from bench.spec import RunSpec
 from bench.streams import Streams
 from bench.tasks import Task, get
-from bench.train import Split, train
+from bench.train import train
 from bench.trial import images, model_of, spec_of
 
 IMAGES = 6_400

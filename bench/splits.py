@@ -10,9 +10,9 @@ import torch
 
 from bench.data import Dataset
 from bench.known_files import KnownFiles, load_known
+from bench.scores import Split
 from bench.site import Site
 from bench.spec import RunSpec
-from bench.train import Split
 
 SCORED = {"val": "validation", "test": "test"}  # name in a data set → in the streams of random numbers
 

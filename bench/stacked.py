@@ -8,73 +8,92 @@ float32 they differ as two orders of the same sum do. A member that diverges har
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from bench.adam import Adam
-from bench.likelihood import targets
+from bench.feed import Loss
 from bench.spec import RunSpec
-from bench.streams import Streams, generator
+from bench.streams import generator
 from bench.tasks import Task
 
 TRIAL = 4  # images
-TOLERANCE = 1e-4  # relative, of a loss in float32
+TOLERANCE = 1e-4  # of float32, relative to the largest number of a tensor
+ROUNDING = (
+    1e-6  # the same, relative to the largest gradient of a model: that of a bias before a batch norm is rounding alone
+)
 
 
-class Loss(nn.Module):
-    """A task's loss as a module's forward, which is what `functional_call` can call."""
+class Applied(nn.Module):
+    """A function of a model and of tensors as a module's forward, which is what `functional_call` can call."""
 
-    def __init__(self, model: nn.Module, task: Task):
+    def __init__(self, model: nn.Module, function: Callable[..., Any]):
         super().__init__()
-        self.model, self.task = model, task
+        self.model, self.function = model, function
 
-    def forward(self, x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
-        return self.task.loss(self.model, x, labels, noise)
+    def forward(self, *tensors: Tensor) -> Any:
+        return self.function(self.model, *tensors)
 
 
 class Stack:
-    """The parameters of several models as one. The models' own become views of them: they learn with the stack."""
+    """The parameters and buffers of several models as one. The models' own become views of them: they learn with the stack."""
 
-    def __init__(self, models: Sequence[nn.Module], task: Task):
+    def __init__(self, models: Sequence[nn.Module]):
+        self.model = models[0]  # its structure; its numbers are not looked at
         self.names = [name for name, _ in models[0].named_parameters()]
-        each = [dict(model.named_parameters()) for model in models]
-        self.parameters = [
-            torch.stack([own[name].detach() for own in each]).requires_grad_() for name in self.names
-        ]  # [S, …]
+        self.buffer_names = [name for name, _ in models[0].named_buffers()]
+        self.parameters = as_one(self.names, [dict(model.named_parameters()) for model in models])
+        self.buffers = as_one(self.buffer_names, [dict(model.named_buffers()) for model in models])
+        for parameter in self.parameters:
+            parameter.requires_grad_()
+
+    def apply(self, function: Callable[..., Any], *tensors: Tensor, shared: Sequence[Tensor] = ()) -> Any:
+        """What `function(model, *tensors, *shared)` gives for each model, stacked: [S, …].
+
+        tensors: [S, …], one for each model. shared: the same for all.
+        """
+        applied, names = Applied(self.model, function), [*self.names, *self.buffer_names]
+
+        def one(state: list[Tensor], *own: Tensor) -> Any:
+            named = {f"model.{name}": value for name, value in zip(names, state, strict=True)}
+            return functional_call(applied, named, (*own, *shared))
+
+        return vmap(one)([*self.parameters, *self.buffers], *tensors)
+
+    def losses(self, loss: Loss, x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
+        """Images [S, B, 1, 28, 28], labels [S, B], noise [S, N, Z] → the mean loss of each model [S], in nats."""
+        losses: Tensor = self.apply(loss, x, labels, noise)
+        return losses
+
+
+def as_one(names: Sequence[str], each: Sequence[dict[str, Tensor]]) -> list[Tensor]:
+    """Tensors [S, …] by their names, of which each model's own, by their names too, become views."""
+    found = []
+    for name in names:
+        stacked = stacked_alike([own[name].detach() for own in each])
         for index, own in enumerate(each):
-            for name, stacked in zip(self.names, self.parameters, strict=True):
-                own[name].data = stacked.detach()[index]
-        self.loss = Loss(models[0], task)
-
-    def losses(self, x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
-        """Images [S, B, 1, 28, 28], labels [S, B], noise [S, B, Z] → the mean loss of each model [S], in nats."""
-
-        def one(parameters: list[Tensor], x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
-            named = {f"model.{name}": value for name, value in zip(self.names, parameters, strict=True)}
-            return functional_call(self.loss, named, (x, labels, noise))
-
-        return vmap(one)(self.parameters, x, labels, noise)
+            own[name].data = stacked[index]
+        found.append(stacked)
+    return found
 
 
-def stacked_step(
-    stack: Stack, specs: Sequence[RunSpec], images: Tensor, labels: Tensor, streams: Sequence[Streams], optimiser: Adam
-) -> Callable[[Tensor], Tensor]:  # fmt: skip
-    """The step of `bench.train` for all members at once: rows [S, B] of the training images → losses [S]."""
-    spec, dtype = specs[0], stack.parameters[0].dtype
+def stacked_alike(tensors: Sequence[Tensor]) -> Tensor:
+    """[S, …]; of the weights of convolutions with the channels last, which `torch.stack` forgets."""
+    if tensors[0].dim() != 4:
+        return torch.stack(list(tensors))
+    return torch.stack([tensor.permute(0, 2, 3, 1) for tensor in tensors]).permute(0, 1, 4, 2, 3)
 
-    def step(rows: Tensor) -> Tensor:
-        chosen = images.index_select(0, rows.flatten()).view(*rows.shape, *images.shape[1:])
-        x = torch.stack(
-            [targets(own, spec.likelihood, stream.coins) for own, stream in zip(chosen, streams, strict=True)]
-        ).to(dtype)
-        size = (rows.shape[1], spec.latent_dim or 0)
-        noise = torch.stack(
-            [torch.randn(size, generator=stream.noise, device=x.device, dtype=dtype) for stream in streams]
-        )
-        losses = stack.losses(x, labels[rows], noise)
+
+def stacked_step(stack: Stack, loss: Loss, optimiser: Adam) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The step of `bench.train` for all members at once: images, labels and noise as for `Stack.losses` → losses [S]."""
+
+    def step(x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
+        losses = stack.losses(loss, x, labels, noise)
         optimiser.zero()
         losses.sum().backward()
         optimiser.step()
@@ -86,23 +105,51 @@ def stacked_step(
 def obstacle(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str | None:
     """Why these models can't be trained as a stack, in a few words; None if they can.
 
-    Tried on a handful of images: a batch norm's running statistics, dropout and whatever vmap does not know stop it.
+    Tried on a handful of images: losses, gradients and buffers must be those that each has alone. Dropout, which draws for
+    all members at once, and whatever vmap does not know stop it.
     """
-    if task.needs_labels:
-        return f"{task.name} draws noise twice in a step"
-    tried = [copy.deepcopy(model).train() for model in models[:2]]
-    device = next(tried[0].parameters()).device
+    device = next(models[0].parameters()).device
     draw = generator(0, "stack/trial", device)
-    count = len(tried)
+    count, few = min(2, len(models)), TRIAL // 2
+    loss: Loss = task.loss
+    if task.needs_labels:
+        loss = functools.partial(task.loss, labelled=few, known=few, images=TRIAL)
     x = torch.rand(count, TRIAL, 1, 28, 28, generator=draw, device=device).round()
     labels = torch.arange(TRIAL, device=device).repeat(count, 1)
-    noise = torch.randn(count, TRIAL, spec.latent_dim or 0, generator=draw, device=device)
-    alone = [task.loss(model, *of).item() for model, *of in zip(tried, x, labels, noise, strict=True)]
+    size = (count, sum(task.noise_rows(TRIAL, few)), spec.latent_dim or 0)
+    noise = torch.randn(size, generator=draw, device=device)
+    alone, together = ([copy.deepcopy(model).train() for model in models[:count]] for _ in range(2))
+    losses = [loss(model, *of) for model, *of in zip(alone, x, labels, noise, strict=True)]
+    torch.stack(losses).sum().backward()
     try:
-        losses = Stack(tried, task).losses(x, labels, noise)
-        losses.sum().backward()
+        stack = Stack(together)
+        stacked = stack.losses(loss, x, labels, noise)
+        stacked.sum().backward()
+    except torch.OutOfMemoryError:
+        raise
     except Exception as error:
         return " ".join(str(error).split())[:200] or type(error).__name__
-    if not torch.allclose(losses, torch.tensor(alone, device=device), rtol=TOLERANCE):
-        return f"its losses stacked, {losses.tolist()}, are not those alone, {alone}"
+    if not alike(stacked, losses):
+        return f"its losses stacked, {stacked.tolist()}, are not those alone, {[loss.item() for loss in losses]}"
+    each = [dict(model.named_parameters()) for model in alone]
+    largest = max(float(one.grad.abs().max()) for own in each for one in own.values() if one.grad is not None)
+    for name, parameter in zip(stack.names, stack.parameters, strict=True):
+        if not alike(parameter.grad, [own[name].grad for own in each], ROUNDING * largest):
+            return f"its gradient of {name} stacked is not that alone"
+    buffers = [dict(model.named_buffers()) for model in alone]
+    for name, buffer in zip(stack.buffer_names, stack.buffers, strict=True):
+        if not alike(buffer, [own[name] for own in buffers]):
+            return f"its buffer {name} stacked is not that alone"
     return None
+
+
+def alike(stacked: Tensor | None, alone: Sequence[Tensor | None], absolute: float = 0.0) -> bool:
+    """Whether [S, …] is what each has, but for rounding. A parameter that nothing depends on has no gradient, or one of zeros.
+
+    absolute: what is small against other numbers of the same computation, so that it may be nothing but their rounding.
+    """
+    expected = [one.detach() for one in alone if one is not None]
+    if stacked is None or not expected:
+        return all(not bool(one.any()) for one in (*expected, *([] if stacked is None else [stacked])))
+    other = torch.stack(expected).to(torch.double)
+    return bool((stacked.detach() - other).abs().max() <= TOLERANCE * other.abs().max() + absolute)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import hashlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench import labelled
-from bench.adam import Adam
-from bench.graphed import captured
-from bench.likelihood import fixed_levels, targets
+from bench.feed import Feed, Loss
+from bench.scores import Split, validated
 from bench.site import Progress
 from bench.spec import RunSpec
-from bench.stacked import Stack, stacked_step
-from bench.streams import Streams, generator, stream_seed
+from bench.stacked import Stack
+from bench.steps import Stepper
+from bench.streams import Streams, stream_seed
 from bench.tasks import Task
 
 WARM_UP = 0.05
@@ -31,8 +28,7 @@ WARM_UP_AT_MOST = 0.25
 would be more than this share. A short run with a short rise makes a deep ReLU network collapse onto the mean image:
 docs/performance.md has the runs."""
 
-EVALUATION_BATCH = 500
-TICK = 20  # steps between looks at the loss; on a GPU each look waits for the device
+TICK = 20  # steps between looks at the loss; a GPU is asked for it when it has the next ones to do
 
 
 class Diverged(RuntimeError):
@@ -40,35 +36,12 @@ class Diverged(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Split:
-    """Images uint8 [N, 28, 28] and labels int64 [N], both on the device. scored: what `levels` gives, if it is there already."""
-
-    images: Tensor
-    labels: Tensor
-    scored: Tensor | None = None
-
-    def levels(self, likelihood: str | None, split: str) -> Tensor:
-        """The targets of an evaluation as `bench.likelihood.fixed_levels`: a quarter of what they take as float."""
-        if self.scored is not None:
-            return self.scored
-        return fixed_levels(self.images, likelihood, split).to(self.images.device)
-
-    def fixed(self, likelihood: str | None, split: str, rows: Tensor | slice = slice(None)) -> Tensor:
-        """The targets of an evaluation, float32 [N, 1, 28, 28] in 0 to 1; of some of its images."""
-        return self.levels(likelihood, split)[rows].float() / 255
-
-    @functools.cached_property
-    def targets_hash(self) -> str:
-        """Of the targets, which must be there: two runs with the same hash were scored on the same pixels."""
-        assert self.scored is not None
-        return hashlib.sha256(self.scored.cpu().numpy().data).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
 class Trained:
     history: list[dict[str, float]]
-    seconds: float  # of training steps alone
+    seconds: float  # of training steps; of several trainings side by side, its share
     images: int  # seen in them
+    recorded: bool = False  # whether the steps were replays of a CUDA graph
+    refused: str | None = None  # why not, where that was wanted
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -109,104 +82,167 @@ def train_seeds(
     graph: record the step once as a CUDA graph and replay it. The seconds of a member are its share of the stack's.
     A member that diverges is one of the outcomes; the others go on.
     """
+    turns = training(models, task, specs, data, validation, report, graph, time.perf_counter)
+    while True:
+        try:
+            next(turns)
+        except StopIteration as end:
+            outcomes: list[Trained | Diverged] = end.value
+            return outcomes
+
+
+def training(
+    models: Sequence[nn.Module],
+    task: Task,
+    specs: Sequence[RunSpec],
+    data: Split,
+    validation: Split,
+    report: Callable[[Progress], None],
+    graph: bool,
+    clock: Callable[[], float],
+) -> Generator[None, None, list[Trained | Diverged]]:
+    """`train_seeds`, a few steps at a time: it yields when a GPU has been given something to do, so that another training can
+    give it something too. What it draws and computes depends on no other training."""
     spec, device, count = specs[0], data.images.device, len(specs)
-    streams = [Streams.of(each.seed, device) for each in specs]
     batch = min(spec.batch_size, len(data.labels))
     per_epoch = len(data.labels) // batch  # the few images left over are others in the next epoch
-    loss_of, known = task.loss, None
+    few, known = 0, [torch.empty(0)] * count
+    loss: Loss = task.loss
     if spec.labels is not None:
-        known, few = labelled.subset(data.labels, spec.labels, spec.seed), min(spec.labels, batch)
-        loss_of = functools.partial(task.loss, labelled=few, known=len(known), images=len(data.labels))
+        few = min(spec.labels, batch)
+        known = [labelled.subset(data.labels, spec.labels, each.seed) for each in specs]
+        loss = functools.partial(task.loss, labelled=few, known=len(known[0]), images=len(data.labels))
+    dtype = next(models[0].parameters()).dtype
 
-    stack = Stack(models, task) if count > 1 else None
-    optimiser = Adam(stack.parameters if stack else list(models[0].parameters()), captured=graph)
-    if stack:
-        step = stacked_step(stack, specs, data.images, data.labels, streams, optimiser)
-    else:
-        step = single_step(models[0], loss_of, spec, data, streams[0], optimiser)
+    def feed_of(streams: Sequence[Streams]) -> Feed:
+        return Feed(data.images, data.labels, spec, streams, task.noise_rows(batch + few, few), dtype)
+
+    streams = [Streams.of(each.seed, device) for each in specs]
+    stack = Stack(models) if count > 1 else None
+    stepper = Stepper(models, loss, feed_of(streams), stack)
+    own = OwnRandomness(stream_seed(spec.seed, "dropout"), device)
+    if graph:
+        with own:
+            for model in models:
+                model.train()
+            rows = torch.arange(min(TICK, per_epoch) * count * (batch + few), device=device) % len(data.labels)
+            trial = feed_of([Streams.of(each.seed, device) for each in specs]).draw(rows.view(-1, count, batch + few))
+            stepper.record(trial)
 
     failed: dict[int, Diverged] = {}
     history: list[list[dict[str, float]]] = [[] for _ in specs]
     seconds, done, steps = 0.0, 0, per_epoch * spec.epochs
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(stream_seed(spec.seed, "dropout"))
-        for epoch in range(1, spec.epochs + 1):
-            for model in models:
-                model.train()
-            started = time.perf_counter()
-            total, since = torch.zeros(count, device=device), torch.zeros(count, device=device)
-            looked = 0
-            rows = torch.stack([batches(len(data.labels), per_epoch, batch, stream.order) for stream in streams], 1)
-            if known is not None:
-                rows = labelled.joined(rows[:, 0], known, few, streams[0].order)[:, None]
-            if graph and epoch == 1:
-                step = captured(step, rows[0].to(device), optimiser, streams)
-            for chosen in rows.to(device):
-                optimiser.set_rate(learning_rate(done, steps, spec.lr))
-                since += step(chosen)
-                done += 1
-                if done % TICK == 0 or done % per_epoch == 0:
-                    means = (since / (done - (epoch - 1) * per_epoch - looked)).tolist()
-                    for index, mean in enumerate(means):
-                        if not math.isfinite(mean) and index not in failed:
-                            failed[index] = Diverged(f"loss is {mean} by step {done} of {steps} (epoch {epoch})")
-                    alive = [mean for index, mean in enumerate(means) if index not in failed]
-                    if not alive:
-                        return [failed[index] for index in range(count)]
-                    report(Progress(done / steps, epoch, sum(alive) / len(alive)))
-                    total += since
-                    looked = done - (epoch - 1) * per_epoch
-                    since.zero_()
-            losses = (total / per_epoch).tolist()
-            seconds += time.perf_counter() - started
-            for index in set(range(count)) - set(failed):
-                scores, _ = evaluate(models[index], task, validation, specs[index], "validation")
-                scored = {f"val_{task.primary}": scores[task.primary], "seconds": seconds / count}
-                history[index].append({"epoch": epoch, "train_loss": losses[index], **scored})
-    return [failed.get(index, Trained(history[index], seconds / count, steps * batch)) for index in range(count)]
+    for epoch in range(1, spec.epochs + 1):
+        for model in models:
+            model.train()
+        started = clock()
+        total = torch.zeros(count)
+        drawn = [epoch_rows(len(data.labels), per_epoch, batch, *of, few) for of in zip(streams, known, strict=True)]
+        rows = torch.stack(drawn, 1).to(device)  # [per_epoch, S, batch + few]
+        rates: Sequence[float] | Tensor = [
+            learning_rate(step, steps, spec.lr) for step in range(done, done + per_epoch)
+        ]
+        if device.type != "cpu":
+            rates = torch.tensor(rates, device=device)
+        looks: list[Look] = []
+        for first, last in stretches(done, per_epoch):
+            with own:
+                losses = stepper.take(rows[first:last], rates[first:last])
+            done += last - first
+            looks.append(Look(losses, last - first, done))
+            if device.type != "cpu":
+                if own.drawn:  # torch 2.11 has one place for the random state of all graphs that are replayed
+                    torch.cuda.current_stream(device).synchronize()
+                yield
+            # a GPU is asked for the losses of a stretch when it has the next one to do
+            for look in taken(looks, keep=0 if device.type == "cpu" or last == per_epoch else 1):
+                sums, means = look.take()
+                for index, mean in enumerate(means):
+                    if not math.isfinite(mean) and index not in failed:
+                        failed[index] = Diverged(f"loss is {mean} by step {look.done} of {steps} (epoch {epoch})")
+                alive = [mean for index, mean in enumerate(means) if index not in failed]
+                if not alive:
+                    return [failed[index] for index in range(count)]
+                report(Progress(look.done / steps, epoch, sum(alive) / len(alive)))
+                total += sums
+        losses_of_epoch = (total / per_epoch).tolist()
+        seconds += clock() - started
+        with own:
+            scored = validated(models, stack, task, validation, specs, failed)
+        for index, scores in scored.items():
+            numbers = {f"val_{task.primary}": scores[task.primary], "seconds": seconds / count}
+            history[index].append({"epoch": epoch, "train_loss": losses_of_epoch[index], **numbers})
+    return [
+        failed.get(index, Trained(history[index], seconds / count, steps * batch, stepper.recorded, stepper.refused))
+        for index in range(count)
+    ]
 
 
-def batches(images: int, per_epoch: int, batch: int, order: torch.Generator) -> Tensor:
-    """The rows of one epoch's batches, [per_epoch, batch], in an order drawn now."""
-    return torch.randperm(images, generator=order)[: per_epoch * batch].view(per_epoch, batch)
+def stretches(done: int, per_epoch: int) -> Iterator[tuple[int, int]]:
+    """The steps of an epoch, after `done` steps in earlier ones, from one look at the loss to the next: first, last + 1."""
+    first = 0
+    while first < per_epoch:
+        last = min(first + TICK - (done + first) % TICK, per_epoch)
+        yield first, last
+        first = last
 
 
-def single_step(
-    model: nn.Module, loss_of: Callable[..., Tensor], spec: RunSpec, data: Split, streams: Streams, optimiser: Adam
-) -> Callable[[Tensor], Tensor]:  # fmt: skip
-    """The step of one model: rows [1, B] of the training images → its loss [1] before the step."""
-    dtype = next(model.parameters()).dtype
+class Look:
+    """The losses of a stretch of steps, on their way from the device while it goes on."""
 
-    def step(rows: Tensor) -> Tensor:
-        (chosen,) = rows
-        x = targets(data.images.index_select(0, chosen), spec.likelihood, streams.coins).to(dtype)
-        loss = loss_of(model, x, data.labels.index_select(0, chosen), streams.noise)
-        optimiser.zero()
-        loss.backward()
-        optimiser.step()
-        return loss.detach()[None]
+    def __init__(self, losses: Tensor, steps: int, done: int):
+        self.steps, self.done = steps, done
+        self.losses, self.arrived = losses, None
+        if losses.device.type != "cpu":
+            self.losses = torch.empty(losses.shape, pin_memory=True).copy_(losses, non_blocking=True)
+            self.arrived = torch.cuda.Event()
+            self.arrived.record(torch.cuda.current_stream(losses.device))
 
-    return step
+    def take(self) -> tuple[Tensor, list[float]]:
+        """Sum and mean of each member, [S], when they have arrived."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return self.losses, (self.losses / self.steps).tolist()
 
 
-@torch.no_grad()
-def evaluate(
-    model: nn.Module, task: Task, data: Split, spec: RunSpec, split: str
-) -> tuple[dict[str, float], dict[str, Any]]:
-    """The mean of each metric over the split; and the values per image behind them, [N], with what else the task's
-    `score` gives.
+def taken(looks: list[Look], keep: int) -> Iterator[Look]:
+    """Takes out all but the last `keep`."""
+    while len(looks) > keep:
+        yield looks.pop(0)
 
-    The binarisation is fixed; the latent noise comes from a stream of the run's seed, started anew at each call.
-    """
-    model.eval()
-    device = data.images.device
-    data = dataclasses.replace(data, scored=data.levels(spec.likelihood, split))
-    dtype = next(model.parameters()).dtype
-    noise = generator(spec.seed, f"latent/{split}", device)
-    parts: list[dict[str, Tensor]] = []
-    for first in range(0, len(data.labels), EVALUATION_BATCH):
-        rows = slice(first, first + EVALUATION_BATCH)
-        x = data.fixed(spec.likelihood, split, rows).to(dtype)
-        parts.append(task.score(model, x, data.labels[rows], noise))
-    values = {name: torch.cat([part[name] for part in parts]).cpu().numpy() for name in parts[0]}
-    return {name: float(value.mean(dtype="float64")) for name, value in values.items() if value.ndim == 1}, values
+
+class OwnRandomness:
+    """A context with torch's default generators, of the CPU and of a GPU, as a stream of its own: entered again, it goes on
+    where it was left, whatever was drawn elsewhere. drawn: whether the GPU's was drawn from when it was last left."""
+
+    def __init__(self, seed: int, device: torch.device):
+        self.devices = [device] if device.type == "cuda" else []
+        with torch.random.fork_rng(devices=self.devices):
+            torch.manual_seed(seed)
+            self.states = self._now()
+        self.drawn = False
+
+    def _now(self) -> list[Tensor]:
+        return [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in self.devices)]
+
+    def _go_to(self, states: list[Tensor]) -> None:
+        torch.set_rng_state(states[0])
+        for device, state in zip(self.devices, states[1:], strict=True):
+            torch.cuda.set_rng_state(state, device)
+
+    def __enter__(self) -> None:
+        self.outside = self._now()
+        self._go_to(self.states)
+
+    def __exit__(self, *unused: object) -> None:
+        before, self.states = self.states, self._now()
+        self.drawn = any(not torch.equal(a, b) for a, b in zip(before[1:], self.states[1:], strict=True))
+        self._go_to(self.outside)
+
+
+def epoch_rows(
+    images: int, per_epoch: int, batch: int, streams: Streams, known: Tensor, few: int
+) -> Tensor:  # fmt: skip
+    """The rows of one epoch's batches in an order drawn now, each with `few` of the images `known`: [per_epoch, batch + few]."""
+    rows = torch.randperm(images, generator=streams.order)[: per_epoch * batch].view(per_epoch, batch)
+    return labelled.joined(rows, known, few, streams.order) if few else rows

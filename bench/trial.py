@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from archs.registry import discover
+from bench.scores import Split
 from bench.spec import RunSpec
 from bench.streams import generator
 from bench.tasks import get
-from bench.train import Split
 
 
 def spec_of(arch: str, seed: int = 0, batch: int = 128, device: str = "cpu", latent_dim: int = 20) -> RunSpec:

@@ -15,9 +15,9 @@ from bench.evaluation import Subject, pictures
 from bench.evaluation.parts import bayes, iwae, probe, samples
 from bench.evaluation.posterior import describe
 from bench.likelihood import log_likelihood
+from bench.scores import Split
 from bench.spec import RunSpec
 from bench.streams import generator
-from bench.train import Split
 
 CERTAIN = 20.0  # logits of a pixel that is surely on or off
 

@@ -17,11 +17,12 @@ from archs.fingerprint import fingerprint
 from archs.registry import discover
 from bench.adam import Adam
 from bench.data import digits
+from bench.scores import evaluate
 from bench.site import Site
 from bench.spec import PROTOCOL, RunSpec, canonical_json
 from bench.splits import dataset_of, on_device, splits_of
 from bench.tasks import get
-from bench.train import Diverged, evaluate, learning_rate, train
+from bench.train import Diverged, learning_rate, train
 from tests.conftest import ROOT
 
 DIGITS = digits()
@@ -78,6 +79,22 @@ def test_a_run_depends_on_nothing_but_its_spec() -> None:
     assert without_time(first[1]) == without_time(again[1])
 
 
+def test_a_validation_that_draws_depends_on_nothing_but_the_run_either() -> None:
+    task = get("classifier")
+
+    def score(model, x, labels, noise):  # type: ignore[no-untyped-def]
+        return {"accuracy": (model(x) + torch.randn(len(x), 10)).argmax(1) == labels}
+
+    histories = []
+    for outside in (1, 2):
+        torch.manual_seed(outside)
+        model = task.build(discover().archs["cnn3"], None, 0)
+        splits = [on_device(DIGITS, part, torch.device("cpu"), 128) for part in ("train", "val")]
+        noisy = dataclasses.replace(task, score=score)
+        histories.append(without_time(train(model, noisy, spec_of("cnn3", "classifier"), *splits).history))
+    assert histories[0] == histories[1]
+
+
 def test_seeds_differ() -> None:
     assert trained(spec_of(seed=0))[0]["elbo"] != trained(spec_of(seed=1))[0]["elbo"]
 
@@ -89,8 +106,7 @@ def test_a_seed_gives_every_architecture_the_same_batches_pixels_and_noise(monke
         batches = seen.setdefault(arch, [])
 
         def loss(model, x, labels, noise, batches=batches, inner=task.loss):  # type: ignore[no-untyped-def]
-            state = noise.get_state()
-            batches.append(np.concatenate([x.numpy().ravel(), labels.numpy(), state.numpy()]))
+            batches.append(np.concatenate([x.numpy().ravel(), labels.numpy(), noise.numpy().ravel()]))
             return inner(model, x, labels, noise)
 
         watched = dataclasses.replace(task, loss=loss)
@@ -125,7 +141,7 @@ def test_adam_is_torchs_fused_adam_to_the_bit(device: str) -> None:
             one.grad = (one * (step + 1)).cos().detach()
             other.grad = (other * (step + 1)).cos().detach()
         rate = 0.1 / (step + 1)
-        mine.set_rate(rate)
+        mine.rate = torch.tensor(rate, device=device) if device != "cpu" else rate
         reference.param_groups[0]["lr"] = rate
         mine.step()
         reference.step()
@@ -141,7 +157,7 @@ def test_adam_updates_channels_last_weights_as_any_others() -> None:
     mine = weight.to(memory_format=torch.channels_last).requires_grad_()
     theirs = weight.clone().requires_grad_()
     optimiser, reference = Adam([mine]), torch.optim.Adam([theirs], lr=0.1, fused=False, foreach=False)
-    optimiser.set_rate(0.1)
+    optimiser.rate = 0.1
     for _ in range(5):
         optimiser.zero()
         reference.zero_grad()

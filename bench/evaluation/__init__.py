@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from bench.train import Split
+    from bench.scores import Split
 
 LEVELS = ("basic", "full")
 

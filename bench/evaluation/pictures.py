@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from bench.latent import CLASSES
+from bench.scores import Split
 from bench.spec import RunSpec
 from bench.streams import generator
-from bench.train import Split
 
 PRIOR_SAMPLES = 30
 STEPS = 10  # of an interpolation

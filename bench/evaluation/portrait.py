@@ -8,16 +8,20 @@ import numpy as np
 import torch
 
 from bench.evaluation import pictures, posterior
+from bench.scores import Split
 from bench.spec import RunSpec
-from bench.train import Split
 
 
 @torch.no_grad()
 def portrait(
     model: Any, test: Split, run: RunSpec, mean: torch.Tensor, log_variance: torch.Tensor
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Metrics of the test set as a whole, and the arrays that pages draw from. mean, log_variance: its posteriors, [N, Z]."""
+    """Metrics of the test set as a whole, and the arrays that pages draw from.
+
+    mean, log_variance: its posteriors, [N, Z], on the CPU: what is computed of them is small, and a GPU would load another
+    library for it.
+    """
     found = posterior.describe(mean, log_variance)
     metrics = {"active_units": float(found.active), "aggregate_kl": found.aggregate_kl}
-    arrays = {"kl_per_dim": found.kl.cpu().numpy(), "mean_variance": found.variance.cpu().numpy()}
-    return metrics, arrays | pictures.draw(model, test, run, mean)
+    arrays = {"kl_per_dim": found.kl.numpy(), "mean_variance": found.variance.numpy()}
+    return metrics, arrays | pictures.draw(model, test, run, mean.to(test.images.device))

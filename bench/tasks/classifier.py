@@ -33,11 +33,11 @@ def build(arch: Arch, latent_dim: int | None, seed: int) -> Classifier:
         return Classifier(encoder, features)
 
 
-def loss(model: Classifier, x: Tensor, labels: Tensor, noise: torch.Generator) -> Tensor:
+def loss(model: Classifier, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Tensor:
     return F.cross_entropy(model(x), labels)
 
 
-def score(model: Classifier, x: Tensor, labels: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+def score(model: Classifier, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> dict[str, Tensor]:
     return {"accuracy": model(x).argmax(1) == labels}
 
 

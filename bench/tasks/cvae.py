@@ -23,7 +23,7 @@ def build(arch: Arch, latent_dim: int | None, seed: int) -> LatentModel:
     return build_latent_model(arch, latent_dim, seed, classes=CLASSES)
 
 
-def score(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+def score(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> dict[str, Tensor]:
     scores = vae_score(model, x, labels, noise)
     return {**scores, "elbo_joint": scores["elbo"] - math.log(CLASSES)}
 

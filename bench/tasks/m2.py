@@ -45,19 +45,20 @@ def build(arch: Arch, latent_dim: int | None, seed: int) -> M2:
 
 
 def loss(
-    model: M2, x: Tensor, labels: Tensor, noise: torch.Generator, labelled: int, known: int, images: int
+    model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor, labelled: int, known: int, images: int
 ) -> Tensor:
     """x [B, 1, 28, 28], of which the last `labelled` rows come with a label; the labels of the others are not looked at.
 
     known: labelled images of the training set. images: N, all of them.
     """
     rest, few, y = x[:-labelled], x[-labelled:], labels[-labelled:]
-    supervised = -joint_bound(model, few, y, noise).mean()
+    of_few, of_rest = (noise[:labelled], noise[labelled:]) if isinstance(noise, Tensor) else (noise, noise)
+    supervised = -joint_bound(model, few, y, of_few).mean()
     read = F.cross_entropy(model.reader(few), y)
-    return unlabelled(model, rest, noise) + known / images * supervised + ALPHA * known * read
+    return unlabelled(model, rest, of_rest) + known / images * supervised + ALPHA * known * read
 
 
-def unlabelled(model: M2, x: Tensor, noise: torch.Generator) -> Tensor:
+def unlabelled(model: M2, x: Tensor, noise: torch.Generator | Tensor) -> Tensor:
     """−Σ_y q(y|x) L(x, y) − H(q(y|x)), mean over the batch: every label is tried on every image."""
     log_q = F.log_softmax(model.reader(x), 1)  # [B, 10]
     every = torch.arange(CLASSES, device=x.device).repeat_interleave(len(x))
@@ -65,12 +66,17 @@ def unlabelled(model: M2, x: Tensor, noise: torch.Generator) -> Tensor:
     return (log_q.exp() * (log_q - bounds)).sum(1).mean()
 
 
-def joint_bound(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator) -> Tensor:
+def noise_rows(batch: int, labelled: int) -> tuple[int, ...]:
+    """One for each labelled image; and one for each label that is tried on an unlabelled one."""
+    return labelled, CLASSES * (batch - labelled)
+
+
+def joint_bound(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Tensor:
     """L(x, y), a bound on log p(x, y): [B], in nats."""
     return model.bound(x, labels, noise).elbo - math.log(CLASSES)
 
 
-def score(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+def score(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> dict[str, Tensor]:
     """Accuracy of q(y|x), and the bound on log p(x|y) given the true label."""
     return {"accuracy": model.reader(x).argmax(1) == labels, **vae_score(model, x, labels, noise)}
 
@@ -86,4 +92,5 @@ TASK = Task(
     kept={"test_correct": "accuracy", "test_elbo": "elbo"},
     has_code=True,
     needs_labels=True,
+    noise_rows=noise_rows,
 )

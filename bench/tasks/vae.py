@@ -15,11 +15,11 @@ def build(arch: Arch, latent_dim: int | None, seed: int) -> LatentModel:
     return build_latent_model(arch, latent_dim, seed)
 
 
-def loss(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator) -> Tensor:
+def loss(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Tensor:
     return -model.bound(x, labels, noise).elbo.mean()
 
 
-def score(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator) -> dict[str, Tensor]:
+def score(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> dict[str, Tensor]:
     bound = model.bound(x, labels, noise)
     scores = {"elbo": bound.elbo, "reconstruction": -bound.log_likelihood, "kl": bound.kl}
     return {**scores, "mean": bound.mean, "log_variance": bound.log_variance}
