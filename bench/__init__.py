@@ -50,7 +50,7 @@ def load_model(runs_dir: str | Path, run_id: str, plugins: tuple[str, ...] = ())
     [B, 10]. Raises `archs.errors.UserError` if there is no such finished run, or if the architecture's definition
     has changed since (the weights would then belong to another network).
     """
-    from bench.execute import restore
+    from bench.models import restore
     from bench.store import Store
 
     return restore(Store(runs_dir).load(run_id), plugins)

@@ -18,7 +18,7 @@ from bench.spec import EvaluationSpec, RunSpec
 class Agreed:
     """archs, tasks, baseline: names. device: "cpu" or "cuda:n", device_name what it is sold as, devices all that take runs.
     skipped: what was asked for and can't be done, with reasons; illegal: of a grid, cell → reason. measurable: whether
-    speeds can be measured here. stack, graph: as in `bench.site.Site`."""
+    speeds can be measured here. stack, graph, beside: as in `bench.site.Site`."""
 
     archs: tuple[str, ...]
     tasks: tuple[str, ...]
@@ -35,6 +35,7 @@ class Agreed:
     devices: tuple[str, ...]
     stack: int
     graph: bool
+    beside: int
     measurable: bool
 
 
@@ -48,7 +49,7 @@ def agree(options: argparse.Namespace, device: str | None, known: KnownFiles | N
 
     from archs.registry import discover
     from bench import asked, evaluation, plan
-    from bench.execute import device_name
+    from bench.cuda import device_name
     from bench.fetch import choose
     from bench.tasks import get
 
@@ -64,7 +65,7 @@ def agree(options: argparse.Namespace, device: str | None, known: KnownFiles | N
         asked.enough_labels(options.labels, dataset, settings.train_images)
     planned = plan.make(resolved.archs, tasks, options.seeds, settings, dataset)
     evaluations, lacking = evaluation.plan(planned.specs, options.evaluate, vars(options), baseline)
-    stack, graph = asked.together_of(options, device)
+    stack, graph, beside = asked.together_of(options, device)
     return Agreed(
         archs=tuple(arch.name for arch in resolved.archs),
         tasks=tuple(task.name for task in tasks),
@@ -81,5 +82,6 @@ def agree(options: argparse.Namespace, device: str | None, known: KnownFiles | N
         devices=asked.devices_of(options.device, device),
         stack=stack,
         graph=graph,
+        beside=beside,
         measurable=measurable,
     )

@@ -15,6 +15,8 @@ from bench.latent import CLASSES
 from bench.options import DEFAULT_EPOCHS, EPOCHS, QUICK
 
 MOST_SEEDS_TOGETHER = 32
+MOST_SIDE_BY_SIDE = 6
+"""Groups of seeds on one GPU: as many as the default job has."""
 
 
 def baseline_of(text: str | None, registry: Registry, resolved: Resolved) -> str:
@@ -78,9 +80,10 @@ def devices_of(text: str, device: str) -> tuple[str, ...]:
     return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
 
 
-def together_of(options: argparse.Namespace, device: str) -> tuple[int, bool]:
-    """How many seeds are trained together at most, and whether steps are CUDA graphs."""
+def together_of(options: argparse.Namespace, device: str) -> tuple[int, bool, int]:
+    """How many seeds are trained together at most; whether steps are CUDA graphs; how many groups a GPU trains at once."""
     on_gpu = device != "cpu"
     usual = MOST_SEEDS_TOGETHER if on_gpu and not options.deterministic else 1
     stack = usual if options.stack == "auto" else 1 if options.stack == "off" else max(1, int(options.stack))
-    return stack, on_gpu and not options.eager and not options.deterministic
+    graph = on_gpu and not options.eager and not options.deterministic
+    return stack, graph, MOST_SIDE_BY_SIDE if graph else 1

@@ -60,6 +60,8 @@ def attempt(
     with tempfile.TemporaryDirectory(prefix="conv-ablation-run-") as runs:
         for run_id, files in needed.items():
             Store(runs).adopt(run_id, files)
-        execute(spec, dataclasses.replace(site, runs_dir=runs, dataset=dataset), report)
+        # tried again after a capture that broke, say: without one
+        here = dataclasses.replace(site, runs_dir=runs, dataset=dataset, graph=site.graph and tries == 1)
+        execute(spec, here, report)
         folder = spec.store_folder(runs) / spec.run_id
         return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}

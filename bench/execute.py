@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
-from archs.base import Arch
-from archs.errors import UserError
-from archs.fingerprint import fingerprint
-from archs.layers import layer_table
-from archs.registry import discover
-from bench import environment, evaluation
+from bench import cuda, environment, evaluation
 from bench.cpu import compute_with
 from bench.determinism import deterministic
 from bench.evaluation.portrait import portrait
-from bench.failures import check_finite, reason
+from bench.failures import check_finite, out_of_memory, reason
+from bench.graphed import Broken
+from bench.models import arch_of, layers_of, on, restore
+from bench.scores import EVALUATION_BATCH, Split, evaluate
 from bench.site import Progress, Site
 from bench.spec import EvaluationSpec, RunSpec, Work
 from bench.splits import dataset_of, on_device, splits_of
 from bench.stacked import obstacle
-from bench.store import Damaged, Record, Store
+from bench.store import Record, Store
 from bench.tasks import Task, get
-from bench.train import EVALUATION_BATCH, Diverged, Split, Trained, evaluate, train, train_seeds
+from bench.train import Trained, training
 
 Report = Callable[[Progress], None]
 
@@ -47,61 +44,137 @@ class Ready(NamedTuple):
 
 
 class Together(NamedTuple):
-    """What became of a run in a stack; or, where the stack was `refused`, why it is trained alone."""
+    """What became of a run's training; and of the stack that it was to be in, if that was `refused`.
 
+    outcome: an error if it could not be trained at all. begun: when it was, in seconds since 1970.
+    """
+
+    outcome: Trained | Exception
+    begun: float
     ready: Ready | None = None
-    outcome: Trained | Diverged | None = None
     company: int = 1
     refused: str | None = None
 
 
-def execute_all(specs: Sequence[Work], site: Site, report: Report = lambda progress: None) -> list[Record]:
-    """Does one piece of work, or several runs that differ in nothing but their seed, trained together if they can be."""
+class Crowded(RuntimeError):
+    """Memory was too small, but not for this alone: others were in it too."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside:
+    """What a group knows of the others in its process. clock: seconds, shared with them. others(): how many there are."""
+
+    clock: Callable[[], float] = time.perf_counter
+    others: Callable[[], int] = lambda: 0
+
+
+def group(
+    specs: Sequence[Work], site: Site, graph: bool, report: Report, beside: Beside
+) -> Generator[None, None, list[Record]]:
+    """Does one piece of work, or several runs that differ in nothing but their seed, trained together if they can be.
+
+    It yields when others could be given something to do: see `bench.train.training`. Raises what makes the process unfit
+    to go on: `bench.graphed.Broken`, or an error that a GPU does not forget; and `Crowded`.
+    """
     runs = [spec for spec in specs if isinstance(spec, RunSpec)]
-    together = trained_together(runs, site, report) if len(runs) > 1 else [Together()] * len(specs)
-    return [execute(spec, site, report, own) for spec, own in zip(specs, together, strict=True)]
+    if not runs:
+        return [execute(spec, site, report, beside=beside) for spec in specs]
+    wanted = bool(runs[0].deterministic)
+    assert not (wanted and site.beside > 1), "torch's switch is one for all that a process does"
+    with deterministic(wanted):
+        together = yield from trained_together(runs, site, graph, report, beside)
+        records = []
+        for spec, own in zip(runs, together, strict=True):
+            records.append(execute(spec, site, report, own, beside))
+            yield
+        return records
 
 
-def trained_together(specs: Sequence[RunSpec], site: Site, report: Report) -> list[Together]:
-    """One for each. Whatever stops the stack, memory too, is the reason that it was refused: each is then run alone."""
+def stream_contexts(site: Site) -> list[AbstractContextManager[Any]]:
+    """For each group that may be side by side, a context in which its work goes to a stream of its own.
+
+    They are few and used again: a library keeps a workspace for every stream that it has seen.
+    """
+    if site.beside == 1 or site.device == "cpu":
+        return [nullcontext() for _ in range(site.beside)]
+    device = torch.device(site.device)
+    return [torch.cuda.stream(torch.cuda.Stream(device)) for _ in range(site.beside)]
+
+
+def trained_together(
+    specs: Sequence[RunSpec], site: Site, graph: bool, report: Report, beside: Beside
+) -> Generator[None, None, list[Together]]:
+    """One for each. Whatever stops a stack is the reason that it was refused: each is then trained alone. A stack that
+    memory is too small for is halved."""
     if specs[0].device == "cpu":
         compute_with(specs[0].threads)
-    task = get(specs[0].task)
+    task, members, models, begun = get(specs[0].task), list[Ready](), list[nn.Module](), time.time()
+    parts = [[spec] for spec in specs]
     try:
         members = [prepare(specs[0], site)]
         splits = members[0].splits
         members += [prepare(spec, site, splits) for spec in specs[1:]]
         models = [member.model for member in members]
-        refused = obstacle(models, task, specs[0])
+        refused = obstacle(models, task, specs[0]) if len(specs) > 1 else None
         if refused is None:
-            outcomes = train_seeds(models, task, specs, splits["train"], splits["val"], report, site.graph)
+            data = splits["train"], splits["val"]
+            outcomes = yield from training(models, task, specs, *data, report, graph, beside.clock)
             pairs = zip(members, outcomes, strict=True)
-            return [Together(member, outcome, len(specs)) for member, outcome in pairs]
+            return [Together(outcome, begun, member, len(specs)) for member, outcome in pairs]
     except Exception as error:
+        if isinstance(error, Broken) or cuda.is_lost(error):
+            raise
+        if out_of_memory(error) and beside.others():
+            raise Crowded(str(error)) from error
+        if len(specs) == 1:
+            return [Together(error, begun)]
+        if out_of_memory(error):
+            half = len(specs) // 2
+            parts = [list(specs[:half]), list(specs[half:])]
         refused = reason(error)
-    return [Together(refused=refused)] * len(specs)
+    del members, models  # before they are built again
+    found: list[Together] = []
+    for part in parts:
+        found += yield from trained_together(part, site, graph, report, beside)
+    return [own._replace(refused=own.refused or refused) for own in found]
 
 
-def execute(spec: Work, site: Site, report: Report = lambda progress: None, own: Together | None = None) -> Record:
-    """Does one piece of work and stores its record. What fails becomes a record with its error; it does not raise."""
-    store = Store(spec.store_folder(site.runs_dir))
-    begun = time.time()
+def execute(
+    spec: Work,
+    site: Site,
+    report: Report = lambda progress: None,
+    own: Together | None = None,
+    beside: Beside | None = None,
+) -> Record:
+    """Does one piece of work and stores its record. What fails becomes a record with its error; it does not raise, but for
+    what makes the process unfit to go on, and `Crowded`.
+
+    own: what became of the training of a run, if that is done. beside: the others in this process; None: there are none.
+    """
+    cuda.use(site.device)
+    store, beside = Store(spec.store_folder(site.runs_dir)), beside or Beside()
+    begun = own.begun if own else time.time()
     base: dict[str, Any] = {
-        **environment.versions(), "device": site.device, "device_name": device_name(site.device),
+        **environment.versions(), "device": site.device, "device_name": cuda.device_name(site.device), **cuda.described(site.device),
         "platform": f"{platform.system()} {platform.machine()}", "workers": site.workers,
+        **({"beside": beside.others()} if site.beside > 1 else {}),
         "commit": site.commit, "dirty": site.dirty, "begun": begun,
     }  # fmt: skip
     weights: bytes | None = None
     try:
         if isinstance(spec, RunSpec):
             with deterministic(bool(spec.deterministic)):
-                record, arrays, model = run(spec, site, report, own or Together())
+                record, arrays, model = run(spec, site, own or alone(spec, site, report))
             state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
             weights = safetensors.torch.save(state)
         else:
             record, arrays = evaluate_run(spec, site, report)
         check_finite(record)
     except Exception as error:
+        if isinstance(error, Broken) or cuda.is_lost(error):
+            raise
+        if out_of_memory(error) and beside.others():
+            raise Crowded(str(error)) from error
         failed = Record(spec.run_id, spec.content(), "failed", reason(error), environment=base)
         store.write(failed)
         return failed
@@ -117,29 +190,38 @@ def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -
     dataset = dataset_of(spec, site)
     model = task.build(arch, spec.latent_dim, spec.seed)
     layers = layers_of(model, task)
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = on(device, model)
     if splits is None:
         splits = splits_of(dataset, spec, device)
+        if device.type == "cuda":  # the next to use them may be on another stream
+            torch.cuda.current_stream(device).synchronize()
     return Ready(model, layers, splits, untrained(model, task, splits["val"], spec))
 
 
-def run(
-    spec: RunSpec, site: Site, report: Report, together: Together
-) -> tuple[Record, dict[str, np.ndarray], nn.Module]:
-    """Trains unless that was done in company, evaluates. Raises `Diverged` if that is what came of it."""
-    if spec.device == "cpu":
-        compute_with(spec.threads)
-    task = get(spec.task)
-    model, layers, splits, metrics = together.ready or prepare(spec, site)
-    trained = together.outcome or train(model, task, spec, splits["train"], splits["val"], report, site.graph)
-    if isinstance(trained, Diverged):
+def alone(spec: RunSpec, site: Site, report: Report) -> Together:
+    """Trains one run by itself, from beginning to end."""
+    turns = trained_together([spec], site, site.graph, report, Beside())
+    while True:
+        try:
+            next(turns)
+        except StopIteration as end:
+            (own,) = end.value
+            return own
+
+
+def run(spec: RunSpec, site: Site, own: Together) -> tuple[Record, dict[str, np.ndarray], nn.Module]:
+    """Evaluates what was trained. Raises what came of it, if that is an error."""
+    trained = own.outcome
+    if isinstance(trained, Exception):
         raise trained
+    assert own.ready is not None
+    task, (model, layers, splits, metrics) = get(spec.task), own.ready
     ended = time.perf_counter()
     scores, values = evaluate(model, task, splits["test"], spec, "test")
     metrics |= {**scores, "train_seconds": trained.seconds, "train_images_per_s": trained.images / trained.seconds}
     arrays = {name: values[metric] for name, metric in task.kept.items()}
     if task.has_code:
-        code = (torch.from_numpy(values[name]).to(site.device) for name in ("mean", "log_variance"))
+        code = (torch.from_numpy(values[name]) for name in ("mean", "log_variance"))
         more, drawn = portrait(model, splits["test"], spec, *code)
         metrics, arrays = metrics | more, arrays | drawn
     record = Record(
@@ -151,8 +233,10 @@ def run(
         layers=layers,
         environment={
             "threads": spec.threads,
-            "stack": together.company,
-            **({"stack_refused": together.refused} if together.refused else {}),
+            "stack": own.company,
+            **({"stack_refused": own.refused} if own.refused else {}),
+            **({"graph": trained.recorded} if spec.device != "cpu" else {}),
+            **({"graph_refused": trained.refused} if trained.refused else {}),
             "test_targets": splits["test"].targets_hash,
             "evaluation_seconds": time.perf_counter() - ended,
         },
@@ -177,13 +261,13 @@ def evaluate_run(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Reco
     record = store.load(spec.run.run_id)
     subject = evaluation.Subject(
         run=spec.run,
-        model=restore(record, site.plugins).to(device),
+        model=on(device, restore(record, site.plugins)),
         train=on_device(dataset, "train", device, spec.run.train_images),
         test=on_device(dataset, "test", device),
         device=device,
         test_elbo=record.arrays().get("test_elbo"),
         settings=spec.settings,
-        others=[restore(store.load(run_id), site.plugins).to(device) for run_id in spec.others],
+        others=[on(device, restore(store.load(run_id), site.plugins)) for run_id in spec.others],
         report=lambda share: report(Progress(share, 0, math.nan)),
     )
     begun = time.perf_counter()
@@ -191,51 +275,3 @@ def evaluate_run(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Reco
         metrics, arrays = evaluation.get(spec.part).run(subject)
     environment = {"evaluation_seconds": time.perf_counter() - begun}
     return Record(spec.run_id, spec.content(), "finished", None, metrics, environment=environment), arrays
-
-
-def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
-    arch, found = defined(spec.arch, tuple(plugins))
-    if found != spec.arch_fingerprint:
-        raise RuntimeError(
-            f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since"
-        )
-    return arch
-
-
-@functools.cache
-def defined(name: str, plugins: tuple[str, ...]) -> tuple[Arch, str]:
-    """An architecture as this process knows it, and its fingerprint."""
-    (arch,) = registry(plugins).resolve([name]).archs
-    return arch, fingerprint(arch)
-
-
-registry = functools.cache(discover)
-
-
-def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
-    """The layer table of the whole model, traced with one blank image."""
-    x, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
-    return [dataclasses.asdict(row) for row in layer_table(model, lambda: model(x, labels))]
-
-
-def device_name(device: str) -> str:
-    return torch.cuda.get_device_name(torch.device(device)) if device.startswith("cuda") else environment.processor()
-
-
-def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
-    """The trained model of `record`; see `bench.load_model`."""
-    if record.status != "finished" or record.folder is None:
-        raise UserError(f"run {record.run_id} has no weights: it failed ({record.error})")
-    spec = RunSpec(**record.spec)
-    try:
-        arch = arch_of(spec, plugins)
-    except RuntimeError as error:
-        raise UserError(str(error)) from error
-    model = get(spec.task).build(arch, spec.latent_dim, spec.seed)
-    try:
-        model.load_state_dict(safetensors.torch.load(record.read("model.safetensors") or b""))
-    except (SafetensorError, RuntimeError) as error:
-        raise Damaged(
-            f"run {record.run_id}: model.safetensors holds no weights of {spec.arch} ({reason(error)})"
-        ) from error
-    return model.eval()

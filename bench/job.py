@@ -76,7 +76,7 @@ def perform(options: argparse.Namespace, arguments: list[str], crew: Crew) -> Ou
     start = cluster.launch if cluster else launch
     site = Site(
         options.runs_dir, options.data_dir, tuple(options.plugin), agreed.device, workers, **commit,
-        devices=agreed.devices, stack=agreed.stack, graph=agreed.graph, known_files=known_files,
+        devices=agreed.devices, stack=agreed.stack, graph=agreed.graph, beside=agreed.beside, known_files=known_files,
     )  # fmt: skip
     for spec in work:
         if spec.run_id in known and spec.run_id not in again:

@@ -1,16 +1,18 @@
-"""Runs a plan on this machine: worker processes that each take the next run when they are free.
+"""Runs a plan on this machine: worker processes that each take the next runs when they have room.
 
-On a CPU the workers run side by side, each with its own threads; on a GPU one worker takes the runs in turn. A run's
-numbers depend on neither. A worker that dies takes its run with it, recorded as failed, and is replaced. Each run is
-claimed before it starts (bench.claims): one that another job has is waited for, and taken as that job leaves it.
+On a CPU the workers run side by side, each with its own threads and one run at a time; on a GPU a worker has several in
+flight (bench.worker). A run's numbers depend on neither. A worker that dies takes its run with it, recorded as failed, and is
+replaced; of several in flight each is tried once more by itself. Each run is claimed before it starts (bench.claims): one
+that another job has is waited for, and taken as that job leaves it.
 """
 
 from __future__ import annotations
 
-import signal
+import itertools
+import operator
 import time
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -20,6 +22,7 @@ from bench.forks import how_it_ended, start_context
 from bench.site import Progress, Site
 from bench.spec import RunSpec, Work
 from bench.store import Damaged, Record, Store, Unwritable
+from bench.worker import Answer, Order, work
 
 TICK_SECONDS = 0.25
 LOOK_SECONDS = 1.0
@@ -40,12 +43,32 @@ class Event:
 
 
 @dataclass
+class Flight:
+    """A group of runs that a worker has. alone: it must have no other beside it. seconds: its share of the time so far."""
+
+    specs: list[Work]
+    graph: bool
+    alone: bool = False
+    seconds: float = 0.0
+
+
+@dataclass
 class Worker:
     process: Any
     pipe: Connection
     site: Site
-    specs: list[Work] = field(default_factory=list)  # what it has: several runs if they are trained together
-    since: float = 0.0
+    flights: dict[int, Flight] = field(default_factory=dict)
+    looked: float = field(default_factory=time.monotonic)
+
+    def has_room(self, most: int) -> bool:
+        return len(self.flights) < most and not any(flight.alone for flight in self.flights.values())
+
+    def look(self) -> None:
+        """Shares the time since the last look among those in flight."""
+        now = time.monotonic()
+        for flight in self.flights.values():
+            flight.seconds += (now - self.looked) / len(self.flights)
+        self.looked = now
 
 
 def launch(
@@ -56,23 +79,30 @@ def launch(
     again: failed records, by run id, of runs that are to be tried once more. Closing the iterator stops the workers.
     Raises `Unwritable` when a record can't be kept.
     """
-    waiting, elsewhere = list(specs), list[Work]()
+    waiting, elsewhere, returned = list(specs), list[Work](), list[Flight]()
     looked = time.monotonic()
     claims = Claims()
     context = start_context()
     workers = [start_worker(context, at(site, index)) for index in range(min(site.workers, len(specs)))]
+    keys = itertools.count()
     try:
-        while waiting or elsewhere or any(worker.specs for worker in workers):
+        while waiting or elsewhere or returned or any(worker.flights for worker in workers):
             if elsewhere and time.monotonic() - looked > LOOK_SECONDS:
                 waiting, elsewhere, looked = waiting + elsewhere, [], time.monotonic()
             for index, worker in enumerate(workers):
-                while not worker.specs:
-                    flying = [spec for other in workers for spec in other.specs]
+                while worker.has_room(share(waiting, returned, workers, site)):
+                    if returned:
+                        if returned[0].alone and worker.flights:
+                            break  # it comes when they have ended
+                        flight = returned.pop(0)
+                        workers[index] = worker = hand_over(flight, next(keys), worker, context, returned)
+                        continue
+                    flying = [spec for flight in in_flight(workers) + returned for spec in flight.specs]
                     spec = next_ready(waiting, [*elsewhere, *flying])
                     if spec is None:
                         break
                     group: list[Work] = []
-                    for one in [spec, *company(spec, waiting, site.stack - 1)]:
+                    for one in [spec, *company(spec, waiting, site)]:
                         event = obstacle(one, site, claims, again or {})
                         if event is None:
                             group.append(one)
@@ -81,14 +111,15 @@ def launch(
                             elsewhere.append(one)
                         yield event
                     if group:
-                        workers[index] = worker = hand_over(group, worker, context)
+                        flight = Flight(group, site.graph)
+                        workers[index] = worker = hand_over(flight, next(keys), worker, context, returned)
                         yield from (Event("started", one) for one in group)
-            busy = [worker for worker in workers if worker.specs]
+            busy = [worker for worker in workers if worker.flights]
             ready = set(wait([worker.pipe for worker in busy], timeout=TICK_SECONDS))
             for worker in busy:
                 if worker.pipe in ready:
-                    for event in receive(worker):
-                        if event.spec is not None and not worker.specs:
+                    for event in receive(worker, returned):
+                        if event.spec is not None and event.kind != "progress":
                             claims.give_back(event.spec.store_folder(site.runs_dir), event.spec.run_id)
                         yield event
             yield Event("tick")
@@ -97,9 +128,29 @@ def launch(
             worker.pipe.close()
             worker.process.kill()  # at whatever it is: a record is written whole or not at all
         for worker in workers:
-            if worker.specs:  # until it is gone it may be writing what is claimed; an idle one is not waited for
+            if worker.flights:  # until it is gone it may be writing what is claimed; an idle one is not waited for
                 worker.process.join(5)
         claims.close()
+
+
+def in_flight(workers: Sequence[Worker]) -> list[Flight]:
+    return [flight for worker in workers for flight in worker.flights.values()]
+
+
+def share(waiting: Sequence[Work], returned: Sequence[Flight], workers: Sequence[Worker], site: Site) -> int:
+    """How many groups a worker may have in flight: no more than its share of all, so that no other GPU is idle."""
+    if site.beside == 1:
+        return 1
+    groups = len({group_of(spec) for spec in waiting}) + len(returned) + len(in_flight(workers))
+    return max(1, min(site.beside, -(-groups // len(workers))))
+
+
+ALL_BUT_THE_SEED = operator.attrgetter(*(field.name for field in fields(RunSpec) if field.name != "seed"))
+
+
+def group_of(spec: Work) -> Hashable:
+    """The same for runs that differ in nothing but their seed."""
+    return ALL_BUT_THE_SEED(spec) if isinstance(spec, RunSpec) else id(spec)
 
 
 def obstacle(spec: Work, site: Site, claims: Claims, again: Mapping[str, Record]) -> Event | None:
@@ -124,23 +175,38 @@ def at(site: Site, index: int) -> Site:
     return replace(site, device=site.devices[index % len(site.devices)]) if site.devices else site
 
 
-def hand_over(specs: list[Work], worker: Worker, context: Any) -> Worker:
-    """Gives `specs` to `worker`, or to a new one in its place if it is dead; returns the one that has them."""
+def hand_over(flight: Flight, key: int, worker: Worker, context: Any, returned: list[Flight]) -> Worker:
+    """Gives a group to `worker`, or to a new one in its place if it is dead; returns the one that is there then.
+
+    returned: takes the group where the worker is dead and has others, of which `receive` is about to hear.
+    """
+    order = Order(key, flight.specs, flight.graph)
     try:
-        worker.pipe.send(specs)
+        worker.pipe.send(order)
     except OSError:  # it died with its last run, or since
+        if worker.flights:
+            returned.append(replace(flight, alone=True))  # it comes when they have ended
+            return worker
         worker.pipe.close()
         worker = start_worker(context, worker.site)
-        worker.pipe.send(specs)
-    worker.specs, worker.since = specs, time.monotonic()
+        worker.pipe.send(order)
+    worker.look()
+    worker.flights[key] = flight
     return worker
 
 
-def company(spec: Work, waiting: list[Work], most: int) -> list[Work]:
-    """Takes up to `most` of `waiting` that are `spec` but for the seed."""
-    if not isinstance(spec, RunSpec):
+def company(spec: Work, waiting: list[Work], site: Site) -> list[Work]:
+    """Takes the others of `waiting` that are `spec` but for the seed, as far as they can be trained with it.
+
+    Where there are more GPUs than groups, the seeds of one are shared between them.
+    """
+    if site.stack == 1 or not isinstance(spec, RunSpec):
         return []
-    alike = [other for other in waiting if isinstance(other, RunSpec) and replace(other, seed=spec.seed) == spec]
+    group = group_of(spec)
+    alike = [other for other in waiting if group_of(other) == group]
+    groups = {group, *(group_of(other) for other in waiting if isinstance(other, RunSpec))}
+    copies = max(1, len(site.devices) // len(groups))
+    most = min(site.stack, -(-(1 + len(alike)) // copies)) - 1
     for other in alike[:most]:
         waiting.remove(other)
     return list[Work](alike[:most])
@@ -155,32 +221,68 @@ def next_ready(waiting: list[Work], flying: Sequence[Work]) -> Work | None:
     return None
 
 
-def receive(worker: Worker) -> list[Event]:
-    """The next message of a worker, as an event for each run that it has; its end, if that is what comes."""
-    specs, seconds = worker.specs, time.monotonic() - worker.since
+def receive(worker: Worker, returned: list[Flight]) -> list[Event]:
+    """The next message of a worker, as events for the runs of its group; its end, if that is what comes.
+
+    returned: takes the groups that have to be tried once more.
+    """
+    worker.look()
     try:
-        message = worker.pipe.recv()
+        answer: Answer = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(5)
-        worker.specs = []
-        return [died(spec, worker, seconds) for spec in specs]
-    if isinstance(message, Progress):
-        return [Event("progress", spec, message, seconds=seconds) for spec in specs]
-    worker.specs = []
-    for status, error in message:
-        if status == "unwritable":
-            raise Unwritable(error)
-    outcomes = zip(specs, message, strict=True)
-    return [Event(status, spec, error=error, seconds=seconds / len(specs)) for spec, (status, error) in outcomes]
+        return ended(worker, f"worker process {how_it_ended(worker.process.exitcode)}", returned)
+    flight = worker.flights[answer.key]
+    if answer.kind == "progress":
+        return [Event("progress", spec, answer.content, seconds=each(flight)) for spec in flight.specs]
+    if answer.kind == "leaving":
+        worker.process.join(5)
+        worker.process.kill()  # a GPU that is lost may hold it
+        if answer.without_graph:  # the others have done nothing
+            again = [replace(one, graph=one.graph and one is not flight) for one in worker.flights.values()]
+            worker.flights = {}
+            return once_more(again, worker.site, returned)
+        return ended(worker, answer.content, returned)
+    del worker.flights[answer.key]
+    if answer.kind == "crowded":
+        return once_more([replace(flight, alone=True)], worker.site, returned)
+    if answer.kind == "unwritable":
+        raise Unwritable(answer.content)
+    outcomes = zip(flight.specs, answer.content, strict=True)
+    return [Event(status, spec, error=error, seconds=each(flight)) for spec, (status, error) in outcomes]
 
 
-def died(spec: Work, worker: Worker, seconds: float) -> Event:
+def each(flight: Flight) -> float:
+    """Seconds of each of its runs so far."""
+    return flight.seconds / len(flight.specs)
+
+
+def ended(worker: Worker, error: str, returned: list[Flight]) -> list[Event]:
+    """What becomes of the groups that a worker had when it ended: a single one is what ended it. Of several any may be."""
+    flights, worker.flights = list(worker.flights.values()), {}
+    if len(flights) > 1:
+        return once_more([replace(flight, alone=True) for flight in flights], worker.site, returned)
+    return [died(spec, worker.site, error, each(flight)) for flight in flights for spec in flight.specs]
+
+
+def once_more(flights: list[Flight], site: Site, returned: list[Flight]) -> list[Event]:
+    """Puts the groups among the `returned`, but for the runs that were finished before their worker ended."""
+    events = []
+    for flight in flights:
+        left = [
+            spec for spec in flight.specs if Store(spec.store_folder(site.runs_dir)).status(spec.run_id) != "finished"
+        ]
+        events += [Event("finished", spec, seconds=each(flight)) for spec in flight.specs if spec not in left]
+        if left:
+            returned.append(replace(flight, specs=left, seconds=0.0))
+    return events
+
+
+def died(spec: Work, site: Site, error: str, seconds: float) -> Event:
     """What a worker that is no more did to a run that it had."""
-    site = worker.site
     store = Store(spec.store_folder(site.runs_dir))
     if store.status(spec.run_id) == "finished":  # it died between writing the record and saying so
         return Event("finished", spec, seconds=seconds)
-    error = f"worker process {how_it_ended(worker.process.exitcode)}"
     where = {**environment.versions(), "device": site.device, "commit": site.commit, "dirty": site.dirty,
              "ended": time.time()}  # fmt: skip
     store.write(Record(spec.run_id, spec.content(), "failed", error, environment=where))
@@ -193,41 +295,3 @@ def start_worker(context: Any, site: Site) -> Worker:
     process.start()
     theirs.close()
     return Worker(process, ours, site)
-
-
-class ParentGone(BaseException):
-    """Nobody is there to report to. Not an Exception: the run did not fail, and must not be recorded as if it had."""
-
-
-def work(pipe: Connection, site: Site) -> None:
-    """A worker's life: take what is given, do it, say how it went; end when the parent is gone."""
-    from bench.execute import execute_all  # here: it loads torch, which the server has and the parent need not
-
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all processes of a job, they are the parent's to handle
-        signal.signal(number, signal.SIG_IGN)
-    last = 0.0
-
-    def report(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last > TICK_SECONDS or progress.done >= 1:
-            last = time.monotonic()
-            try:
-                pipe.send(progress)
-            except OSError:
-                raise ParentGone from None
-
-    while True:
-        try:
-            specs = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            outcomes = [(record.status, record.error) for record in execute_all(specs, site, report)]
-        except ParentGone:
-            return
-        except Unwritable as error:
-            outcomes = [("unwritable", str(error))]
-        try:
-            pipe.send(outcomes)
-        except OSError:
-            return

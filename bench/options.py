@@ -152,7 +152,7 @@ def parser() -> argparse.ArgumentParser:
         "--workers",
         type=whole(1, 512),
         metavar="N",
-        help="runs side by side; default: one per core on a CPU, 1 on a GPU",
+        help="processes that train; default: one per core on a CPU, one for each GPU, which has several runs side by side",
     )
     how.add_argument(
         "--threads",

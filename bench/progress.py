@@ -20,6 +20,9 @@ from rich.table import Table
 from bench.launch import Event
 from bench.spec import RunSpec, Work
 
+DRAW_SECONDS = 0.2
+"""Between two pictures on a terminal."""
+
 PLAIN_SECONDS = 15.0
 """Between two plain lines about runs in flight, where the output is not a terminal."""
 
@@ -98,6 +101,7 @@ class Display:
         self.flying: dict[str, Event] = {}
         self.elsewhere: dict[str, Event] = {}
         self.begun = self.said = time.monotonic()
+        self.drawn = 0.0
         columns = (
             TextColumn("{task.fields[ended]}/{task.total} runs"),
             BarColumn(None),
@@ -132,7 +136,9 @@ class Display:
                 self.elsewhere.pop(event.spec.run_id, None)
                 self.flying[event.spec.run_id] = event
         if self.live.is_started:
-            self.live.update(self._picture())
+            if time.monotonic() - self.drawn > DRAW_SECONDS:  # a stack alone has an event for each of its seeds at once
+                self.drawn = time.monotonic()
+                self.live.update(self._picture())
         elif time.monotonic() - self.said > PLAIN_SECONDS:
             self._say_flying()
 

@@ -24,6 +24,7 @@ class Site:
     devices: tuple[str, ...] = ()  # several GPUs, taken in turn by the workers
     stack: int = 1  # seeds of one architecture trained together, at most
     graph: bool = False  # training steps as CUDA graphs
+    beside: int = 1  # groups of such seeds that a worker trains side by side, at most; on a CPU one
     known_files: KnownFiles | None = None  # what the job knows of the files in data_dir
     dataset: Dataset | None = None  # where it came with the work (bench.cluster); else it is read from data_dir
 

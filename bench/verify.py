@@ -95,7 +95,8 @@ def retrained(spec: RunSpec, chosen: argparse.Namespace, folder: str) -> Record:
     """The record of the same run, done once more in the store `folder`."""
     from bench import determinism, environment
     from bench.asked import device_of
-    from bench.execute import arch_of, execute
+    from bench.execute import execute
+    from bench.models import arch_of
     from bench.site import Site
     from bench.splits import dataset_of
 
@@ -107,7 +108,10 @@ def retrained(spec: RunSpec, chosen: argparse.Namespace, folder: str) -> Record:
         dataset_of(spec, site)
     except RuntimeError as error:  # the architecture or the data set is another by now
         raise UserError(str(error)) from error
-    execute(spec, site)
+    try:
+        execute(spec, site)
+    except RuntimeError as error:  # a GPU that can't go on; what else fails is a record
+        raise UserError(f"run {spec.run_id} can't be trained here: {' '.join(str(error).split())[:200]}") from error
     return Store(folder).load(spec.run_id)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from archs.fingerprint import read_module
-from bench.execute import defined, registry
+from bench.models import defined, registry
 from bench.store import Record, Store
 from bench.verify import main
 from tests.test_job import BROKEN, job
