@@ -1,6 +1,6 @@
 """What NVIDIA's management library says about a GPU; nothing where it or its Python package (`nvidia-ml-py`) is absent.
 
-Written against NVML's documentation and tested with a stand-in; it has not run on a GPU.
+Written against NVML's documentation and tested with a stand-in; it ran on an H200 (docs/gpu.md).
 """
 
 from __future__ import annotations

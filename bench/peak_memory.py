@@ -44,6 +44,7 @@ def peak_bytes(call: Callable[[], Any], device: str) -> int:
     """Of one call. On a GPU it is the allocator's own peak; on a CPU the tensors that operations return."""
     if device.startswith("cuda"):
         where = torch.device(device)
+        call()  # the first one also allocates what libraries keep for themselves
         torch.cuda.synchronize(where)
         torch.cuda.reset_peak_memory_stats(where)
         before = torch.cuda.memory_allocated(where)

@@ -3,7 +3,7 @@
 For each network and each number of seeds S: images/s (all seeds together) of S trainings one after the other, the same
 with the step as a CUDA graph (on a GPU), and of one stack of S, plain and graphed. In turn within a round, median of the
 rounds; the ratio is of the fastest stacked form to the fastest sequential one, with its quartiles. Sequential trainings
-are timed for one seed, since S of them take S times as long. It has not run on a GPU.
+are timed for one seed, since S of them take S times as long. The time that a capture takes is not counted.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from archs.errors import UserError
 from bench.cpu import compute_with
 from bench.options import device as device_option
 from bench.options import whole
+from bench.scores import Split
 from bench.tasks import get
-from bench.train import Split, train_seeds
+from bench.train import train_seeds
 from bench.trial import images, model_of, spec_of
 
 ARCHS = ["cnn2", "cnn3", "cnn:depth=4,channels=32-64-128-128"]

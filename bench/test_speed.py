@@ -3,7 +3,8 @@
     pytest bench --benchmark-json=new.json
     python -m bench.gate old.json new.json
 
-Blocks of calls are timed in turns with the reference workload, in processor time on a CPU; the gate judges the ratio. All
+Blocks of calls are timed in turns with the reference workload, in processor time on a CPU; the gate judges the ratio. On a GPU
+all of them are CUDA graphs, as training steps are in a run: what is judged is the GPU's work, not Python's. All
 benchmarks are gone through four times, a quarter of the time each; the gate puts a benchmark's turns together.
 """
 
@@ -17,14 +18,15 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from archs.base import Arch
 from archs.registry import discover
+from bench import cuda
 from bench.beside import TURNS, Neighbour, clock, fitted
 from bench.cpu import compute_with
-from bench.execute import device_name
+from bench.cuda import device_name
 from bench.gate_decision import THRESHOLD
 from bench.options import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.tasks import get
 from bench.throughput_setting import Setting
-from bench.workloads import REFERENCE, WORKS, Bench, prepare
+from bench.workloads import WORKS, Bench, prepare, reference_name
 
 DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"
 SETTING = Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", DEVICE, threads=1)
@@ -51,6 +53,7 @@ CASES = [(name, work) for name, arch in ARCHS.items() for work in WORKS if arch.
 @functools.lru_cache(maxsize=1)
 def bench_of(name: str) -> Bench:
     compute_with(SETTING.threads)
+    cuda.use(DEVICE)
     return prepare(ARCHS[name], get(task_of(ARCHS[name])), SETTING)
 
 
@@ -64,6 +67,6 @@ def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: s
     benchmark.pedantic(timed.once, setup=neighbour.time, rounds=timed.rounds)
     neighbour.time()
     benchmark.extra_info.update(
-        what=f"{name} {task_of(ARCHS[name])} {work}", reference=REFERENCE, reference_seconds=neighbour.seconds, calls=timed.calls, images=chosen.images, threshold=THRESHOLD,
+        what=f"{name} {task_of(ARCHS[name])} {work}", reference=reference_name(DEVICE), reference_seconds=neighbour.seconds, calls=timed.calls, images=chosen.images, threshold=THRESHOLD,
         device=DEVICE.partition(":")[0], device_name=device_name(DEVICE), threads=SETTING.threads,
     )  # fmt: skip

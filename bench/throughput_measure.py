@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench import environment
+from bench import cuda, environment
 from bench.cpu import compute_with
-from bench.execute import device_name, layers_of, registry
+from bench.cuda import device_name
 from bench.flops import flops_per_image
+from bench.graphed import Broken
 from bench.machine_load import Watch
+from bench.models import layers_of, registry
 from bench.nvml import Gpu, open_gpu
 from bench.peak_memory import peak_bytes
 from bench.record import one_line
@@ -32,15 +34,25 @@ from bench.workloads import WORKS, Bench, Work, matmul, prepare, synchroniser
 @dataclass(frozen=True)
 class Effort:
     """How long to measure. A block is as many calls as take `block_seconds`; it is timed once in each round. Rounds
-    go on until each thing timed has had `seconds`, but there are no fewer than `least` and no more than `most`."""
+    go on until each thing timed has had `seconds`, but there are no fewer than `least` and no more than `most`.
+
+    energy: whether a GPU's is measured too, which takes a second for each thing, its counter being so coarse.
+    """
 
     block_seconds: float
     seconds: float
     least: int
     most: int
+    energy: bool = False
 
 
-EFFORTS = {"quick": Effort(0.02, 0.45, 5, 15), "full": Effort(0.05, 4.0, 10, 80)}
+EFFORTS = {
+    ("quick", "cpu"): Effort(0.02, 0.45, 5, 15),
+    ("full", "cpu"): Effort(0.05, 4.0, 10, 80),
+    ("quick", "cuda"): Effort(0.004, 0.05, 9, 15),
+    ("full", "cuda"): Effort(0.02, 2.0, 20, 80, energy=True),
+}
+"""By how thorough it is to be, and the kind of device. A GPU's time is its own: short blocks tell as much."""
 
 
 @dataclass
@@ -61,9 +73,10 @@ def measure(
 ) -> dict[str, Any]:
     """What throughput.json holds: seconds of every block, what they were measured under, and what failed.
 
-    mode: one of EFFORTS. Sets torch's threads.
+    mode: "quick" or "full". Sets torch's threads, and uses the GPU as runs do.
     """
-    begun = time.time()
+    begun, effort = time.time(), EFFORTS[mode, setting.device.partition(":")[0]]
+    cuda.use(setting.device)
     if setting.device == "cpu":
         compute_with(setting.threads)
     gpu = open_gpu(setting.device)
@@ -76,6 +89,8 @@ def measure(
             try:
                 benches[cell.arch], found = described(cell, setting, plugins)
             except Exception as error:
+                if isinstance(error, Broken) or cuda.is_lost(error):
+                    raise  # this process can't measure the others either
                 failed.append({"arch": cell.arch, "task": task, "error": one_line(error)})
                 continue
             rows |= found
@@ -83,16 +98,17 @@ def measure(
             turns = {arch: w for arch, bench in benches.items() for w in bench.works if w.name == name}
             if not turns:
                 continue
-            items, product, watched = in_turns(turns, setting.device, EFFORTS[mode], gpu)
+            items, product, watched = in_turns(turns, setting.device, effort, gpu)
             products.append({"task": task, "work": name, **product})
             conditions.append({"task": task, "work": name, **watched})
             for arch, item in items.items():
-                joules = joules_per_image(turns[arch], item, setting.device, gpu)
+                joules = joules_per_image(turns[arch], item, setting.device, gpu if effort.energy else None)
                 row = rows[arch, name]
                 works.append({**row, "calls": item.calls, "seconds": item.seconds, "joules_per_image": joules})
     return {
         "format": FORMAT, "mode": mode, "setting": dataclasses.asdict(setting) | {"dtype": "float32"},
         "environment": {**environment.versions(), "device_name": device_name(setting.device), **environment.commit(),
+                        **cuda.described(setting.device),
                         "begun": begun, "seconds": time.time() - begun, "nvml": gpu is not None},
         "works": works, "matmul": products, "conditions": conditions, "failed": failed,
     }  # fmt: skip
@@ -108,7 +124,7 @@ def described(
     rows = {}
     for work in bench.works:
         known = work.name != "train" or not task.needs_labels  # whose loss sends an image through a layer many times
-        peak = bench.resident_bytes[work.name] + peak_bytes(work.call, setting.device)
+        peak = bench.resident_bytes[work.name] + peak_bytes(work.once, setting.device)
         rows[cell.arch, work.name] = {
             "arch": cell.arch, "arch_fingerprint": cell.fingerprint, "task": cell.task, "work": work.name,
             "images": work.images, "flops_per_image": flops_per_image(layers, work.name) if known else None, "peak_bytes": peak,

@@ -16,14 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archs.base import IMAGE_SIZE, Arch
-from bench.adam import Adam
+from bench.feed import Feed, Loss
+from bench.graphed import replayed
 from bench.latent import CLASSES
 from bench.likelihood import targets
 from bench.spec import RunSpec
+from bench.steps import Stepper
 from bench.streams import Streams
 from bench.tasks import Task
 from bench.throughput_setting import Setting
-from bench.train import Split, single_step
+from bench.train import TICK
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
 """name → what it is called. Inference encodes and decodes, or classifies; sampling decodes draws from the prior."""
@@ -34,11 +36,16 @@ RATE = 1e-6  # so low that the weights stay as they were built, however long a s
 
 @dataclass(frozen=True)
 class Work:
-    """call() does it once, for `images` images; a GPU may still be busy with it when the call returns."""
+    """call() does it once, for `images` images; a GPU may still be busy with it when the call returns.
+
+    On a GPU it is a replay of a CUDA graph, of training steps as many as a run takes at once, with their draws. once: one of them
+    without a graph, for its memory to be measured.
+    """
 
     name: str  # of WORKS
     images: int
     call: Callable[[], Any]
+    once: Callable[[], Any]
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,10 @@ class Bench:
 
 
 def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
-    """Builds the model as a run would, on the device, and what is to be timed on it; the training step is a run's very own."""
+    """Builds the model as a run would, on the device, and what is to be timed on it; the training step is a run's very own.
+
+    A GPU takes as many training steps at once as in a run.
+    """
     device, batch = torch.device(setting.device), setting.batch_size
     model, still = (
         task.build(arch, setting.latent_dim, 0).to(device).to(memory_format=torch.channels_last) for _ in range(2)
@@ -60,17 +70,24 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
     still.eval()  # another copy, so that no mode is switched while something is timed
     streams = Streams.of(0, device)
     few = min(setting.labels, batch) if task.needs_labels else 0
-    loss_of: Callable[..., Tensor] = task.loss
+    loss: Loss = task.loss
     if few:
-        loss_of = functools.partial(task.loss, labelled=few, known=setting.labels, images=IMAGES)
+        loss = functools.partial(task.loss, labelled=few, known=setting.labels, images=IMAGES)
     shape = (batch + few, IMAGE_SIZE, IMAGE_SIZE)
     images = torch.randint(0, 256, shape, generator=streams.coins, device=device, dtype=torch.uint8)
     labels = torch.randint(0, CLASSES, (batch + few,), generator=streams.coins, device=device)
     spec = as_spec(arch, task, setting)
-    optimiser = Adam(list(model.parameters()))
-    optimiser.set_rate(RATE)
-    step = single_step(model, loss_of, spec, Split(images, labels), streams, optimiser)
-    rows = torch.arange(batch + few, device=device)[None]
+    noise_rows = task.noise_rows(batch + few, few)
+    steps = 1 if device.type == "cpu" else TICK
+    rows = torch.arange(batch + few, device=device).expand(steps, 1, -1)
+    rates = [RATE] if device.type == "cpu" else torch.full((steps,), RATE, device=device)
+
+    def stepper_of(model: nn.Module, streams: Streams) -> Stepper:
+        return Stepper([model], loss, Feed(images, labels, spec, [streams], noise_rows, torch.float32), None)
+
+    stepper, plain = stepper_of(model, streams), stepper_of(model, streams)
+    if device.type != "cpu":
+        stepper.record(plain.feed.draw(rows))
     shown, labels_shown = targets(images[:batch], spec.likelihood, streams.coins), labels[:batch]
 
     @torch.inference_mode()
@@ -82,11 +99,14 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
         z = torch.randn(batch, setting.latent_dim, generator=streams.noise, device=device)
         return torch.sigmoid(still.decode(z, labels_shown))  # type: ignore[operator]
 
-    works = [Work("train", batch, lambda: step(rows)), Work("inference", batch, inference)]
+    works = [
+        Work("train", batch * steps, lambda: stepper.take(rows, rates), lambda: plain.take(rows[:1], rates[:1])),
+        Work("inference", batch, replayed(inference, device), inference),
+    ]
     if hasattr(model, "decode"):
-        works.append(Work("sampling", batch, sampling))
+        works.append(Work("sampling", batch, replayed(sampling, device, [streams.noise]), sampling))
     weights = size_of([*model.parameters(), *model.buffers()])
-    moments = size_of([*optimiser.means, *optimiser.squares, *optimiser.steps])
+    moments = size_of(stepper.optimiser.state()) - size_of(stepper.optimiser.parameters)
     return Bench(model, tuple(works), {w.name: weights + (moments if w.name == "train" else 0) for w in works})
 
 
@@ -124,11 +144,15 @@ def matmul(device: str) -> tuple[Callable[[], Tensor], float]:
 
 
 REFERENCE = "conv + matmul, forward and backward, batch 128, version 2"
-"""Names the reference workload in stored timings. Two timings can be compared only if they used the same one."""
 
 
-def reference(device: str) -> Callable[[], None]:
-    """A fixed workload that resembles the works above and uses none of this project's layers.
+def reference_name(device: str) -> str:
+    """Names the reference workload in stored timings. Two timings can be compared only if they used the same one."""
+    return REFERENCE if device == "cpu" else f"{REFERENCE}, replayed"
+
+
+def reference(device: str) -> Callable[[], object]:
+    """A fixed workload that resembles the works above and uses none of this project's layers. On a GPU a CUDA graph too.
 
     Timed beside a benchmark, it slows down with it when the machine is busy or slower, so that their ratio stays.
     """
@@ -141,4 +165,4 @@ def reference(device: str) -> Callable[[], None]:
         features = F.conv2d(x, kernel, padding=1).relu().flatten(1)
         torch.autograd.grad((features @ matrix).square().mean(), [kernel, matrix])
 
-    return call
+    return replayed(call, torch.device(device))

@@ -110,6 +110,7 @@ def write_experiment(
     manifest: Mapping[str, Any] | None = None,
     salt: int = 0,
     metrics: Mapping[str, float] | None = None,
+    environment: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `folder`/runs and `folder`/report/manifest.json; return the report folder.
 
@@ -117,12 +118,13 @@ def write_experiment(
         levels overrides it per arch, as a distance from −105 nats.
     spread: standard deviation between seeds, in nats. failures: (arch, task, seed) → error text.
     salt: another value draws other noise for the same seeds. metrics: added to those of every latent model.
+    environment: added to that of every run.
     """
     names, known = grid_names(archs) if isinstance(archs, int) else (list(archs), {})
     if archs == 2:
         names, known = ["cnn2", "cnn3"], {}
     factors = known if factors is None else factors
-    run_ids = []
+    run_ids, around = [], {**ENVIRONMENT, **(environment or {})}
     store = Store(folder / "runs")
     for index, arch in enumerate(names):
         level = (levels or {}).get(arch, -gap * index / max(len(names) - 1, 1))
@@ -138,7 +140,7 @@ def write_experiment(
                 )  # fmt: skip
                 spec = dataclasses.replace(spec, **dict(settings or {}))
                 run_ids.append(spec.run_id)
-                shared = {"spec": dataclasses.asdict(spec), "environment": ENVIRONMENT, "run_id": spec.run_id}
+                shared = {"spec": dataclasses.asdict(spec), "environment": around, "run_id": spec.run_id}
                 error = (failures or {}).get((arch, task, seed))
                 if error is not None:
                     store.write(Record(**shared, status="failed", error=error))

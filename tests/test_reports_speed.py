@@ -33,10 +33,13 @@ def write_speeds(report: Path, archs: list[str], *, tasks: tuple[str, ...] = ("v
             matmul.append({"task": task, "work": work, "flops": 1e9, "calls": 1, "seconds": [0.02] * len(JITTER)})
             conditions.append({"task": task, "work": work, "seconds": 1.0, "cores": 2, "foreign_cores": foreign,
                                "stolen": 0.0, "load_average": 1.0, "gpu": gpu})  # fmt: skip
+    environment = {"device_name": "Invented CPU", "nvml": False}
+    if gpu:
+        environment = {"device_name": "Invented GPU", "nvml": True, "cuda": "13.0", "precision": "IEEE float32"}
     content = {
         "format": FORMAT, "mode": "quick", "works": works, "matmul": matmul, "conditions": conditions, "failed": [],
-        "setting": {"batch_size": 128, "latent_dim": 20, "device": "cpu", "threads": 1, "dtype": "float32"},
-        "environment": {"device_name": "Invented CPU", "nvml": False},
+        "setting": {"batch_size": 128, "latent_dim": 20, "device": "cuda:0" if gpu else "cpu", "threads": 1, "dtype": "float32"},
+        "environment": environment,
     }  # fmt: skip
     (report / "throughput.json").write_text(json.dumps(content), encoding="utf-8")
 
@@ -83,6 +86,38 @@ def test_conditions_are_said_and_a_busy_machine_is_a_warning(tmp_path: Path, sec
         "it was slowed down (power cap), 1 other process used it." in page
     )
     assert "energy (mJ per image) 2.00" in page
+
+
+def test_a_gpu_is_described_and_does_not_mind_busy_processors(tmp_path: Path) -> None:
+    around = {
+        "graph": True,
+        "stack": 3,
+        "cuda": "13.0",
+        "driver": "580.1",
+        "precision": "IEEE float32",
+        "stack_refused": "draws",
+    }
+    folder = write_experiment(tmp_path, 2, tasks=("vae",), n_test=10, environment=around)
+    gpu = {"clock_mhz": [1980, 1980], "most_mhz": 1980, "throttling": [], "foreign_processes": 0}
+    write_speeds(folder, ["cnn2", "cnn3"], tasks=("vae",), foreign=0.8, gpu=gpu)
+    reports.build(folder)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    assert (
+        "Invented GPU, 1 thread, IEEE float32, batches of 128; fresh weights, and noise for images; everything as CUDA"
+        in page
+    )
+    assert "Meanwhile other processes kept 0.80 of 2 processors busy at most, the GPU ran at 1,980 to 1,980" in page
+    assert "⚠ Meanwhile" not in page
+    assert "Energy was not measured: `--throughput full` does." in page
+    rows = dict(row.strip("|").split("|", 1) for row in page.splitlines() if row.startswith("| "))
+    found = {name.strip(): value.strip() for name, value in rows.items()}
+    assert found["training"] == "6 of 6 runs by CUDA graphs, 3 seeds as one stack"
+    assert (found["precision"], found["CUDA"], found["driver"], found["no stack"]) == (
+        "IEEE float32",
+        "13.0",
+        "580.1",
+        "draws",
+    )
 
 
 def test_the_comparison_the_answer_and_the_csv_use_them(measured: Path) -> None:

@@ -9,8 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archs import blocks, forms
 from archs.registry import discover
-from bench.execute import layers_of
 from bench.flops import flops_per_image
+from bench.models import layers_of
 from bench.peak_memory import peak_bytes
 from bench.tasks import get
 from bench.throughput_setting import Setting

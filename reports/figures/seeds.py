@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from bench.metrics import Metric
 from reports.figures.canvas import canvas, row_height
@@ -70,7 +71,8 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
     )
     axis.scatter(mean, y_means, s=34, c=shades, marker="D", edgecolors="white", linewidths=0.6, zorder=3)
     if panel.from_zero:
-        axis.set_xlim(left=0)
+        axis.set_xlim(0, 1.04 * axis.dataLim.x1)
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))  # 1.5M: a GPU's speeds have seven digits
     axis.set_title(panel.title, wrap=True)  # at the edge of the figure
     axis.set_xlabel(panel.label)
     axis.grid(axis="y", visible=False)

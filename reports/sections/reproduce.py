@@ -50,6 +50,7 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
             )
     yield "device", ", ".join(_environment(experiment, "device_name")) or _all(runs, "device")
     yield "runs at a time", str(manifest.get("workers", "unknown"))
+    yield from _on_gpu(experiment)
     for name in ("python", "torch", "numpy", "platform"):
         if values := _environment(experiment, name):
             yield name, ", ".join(values)
@@ -62,6 +63,23 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
         )
     yield "training time of all runs", f"{number(float(runs['train_seconds'].sum()), 0)} s"
     yield "created", str(manifest.get("created", "unknown"))
+
+
+def _on_gpu(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """What a GPU adds: its software and precision, and how its runs were trained. None of it is part of a run's identity."""
+    found = [record.environment for record in experiment.records if "graph" in record.environment]
+    if not found:
+        return
+    for name, shown in (("precision", "precision"), ("cuda", "CUDA"), ("cudnn", "cuDNN"), ("driver", "driver")):
+        if values := _environment(experiment, name):
+            yield shown, ", ".join(values)
+    stacks = sorted({int(environment["stack"]) for environment in found})
+    graphs = sum(bool(environment["graph"]) for environment in found)
+    together = f"{stacks[0]}" if len(stacks) == 1 else f"{stacks[0]} to {stacks[-1]}"
+    yield "training", f"{graphs} of {len(found)} runs by CUDA graphs, {together} seeds as one stack"
+    for name, shown in (("graph_refused", "no CUDA graph"), ("stack_refused", "no stack")):
+        if values := _environment(experiment, name):
+            yield shown, "; ".join(values)
 
 
 def _all(runs: pd.DataFrame, column: str) -> str:

@@ -104,8 +104,9 @@ def _method(context: Context, apart: Apart) -> Iterator[str]:
     rounds = f"{counts[0]} rounds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds"
     where = f"{md(str(environment['device_name']))}, {plural(setting['threads'], 'thread')}"
     yield (
-        f"Measured after training, one thing at a time, the architectures in turns, {rounds}: {where}, {setting['dtype']}, "
-        f"batches of {setting['batch_size']}; fresh weights, and noise for images."
+        f"Measured after training, one thing at a time, the architectures in turns, {rounds}: {where}, "
+        f"{environment.get('precision', setting['dtype'])}, batches of {setting['batch_size']}; fresh weights, and noise for "
+        f"images{'; everything as CUDA graphs, as in a run' if 'cuda' in environment else ''}."
     )
     yield "± is half the interquartile range over rounds" + (
         f"; in parentheses the median ratio to {md(context.experiment.baseline)} in the same round with its 95 % bootstrap "
@@ -121,9 +122,11 @@ def _method(context: Context, apart: Apart) -> Iterator[str]:
     )
     if apart.speeds["joules_per_image"].isna().all():
         yield "Energy was not measured: " + (
-            "NVML does not give it."
-            if environment["nvml"]
-            else "there is no NVML (a GPU of NVIDIA's and `nvidia-ml-py`)."
+            "there is no NVML (a GPU of NVIDIA's and `nvidia-ml-py`)."
+            if not environment["nvml"]
+            else "`--throughput full` does."
+            if apart.document["mode"] == "quick"
+            else "NVML does not give it."
         )
     for one in apart.document["failed"]:
         yield f"{md(one['arch'])} ({md(shown_task(one['task']))}) could not be measured: {md(one['error'])}."
@@ -155,6 +158,7 @@ def _machine(apart: Apart) -> Iterator[Block]:
         words.append(f"{plural(others, 'other process', 'other processes')} used it")
     if not words:
         return
-    disturbed = (foreign and max(foreign) > BUSY) or throttling or others
+    on_gpu = apart.document["setting"]["device"] != "cpu"  # which does not mind what the processors do
+    disturbed = (foreign and max(foreign) > BUSY and not on_gpu) or throttling or others
     text = f"Meanwhile {', '.join(words)}."
     yield Text(f"⚠ {text} The ratios, taken round by round, suffer less than the numbers." if disturbed else text)
