@@ -13,7 +13,7 @@ import safetensors.numpy
 
 from bench.record import Record
 
-CIRCUMSTANCE = ("begun", "ended", "workers", "test_targets")
+CIRCUMSTANCE = ("begun", "ended", "workers", "beside", "test_targets")
 """What a record's environment holds beside what could explain a difference."""
 
 
