@@ -23,10 +23,12 @@ class TransposedConv2d(nn.ConvTranspose2d):
     follows is cut (or, by less than a stride, extended by the bias alone) to `size`. The default start is
     TensorFlow's SAME: half of what is too much, rounded down, so that an odd row goes at the end.
 
-    The same sum has other forms, some of which are faster on a CPU (docs/performance.md, `python -m bench.layer_speed`):
+    The same sum has other forms, some of which are faster on a CPU (docs/performance.md, `python -m
+    bench.layer_speed`):
 
     direct: torch's own kernels, then the cut; but the bias's gradient is a sum of its own.
-    blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved; and
+    blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved;
+    and
         in the backward pass the plain convolution whose adjoint this layer is (archs.forms.Transposed).
     matrix: for an input of one pixel the layer is a linear map.
 
@@ -84,7 +86,7 @@ def fastest_form(out_channels: int, stride: int, in_size: int) -> str:
 
 
 def faster_in_blocks(channels: int, stride: int) -> bool:
-    """Whether a transposed convolution to so many channels is, or the gradient of the input of a convolution from them."""
+    """Whether a transposed convolution to so many channels is, or the input's gradient of a convolution from them."""
     return stride > 1 and channels <= 16
 
 

@@ -1,12 +1,12 @@
 """Convolutions of several models at once, as batched matrix products: the form that a GPU runs.
 
-cuDNN computes the convolutions of several models as one with groups, whose gradients in float32 take many times as long as
-those of the same models one by one, and layers as small as these it computes slowly even for one (docs/gpu.md). Here the
-patches that a kernel sees become the rows of a matrix, for each model one, and the convolution, its adjoint and both
-gradients are each a product of matrices. The same sums as in `archs.forms`, in another order.
+cuDNN computes the convolutions of several models as one with groups, whose gradients in float32 take many times as long
+as those of the same models one by one, and layers as small as these it computes slowly even for one (docs/gpu.md). Here
+the patches that a kernel sees become the rows of a matrix, for each model one, and the convolution, its adjoint and
+both gradients are each a product of matrices. The same sums as in `archs.forms`, in another order.
 
-A layout is channels last throughout, [S, B, H, W, C]: a patch's row of pixels is then one run of memory. S is the number of
-models; a single one has S = 1.
+A layout is channels last throughout, [S, B, H, W, C]: a patch's row of pixels is then one run of memory. S is the
+number of models; a single one has S = 1.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Batched(torch.autograd.Function):
 
 
 class Convolution(Batched):
-    """[S, B, in, n, n], weight [S, out, in, k, k], bias [S, out] → [S, B, out, m, m], and the patches for the backward pass."""
+    """[S, B, in, n, n], weight [S, out, in, k, k], bias [S, out] → [S, B, out, m, m], and the patches for later."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> tuple[Tensor, Tensor]:
@@ -143,7 +143,7 @@ def patches_of(x: Tensor, before: int, after: int, kernel: int, stride: int) -> 
 
 
 def widened(x: Tensor) -> Tensor:
-    """[…, C] → the same memory as numbers of sixteen bytes, […, fewer], if C allows: a GPU copies them four times as fast."""
+    """[…, C] → the same memory as numbers of sixteen bytes, if C allows: a GPU copies them four times as fast."""
     each = WIDEST.itemsize // x.element_size()
     if x.shape[-1] % each or x.storage_offset() % each:
         return x
@@ -179,7 +179,8 @@ def sum_of_products(left: Tensor, right: Tensor, images: int) -> Tensor:
 def in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape) -> Tensor:
     """A transposed convolution: [S, B, in_size, in_size, in], weight [S, in, out, k, k] → [S, B, size, size, out].
 
-    As `archs.forms.transposed_in_blocks`: a convolution that yields the pixels of a block as channels, then interleaved.
+    As `archs.forms.transposed_in_blocks`: a convolution that yields the pixels of a block as channels, then
+    interleaved.
     """
     models, inputs, channels = weight.shape[:3]
     at = layout(shape, channels)
@@ -199,8 +200,8 @@ def in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape) -> T
 
 @functools.cache
 def placement(shape: Shape, at: Layout, inputs: int, channels: int, device: torch.device) -> Tensor:
-    """Where in [in, k, k, out], as one row, each of the weights [taps, taps, in, side, side, out] comes from; past its end where
-    there is none. Row r of a block takes kernel row start + r − stride·(first + t) from tap t."""
+    """Where in [in, k, k, out], as one row, each of the weights [taps, taps, in, side, side, out] comes from; past its
+    end where there is none. Row r of a block takes kernel row start + r − stride·(first + t) from tap t."""
     taps, side = torch.arange(at.taps), torch.arange(at.side)
     row = shape.start + side - shape.stride * (at.first + taps[:, None])  # [taps, side]
     down, right = row[:, None, None, :, None, None], row[None, :, None, None, :, None]

@@ -19,8 +19,8 @@ EPSILON = 1e-8
 class Adam:
     """Kingma & Ba 2014, with torch's defaults.
 
-    rate: the learning rate of the next step, a number on a CPU. On a GPU it is a tensor there, without dimensions: a step
-    that is replayed must find another rate each time, and one that isn't must round it no differently.
+    rate: the learning rate of the next step, a number on a CPU. On a GPU it is a tensor there, without dimensions: a
+    step that is replayed must find another rate each time, and one that isn't must round it no differently.
     """
 
     def __init__(self, parameters: Sequence[Tensor]):
@@ -41,8 +41,8 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """A parameter without a gradient stays as it is. A gradient lies in memory as its parameter does: the kernel for a CPU
-        takes that for granted, and autograd sees to it."""
+        """A parameter without a gradient stays as it is. A gradient lies in memory as its parameter does: the kernel
+        for a CPU takes that for granted, and autograd sees to it."""
         state = (self.parameters, self.means, self.squares, self.steps)
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if not gradients:

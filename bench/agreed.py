@@ -16,7 +16,8 @@ from bench.spec import EvaluationSpec, RunSpec
 
 @dataclass(frozen=True)
 class Agreed:
-    """archs, tasks, baseline: names. device: "cpu" or "cuda:n", device_name what it is sold as, devices all that take runs.
+    """archs, tasks, baseline: names. device: "cpu" or "cuda:n", device_name what it is sold as, devices all that take
+    runs.
     skipped: what was asked for and can't be done, with reasons; illegal: of a grid, cell → reason. measurable: whether
     speeds can be measured here. stack, graph, beside: as in `bench.site.Site`."""
 
@@ -40,7 +41,8 @@ class Agreed:
 
 
 def agree(options: argparse.Namespace, device: str | None, known: KnownFiles | None = None) -> Agreed:
-    """Looks at the registry, the data set (which may be downloaded now) and the devices. device: if it is settled already.
+    """Looks at the registry, the data set (which may be downloaded now) and the devices. device: if it is settled
+    already.
     known: what is known of the data set's files.
 
     Raises `UserError` for whatever can't be done as asked.

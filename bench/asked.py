@@ -81,7 +81,7 @@ def devices_of(text: str, device: str) -> tuple[str, ...]:
 
 
 def together_of(options: argparse.Namespace, device: str) -> tuple[int, bool, int]:
-    """How many seeds are trained together at most; whether steps are CUDA graphs; how many groups a GPU trains at once."""
+    """How many seeds are trained together at most; whether steps are CUDA graphs; how many groups share a GPU."""
     on_gpu = device != "cpu"
     usual = MOST_SEEDS_TOGETHER if on_gpu and not options.deterministic else 1
     stack = usual if options.stack == "auto" else 1 if options.stack == "off" else max(1, int(options.stack))

@@ -11,15 +11,16 @@ import torch
 from bench import environment
 
 PRECISION = "IEEE float32"
-"""Of matrix products and convolutions on a GPU. torch's own default rounds the inputs of convolutions to ten bits (TF32): then
-the same seed scores differently alone, in a stack and as a classifier's samples, and for layers this small it is no faster
-(docs/gpu.md)."""
+"""Of matrix products and convolutions on a GPU. torch's own default rounds the inputs of convolutions to ten bits
+(TF32): then the same seed scores differently alone, in a stack and as a classifier's samples, and for layers this small
+it is no faster (docs/gpu.md)."""
 
 DRIVER = Path("/sys/module/nvidia/version")
 
 
 def use(device: str) -> None:
-    """Makes "cuda:n" the current device of this process, for graphs and streams are made on that, and sets the precision.
+    """Makes "cuda:n" the current device of this process, for graphs and streams are made on that, and sets the
+    precision.
 
     Does nothing for a CPU.
     """
@@ -46,7 +47,7 @@ def described(device: str) -> dict[str, Any]:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether a GPU is of no use to this process any more: an illegal access or a failed assertion stays until it ends."""
+    """Whether a GPU is of no use to this process any more: a failed assertion, say, stays until it ends."""
     kinds = tuple(getattr(torch, name) for name in ("AcceleratorError",) if hasattr(torch, name))
     return isinstance(error, kinds) and not isinstance(error, torch.OutOfMemoryError)
 

@@ -35,7 +35,7 @@ Report = Callable[[Progress], None]
 
 
 class Ready(NamedTuple):
-    """A model about to be trained: its layer table, the data on the device, and what it scores before the first step."""
+    """A model about to be trained: its layer table, the data on the device, what it scores before the first step."""
 
     model: nn.Module
     layers: list[dict[str, Any]]
@@ -62,7 +62,7 @@ class Crowded(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Beside:
-    """What a group knows of the others in its process. clock: seconds, shared with them. others(): how many there are."""
+    """What a group knows of the others in its process. clock: seconds, shared with them. others(): their number."""
 
     clock: Callable[[], float] = time.perf_counter
     others: Callable[[], int] = lambda: 0
@@ -73,8 +73,8 @@ def group(
 ) -> Generator[None, None, list[Record]]:
     """Does one piece of work, or several runs that differ in nothing but their seed, trained together if they can be.
 
-    It yields when others could be given something to do: see `bench.train.training`. Raises what makes the process unfit
-    to go on: `bench.graphed.Broken`, or an error that a GPU does not forget; and `Crowded`.
+    It yields when others could be given something to do: see `bench.train.training`. Raises what makes the process
+    unfit to go on: `bench.graphed.Broken`, or an error that a GPU does not forget; and `Crowded`.
     """
     runs = [spec for spec in specs if isinstance(spec, RunSpec)]
     if not runs:
@@ -146,16 +146,18 @@ def execute(
     own: Together | None = None,
     beside: Beside | None = None,
 ) -> Record:
-    """Does one piece of work and stores its record. What fails becomes a record with its error; it does not raise, but for
-    what makes the process unfit to go on, and `Crowded`.
+    """Does one piece of work and stores its record. What fails becomes a record with its error; it does not raise, but
+    for what makes the process unfit to go on, and `Crowded`.
 
-    own: what became of the training of a run, if that is done. beside: the others in this process; None: there are none.
+    own: what became of the training of a run, if that is done. beside: the others in this process; None: there are
+    none.
     """
     cuda.use(site.device)
     store, beside = Store(spec.store_folder(site.runs_dir)), beside or Beside()
     begun = own.begun if own else time.time()
     base: dict[str, Any] = {
-        **environment.versions(), "device": site.device, "device_name": cuda.device_name(site.device), **cuda.described(site.device),
+        **environment.versions(), "device": site.device, "device_name": cuda.device_name(site.device),
+        **cuda.described(site.device),
         "platform": f"{platform.system()} {platform.machine()}", "workers": site.workers,
         **({"beside": beside.others()} if site.beside > 1 else {}),
         "commit": site.commit, "dirty": site.dirty, "begun": begun,

@@ -1,8 +1,8 @@
 """What the steps of a training see: images, labels and latent noise, drawn from each seed's own streams.
 
-A CPU draws for one step at a time. A GPU draws for several at once, so that its steps hold no random numbers of the streams:
-they are functions of their inputs, which a CUDA graph can replay and a stack can share. How many steps are drawn at once
-depends on nothing but the number of the step, so that a seed draws the same alone and in company.
+A CPU draws for one step at a time. A GPU draws for several at once, so that its steps hold no random numbers of the
+streams: they are functions of their inputs, which a CUDA graph can replay and a stack can share. How many steps are
+drawn at once depends on nothing but the number of the step, so that a seed draws the same alone and in company.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Loss = Callable[..., Tensor]
 
 
 class Batches(NamedTuple):
-    """Of K steps of S seeds: x float [S, K, B, 1, 28, 28] in 0 to 1, labels [S, K, B], standard normal noise [S, K, N, Z]."""
+    """Of K steps of S seeds: x float [S, K, B, 1, 28, 28] in 0 to 1, labels [S, K, B], normal noise [S, K, N, Z]."""
 
     x: Tensor
     labels: Tensor
@@ -36,8 +36,8 @@ class Batches(NamedTuple):
 class Feed:
     """Draws the batches of a training.
 
-    images uint8 [M, 28, 28], labels [M]: the training split, on the device. noise_rows: how many rows of noise a step takes,
-    in the parts in which they are drawn.
+    images uint8 [M, 28, 28], labels [M]: the training split, on the device. noise_rows: how many rows of noise a step
+    takes, in the parts in which they are drawn.
     """
 
     def __init__(

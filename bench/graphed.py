@@ -1,8 +1,8 @@
 """Work as a CUDA graph, the training step above all: nets this small leave a GPU waiting for Python, kernel by kernel.
 
-A graph replays what it recorded and nothing else, so a step can be recorded only if it does the same each time: it must not
-look at its numbers (`.item()`), nor decide anything in Python. That is tried before a graph is used: once with torch on the
-watch for whatever waits for the device, and once by holding the first replay to the step itself.
+A graph replays what it recorded and nothing else, so a step can be recorded only if it does the same each time: it must
+not look at its numbers (`.item()`), nor decide anything in Python. That is tried before a graph is used: once with
+torch on the watch for whatever waits for the device, and once by holding the first replay to the step itself.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Refused(RuntimeError):
 
 
 class Broken(RuntimeError):
-    """A capture failed midway: this process should not use its GPU any more, torch's generators are stuck in the capture."""
+    """A capture failed midway: this process should not use its GPU any more, whose generators are stuck in it."""
 
 
 class Recorded:
     """A step that reads its inputs from a fixed place, recorded once and replayed.
 
-    step(x, labels, noise) → losses [S]. inputs: for as many steps as may be drawn at once; their contents are the trial's.
-    Parameters, buffers, optimiser and random state are left as they were found. Raises Refused or Broken.
+    step(x, labels, noise) → losses [S]. inputs: for as many steps as may be drawn at once; their contents are the
+    trial's. Parameters, buffers, optimiser and random state are left as they were found. Raises Refused or Broken.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Recorded:
         self._hold_to_the_step(undo)
 
     def run(self, batches: Batches, rates: Tensor) -> Tensor:
-        """Takes as many steps as there are rates, [K]; the sum of their losses [S], a tensor that the next run overwrites."""
+        """Takes as many steps as there are rates, [K]; the sum of their losses [S], which the next run overwrites."""
         count = len(rates)
         for kept, new in zip(self.inputs, batches, strict=True):
             kept[:, :count].copy_(new)
@@ -119,7 +119,7 @@ def record(
     Raises Refused or Broken.
     """
     here = torch.cuda.current_stream(device)
-    # the default stream can't be captured; another is, for a library's workspace belongs to the stream that it was captured on
+    # the default stream can't be captured; another is, whose own workspace a library then has in the graph
     side = side_stream(device) if here == torch.cuda.default_stream(device) else here
     side.wait_stream(here)
     try:

@@ -1,9 +1,9 @@
 """Runs a plan on this machine: worker processes that each take the next runs when they have room.
 
 On a CPU the workers run side by side, each with its own threads and one run at a time; on a GPU a worker has several in
-flight (bench.worker). A run's numbers depend on neither. A worker that dies takes its run with it, recorded as failed, and is
-replaced; of several in flight each is tried once more by itself. Each run is claimed before it starts (bench.claims): one
-that another job has is waited for, and taken as that job leaves it.
+flight (bench.worker). A run's numbers depend on neither. A worker that dies takes its run with it, recorded as failed,
+and is replaced; of several in flight each is tried once more by itself. Each run is claimed before it starts
+(bench.claims): one that another job has is waited for, and taken as that job leaves it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Event:
 
 @dataclass
 class Flight:
-    """A group of runs that a worker has. alone: it must have no other beside it. seconds: its share of the time so far."""
+    """A group of runs that a worker has. alone: it must have no other beside it. seconds: its share of the time."""
 
     specs: list[Work]
     graph: bool
@@ -74,7 +74,8 @@ class Worker:
 def launch(
     specs: Sequence[Work], site: Site, again: Mapping[str, Record] | None = None
 ) -> Generator[Event, None, None]:
-    """Runs all `specs`, each when the runs that it needs have ended; yields what happens, at least a few times a second.
+    """Runs all `specs`, each when the runs that it needs have ended; yields what happens, at least a few times a
+    second.
 
     again: failed records, by run id, of runs that are to be tried once more. Closing the iterator stops the workers.
     Raises `Unwritable` when a record can't be kept.
@@ -258,7 +259,7 @@ def each(flight: Flight) -> float:
 
 
 def ended(worker: Worker, error: str, returned: list[Flight]) -> list[Event]:
-    """What becomes of the groups that a worker had when it ended: a single one is what ended it. Of several any may be."""
+    """What becomes of the groups that a worker had when it ended: a single one ended it. Of several any may have."""
     flights, worker.flights = list(worker.flights.values()), {}
     if len(flights) > 1:
         return once_more([replace(flight, alone=True) for flight in flights], worker.site, returned)

@@ -28,7 +28,7 @@ EVALUATED_AT_ONCE = 4_096  # images on a GPU, of all models together, but no few
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [N, 28, 28] and labels int64 [N], both on the device. scored: what `levels` gives, if it is there already."""
+    """Images uint8 [N, 28, 28] and labels int64 [N], both on the device. scored: what `levels` gives, if known."""
 
     images: Tensor
     labels: Tensor

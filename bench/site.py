@@ -1,4 +1,4 @@
-"""Where and how a job's runs are executed, and where a run in flight is. No torch: also for whoever only hands runs out."""
+"""Where and how a job's runs are executed, and where a run in flight is. No torch."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Eager, graphed and stacked training side by side: `python -m bench.speed_table --device auto`.
 
 For each network and each number of seeds S: images/s (all seeds together) of S trainings one after the other, the same
-with the step as a CUDA graph (on a GPU), and of one stack of S, plain and graphed. In turn within a round, median of the
-rounds; the ratio is of the fastest stacked form to the fastest sequential one, with its quartiles. Sequential trainings
-are timed for one seed, since S of them take S times as long. The time that a capture takes is not counted.
+with the step as a CUDA graph (on a GPU), and of one stack of S, plain and graphed. In turn within a round, median of
+the rounds; the ratio is of the fastest stacked form to the fastest sequential one, with its quartiles. Sequential
+trainings are timed for one seed, since S of them take S times as long. The time that a capture takes is not counted.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Applied(nn.Module):
 
 
 class Stack:
-    """The parameters and buffers of several models as one. The models' own become views of them: they learn with the stack."""
+    """The parameters and buffers of several models as one; the models' own become views, and learn with the stack."""
 
     def __init__(self, models: Sequence[nn.Module]):
         self.model = models[0]  # its structure; its numbers are not looked at
@@ -90,7 +90,7 @@ def stacked_alike(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def stacked_step(stack: Stack, loss: Loss, optimiser: Adam) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-    """The step of `bench.train` for all members at once: images, labels and noise as for `Stack.losses` → losses [S]."""
+    """The training step of all members at once: images, labels and noise as for `Stack.losses` → losses [S]."""
 
     def step(x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         losses = stack.losses(loss, x, labels, noise)
@@ -105,8 +105,8 @@ def stacked_step(stack: Stack, loss: Loss, optimiser: Adam) -> Callable[[Tensor,
 def obstacle(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str | None:
     """Why these models can't be trained as a stack, in a few words; None if they can.
 
-    Tried on a handful of images: losses, gradients and buffers must be those that each has alone. Dropout, which draws for
-    all members at once, and whatever vmap does not know stop it.
+    Tried on a handful of images: losses, gradients and buffers must be those that each has alone. Dropout, which draws
+    for all members at once, and whatever vmap does not know stop it.
     """
     device = next(models[0].parameters()).device
     draw = generator(0, "stack/trial", device)
@@ -144,7 +144,8 @@ def obstacle(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str | No
 
 
 def alike(stacked: Tensor | None, alone: Sequence[Tensor | None], absolute: float = 0.0) -> bool:
-    """Whether [S, …] is what each has, but for rounding. A parameter that nothing depends on has no gradient, or one of zeros.
+    """Whether [S, …] is what each has, but for rounding. A parameter that nothing depends on has no gradient, or one of
+    zeros.
 
     absolute: what is small against other numbers of the same computation, so that it may be nothing but their rounding.
     """

@@ -41,7 +41,8 @@ class Stepper:
             self.refused = str(error)
 
     def take(self, rows: Tensor, rates: Sequence[float] | Tensor) -> Tensor:
-        """Steps on batches of the training images `rows` [K, S, B], on the device; the sum of their losses [S], there too.
+        """Steps on batches of the training images `rows` [K, S, B], on the device; the sum of their losses [S], there
+        too.
 
         rates: the learning rate of each, [K], on a GPU a tensor there.
         """

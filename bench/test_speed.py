@@ -3,9 +3,9 @@
     pytest bench --benchmark-json=new.json
     python -m bench.gate old.json new.json
 
-Blocks of calls are timed in turns with the reference workload, in processor time on a CPU; the gate judges the ratio. On a GPU
-all of them are CUDA graphs, as training steps are in a run: what is judged is the GPU's work, not Python's. All
-benchmarks are gone through four times, a quarter of the time each; the gate puts a benchmark's turns together.
+Blocks of calls are timed in turns with the reference workload, in processor time on a CPU; the gate judges the ratio.
+On a GPU all of them are CUDA graphs, as training steps are in a run: what is judged is the GPU's work, not Python's.
+All benchmarks are gone through four times, a quarter of the time each; the gate puts a benchmark's turns together.
 """
 
 from __future__ import annotations

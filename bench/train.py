@@ -101,8 +101,8 @@ def training(
     graph: bool,
     clock: Callable[[], float],
 ) -> Generator[None, None, list[Trained | Diverged]]:
-    """`train_seeds`, a few steps at a time: it yields when a GPU has been given something to do, so that another training can
-    give it something too. What it draws and computes depends on no other training."""
+    """`train_seeds`, a few steps at a time: it yields when a GPU has been given something to do, so that another
+    training can give it something too. What it draws and computes depends on no other training."""
     spec, device, count = specs[0], data.images.device, len(specs)
     batch = min(spec.batch_size, len(data.labels))
     per_epoch = len(data.labels) // batch  # the few images left over are others in the next epoch
@@ -179,7 +179,7 @@ def training(
 
 
 def stretches(done: int, per_epoch: int) -> Iterator[tuple[int, int]]:
-    """The steps of an epoch, after `done` steps in earlier ones, from one look at the loss to the next: first, last + 1."""
+    """The steps of an epoch, after `done` in earlier ones, from one look at the loss to the next: first, last + 1."""
     first = 0
     while first < per_epoch:
         last = min(first + TICK - (done + first) % TICK, per_epoch)
@@ -212,8 +212,9 @@ def taken(looks: list[Look], keep: int) -> Iterator[Look]:
 
 
 class OwnRandomness:
-    """A context with torch's default generators, of the CPU and of a GPU, as a stream of its own: entered again, it goes on
-    where it was left, whatever was drawn elsewhere. drawn: whether the GPU's was drawn from when it was last left."""
+    """A context with torch's default generators, of the CPU and of a GPU, as a stream of its own: entered again, it
+    goes on where it was left, whatever was drawn elsewhere. drawn: whether the GPU's was drawn from when it was last
+    left."""
 
     def __init__(self, seed: int, device: torch.device):
         self.devices = [device] if device.type == "cuda" else []
@@ -243,6 +244,6 @@ class OwnRandomness:
 def epoch_rows(
     images: int, per_epoch: int, batch: int, streams: Streams, known: Tensor, few: int
 ) -> Tensor:  # fmt: skip
-    """The rows of one epoch's batches in an order drawn now, each with `few` of the images `known`: [per_epoch, batch + few]."""
+    """The rows of an epoch's batches, in an order drawn now, each with `few` of `known`: [per_epoch, batch + few]."""
     rows = torch.randperm(images, generator=streams.order)[: per_epoch * batch].view(per_epoch, batch)
     return labelled.joined(rows, known, few, streams.order) if few else rows

@@ -1,8 +1,8 @@
 """The life of a worker process: it takes groups of runs, does them, and says how each went.
 
-A group is one piece of work, or several runs that differ in nothing but their seed. On a GPU several groups are trained side
-by side, each on a stream of its own: a step of nets this small leaves most of a GPU idle. What they compute does not depend
-on each other.
+A group is one piece of work, or several runs that differ in nothing but their seed. On a GPU several groups are trained
+side by side, each on a stream of its own: a step of nets this small leaves most of a GPU idle. What they compute does
+not depend on each other.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Order:
 
 @dataclass(frozen=True)
 class Answer:
-    """kind: "progress" (content is a `Progress`), "done" (a status and an error for each piece of work), "crowded" (memory was
-    too small for it beside the others), "unwritable" (the message), or "leaving" (the reason): the process ends, whatever it has in
-    flight, its GPU being of no use to it any more.
+    """kind: "progress" (content is a `Progress`), "done" (a status and an error for each piece of work), "crowded"
+    (memory was too small for it beside the others), "unwritable" (the message), or "leaving" (the reason): the process
+    ends, whatever it has in flight, its GPU being of no use to it any more.
 
     without_graph: of one that leaves: the group is fit to be tried once more, but not as a CUDA graph.
     """

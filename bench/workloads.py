@@ -38,8 +38,8 @@ RATE = 1e-6  # so low that the weights stay as they were built, however long a s
 class Work:
     """call() does it once, for `images` images; a GPU may still be busy with it when the call returns.
 
-    On a GPU it is a replay of a CUDA graph, of training steps as many as a run takes at once, with their draws. once: one of them
-    without a graph, for its memory to be measured.
+    On a GPU it is a replay of a CUDA graph, of training steps as many as a run takes at once, with their draws. once:
+    one of them without a graph, for its memory to be measured.
     """
 
     name: str  # of WORKS
@@ -58,7 +58,8 @@ class Bench:
 
 
 def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
-    """Builds the model as a run would, on the device, and what is to be timed on it; the training step is a run's very own.
+    """Builds the model as a run would, on the device, and what is to be timed on it; the training step is a run's very
+    own.
 
     A GPU takes as many training steps at once as in a run.
     """
@@ -132,7 +133,8 @@ def synchroniser(device: str) -> Callable[[], None]:
 
 
 MATMUL_SIZE = {"cpu": 512, "cuda": 4096}
-"""Rows of the square matrices whose product gives the device's rate. On a CPU 512 fits the cache, and is faster than 1,024."""
+"""Rows of the square matrices whose product gives the device's rate. On a CPU 512 fits the cache, and is faster than
+1,024."""
 
 
 def matmul(device: str) -> tuple[Callable[[], Tensor], float]:
@@ -152,7 +154,8 @@ def reference_name(device: str) -> str:
 
 
 def reference(device: str) -> Callable[[], object]:
-    """A fixed workload that resembles the works above and uses none of this project's layers. On a GPU a CUDA graph too.
+    """A fixed workload that resembles the works above and uses none of this project's layers. On a GPU a CUDA graph
+    too.
 
     Timed beside a benchmark, it slows down with it when the machine is busy or slower, so that their ratio stays.
     """

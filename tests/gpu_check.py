@@ -1,4 +1,5 @@
-"""The parts of tests/gpu_check.sh that need Python: env, job, equal, table, beside, profile. A line of JSON for each result.
+"""The parts of tests/gpu_check.sh that need Python: env, job, equal, table, beside, profile. A line of JSON for each
+result.
 
 Each result is written at once, to results.jsonl in $OUT: what comes later may fail or run out of time.
 """
@@ -248,7 +249,7 @@ def profile() -> None:
 
 
 def beside() -> None:
-    """The groups of the default job by themselves and side by side: wall time of a stretch, and what the host needs for it."""
+    """The groups of the default job by themselves and side by side: wall time of a stretch, and the host's share."""
     if not ON_GPU:
         return
     data = images(12_800, DEVICE)

@@ -1,4 +1,4 @@
-"""What only a GPU does, on a pretended one and, where there is one, on a real one: graphs, stacks, draws for several steps."""
+"""What only a GPU does, on a pretended one and, where there is one, on a real one: graphs, stacks, groups."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ def portrait(
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Metrics of the test set as a whole, and the arrays that pages draw from.
 
-    mean, log_variance: its posteriors, [N, Z], on the CPU: what is computed of them is small, and a GPU would load another
-    library for it.
+    mean, log_variance: its posteriors, [N, Z], on the CPU: what is computed of them is small, and a GPU would load
+    another library for it.
     """
     found = posterior.describe(mean, log_variance)
     metrics = {"active_units": float(found.active), "aggregate_kl": found.aggregate_kl}

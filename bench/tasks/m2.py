@@ -47,7 +47,8 @@ def build(arch: Arch, latent_dim: int | None, seed: int) -> M2:
 def loss(
     model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor, labelled: int, known: int, images: int
 ) -> Tensor:
-    """x [B, 1, 28, 28], of which the last `labelled` rows come with a label; the labels of the others are not looked at.
+    """x [B, 1, 28, 28], of which the last `labelled` rows come with a label; the labels of the others are not looked
+    at.
 
     known: labelled images of the training set. images: N, all of them.
     """
