@@ -28,8 +28,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
 
     direct: torch's own kernels, then the cut; but the bias's gradient is a sum of its own.
     blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved;
-    and
-        in the backward pass the plain convolution whose adjoint this layer is (archs.forms.Transposed).
+        and in the backward pass the plain convolution whose adjoint this layer is (archs.forms.Transposed).
     matrix: for an input of one pixel the layer is a linear map.
 
     On a GPU it is the third of these, or a product of matrices (archs.products).

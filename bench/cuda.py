@@ -48,8 +48,7 @@ def described(device: str) -> dict[str, Any]:
 
 def is_lost(error: BaseException) -> bool:
     """Whether a GPU is of no use to this process any more: a failed assertion, say, stays until it ends."""
-    kinds = tuple(getattr(torch, name) for name in ("AcceleratorError",) if hasattr(torch, name))
-    return isinstance(error, kinds) and not isinstance(error, torch.OutOfMemoryError)
+    return isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
 
 
 def device_name(device: str) -> str:

@@ -29,7 +29,7 @@ from bench.splits import dataset_of, on_device, splits_of
 from bench.stacked import obstacle
 from bench.store import Record, Store
 from bench.tasks import Task, get
-from bench.train import Trained, training
+from bench.train import Trained, to_the_end, training
 
 Report = Callable[[Progress], None]
 
@@ -202,13 +202,8 @@ def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -
 
 def alone(spec: RunSpec, site: Site, report: Report) -> Together:
     """Trains one run by itself, from beginning to end."""
-    turns = trained_together([spec], site, site.graph, report, Beside())
-    while True:
-        try:
-            next(turns)
-        except StopIteration as end:
-            (own,) = end.value
-            return own
+    (own,) = to_the_end(trained_together([spec], site, site.graph, report, Beside()))
+    return own
 
 
 def run(spec: RunSpec, site: Site, own: Together) -> tuple[Record, dict[str, np.ndarray], nn.Module]:

@@ -72,7 +72,10 @@ class Stack:
 
 
 def as_one(names: Sequence[str], each: Sequence[dict[str, Tensor]]) -> list[Tensor]:
-    """Tensors [S, …] by their names, of which each model's own, by their names too, become views."""
+    """Tensors [S, …] by their names, of which each model's own, by their names too, become views.
+
+    `torch.func.stack_module_state` copies them: the models would not learn with the stack.
+    """
     found = []
     for name in names:
         stacked = stacked_alike([own[name].detach() for own in each])
@@ -132,7 +135,8 @@ def obstacle(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str | No
     if not alike(stacked, losses):
         return f"its losses stacked, {stacked.tolist()}, are not those alone, {[loss.item() for loss in losses]}"
     each = [dict(model.named_parameters()) for model in alone]
-    largest = max(float(one.grad.abs().max()) for own in each for one in own.values() if one.grad is not None)
+    known = (float(one.grad.abs().max()) for own in each for one in own.values() if one.grad is not None)
+    largest = max(known, default=0.0)
     for name, parameter in zip(stack.names, stack.parameters, strict=True):
         if not alike(parameter.grad, [own[name].grad for own in each], ROUNDING * largest):
             return f"its gradient of {name} stacked is not that alone"

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,9 @@ would be more than this share. A short run with a short rise makes a deep ReLU n
 docs/performance.md has the runs."""
 
 TICK = 20  # steps between looks at the loss; a GPU is asked for it when it has the next ones to do
+
+
+Outcome = TypeVar("Outcome")
 
 
 class Diverged(RuntimeError):
@@ -82,13 +86,17 @@ def train_seeds(
     graph: record the step once as a CUDA graph and replay it. The seconds of a member are its share of the stack's.
     A member that diverges is one of the outcomes; the others go on.
     """
-    turns = training(models, task, specs, data, validation, report, graph, time.perf_counter)
+    return to_the_end(training(models, task, specs, data, validation, report, graph, time.perf_counter))
+
+
+def to_the_end(turns: Generator[None, None, Outcome]) -> Outcome:
+    """What is returned by something that takes turns, when it has had all of them."""
     while True:
         try:
             next(turns)
         except StopIteration as end:
-            outcomes: list[Trained | Diverged] = end.value
-            return outcomes
+            outcome: Outcome = end.value
+            return outcome
 
 
 def training(

@@ -156,6 +156,24 @@ def test_within_an_epoch_nothing_waits_for_the_device_but_the_looks_at_the_loss(
     assert waits == looks + to_the_device + scores
 
 
+def test_a_stretch_that_draws_dropout_is_waited_for_before_others_have_their_turn() -> None:
+    """torch 2.11 has one place for the random state of all graphs that draw from a GPU's default generator."""
+    with pretended() as gpu:
+        data, val = (on_device(DIGITS, part, torch.device("cuda:0"), BATCH * STEPS) for part in ("train", "val"))
+        val = dataclasses.replace(val, scored=val.levels(None, "validation"))
+        counts = {}
+        for arch in ("cnn3", "pool4"):
+            for epochs in (1, 1, 2):
+                models = [get("classifier").build(discover().archs[arch], None, 1).to("cuda:0")]
+                before = gpu.waits
+                spec = spec_of(arch, "classifier", 1, epochs=epochs, batch_size=BATCH)
+                train_seeds(models, get("classifier"), [spec], data, val, graph=True)
+                counts[arch, epochs] = gpu.waits - before
+    stretches = 2  # of the second epoch
+    added = {arch: counts[arch, 2] - counts[arch, 1] for arch in ("cnn3", "pool4")}
+    assert added["pool4"] == added["cnn3"] + stretches
+
+
 def test_a_run_on_the_second_gpu_learns() -> None:
     with pretended(gpus=2) as gpu:
         (second,), (outcome,) = trained("cnn3", "vae", graph=True, device="cuda:1")

@@ -14,13 +14,14 @@ from archs.products import convolution, transposed_convolution
 # channels, outputs, kernel, stride, padding, size
 CONVOLUTIONS = [
     (1, 16, 5, 2, 0, 28), (16, 32, 5, 2, 0, 12), (3, 4, 3, 1, 1, 7), (3, 4, 4, 2, 1, 9), (3, 5, 6, 3, 0, 28),
-    (2, 3, 1, 2, 0, 7), (2, 3, 3, 4, 0, 10), (8, 16, 2, 2, 0, 3), (16, 8, 3, 1, 1, 1), (4, 4, 3, 2, 1, 2), (8, 4, 5, 1, 2, 1),
+    (2, 3, 1, 2, 0, 7), (2, 3, 3, 4, 0, 10), (8, 16, 2, 2, 0, 3), (16, 8, 3, 1, 1, 1), (4, 4, 3, 2, 1, 2),
+    (8, 4, 5, 1, 2, 1),
 ]  # fmt: skip
 # channels, outputs, then archs.forms.Shape
 TRANSPOSED = [
-    (8, 8, Shape(5, 2, 1, 7, 14)), (8, 1, Shape(5, 2, 1, 14, 28)), (16, 8, Shape(4, 3, 1, 3, 7)), (8, 1, Shape(4, 4, 0, 7, 28)),
-    (3, 2, Shape(3, 1, 1, 5, 5)), (3, 2, Shape(3, 2, 0, 3, 8)), (16, 16, Shape(3, 2, 1, 1, 2)), (4, 8, Shape(3, 1, 1, 1, 1)),
-    (8, 4, Shape(4, 2, 1, 2, 4)),
+    (8, 8, Shape(5, 2, 1, 7, 14)), (8, 1, Shape(5, 2, 1, 14, 28)), (16, 8, Shape(4, 3, 1, 3, 7)),
+    (8, 1, Shape(4, 4, 0, 7, 28)), (3, 2, Shape(3, 1, 1, 5, 5)), (3, 2, Shape(3, 2, 0, 3, 8)),
+    (16, 16, Shape(3, 2, 1, 1, 2)), (4, 8, Shape(3, 1, 1, 1, 1)), (8, 4, Shape(4, 2, 1, 2, 4)),
 ]  # fmt: skip
 DTYPES = [(torch.float64, 1e-12), (torch.float32, 1e-4)]
 
@@ -47,20 +48,24 @@ def compared(ours, theirs, inputs: list[Tensor], tolerance: float) -> None:  # t
 
 
 @pytest.mark.parametrize("dtype, tolerance", DTYPES)
-@pytest.mark.parametrize("channels, outputs, kernel, stride, padding, size", CONVOLUTIONS)
+@pytest.mark.parametrize("case", CONVOLUTIONS)
 @pytest.mark.parametrize("images", [1, 4])
-def test_a_convolution_is_torch_s(
-    images: int, channels: int, outputs: int, kernel: int, stride: int, padding: int, size: int, dtype: torch.dtype, tolerance: float
-) -> None:  # fmt: skip
+def test_a_convolution_is_torch_s(images: int, case: tuple[int, ...], dtype: torch.dtype, tolerance: float) -> None:
+    channels, outputs, kernel, stride, padding, size = case
     torch.manual_seed(0)
     inputs = [
         numbers(3, images, channels, size, size, dtype=dtype),
         numbers(3, outputs, channels, kernel, kernel, dtype=dtype),
         numbers(3, outputs, dtype=dtype),
     ]
-    compared(
-        lambda x, w, b: convolution(x, w, b, stride, padding), lambda x, w, b: F.conv2d(x, w, b, stride, padding), inputs, tolerance
-    )  # fmt: skip
+
+    def ours(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return convolution(x, w, b, stride, padding)
+
+    def theirs(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return F.conv2d(x, w, b, stride, padding)
+
+    compared(ours, theirs, inputs, tolerance)
 
 
 @pytest.mark.parametrize("dtype, tolerance", DTYPES)

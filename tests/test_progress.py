@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from bench.launch import Event, next_ready
@@ -75,6 +78,21 @@ def test_work_waits_for_the_runs_that_it_needs() -> None:
 
 def test_duration() -> None:
     assert [duration(seconds) for seconds in (0, 59.6, 95, 3_700)] == ["0:00", "1:00", "1:35", "1:01:40"]
+
+
+def test_a_display_keeps_up_with_an_event_for_each_seed_of_a_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[object] = []
+    runs = specs(32)
+    display = Display(runs, 0, 1)
+    monkeypatch.setattr(display, "live", SimpleNamespace(is_started=True, update=drawn.append))
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    for share in range(1, 25):
+        for spec in runs:
+            display.show(Event("progress", spec, Progress(share / 25, 1, 0.5), seconds=float(share)))
+    assert len(drawn) == 1
+    monkeypatch.setattr(time, "monotonic", lambda: 101.0)
+    display.show(Event("tick"))
+    assert len(drawn) == 2
 
 
 def test_plain_lines_name_the_run_and_the_count(capsys: pytest.CaptureFixture) -> None:

@@ -9,14 +9,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from archs.fingerprint import fingerprint
 from archs.registry import discover
+from bench import cluster_node, train
 from bench.data import digits
+from bench.execute import Beside, Crowded, group
 from bench.launch import Event, Flight, Worker, company, hand_over, launch, receive, share
 from bench.site import Site
-from bench.spec import RunSpec
+from bench.spec import RunSpec, Work
 from bench.store import Record, Store
+from bench.train import to_the_end
 from bench.worker import Answer
 from tests.test_job import BROKEN
 from tests.test_train import spec_of
@@ -134,6 +138,54 @@ def test_a_worker_that_died_with_runs_in_flight_is_given_no_more() -> None:
     assert hand_over(Flight([spec_of("cnn2")], graph=True), 7, worker, None, returned) is worker
     assert list(worker.flights) == [0]
     assert [flight.alone for flight in returned] == [True]
+
+
+def done(specs: list[RunSpec], site: Site, others: int) -> list[Record]:
+    return to_the_end(group(list[Work](specs), site, False, lambda progress: None, Beside(others=lambda: others)))
+
+
+def test_out_of_memory_beside_others_is_no_failure_yet(tmp_path: Path) -> None:
+    plugin = tmp_path / "hungry.py"
+    plugin.write_text(BROKEN, encoding="utf-8")
+    (arch,) = discover([str(plugin)]).resolve(["hungry"]).archs
+    spec = dataclasses.replace(spec_of("cnn3", "classifier"), arch="hungry", arch_fingerprint=fingerprint(arch))
+    site = Site(str(tmp_path / "runs"), "", (str(plugin),), dataset=digits())
+    with pytest.raises(Crowded):
+        done([spec], site, others=1)
+    assert Store(site.runs_dir).status(spec.run_id) is None
+    (record,) = done([spec], site, others=0)
+    assert record.status == "failed"
+    assert "out of memory" in str(record.error)
+
+
+def test_a_stack_that_memory_is_too_small_for_is_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def training(models, *others):  # type: ignore[no-untyped-def]
+        if len(models) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return (yield from train.training(models, *others))
+
+    monkeypatch.setattr("bench.execute.training", training)
+    specs = [spec_of("cnn3", "classifier", seed, epochs=1, train_images=128) for seed in range(5)]
+    records = done(specs, Site(str(tmp_path), "", dataset=digits(), stack=5), others=0)
+    assert [record.status for record in records] == ["finished"] * 5
+    assert [record.environment["stack"] for record in records] == [2, 2, 1, 2, 2]
+    assert all("out of memory" in record.environment["stack_refused"] for record in records)
+
+
+def test_an_attempt_on_a_cluster_after_a_lost_one_takes_no_graph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def execute(spec: RunSpec, site: Site, report: object) -> None:
+        seen.append(site.graph)
+        Store(site.runs_dir).write(Record(spec.run_id, spec.content(), "failed", "as in a test"))
+
+    monkeypatch.setattr(cluster_node, "execute", execute)
+    board = SimpleNamespace(post=SimpleNamespace(remote=lambda post: None))
+    for tries in (1, 2):
+        cluster_node.attempt(spec_of(), Site("", "", graph=True), digits(), {}, board, tries)
+    assert seen == [True, False]
 
 
 def runs(archs: int, seeds: int) -> list[RunSpec]:

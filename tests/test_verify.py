@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from archs.fingerprint import read_module
 from bench.models import defined, registry
@@ -39,6 +40,20 @@ def test_the_same_run_again_matches(trained: tuple, name: str, capsys: pytest.Ca
     assert shown[1].startswith("  compared: ")
     assert shown[1].endswith("2 epochs, the arrays, the weights")
     assert len(shown) == 2  # nothing around it has changed
+
+
+def test_a_gpu_that_is_lost_is_one_line(
+    trained: tuple, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def lost(spec: object, site: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr("bench.execute.execute", lost)
+    folder, records = trained
+    assert verify(folder, records["vae"].run_id) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2  # the first says what is being trained
+    assert "can't be trained here: CUDA error: an illegal memory access" in said[1]
 
 
 def test_a_failure_fails_again(trained: tuple, capsys: pytest.CaptureFixture) -> None:

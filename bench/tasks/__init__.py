@@ -23,13 +23,10 @@ DEFAULT = ("vae", "cvae", "classifier")
 @dataclass(frozen=True)
 class Task:
     """build(arch, latent_dim, seed): a fresh model with parts `.encoder`, `.head` and perhaps `.decoder`.
-    loss(model, x, labels, noise): the batch's mean loss, in nats; x is float [B, 1, 28, 28], noise a generator or,
-    drawn
-        already, a tensor [N, Z]. One that needs labels also
-        takes labelled, known and images: see bench.tasks.m2.
+    loss(model, x, labels, noise): the batch's mean loss, in nats; x is float [B, 1, 28, 28], noise a generator or, drawn
+        already, a tensor [N, Z]. One that needs labels also takes labelled, known and images: see bench.tasks.m2.
     score(model, x, labels, noise): metric name → value per image [B]. Their means are the metrics. Of a model with a
-    code
-        also "mean" and "log_variance" of q(z|x), [B, Z], which are no metrics.
+        code also "mean" and "log_variance" of q(z|x), [B, Z], which are no metrics.
     kept: name in arrays.npz → the metric whose per-image values are kept for paired tests.
     has_code: whether the model has a latent code to describe (`bench.evaluation.portrait`).
     needs_labels: whether it is trained on some labelled images and the rest without (`--labels`).

@@ -16,6 +16,9 @@ from reports.figures.canvas import canvas
 from reports.palette import FEW, Colour
 from reports.words import shorten
 
+LONG = 5
+"""Epochs from which a first one may be cut off: of fewer it is half of what there is to see."""
+
 
 def highlighted(order: Sequence[str], baseline: str) -> list[str]:
     """All when few; else the best three, the middle, the last and the baseline: more lines can't be told apart."""
@@ -76,8 +79,8 @@ def _curves(
         )
     axis.autoscale_view()
     late = values[values["epoch"] > 1]["value"]
-    if len(late) and late.min() - values["value"].min() > 2 * (late.max() - late.min()):
-        # a first epoch far below would hide the rest
+    if values["epoch"].max() >= LONG and late.min() - values["value"].min() > 2 * (late.max() - late.min()):
+        # a first epoch far below would hide the rest, of which there is enough to show
         axis.set_ylim(bottom=late.min() - 0.1 * (late.max() - late.min()))
     axis.set_xlabel("epoch")
     axis.set_ylabel(f"validation {metric.label} ({metric.unit})")

@@ -49,7 +49,7 @@ def _panel(context: Context, ranking: Ranking, cost: Cost) -> scatter.Panel:
         points=found,
         title=f"{shown_task(ranking.task)} against {cost.short}",
         log=cost.lower_is_better and bool(found) and _spread(found) > 3,
-        counts=cost.lower_is_better,
+        counts=True,
         front=best,
         numbered=best,
     )

@@ -66,7 +66,7 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 
 def _on_gpu(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """What a GPU adds: its software and precision, and how its runs were trained. None of it is part of a run's identity."""
+    """What a GPU adds: its software and precision, and how its runs were trained; no part of a run's identity."""
     found = [record.environment for record in experiment.records if "graph" in record.environment]
     if not found:
         return

@@ -105,8 +105,8 @@ def _method(context: Context, apart: Apart) -> Iterator[str]:
     where = f"{md(str(environment['device_name']))}, {plural(setting['threads'], 'thread')}"
     yield (
         f"Measured after training, one thing at a time, the architectures in turns, {rounds}: {where}, "
-        f"{environment.get('precision', setting['dtype'])}, batches of {setting['batch_size']}; fresh weights, and noise for "
-        f"images{'; everything as CUDA graphs, as in a run' if 'cuda' in environment else ''}."
+        f"{environment.get('precision', setting['dtype'])}, batches of {setting['batch_size']}; fresh weights, and noise "
+        f"for images{'; everything as CUDA graphs, as in a run' if 'cuda' in environment else ''}."
     )
     yield "± is half the interquartile range over rounds" + (
         f"; in parentheses the median ratio to {md(context.experiment.baseline)} in the same round with its 95 % bootstrap "
