@@ -137,6 +137,14 @@ def test_a_gpu_learns_what_a_cpu_learns_from_the_same_draws(gpu: State | None) -
             torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-10)
 
 
+def test_a_gpu_takes_the_batches_of_a_cpu_in_the_same_order(gpu: State | None) -> None:
+    """A classifier draws nothing but that order, so it ends where it ends on a CPU; but for a rate in float32."""
+    few: dict[str, Any] = {"dtype": torch.float64, "epochs": 2, "steps": STEPS}
+    (theirs,), _ = trained("cnn3", "classifier", device="cpu", **few)
+    (ours,), _ = trained("cnn3", "classifier", graph=True, **few)
+    assert_same(ours, theirs, 1e-5)
+
+
 def test_within_an_epoch_nothing_waits_for_the_device_but_the_looks_at_the_loss() -> None:
     """Counted as what one more epoch adds."""
     with pretended() as gpu:
