@@ -13,8 +13,9 @@ import os
 import sys
 
 from archs.errors import UserError
-from bench import determinism, forks, options
-from bench.stop import CTRL_C, Terminated, sigterm_stops
+from bench.job import options
+from bench.machine import child, determinism
+from bench.machine.signals import CTRL_C, Terminated, sigterm_stops
 
 
 def main(arguments: list[str]) -> int:
@@ -33,7 +34,7 @@ def run(arguments: list[str]) -> int:
     chosen = options.parse(arguments)
     if chosen.list:
         from archs.registry import discover
-        from bench import listing
+        from bench.job import listing
 
         registry = discover(chosen.plugin)
         for problem in registry.load_installed():
@@ -43,17 +44,18 @@ def run(arguments: list[str]) -> int:
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; as soon as it is imported they spin for a while
     determinism.prepare(chosen.deterministic)
-    forks.start_context()  # imports torch beside us
-    with forks.uncollected():
+    child.start_context()  # imports torch beside us
+    with child.uncollected():
         import reports
-        from bench import job, trackers
+        from bench import trackers
+        from bench.job import perform
 
         reports.get_ready()
 
     with trackers.crew(vars(chosen)) as crew:
-        outcome = job.perform(chosen, arguments, crew)
+        outcome = perform.perform(chosen, arguments, crew)
         if __name__ == "__main__":
-            forks.dismiss()  # while the report is drawn
+            child.dismiss()  # while the report is drawn
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
             reports.build(experiment, latex=chosen.latex, vector=chosen.vector, parquet=chosen.parquet)
@@ -76,7 +78,7 @@ def run(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
-    forks.dismiss()
+    child.dismiss()
     sys.stdout.flush()
     sys.stderr.flush()
     if status not in (CTRL_C, Terminated.status):  # after those a second Ctrl-C may come in the middle of the tidying

@@ -24,7 +24,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
     TensorFlow's SAME: half of what is too much, rounded down, so that an odd row goes at the end.
 
     The same sum has other forms, some of which are faster on a CPU (docs/performance.md, `python -m
-    bench.layer_speed`):
+    bench.studies.layer_speed`):
 
     direct: torch's own kernels, then the cut; but the bias's gradient is a sum of its own.
     blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved;

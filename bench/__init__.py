@@ -26,9 +26,9 @@ def load(runs_dir: str | Path, table: str = "runs") -> pd.DataFrame:
     row per layer of each architecture and task). Raises `archs.errors.UserError` for another name.
     """
     from archs.errors import UserError, nearest
-    from bench.gather import gather
-    from bench.store import Store
-    from bench.summarise import history_frame, layers_frame, records_frame, summary_frame
+    from bench.statistics.frames import history_frame, layers_frame, records_frame, summary_frame
+    from bench.store.evaluations import gather
+    from bench.store.store import Store
 
     store = Store(runs_dir)
     records = [gather(store, record) for record in store.records()]
@@ -50,7 +50,7 @@ def load_model(runs_dir: str | Path, run_id: str, plugins: tuple[str, ...] = ())
     [B, 10]. Raises `archs.errors.UserError` if there is no such finished run, or if the architecture's definition
     has changed since (the weights would then belong to another network).
     """
-    from bench.models import restore
-    from bench.store import Store
+    from bench.store.store import Store
+    from bench.worker.restore import restore
 
     return restore(Store(runs_dir).load(run_id), plugins)

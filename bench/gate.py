@@ -19,8 +19,8 @@ from typing import Any
 from tabulate import tabulate
 
 from archs.errors import UserError
-from bench.gate_decision import LEVEL, Judgement, Sample, judge, quickest
-from bench.options import Parser
+from bench.spec.arguments import Parser
+from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest
 
 MARKS = {"slower": "▼ slower", "faster": "▲ faster", "same": ""}
 

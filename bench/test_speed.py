@@ -18,15 +18,15 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from archs.base import Arch
 from archs.registry import discover
-from bench import cuda
-from bench.beside import TURNS, Neighbour, clock, fitted
-from bench.cpu import compute_with
-from bench.cuda import device_name
-from bench.gate_decision import THRESHOLD
-from bench.options import DEFAULT_BATCH, DEFAULT_LATENT
+from bench.machine import cuda
+from bench.machine.cpu import compute_with
+from bench.machine.cuda import device_name
+from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
+from bench.speed.gate_decision import THRESHOLD
+from bench.speed.reference import TURNS, Neighbour, clock, fitted
+from bench.speed.setting import Setting
+from bench.speed.workloads import WORKS, Bench, prepare, reference_name
 from bench.tasks import get
-from bench.throughput_setting import Setting
-from bench.workloads import WORKS, Bench, prepare, reference_name
 
 DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"
 SETTING = Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", DEVICE, threads=1)

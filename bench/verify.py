@@ -13,11 +13,11 @@ import sys
 import tempfile
 
 from archs.errors import UserError, nearest
-from bench.options import Parser
-from bench.record import Record
-from bench.sameness import differences, is_clock, surroundings
-from bench.spec import PROTOCOL, RunSpec
-from bench.store import Store
+from bench.spec.arguments import Parser
+from bench.spec.run import PROTOCOL, RunSpec
+from bench.store.differences import differences, is_clock, surroundings
+from bench.store.record import Record
+from bench.store.store import Store
 
 
 def parser() -> argparse.ArgumentParser:
@@ -93,12 +93,12 @@ def spec_of(record: Record) -> RunSpec:
 
 def retrained(spec: RunSpec, chosen: argparse.Namespace, folder: str) -> Record:
     """The record of the same run, done once more in the store `folder`."""
-    from bench import determinism, environment
-    from bench.asked import device_of
-    from bench.execute import execute
-    from bench.models import arch_of
-    from bench.site import Site
-    from bench.splits import dataset_of
+    from bench.job.settings import device_of
+    from bench.machine import determinism, environment
+    from bench.worker.dataset import dataset_of
+    from bench.worker.execute import execute
+    from bench.worker.restore import arch_of
+    from bench.worker.site import Site
 
     determinism.prepare(bool(spec.deterministic))
     device = "cpu" if spec.device == "cpu" else device_of("cuda")

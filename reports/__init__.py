@@ -14,16 +14,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reports.experiment import Experiment
+    from reports.findings.experiment import Experiment
 
 
 def get_ready() -> None:
     """Imports what the functions below need, a second of work: for whoever has time before the first of them is called."""
-    for name in ("reports.experiment", "reports.terminal", "reports.write", "markdown_it", "pandas.io.formats.csvs"):
+    for name in (
+        "reports.findings.experiment",
+        "reports.rendering.terminal",
+        "reports.rendering.write",
+        "markdown_it",
+        "pandas.io.formats.csvs",
+    ):
         importlib.import_module(name)
     from PIL import Image
 
-    from reports.hush import thread_pools
+    from reports.rendering.hush import thread_pools
 
     Image.preinit()  # or each process that draws would
     thread_pools()
@@ -31,8 +37,8 @@ def get_ready() -> None:
 
 def load(folder: str | Path, runs_dir: str | Path | None = None) -> Experiment:
     """Read a report folder and the runs that its manifest names; raises `archs.errors.UserError`."""
-    from reports.experiment import load as read
-    from reports.hush import hushed
+    from reports.findings.experiment import load as read
+    from reports.rendering.hush import hushed
 
     with hushed():
         return read(Path(folder), Path(runs_dir) if runs_dir else None)
@@ -51,8 +57,8 @@ def build(
     vector: also figures/*.svg. latex: also the tables as latex/*.tex. parquet: also each CSV as *.parquet. Takes a folder with a manifest.json, or what
     `load` returned. Returns the path of report.md; raises `archs.errors.UserError` for a folder that can't be read.
     """
-    from reports.hush import hushed
-    from reports.write import write
+    from reports.rendering.hush import hushed
+    from reports.rendering.write import write
 
     experiment = _experiment(folder, runs_dir)
     with hushed():
@@ -61,8 +67,8 @@ def build(
 
 def answer(folder: str | Path | Experiment) -> str:
     """The report's first paragraph, as Markdown."""
-    from reports.hush import hushed
-    from reports.paragraph import answer as paragraph
+    from reports.rendering.hush import hushed
+    from reports.wording.paragraph import answer as paragraph
 
     experiment = _experiment(folder, None)
     with hushed():
@@ -71,8 +77,8 @@ def answer(folder: str | Path | Experiment) -> str:
 
 def terminal_summary(folder: str | Path | Experiment, *, width: int = 100) -> str:
     """The answer and the comparison table as plain text; prose is wrapped to `width` columns."""
-    from reports.hush import hushed
-    from reports.terminal import summary
+    from reports.rendering.hush import hushed
+    from reports.rendering.terminal import summary
 
     experiment = _experiment(folder, None)
     with hushed():

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from archs.errors import UserError
-from bench.options import Parser
+from bench.spec.arguments import Parser
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,8 +52,8 @@ def run(arguments: list[str]) -> int:
         print(reports.terminal_summary(experiment))
         print(f"\nreport: {page}")
         return 0
-    from reports.compare import compare
-    from reports.compare_page import render
+    from reports.comparing.compare import compare
+    from reports.comparing.page import render
 
     found = compare(chosen.a, chosen.b)
     print(render(found))

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, here and in what the tests start
-os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # before Ray is: tests import it before bench.cluster does
+os.environ.setdefault(
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0"
+)  # before Ray is: tests import it before bench.launchers.ray_cluster does
 
 import pytest
 
@@ -15,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def mnist_dir() -> Path | None:
     """The first of $ABLATION_DATA, ../shared/mnist and data/ that holds the raw MNIST files."""
-    from bench.data import is_complete
+    from bench.data.datasets import is_complete
 
     named = os.environ.get("ABLATION_DATA")
     candidates = [Path(named)] if named else []

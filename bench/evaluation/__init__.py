@@ -1,8 +1,10 @@
 """What is asked of a finished run beyond the metrics of its training: a file per part in `parts/`, found by its name.
 
-A part is planned, run and stored like a run: it has an identity (`bench.spec.EvaluationSpec`), a record of its own beside
+A part is planned, run and stored like a run: it has an identity (`bench.spec.run.EvaluationSpec`), a record of its own beside
 the run's, and if it fails the run stays finished. So `--evaluate full` after a basic job trains nothing again, and another
 `--iwae-samples` computes that part alone.
+
+May import: spec, models, training.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.spec import EvaluationSpec, RunSpec
+from bench.spec.run import EvaluationSpec, RunSpec
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from torch import nn
 
-    from bench.scores import Split
+    from bench.training.scores import Split
 
 LEVELS = ("basic", "full")
 

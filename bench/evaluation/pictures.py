@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.latent import CLASSES
-from bench.scores import Split
-from bench.spec import RunSpec
-from bench.streams import generator
+from bench.models.latent import CLASSES
+from bench.models.streams import generator
+from bench.spec.run import RunSpec
+from bench.training.scores import Split
 
 PRIOR_SAMPLES = 30
 STEPS = 10  # of an interpolation

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from bench.evaluation import pictures, posterior
-from bench.scores import Split
-from bench.spec import RunSpec
+from bench.spec.run import RunSpec
+from bench.training.scores import Split
 
 
 @torch.no_grad()

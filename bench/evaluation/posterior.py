@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from bench.gaussian import gaussian_kl
+from bench.models.gaussian import gaussian_kl
 
 ACTIVE = 0.01
 """A unit is active if its posterior mean varies by more than this over the test set (Burda et al. 2016)."""

@@ -1,4 +1,7 @@
-"""The tasks: what an architecture is trained to do and how it is scored. One file each, found by its file name."""
+"""The tasks: what an architecture is trained to do and how it is scored. One file each, found by its file name.
+
+May import: spec, models.
+"""
 
 from __future__ import annotations
 

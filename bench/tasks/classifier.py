@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archs.base import Arch
-from bench.latent import CLASSES, feature_count
-from bench.streams import stream_seed
+from bench.models.latent import CLASSES, feature_count
+from bench.models.streams import stream_seed
 from bench.tasks import Task
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from archs.base import Arch
-from bench.latent import CLASSES, LatentModel, build_latent_model
+from bench.models.latent import CLASSES, LatentModel, build_latent_model
 from bench.tasks import Task
 from bench.tasks.vae import loss
 from bench.tasks.vae import score as vae_score

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from archs.base import Arch
-from bench.latent import CLASSES, LatentModel, build_latent_model
+from bench.models.latent import CLASSES, LatentModel, build_latent_model
 from bench.tasks import Task
 from bench.tasks.classifier import Classifier
 from bench.tasks.classifier import build as build_classifier

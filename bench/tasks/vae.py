@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from archs.base import Arch
-from bench.latent import LatentModel, build_latent_model
+from bench.models.latent import LatentModel, build_latent_model
 from bench.tasks import Task
 
 

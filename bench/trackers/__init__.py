@@ -2,6 +2,8 @@
 
 A tracker is handed events and records and returns nothing; no number of the benchmark depends on one. One that raises is
 named once in a warning, and costs neither a run nor the report. To write one, see docs/trackers.md.
+
+May import: spec, store, statistics.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from archs.errors import UserError
 
 if TYPE_CHECKING:  # the options of the trackers are part of --help, which loads nothing heavy
-    from bench.record import Record
-    from bench.site import Progress
-    from bench.spec import Work
+    from bench.spec.progress import Progress
+    from bench.spec.run import Work
+    from bench.store.record import Record
 
 
 class Tracker(Protocol):

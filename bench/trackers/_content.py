@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError
-from bench.spec import RunSpec
+from bench.spec.run import RunSpec
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from bench.record import Record
+    from bench.store.record import Record
 
 SETTINGS = ("arch", "task", "dataset", "likelihood", "seed", "epochs", "batch_size", "lr", "latent_dim",
             "train_images", "labels", "threads", "device")  # fmt: skip
@@ -41,7 +41,7 @@ def curves(record: Record) -> Iterator[tuple[str, int, float, float]]:
 
 def scores(record: Record) -> dict[str, float]:
     """The metrics of a finished run or evaluation, grouped as test/…, size/… and speed/…."""
-    from bench.summarise import derived, parameter_counts
+    from bench.statistics.frames import derived, parameter_counts
 
     found = {f"{'speed' if name in SPEEDS else 'test'}/{name}": value for name, value in record.metrics.items()}
     found |= {f"test/{name}": value for name, value in derived(record).items()}
@@ -54,7 +54,7 @@ def pictures(record: Record) -> Iterator[tuple[str, np.ndarray]]:
 
     try:
         arrays = record.arrays()
-    except UserError:  # damaged files: `bench.inventory` says so, a tracker does without
+    except UserError:  # damaged files: `bench.store.inventory` says so, a tracker does without
         return
     originals = arrays.pop("originals", None)
     if originals is not None and "reconstructions" in arrays:

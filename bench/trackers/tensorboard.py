@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError
-from bench.site import Progress
-from bench.spec import EvaluationSpec, RunSpec, Work
+from bench.spec.progress import Progress
+from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.trackers import Kind
 from bench.trackers import _content as content
 
 if TYPE_CHECKING:
-    from bench.record import Record
+    from bench.store.record import Record
 
 EVENTS = "events.out.tfevents"  # TensorBoard reads the files that have this in their name
 

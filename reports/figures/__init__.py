@@ -1,1 +1,4 @@
-"""One file per figure. Each takes frames and colours and writes a PNG; none keeps state."""
+"""One file per figure. Each takes frames and colours and writes a PNG; none keeps state.
+
+May import: markup, findings, wording.
+"""

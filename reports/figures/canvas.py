@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -15,8 +13,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bench.forks import can_fork
-from reports.blocks import Figure as FigureBlock
+from reports.markup.blocks import Figure as FigureBlock
 
 DPI = 110
 STYLE: Any = {
@@ -41,46 +38,23 @@ STYLE: Any = {
 
 
 P = ParamSpec("P")
-AT_ONCE = 3  # figures to a process: forking one takes a quarter of what drawing a small figure does
 
 
 @dataclass(frozen=True)
 class Album:
-    """Where figures go, relative to the page. Drawing is more than half of a page's time, so it goes on beside the rest
-    where a process can safely be forked; `finish` draws what is left and waits."""
+    """Where figures go, relative to the page."""
 
     folder: Path
     vector: bool = False
-    waiting: dict[Path, Callable[[], Figure]] = field(default_factory=dict)
-    drawing: list[tuple[Any, list[Path]]] = field(default_factory=list)
 
     def block(
         self, name: str, alt: str, draw: Callable[P, Figure], *arguments: P.args, **options: P.kwargs
     ) -> FigureBlock:
-        """Save what `draw` returns as figures/<name>.png (and .svg), now or later, and return what the page shows."""
+        """Save what `draw` returns as figures/<name>.png (and .svg), and return what the page shows."""
         path = self.folder / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.waiting[path] = functools.partial(draw, *arguments, **options)
-        if len(self.waiting) == AT_ONCE and can_fork():
-            process = multiprocessing.get_context("fork").Process(target=self.draw)
-            process.start()
-            self.drawing.append((process, list(self.waiting)))
-            self.waiting.clear()
+        save(draw(*arguments, **options), path, self.vector)
         return FigureBlock(f"figures/{name}.png", alt)
-
-    def draw(self) -> None:
-        for path, draw in self.waiting.items():
-            save(draw(), path, self.vector)
-        self.waiting.clear()
-
-    def finish(self) -> None:
-        """When it returns, all figures are there; raises what stopped one from being drawn, OSError if that was in another process."""
-        self.draw()
-        for process, paths in self.drawing:
-            process.join()
-            if process.exitcode != 0:
-                raise OSError(f"not all of {', '.join(path.name for path in paths)} could be drawn")
-        self.drawing.clear()
 
 
 def save(figure: Figure, path: Path, vector: bool) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas
-from reports.words import shorten
+from reports.wording.words import shorten
 
 SMALLEST = 0.05  # percent: below, a cell is left without its number
 

@@ -11,10 +11,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bench.metrics import Metric
+from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas
-from reports.palette import FEW, Colour
-from reports.words import shorten
+from reports.figures.palette import FEW, Colour
+from reports.wording.words import shorten
 
 LONG = 5
 """Epochs from which a first one may be cut off: of fewer it is half of what there is to see."""

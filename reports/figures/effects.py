@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.metrics import Metric
+from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas, row_height
-from reports.words import number, shorten, unit_of_difference
+from reports.wording.words import number, shorten
 
 RESOLVED, UNRESOLVED = "#0173b2", "#9a9a9a"
 
@@ -37,7 +37,7 @@ def _steps(axis: Axes, frame: pd.DataFrame, metric: Metric, resolved: Sequence[b
     steps = zip(frame["factor"], frame["from_level"], frame["to_level"], strict=True)
     axis.set_yticks(y, [shorten(f"{factor} {low} → {high}") for factor, low, high in steps])
     axis.set_ylim(len(frame) - 0.5, -0.5)
-    axis.set_xlabel(f"effect on {metric.label} ({unit_of_difference(metric)})")
+    axis.set_xlabel(f"effect on {metric.label} ({metric.unit_of_difference})")
     axis.grid(axis="y", visible=False)
     axis.tick_params(axis="y", length=0)
     axis.locator_params(axis="x", nbins=6)

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.figures.canvas import canvas
 from reports.figures.curves import highlighted
-from reports.palette import Colour
-from reports.words import shorten
+from reports.figures.palette import Colour
+from reports.wording.words import shorten
 
 
 def draw(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas
 from reports.figures.pictures import show, tiled
-from reports.words import shorten
+from reports.wording.words import shorten
 
 REACH = 3.2  # standard deviations of the prior that are shown, unless the points need more
 

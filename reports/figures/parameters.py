@@ -11,8 +11,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas, row_height
-from reports.palette import KIND_COLOURS
-from reports.words import shorten, significant
+from reports.figures.palette import KIND_COLOURS
+from reports.wording.words import shorten, significant
 
 LABELLED = 20  # rows up to which each bar carries its numbers; the table under the figure has them all
 

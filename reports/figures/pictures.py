@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas
-from reports.words import shorten
+from reports.wording.words import shorten
 
 GAP = 2  # pixels between images
 WHITE = 255

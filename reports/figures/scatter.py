@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from reports.figures.canvas import canvas
-from reports.palette import FEW, FRONT, Colour
-from reports.words import shorten
+from reports.figures.palette import FEW, FRONT, Colour
+from reports.wording.words import shorten
 
 MOST_NUMBERS = 12
 LEAST_HEIGHT = 0.1  # of a y axis, in its unit: a hundredth of a per cent is not blown up to the height of a panel

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from bench.metrics import Metric
+from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas, row_height
-from reports.palette import Colour
-from reports.words import shorten
+from reports.figures.palette import Colour
+from reports.wording.words import shorten
 
 
 @dataclass(frozen=True)

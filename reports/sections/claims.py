@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.blocks import Block, Heading, Table, Text
-from reports.claims import SOURCE, claims
-from reports.context import Context
+from reports.findings.readme_claims import SOURCE, claims
+from reports.markup.blocks import Block, Heading, Table, Text
+from reports.sections.context import Context
 
 
 def blocks(context: Context) -> Iterator[Block]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.blocks import Block, Heading, Text
-from reports.context import Context
-from reports.escape import md
 from reports.figures import scatter
-from reports.pareto import COSTS, Cost, front, points
-from reports.phrases import shown_task
-from reports.ranking import Ranking
-from reports.tables import value_header
-from reports.words import listed
+from reports.findings.pareto import COSTS, Cost, front, points
+from reports.findings.ranking import Ranking
+from reports.markup.blocks import Block, Heading, Text
+from reports.markup.escape import md
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.tables import value_header
+from reports.wording.words import listed
 
 
 def pareto(context: Context) -> Iterator[Block]:

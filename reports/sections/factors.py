@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from bench.factors import reading
-from bench.metrics import Metric
-from reports.blocks import Block, Details, Heading, Table, Text
-from reports.context import Context
-from reports.escape import md
+from bench.spec.metrics import Metric
+from bench.statistics.factors import reading
 from reports.figures import effects
-from reports.grid import Analysis
-from reports.phrases import shown_task
-from reports.words import difference, number, plural, unit_of_difference
+from reports.findings.grid import Analysis
+from reports.markup.blocks import Block, Details, Heading, Table, Text
+from reports.markup.escape import md
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.words import difference, number, plural
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -67,6 +67,6 @@ def _rows(analysis: Analysis) -> Iterator[tuple[str, ...]]:
 
 
 def _row(analysis: Analysis, name: str, row: pd.Series, metric: Metric) -> tuple[str, ...]:
-    size = f"{difference(metric, row['effect'], row['low'], row['high'])} {unit_of_difference(metric)}"
+    size = f"{difference(metric, row['effect'], row['low'], row['high'])} {metric.unit_of_difference}"
     p = "< 0.001" if row["p_holm"] < 0.001 else number(row["p_holm"], 3)
     return shown_task(analysis.task), name, size, p, str(int(row["cells"])), reading(row, metric.margin)

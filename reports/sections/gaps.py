@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.blocks import Block, Details, Heading, Table, Text
-from reports.context import Context
-from reports.escape import md, one_line
-from reports.words import plural
+from reports.markup.blocks import Block, Details, Heading, Table, Text
+from reports.markup.escape import md, one_line
+from reports.sections.context import Context
+from reports.wording.words import plural
 
 
 def blocks(context: Context) -> Iterator[Block]:

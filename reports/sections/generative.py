@@ -8,17 +8,17 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from bench.metrics import IWAE, Metric, among
-from bench.metrics import metric as declared
-from bench.stats import comparisons_frame
-from reports.blocks import Block, Details, Heading, Table, Text
-from reports.context import Context
-from reports.escape import md
-from reports.experiment import Experiment
+from bench.spec.metrics import IWAE, Metric, among
+from bench.spec.metrics import metric as declared
+from bench.statistics.comparisons import comparisons_frame
 from reports.figures import confusion, kl
-from reports.phrases import shown_task
-from reports.sanity import collapse
-from reports.words import NOTHING, difference, listed, mean_sd, number, signed
+from reports.findings.experiment import Experiment
+from reports.markup.blocks import Block, Details, Heading, Table, Text
+from reports.markup.escape import md
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.sanity import collapse
+from reports.wording.words import NOTHING, difference, listed, mean_sd, number, signed
 
 LATENT = ("vae", "cvae", "m2")
 FULL = {

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from reports.blocks import Block, Text
-from reports.context import Context
 from reports.figures.seeds import Panel, draw
-from reports.phrases import finding
-from reports.ranking import Ranking
-from reports.tables import value_header
-from reports.words import PROTOCOL
+from reports.findings.ranking import Ranking
+from reports.markup.blocks import Block, Text
+from reports.sections.context import Context
+from reports.wording.phrases import finding
+from reports.wording.tables import value_header
+from reports.wording.words import PROTOCOL
 
 
 def blocks(context: Context) -> Iterator[Block]:

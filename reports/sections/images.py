@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.image_tests import mcnemar, paired_images_over_seeds
-from reports.blocks import Block, Details, Heading, Table, Text
-from reports.context import Context
-from reports.escape import md
-from reports.experiment import Experiment
-from reports.phrases import shown_task
-from reports.ranking import MARKS, Ranking
-from reports.words import difference
+from bench.statistics.image_tests import mcnemar, paired_images_over_seeds
+from reports.findings.experiment import Experiment
+from reports.findings.ranking import MARKS, Ranking
+from reports.markup.blocks import Block, Details, Heading, Table, Text
+from reports.markup.escape import md
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.words import difference
 
 PER_IMAGE = {"elbo": "test_elbo", "accuracy": "test_correct"}
 """Metric → the array of its per-image values in a record."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from reports.blocks import Block, Details, Heading, Table, Text
-from reports.context import Context
-from reports.escape import md
 from reports.figures.curves import highlighted
 from reports.figures.scatter import Panel, draw
-from reports.matched import OTHER_SHARE, SAME_SIZE, Pair, pairs, points, rank_correlations
-from reports.phrases import shown_task
-from reports.ranking import MARKS, Ranking
-from reports.tables import value_header
-from reports.words import difference, number, plural
+from reports.findings.matched import OTHER_SHARE, SAME_SIZE, Pair, pairs, points, rank_correlations
+from reports.findings.ranking import MARKS, Ranking
+from reports.markup.blocks import Block, Details, Heading, Table, Text
+from reports.markup.escape import md
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.tables import value_header
+from reports.wording.words import difference, number, plural
 
 SHOWN = 12  # pairs in the open; more fold away
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from reports.blocks import Block, Details, Heading, Table, Text
-from reports.context import Context
-from reports.experiment import Experiment
 from reports.figures.parameters import draw
-from reports.phrases import shown_task
-from reports.tables import split
-from reports.words import number
+from reports.findings.experiment import Experiment
+from reports.markup.blocks import Block, Details, Heading, Table, Text
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.tables import split
+from reports.wording.words import number
 
 HEADERS = ("architecture", "task", "parameters", "conv", "FC", "conv / FC", "MACs per image")
 LAYER_HEADERS = ("architecture", "task", "part", "layer", "output", "weights", "biases", "MACs")

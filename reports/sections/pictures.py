@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.store import Record
-from reports.blocks import Block, Heading, Text
-from reports.context import Context
-from reports.escape import md
-from reports.experiment import Experiment
+from bench.store.store import Record
 from reports.figures import latent, pictures
-from reports.phrases import shown_task
-from reports.words import plural, shorten
+from reports.findings.experiment import Experiment
+from reports.markup.blocks import Block, Heading, Text
+from reports.markup.escape import md
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.words import plural, shorten
 
 SHEETS = 4  # architectures of which whole sheets are shown: the best ones
 SAMPLES = 10  # of the stored prior samples, in a row

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from reports.blocks import Block, Code, Heading, Table, Text
-from reports.context import Context
-from reports.escape import one_line
-from reports.experiment import Experiment
-from reports.words import PROTOCOL, number
+from reports.findings.experiment import Experiment
+from reports.markup.blocks import Block, Code, Heading, Table, Text
+from reports.markup.escape import one_line
+from reports.sections.context import Context
+from reports.wording.words import PROTOCOL, number
 
 SETTINGS = ("epochs", "batch_size", "lr", "latent_dim", "train_images", "threads", "protocol")
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.metrics import METRICS
-from reports.blocks import Block, Heading, Table, Text
-from reports.context import Context
-from reports.escape import md
+from bench.spec.metrics import METRICS
 from reports.figures import seeds
-from reports.phrases import shown_task
+from reports.findings.speed_ratios import ratios
+from reports.markup.blocks import Block, Heading, Table, Text
+from reports.markup.escape import md
 from reports.sections import speed_apart
-from reports.speed import ratios
-from reports.words import ratio, significant
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.words import ratio, significant
 
 
 def blocks(context: Context) -> Iterator[Block]:

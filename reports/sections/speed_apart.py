@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.bootstrap import median_interval
-from bench.metrics import Metric
-from reports.apart import Apart
-from reports.blocks import Block, Details, Heading, Table, Text
-from reports.context import Context
-from reports.escape import md
+from bench.spec.metrics import Metric
+from bench.statistics.bootstrap import median_interval
 from reports.figures import seeds
-from reports.phrases import shown_task
-from reports.words import NOTHING, listed, number, plural, ratio, significant
+from reports.markup.blocks import Block, Details, Heading, Table, Text
+from reports.markup.escape import md
+from reports.reading.speeds import Apart
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.words import NOTHING, listed, number, plural, ratio, significant
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
 SPEED = Metric("images_per_s", "speed", "images/s", True, "images per second", digits=0)

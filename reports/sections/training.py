@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.blocks import Block, Heading, Text
-from reports.context import Context
 from reports.figures import curves
-from reports.phrases import shown_task
-from reports.words import PROTOCOL
+from reports.markup.blocks import Block, Heading, Text
+from reports.sections.context import Context
+from reports.wording.phrases import shown_task
+from reports.wording.words import PROTOCOL
 
 
 def learning(context: Context) -> Iterator[Block]:

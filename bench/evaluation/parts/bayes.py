@@ -14,8 +14,8 @@ from torch import Tensor
 
 from bench.evaluation import Part, Subject
 from bench.evaluation.parts.iwae import bound_of
-from bench.latent import CLASSES
-from bench.streams import generator
+from bench.models.latent import CLASSES
+from bench.models.streams import generator
 
 SAMPLES = 8
 """Importance samples per image and label: one alone would decide by luck where two labels are close."""

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from bench.evaluation import Part, Subject
 from bench.evaluation.importance import importance_bound
-from bench.likelihood import log_likelihood
-from bench.streams import generator
+from bench.models.likelihood import log_likelihood
+from bench.models.streams import generator
 
 IMAGES = 50  # in one piece
 DECODED = 2_000  # images decoded at once: the largest arrays are [DECODED, 8…32, 28, 28]

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from bench.evaluation import Part, Subject
-from bench.scores import EVALUATION_BATCH, Split
-from bench.spec import RunSpec
+from bench.spec.run import RunSpec
+from bench.training.scores import EVALUATION_BATCH, Split
 
 ITERATIONS = 1_000
 

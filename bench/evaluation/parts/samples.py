@@ -13,9 +13,9 @@ import torch
 
 from bench.evaluation import Part, Subject
 from bench.evaluation.parts.bayes import confusion
-from bench.latent import CLASSES
-from bench.spec import RunSpec
-from bench.streams import generator
+from bench.models.latent import CLASSES
+from bench.models.streams import generator
+from bench.spec.run import RunSpec
 
 PER_LABEL = 1_000
 

@@ -1,0 +1,36 @@
+"""The code that travels to the nodes of a cluster: `archs/`, `bench/` and the plug-in files, and nothing that is large."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from archs.fingerprint import reachable, source_path
+from archs.registry import load_plugin
+from bench.machine.environment import ROOT
+
+
+def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
+    """Copies it all into `folder`; returns the paths of the plug-ins relative to it.
+
+    Beside a plug-in go the files of its own folder that it imports, which are also part of its fingerprint.
+    """
+    for room in ("archs", "bench"):
+        for path in (ROOT / room).rglob("*.py"):
+            copy(path, folder / path.relative_to(ROOT))
+    staged = []
+    for number, plugin in enumerate(plugins):
+        path, place = Path(plugin).resolve(), folder / "plugins" / str(number)
+        copy(path, place / path.name)
+        staged.append(f"plugins/{number}/{path.name}")
+        for name in reachable(load_plugin(Path(plugin)).__name__):
+            helper = source_path(name)
+            if helper is not None and helper.is_relative_to(path.parent) and not helper.is_relative_to(ROOT / "archs"):
+                copy(helper, place / helper.relative_to(path.parent))
+    return tuple(staged)
+
+
+def copy(path: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, to)

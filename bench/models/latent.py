@@ -1,0 +1,101 @@
+"""The Gaussian latent-variable model behind the `vae` and `cvae` tasks: q(z|x), p(z) = N(0, I), Bernoulli p(x|z)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archs.base import IMAGE_SIZE, Arch
+from archs.errors import UserError
+from bench.models.gaussian import GaussianHead, sample
+from bench.models.likelihood import log_likelihood
+from bench.models.streams import normal, stream_seed
+
+CLASSES = 10
+
+
+class Bound(NamedTuple):
+    """Per image, in nats: elbo = log_likelihood − kl, each [B]; and the mean and log-variance of q(z|x), each [B, Z]."""
+
+    elbo: Tensor
+    log_likelihood: Tensor
+    kl: Tensor
+    mean: Tensor
+    log_variance: Tensor
+
+
+class LatentModel(nn.Module):
+    """A VAE, or with `classes` > 0 a CVAE: labels as constant image planes for the encoder, one-hot beside z."""
+
+    def __init__(self, encoder: nn.Module, head: GaussianHead, decoder: nn.Module, classes: int):
+        super().__init__()
+        self.encoder, self.head, self.decoder = encoder, head, decoder
+        self.classes = classes
+
+    def posterior(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Images [B, 1, 28, 28], labels [B] → mean and log-variance side by side [B, 2·Z]."""
+        if self.classes:
+            planes = F.one_hot(labels, self.classes).to(x.dtype)[:, :, None, None]
+            x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
+        if x.device.type == "cuda" or x.shape[1] > 1:
+            x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, said so that vmap knows it
+        return self.head(self.encoder(x))
+
+    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Images [B, 1, 28, 28], labels [B] → mean, log-variance [B, Z]."""
+        mean, log_variance = self.posterior(x, labels).chunk(2, 1)
+        return mean, log_variance
+
+    def decode(self, z: Tensor, labels: Tensor) -> Tensor:
+        """[B, Z], [B] → logits [B, 1, 28, 28]."""
+        return self.decoder(torch.cat([z, F.one_hot(labels, self.classes).to(z.dtype)], 1) if self.classes else z)
+
+    def bound(self, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Bound:
+        """The ELBO with one sample of z."""
+        posterior = self.posterior(x, labels)
+        mean, log_variance = posterior.chunk(2, 1)
+        z, kl = sample(posterior, normal(noise, mean))
+        likelihood = log_likelihood(self.decode(z, labels), x)
+        return Bound(likelihood - kl, likelihood, kl, mean, log_variance)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """Reconstruction logits at the posterior mean."""
+        return self.decode(self.encode(x, labels)[0], labels)
+
+
+def feature_count(arch: Arch, encoder: nn.Module, in_channels: int) -> int:
+    """The F of the trunk's [B, F]; raises `UserError` if the trunk gives anything else."""
+    training = encoder.training
+    with torch.no_grad():
+        shape = tuple(encoder.eval()(torch.zeros(2, in_channels, IMAGE_SIZE, IMAGE_SIZE)).shape)
+    encoder.train(training)
+    if len(shape) != 2 or shape[0] != 2:
+        raise UserError(
+            f"{arch.name}: its encoder gives {list(shape)} for 2 images, expected [2, features]; end it with nn.Flatten()"
+        )
+    return shape[1]
+
+
+def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0) -> LatentModel:
+    """A fresh model. Encoder, head and decoder are each initialised from a stream of their own, so that a crossing
+    starts from the very weights of the two architectures that it crosses."""
+    assert arch.decoder is not None
+    in_channels, in_features = 1 + classes, latent_dim + classes
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "init/encoder"))
+        encoder = arch.encoder(in_channels)
+        features = feature_count(arch, encoder, in_channels)
+        torch.manual_seed(stream_seed(seed, "init/head"))
+        head = GaussianHead(features, latent_dim)
+        torch.manual_seed(stream_seed(seed, "init/decoder"))
+        decoder = arch.decoder(in_features)
+    with torch.no_grad():
+        shape = tuple(decoder(torch.zeros(2, in_features)).shape)
+    if shape != (2, 1, IMAGE_SIZE, IMAGE_SIZE):
+        raise UserError(
+            f"{arch.name}: its decoder gives {list(shape)} for 2 vectors, expected [2, 1, {IMAGE_SIZE}, {IMAGE_SIZE}]"
+        )
+    return LatentModel(encoder, head, decoder, classes)

@@ -1,1 +1,0 @@
-"""The same small VAE trained as other projects do it, for `python -m bench.compare_peers`. Our code, their idiom."""

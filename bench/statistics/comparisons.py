@@ -1,0 +1,139 @@
+"""Statistics of the records: `comparisons_frame`, a pure function from the records frame to the verdicts.
+
+The parts are in `bench.statistics.estimates` (one sample), `bench.statistics.paired` (two arms, Holm) and `bench.statistics.image_tests` (test images);
+the names that other rooms need are offered here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Hashable, Mapping, Sequence
+
+import pandas as pd
+
+from archs.errors import UserError, nearest
+from bench.statistics.estimates import Interval, mean_interval
+from bench.statistics.paired import Comparison, Verdict, compare_paired, holm, holm_family
+
+__all__ = [
+    "COLUMNS",
+    "Comparison",
+    "Interval",
+    "Verdict",
+    "compare_paired",
+    "comparisons_frame",
+    "holm",
+    "holm_family",
+    "mean_interval",
+    "seed_values",
+]
+
+COLUMNS = ["task", "metric", "arch", "baseline", "n", "difference", "low", "high", "std", "p_t", "p_holm"]
+COLUMNS += ["p_signflip", "effect_size", "verdict", "seeds_needed", "normal_assumption", "dropped", "n_failed"]
+
+
+def comparisons_frame(
+    records_df: pd.DataFrame,
+    baseline: str,
+    metrics: Sequence[str] | None = None,
+    margins: Mapping[str, float | None] | None = None,
+    *,
+    directions: Mapping[str, bool] | None = None,
+) -> pd.DataFrame:
+    """A row per (task, metric, arch other than the baseline), in the order of the records.
+
+    metrics     default: each task's primary metric; a metric applies to a task where some finished run has a value
+    margins     {metric: equivalence margin in its raw unit}, over the margins that `bench.spec.metrics` declares
+    directions  {metric: higher is better}, over those that `bench.spec.metrics` declares
+    Runs that are not "finished" have no value: their seeds appear in `dropped`, and `n_failed` counts those of the
+    row's own arch. Tasks in which the baseline was never run have no rows. Holm's family is one (task, metric) table.
+    Raises UserError for an unknown baseline or metric, a metric with no better direction, and repeated seeds.
+    """
+    known = list(dict.fromkeys(records_df["arch"]))
+    if baseline not in known:
+        raise UserError(f"baseline {baseline!r} is not among the architectures run{nearest(baseline, known)}")
+    for metric in metrics or ():
+        if metric not in records_df.columns:
+            raise UserError(f"metric {metric!r} is not in the records{nearest(metric, _declared())}")
+    rows: list[dict[str, object]] = []
+    for task, frame in records_df.groupby("task", sort=False):
+        if baseline not in set(frame["arch"]):
+            continue
+        for metric in _primary(str(task)) if metrics is None else metrics:
+            finished = frame[frame["status"] == "finished"]
+            if metric not in frame.columns or not _finite(finished[metric]):
+                continue
+            better, margin = _rules(metric, margins or {}, directions or {})
+            table = _family(frame, baseline, metric, better, margin)
+            failed = frame[frame["status"] != "finished"]["arch"].value_counts()
+            rows += [
+                {"task": task, "metric": metric, "arch": arch, "baseline": baseline}
+                | dataclasses.asdict(comparison)
+                | {"n_failed": int(failed.get(arch, 0))}
+                for arch, comparison in table.items()
+            ]
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"seeds_needed": "Int64"})
+
+
+def _family(
+    frame: pd.DataFrame, baseline: str, metric: str, higher_is_better: bool, margin: float | None
+) -> dict[Hashable, Comparison]:
+    """Every arch of one task against the baseline, Holm-adjusted together."""
+    by_arch = frame.groupby("arch", sort=False)
+    arms: dict[Hashable, dict[int, float]] = {arch: seed_values(runs, metric) for arch, runs in by_arch}
+    base = arms.pop(baseline)
+    family: dict[Hashable, Comparison] = {
+        arch: compare_paired(arm, base, higher_is_better=higher_is_better, margin=margin) for arch, arm in arms.items()
+    }
+    return holm_family(family, higher_is_better=higher_is_better, margin=margin)
+
+
+def seed_values(runs: pd.DataFrame, metric: str) -> dict[int, float]:
+    """{seed: value} of one arch on one task, NaN for a run that did not finish.
+
+    Raises UserError when one seed has two finished runs: averaging them would hide that the settings differ.
+    """
+    finished = runs[runs["status"] == "finished"]
+    repeated = finished[finished["seed"].duplicated()]
+    if len(repeated):
+        row = repeated.iloc[0]
+        raise UserError(
+            f"{row['arch']!r} has more than one finished {row['task']} run for seed {row['seed']}: "
+            "expected one, select runs with the same settings"
+        )
+    values = {int(seed): math.nan for seed in runs["seed"]}
+    numbers = pd.to_numeric(finished[metric], errors="coerce")
+    return values | {int(s): float(v) for s, v in zip(finished["seed"], numbers, strict=True)}
+
+
+def _finite(values: pd.Series) -> bool:
+    return bool(pd.to_numeric(values, errors="coerce").notna().any())
+
+
+def _declared() -> list[str]:
+    from bench.spec.metrics import METRICS
+
+    return list(METRICS)
+
+
+def _primary(task: str) -> list[str]:
+    from bench.spec.metrics import PRIMARY
+
+    return [PRIMARY[task]] if task in PRIMARY else []
+
+
+def _rules(
+    metric: str, margins: Mapping[str, float | None], directions: Mapping[str, bool]
+) -> tuple[bool, float | None]:
+    """(higher is better, margin) of a metric: what the caller says, else what `bench.spec.metrics` declares."""
+    from bench.spec.metrics import metric as declared_metric
+
+    declared = declared_metric(metric)
+    better = directions.get(metric, declared.higher_is_better if declared else None)
+    if better is None:
+        raise UserError(f"metric {metric!r} has no better direction: expected one that can be won or lost")
+    margin = margins.get(metric, declared.margin if declared else None)
+    if margin is not None and not margin >= 0:
+        raise UserError(f"margin {margin} of {metric!r}: expected a number >= 0 in the metric's unit")
+    return better, margin

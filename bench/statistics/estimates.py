@@ -1,0 +1,181 @@
+"""Estimates from one small sample of numbers: mean with interval, exact p, effect size, seeds needed.
+
+Nothing here knows of architectures or seeds; `bench.statistics.comparisons` and `bench.statistics.factors` are built on it. Only `scipy.special`
+is used: `scipy.stats` would triple the import time for the same t distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+Floats = NDArray[np.float64]
+
+ALPHA = 0.05
+POWER = 0.80
+MAX_SEEDS = 10_000  # a design with more seeds than this is not advice
+EXACT_SIGNFLIP_N = 16  # 2**16 sums are milliseconds; beyond it the p is a seeded Monte Carlo estimate
+MONTE_CARLO_FLIPS = 100_000
+NORMAL_ASSUMPTION_BELOW = 6  # 2 / 2**5 = 0.0625: below six pairs a sign-flip test cannot reach 5 %
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its t interval, in the unit of the values; std has ddof=1. NaN where undefined."""
+
+    mean: float
+    std: float
+    n: int
+    low: float
+    high: float
+
+
+def mean_interval(values: Iterable[float], level: float = 0.95) -> Interval:
+    """Mean and two-sided t interval of finite `values`; n=1 has no spread (NaN), n=0 has nothing.
+
+    Values that are equal but for rounding have std exactly 0 and an interval that is a point.
+    """
+    x = np.asarray(list(values), dtype=float)
+    n = len(x)
+    if n == 0:
+        return Interval(np.nan, np.nan, 0, np.nan, np.nan)
+    mean = float(x.mean())
+    if n == 1:
+        return Interval(mean, np.nan, 1, np.nan, np.nan)
+    std = 0.0 if all_equal(x) else float(x.std(ddof=1))
+    half = float(special.stdtrit(n - 1, (1 + level) / 2) * std / np.sqrt(n))
+    return Interval(mean, std, n, mean - half, mean + half)
+
+
+def all_equal(x: Floats, scale: float | None = None) -> bool:
+    """True when the values differ by no more than rounding: 1e-12 of `scale`, by default of their largest size."""
+    size = float(np.abs(x).max(initial=0.0)) if scale is None else scale
+    return len(x) < 2 or float(np.ptp(x)) <= 1e-12 * size
+
+
+def without_rounding(differences: Floats, size: float) -> Floats:
+    """Differences of numbers as large as `size`: exactly equal (or exactly 0) where they are so but for rounding.
+
+    Otherwise 0.3 - 0.2 and 0.4 - 0.3 would have a tiny std, and a gigantic t.
+    """
+    if len(differences) == 0 or not all_equal(differences, size):
+        return differences
+    mean = float(differences.mean())
+    return np.full(len(differences), 0.0 if abs(mean) <= 1e-12 * size else mean)
+
+
+def t_test_p(interval: Interval) -> float:
+    """Two-sided p of "the mean is 0"; NaN where there is no spread to judge by (n < 2 or std = 0)."""
+    if interval.n < 2 or not interval.std > 0:
+        return np.nan
+    t = interval.mean / (interval.std / np.sqrt(interval.n))
+    return float(2 * special.stdtr(interval.n - 1, -abs(t)))
+
+
+@lru_cache(maxsize=2)
+def _signs(n: int) -> Floats:
+    """[MONTE_CARLO_FLIPS, n] random signs: the same for every call, so that a p does not move between runs."""
+    rng = np.random.default_rng(np.random.SeedSequence([20_171_001, n]))
+    return np.where(rng.integers(0, 2, size=(MONTE_CARLO_FLIPS, n), dtype=np.int8) == 0, -1.0, 1.0)
+
+
+def sign_flip_p(differences: Iterable[float]) -> float:
+    """Two-sided sign-flip p of the mean: assumes only that differences are symmetric about 0 under the null.
+
+    All 2**n sign patterns for n <= 16; else 100,000 seeded random patterns, the observed one counted in, so p > 0.
+    The smallest possible p is 2 / 2**n. NaN for n = 0.
+    """
+    d = np.asarray(list(differences), dtype=float)
+    if len(d) == 0:
+        return np.nan
+    observed = abs(float(d.sum())) - 1e-9 * float(np.abs(d).sum())  # a tie is not lost to rounding
+    if len(d) > EXACT_SIGNFLIP_N:
+        hits = int((np.abs(_signs(len(d)) @ d) >= observed).sum())
+        return (hits + 1) / (MONTE_CARLO_FLIPS + 1)
+    sums = d[:1]  # a pattern and its mirror image have the same |sum|: the first sign stays +
+    for value in d[1:]:
+        sums = np.concatenate([sums + value, sums - value])
+    return float((np.abs(sums) >= observed).mean())
+
+
+def decision_p(differences: Iterable[float], interval: Interval) -> float:
+    """The p a verdict rests on: the t test's, or the sign-flip test's when all n >= 2 differences are equal.
+
+    Equal differences have no spread to scale by. The t statistic would be infinite, and a metric that moves in steps
+    (accuracy on few images) repeats itself often enough by chance at n = 2 to make that a false call. NaN for n < 2.
+    """
+    if interval.n < 2:
+        return np.nan
+    return t_test_p(interval) if interval.std > 0 else sign_flip_p(differences)
+
+
+def hedges_g(interval: Interval) -> float:
+    """Standardised paired difference: mean / std of the differences, times Hedges' small-sample correction.
+
+    The exact factor is J(m) = gamma(m/2) / (sqrt(m/2) gamma((m-1)/2)), m = n - 1 (Hedges 1981, about 1 - 3/(4m-1)).
+    The unit is the std of the *differences* (d_z), not of one arm. NaN for n < 3, where J is 0, and for std = 0.
+    """
+    m = interval.n - 1
+    if m < 2 or not interval.std > 0:
+        return np.nan
+    j = np.exp(special.gammaln(m / 2) - special.gammaln((m - 1) / 2)) / np.sqrt(m / 2)
+    return float(j * interval.mean / interval.std)
+
+
+def t_power(effect: float, n: int, alpha: float = ALPHA) -> float:
+    """Power of the two-sided paired t test for a true difference of `effect` stds of the differences."""
+    critical, shift = float(special.stdtrit(n - 1, 1 - alpha / 2)), abs(effect) * float(np.sqrt(n))
+    return 1 - _t_below(critical, n - 1, shift) + _t_below(-critical, n - 1, shift)
+
+
+def equivalence_power(effect: float, margin: float, n: int, level: float = 0.95) -> float:
+    """Chance that the interval lies inside +-margin when the true difference is `effect` (both in stds).
+
+    Two one-sided tests; by Bonferroni's inequality a lower bound, tight wherever it is above one half.
+    """
+    critical, root = float(special.stdtrit(n - 1, (1 + level) / 2)), float(np.sqrt(n))
+    miss = sum(_t_below(critical, n - 1, (margin + side * effect) * root) for side in (1.0, -1.0))
+    return max(0.0, 1 - miss)
+
+
+def _t_below(t: float, df: int, shift: float) -> float:
+    """Noncentral t distribution function. scipy returns NaN where the value underflows: that is 0."""
+    value = float(special.nctdtr(df, shift, t))
+    return 0.0 if np.isnan(value) else value
+
+
+def seeds_needed(
+    interval: Interval, *, margin: float | None = None, alpha: float = ALPHA, level: float = 0.95
+) -> int | None:
+    """Smallest n with 80 % power for a settled verdict, if the truth is the observed difference and std.
+
+    Settled is better/worse by the paired t test at `alpha` or, where a margin is stated and holds the observed
+    difference, equivalent: whichever needs fewer seeds. Equal nonzero differences need only the n at which a sign-flip
+    p can fall under `alpha`. None when nothing can be said (n < 2, no difference) or the answer is above 10,000.
+    It is a rough guide: at n = 3 the observed std is off by a factor of two as often as not.
+    """
+    if interval.n < 2 or (interval.mean == 0 and (margin is None or interval.std == 0)):
+        return None
+    if interval.std == 0:
+        return int(np.floor(1 - np.log2(alpha))) + 1  # smallest n with 2 / 2**n < alpha
+    effect = interval.mean / interval.std
+    answers = [_smallest(lambda n: t_power(effect, n, alpha))]
+    if margin is not None and abs(interval.mean) < margin:
+        answers.append(_smallest(lambda n: equivalence_power(effect, margin / interval.std, n, level)))
+    return min((n for n in answers if n is not None), default=None)
+
+
+def _smallest(power: Callable[[int], float]) -> int | None:
+    """Smallest n in 2..MAX_SEEDS with power(n) >= POWER, by bisection (power grows with n)."""
+    if power(MAX_SEEDS) < POWER:
+        return None
+    low, high = 1, MAX_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return high

@@ -1,0 +1,170 @@
+"""The factor analysis in English sentences that claim no more than the intervals do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import pandas as pd
+
+from bench.statistics.estimates import ALPHA
+from bench.statistics.factors.effects import conditional_effects, interactions, main_effects
+from bench.statistics.factors.variance import variance_shares
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How numbers of one metric are printed: displayed value = raw value * scale, `digits` decimals, `unit`."""
+
+    unit: str = ""
+    scale: float = 1.0
+    digits: int = 1
+
+    def number(self, value: float) -> str:
+        """'+2.1' or '−2.1': a difference always carries its sign."""
+        text = f"{value * self.scale:+.{self.digits}f}"
+        zero = float(text) == 0
+        return text[1:] if zero else text.replace("-", "−")
+
+    def plain(self, value: float) -> str:
+        """'2.1' or '−2.1': an interval's end."""
+        return self.number(value).removeprefix("+")
+
+    def interval(self, low: float, high: float) -> str:
+        return f"[{self.plain(low)}, {self.plain(high)}]"
+
+    def amount(self, row: pd.Series) -> str:
+        """'+2.1 nats [1.6, 2.7]'; no brackets where there is no interval."""
+        unit = f" {self.unit}" if self.unit else ""
+        brackets = f" {self.interval(row['low'], row['high'])}" if row["n"] > 1 else ""
+        return f"{self.number(row['effect'])}{unit}{brackets}"
+
+
+def sentences(
+    df: pd.DataFrame,
+    response: str,
+    factors: Sequence[str],
+    *,
+    unit: str = "",
+    scale: float = 1.0,
+    digits: int = 1,
+    margin: float | None = None,
+    block: str = "seed",
+    pairs: pd.DataFrame | None = None,
+) -> list[str]:
+    """What the grid shows, one sentence each: shares of variance, a sentence per factor, then the interactions.
+
+    pairs: the `interactions` of the same arguments, where the caller has them already.
+
+    "Is worth" is claimed only where the Holm-adjusted p is below 5 %. An effect "does not matter" only where a
+    `margin` (raw unit) is stated and its interval lies inside. With one seed: point estimates, and no claim.
+    """
+    wording = Wording(unit, scale, digits)
+    factors = [f for f in factors if df[f].nunique() > 1] if set(factors) <= set(df.columns) else factors
+    effects = main_effects(df, response, factors, block)
+    effects = effects[effects["n"] > 0]
+    if effects.empty:
+        return ["No two runs of the grid differ in one factor alone: there is no effect to estimate."]
+    shares = variance_shares(df, response, factors, block)
+    found = [_shares_sentence(shares)]
+    if effects["n"].max() == 1:
+        found.append("One seed: these are point estimates, with no interval and no verdict.")
+    found += [_main_sentence(rows, wording, margin) for _, rows in effects.groupby("factor", sort=False)]
+    pairs = interactions(df, response, factors, block) if pairs is None else pairs
+    return found + _interaction_sentences(df, response, factors, pairs, shares, wording, margin, block)
+
+
+def reading(row: pd.Series, margin: float | None = None) -> str:
+    """An effect's verdict: 'resolved', 'negligible' (inside the margin; comes first), 'unresolved' or 'one seed'."""
+    if row["n"] < 2:
+        return "one seed"
+    if margin is not None and -margin <= row["low"] and row["high"] <= margin:
+        return "negligible"
+    return "resolved" if row["p_holm"] < ALPHA else "unresolved"
+
+
+def _shares_sentence(shares: pd.DataFrame) -> str:
+    """'depth explains 78 % of the variance, kernel 12 %, depth × kernel 6 %; seed 1 %, residual 3 %.'"""
+    if shares["share"].isna().any():
+        return "All runs of the grid have the same value: there is no variance to explain."
+    named = shares[shares["kind"].isin(["main", "interaction"])].sort_values("share", ascending=False, kind="stable")
+    named = named[(named["kind"] == "main") | (named["share"] >= 0.005)]
+    rest = shares[~shares["kind"].isin(["main", "interaction"]) & (shares["share"].abs() >= 0.005)]
+    parts = [f"{term} {_percent(share)}" for term, share in zip(named["term"], named["share"], strict=True)]
+    head = f"{named.iloc[0]['term']} explains {_percent(named.iloc[0]['share'])} of the variance"
+    tail = [f"{term} {_percent(share)}" for term, share in zip(rest["term"], rest["share"], strict=True)]
+    return ", ".join([head, *parts[1:]]) + (f"; {', '.join(tail)}" if tail else "") + "."
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %").replace("-", "−") if abs(share) >= 0.005 else "under 1 %"
+
+
+def _main_sentence(rows: pd.DataFrame, wording: Wording, margin: float | None) -> str:
+    """'kernel 3→5 is worth +2.1 nats [1.6, 2.7]; 5→7 is not resolved with 3 seeds (+0.2 nats [−0.1, 0.5]).'"""
+    parts = [f"{r['from_level']}→{r['to_level']} {_claim(r, wording, margin)}" for _, r in rows.iterrows()]
+    cells = sorted(set(rows["cells"]))
+    over = f" (mean over {'–'.join(map(str, cells))} matched cells)" if cells[-1] > 1 else ""
+    return f"{rows.iloc[0]['factor']} {'; '.join(parts)}{over}."
+
+
+def _claim(row: pd.Series, wording: Wording, margin: float | None) -> str:
+    amount = wording.amount(row)
+    return {
+        "one seed": f"is {amount}",
+        "negligible": f"does not matter: {amount}, inside ±{wording.plain(margin or 0)}",
+        "resolved": f"is worth {amount}",
+        "unresolved": f"is not resolved with {row['n']} seeds ({amount})",
+    }[reading(row, margin)]
+
+
+def _interaction_sentences(
+    df: pd.DataFrame,
+    response: str,
+    factors: Sequence[str],
+    table: pd.DataFrame,
+    shares: pd.DataFrame,
+    wording: Wording,
+    margin: float | None,
+    block: str,
+) -> list[str]:
+    """A sentence per pair of factors with a resolved interaction; if none is, one that says so."""
+    table = table[table["n"] > 0]
+    if table.empty or table["n"].max() < 2:
+        return []
+    table = table.assign(reading=[reading(row, margin) for _, row in table.iterrows()])
+    share = dict(zip(shares["term"], shares["share"], strict=True))
+    found = []
+    for a, b in combinations(factors, 2):
+        rows = table[(table["factor_a"] == a) & (table["factor_b"] == b) & (table["reading"] == "resolved")]
+        if rows.empty:
+            continue
+        strongest = rows.iloc[int(rows["effect"].abs().argmax())]
+        # The factor that explains less is the subject: "stride matters only at depth 2", not the reverse.
+        subject, by, step = (a, b, "a") if share[a] <= share[b] else (b, a, "b")
+        within = conditional_effects(df, response, factors, subject, by, block)
+        of_step = (within["from_level"] == strongest[f"from_{step}"]) & (within["to_level"] == strongest[f"to_{step}"])
+        found.append(_conditional_sentence(within[of_step & (within["n"] > 0)], wording, margin))
+    if not found:
+        top = table.iloc[int(table["effect"].abs().argmax())]
+        name = f"{top['factor_a']} × {top['factor_b']}"
+        found = [f"No two-way interaction is resolved; the largest is {name}, {wording.amount(top)}."]
+    return found
+
+
+def _conditional_sentence(rows: pd.DataFrame, wording: Wording, margin: float | None) -> str:
+    """'stride 1→2 matters only at depth 2: +3.0 nats [2.5, 3.5] there, +0.1 nats [−0.2, 0.3] at depth 3.'
+
+    "Matters only" needs every other level inside the margin; without that it reads "is resolved only" or "depends on".
+    """
+    subject = f"{rows.iloc[0]['factor']} {rows.iloc[0]['from_level']}→{rows.iloc[0]['to_level']}"
+    by = rows.iloc[0]["by"]
+    readings = [reading(row, margin) for _, row in rows.iterrows()]
+    listed = ", ".join(f"{wording.amount(row)} at {by} {row['by_level']}" for _, row in rows.iterrows())
+    yes = [row["by_level"] for (_, row), r in zip(rows.iterrows(), readings, strict=True) if r == "resolved"]
+    if len(yes) == 1 and len(rows) > 1:
+        others = [r for r in readings if r != "resolved"]
+        verb = "matters only" if all(r == "negligible" for r in others) else "is resolved only"
+        return f"{subject} {verb} at {by} {yes[0]}: {listed}."
+    return f"What {subject} is worth depends on {by}: {listed}."

@@ -1,0 +1,6 @@
+"""Records on disk: written whole or not at all, verified when read, shared between jobs. No torch.
+
+Start at `store.py`; docs/robustness.md says what is promised.
+
+May import: spec.
+"""

@@ -1,0 +1,51 @@
+"""A/A on real runs: one architecture's seeds, split at random into two that only differ in name."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from archs.errors import UserError
+from bench.spec.metrics import PRIMARY
+from bench.statistics.paired import compare_paired
+
+SETTINGS = ["arch", "task", "dataset", "likelihood", "epochs", "batch_size", "lr", "latent_dim", "train_images"]
+SETTINGS += ["labels", "device", "threads", "arch_fingerprint", "data_fingerprint", "protocol"]
+COLUMNS = ["task", "metric", "n", "architectures", "runs", "splits", "false_calls", "coverage", "signflip"]
+
+
+def real_aa(
+    records: pd.DataFrame, rng: np.random.Generator, sizes: tuple[int, ...] = (3, 5, 10, 30), splits: int = 2_000
+) -> pd.DataFrame:
+    """Rates of better/worse verdicts, as fractions, by the shipped `compare_paired` on each task's primary metric.
+
+    An architecture takes part at size n if it has 2n finished seeds under the same settings; the splits are shared out
+    over the architectures of a task, at least `splits` in all. Splits of the same runs are not independent, so the rate
+    is about these runs. Raises UserError where no architecture has six.
+    """
+    finished = records[records["status"] == "finished"]
+    rows = []
+    for task, metric in PRIMARY.items():
+        of_task = finished[finished["task"] == task]
+        keys = [k for k in SETTINGS if k in of_task.columns]
+        samples = [group[metric].dropna().to_numpy(dtype=float) for _, group in of_task.groupby(keys, dropna=False)]
+        for n in sizes:
+            enough = [sample for sample in samples if len(sample) >= 2 * n]
+            if not enough:
+                continue
+            each = math.ceil(splits / len(enough))
+            found = [_split(sample, n, rng) for sample in enough for _ in range(each)]
+            rates = np.mean(found, axis=0)
+            rows.append([task, metric, n, len(enough), sum(map(len, enough)), len(found), *map(float, rates)])
+    if not rows:
+        raise UserError("no architecture in the records has 6 finished seeds of one task: expected at least that many")
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _split(sample: np.ndarray, n: int, rng: np.random.Generator) -> tuple[bool, bool, bool]:
+    """(called better/worse, interval holds 0, sign-flip p below 5 %) of one random split into two arms of n."""
+    shuffled = [float(v) for v in rng.permutation(sample)]
+    c = compare_paired(dict(enumerate(shuffled[:n])), dict(enumerate(shuffled[n : 2 * n])))
+    return c.verdict in ("better", "worse"), c.low <= 0 <= c.high, c.p_signflip < 0.05

@@ -1,0 +1,128 @@
+"""Whole-process training speed beside that of other projects: `python -m bench.studies.compare_peers --data-dir DIR`.
+
+Four seeds of cnn2 as a VAE, one epoch of MNIST, as this project's command and as four runs, one after the other, of a
+DataLoader loop in the style of pytorch/examples and of pythae's trainer (extra `peers`). The clock runs from the start
+of the first process to the end of the last. In turn, several rounds; ratios within a round, their median and range. All in
+this environment, with its byte code: where there is none yet, the first round makes it and is slower for it.
+
+The others keep their own habits: torch's default threads, 60,000 images instead of 55,000, grey or once-binarised
+pixels instead of fresh coins, no validation images, no store, no report. Measuring speeds apart (`--throughput`) is a
+phase of its own that none of them has: the first line is without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tabulate import tabulate
+
+from bench.spec.arguments import whole
+
+SEEDS = 4
+NOT_TAKEN_OVER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
+Measure = Callable[[str], tuple[float, float]]
+OUR_IMAGES = SEEDS * (55_000 // 128 * 128)
+THEIR_IMAGES = SEEDS * 60_000
+
+
+def ours(*more: str) -> Measure:
+    """Seconds of the whole command with these further options, and until its report began."""
+
+    def measure(data_dir: str) -> tuple[float, float]:
+        with tempfile.TemporaryDirectory() as folder:
+            began, started = time.time(), time.perf_counter()
+            command = ["run_ablation.py", "--archs", "cnn2", "--tasks", "vae", "--seeds", str(SEEDS), "--epochs", "1",
+                       "--data-dir", data_dir, "--runs-dir", f"{folder}/runs", "--out", f"{folder}/report", *more]  # fmt: skip
+            run(command)
+            seconds = time.perf_counter() - started
+            return seconds, Path(folder, "report", "manifest.json").stat().st_mtime - began
+
+    return measure
+
+
+def theirs(module: str) -> Measure:
+    def measure(data_dir: str) -> tuple[float, float]:
+        started = time.perf_counter()
+        for seed in range(SEEDS):
+            run(["-m", module, "--data-dir", data_dir, "--seed", str(seed)])
+        seconds = time.perf_counter() - started
+        return seconds, seconds
+
+    return measure
+
+
+def run(arguments: list[str]) -> None:
+    """Runs Python on `arguments`, with torch's own choice of threads; its output is shown only if it fails.
+
+    Byte code is kept, or every start would compile what it imports, and start-up is a part of what is compared.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_TAKEN_OVER}
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"error: {' '.join(arguments)} ended with status {done.returncode}:\n{done.stderr[-2000:]}")
+
+
+OURS = "this project"
+PEERS: dict[str, tuple[Measure, int]] = {
+    OURS: (ours("--throughput", "off"), OUR_IMAGES),
+    f"{OURS}, speeds measured too (the default)": (ours(), OUR_IMAGES),
+    "DataLoader loop (pytorch/examples)": (theirs("bench.studies.peers.dataloader"), THEIR_IMAGES),
+    "pythae's trainer": (theirs("bench.studies.peers.pythae_run"), THEIR_IMAGES),
+}
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="Whole-process images/s of this project and of others.")
+    options.add_argument("--data-dir", required=True, help="the folder that holds MNIST/raw")
+    options.add_argument("--rounds", type=whole(0, 1_000), default=5, help="more of them; default: 5")
+    options.add_argument(
+        "--results", metavar="JSON", help="a file that rounds are added to, so that a few at a time will do"
+    )
+    chosen = options.parse_args()
+    kept = Path(chosen.results) if chosen.results else None
+    rounds: list[dict[str, float]] = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.exists() else []
+    for _ in range(chosen.rounds):
+        rounds.append(one_round(os.path.abspath(chosen.data_dir)))
+        if kept:
+            kept.write_text(json.dumps(rounds, indent=1), encoding="utf-8")
+    print(table({name: [values[name] for values in rounds] for name in rounds[0]}))
+
+
+def one_round(data_dir: str) -> dict[str, float]:
+    """Images/s of each."""
+    rates: dict[str, float] = {}
+    for name, (measure, images) in PEERS.items():
+        whole_process, until_report = measure(data_dir)
+        rates[name] = images / whole_process
+        if name == OURS:
+            rates[f"{OURS}, report not counted"] = images / until_report
+        print(f"{name}: {rates[name]:,.0f} images/s", file=sys.stderr, flush=True)
+    return rates
+
+
+def table(rates: dict[str, list[float]]) -> str:
+    """rates: name → images/s of each round; the first is ours."""
+    first = rates[OURS]
+    rows = []
+    for name, values in rates.items():
+        ratios = [mine / other for mine, other in zip(first, values, strict=True)]
+        rows.append([name, spread(values, ",.0f"), spread(ratios, ".2f")])
+    headers = ["", f"images/s of {len(first)} rounds: median [range]", "this project is faster by"]
+    return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+
+
+def spread(values: list[float], form: str) -> str:
+    return f"{statistics.median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+"""Does the gate see what it should, and nothing else, on a busy machine? Measures how often, with real slowdowns.
+
+    python -m bench.studies.gate_trial run FILE.jsonl --work train --load steady --trials 25
+    python -m bench.studies.gate_trial table FILE.jsonl...
+
+A trial is three sessions of one benchmark (cnn2 as a VAE) while other processes keep the machine busy: old; new, with
+nothing changed; and new, with 15 % more to do. Each session is a process of its own; its timings go to `bench.gate`'s
+own decision. Ten trials go together: their old sessions take turns, as the benchmarks of one `pytest bench` do, then
+their new ones. FILE gets a line per trial, so that trials can be run in several goes.
+
+The slowdown is work behind each call: small matrix products until 15 % of the time that this very call took has passed
+again. So what it adds depends on nothing that was calibrated before.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import multiprocessing
+import operator
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from tabulate import tabulate
+
+from archs.registry import discover
+from bench.machine.cpu import compute_with
+from bench.spec.arguments import Parser, whole
+from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
+from bench.speed.gate_decision import Sample, judge
+from bench.speed.measure import block
+from bench.speed.reference import TURNS, Neighbour, clock, fitted
+from bench.speed.setting import Setting
+from bench.speed.workloads import WORKS, prepare
+from bench.tasks import get
+
+ARCH = "cnn2"
+TOGETHER = 10
+SLOWDOWN = 0.15
+LOADS = {
+    "none": "nothing else",
+    "steady": "one busy process",
+    "bursts": "one process, busy and idle in turns of 0.1 to 1.5 s",
+    "three": "three busy processes",
+}
+
+
+def load(alive: Connection, kind: str, seed: int) -> None:
+    """Somebody else's training: products of matrices and convolutions, until the other end of `alive` is closed."""
+    compute_with(1)
+    turns = random.Random(seed)
+    alive.send("at work")
+    a, x, kernel = torch.randn(512, 512), torch.randn(64, 16, 28, 28), torch.randn(16, 16, 3, 3)
+    while not alive.poll():
+        until = time.monotonic() + turns.uniform(0.1, 1.5)
+        while time.monotonic() < until:
+            torch.mm(a, a)
+            F.conv2d(x, kernel)
+        if kind == "bursts":
+            time.sleep(turns.uniform(0.1, 1.5))
+
+
+def session(pipe: Connection, work: str, slower: bool) -> None:
+    """Times the work as `bench/test_speed.py` does: receives how long a turn lasts, sends its timings; None ends it."""
+    compute_with(1)
+    (arch,) = discover().resolve([ARCH]).archs
+    bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", "cpu", threads=1))
+    (call,) = (one.call for one in bench.works if one.name == work)
+    timed_call = slowed(call) if slower else call
+    while seconds := pipe.recv():
+        neighbour = Neighbour("cpu")
+        timed = fitted(timed_call, neighbour, seconds)
+        taken = []
+        for _ in range(timed.rounds):
+            neighbour.time()
+            taken.append(block(timed.once, 1, neighbour.wait, clock("cpu")) / timed.calls)
+        neighbour.time()
+        pipe.send(Sample(tuple(taken), tuple(neighbour.seconds), DEFAULT_BATCH))
+
+
+def slowed(call: Callable[[], Any]) -> Callable[[], None]:
+    """The call with 15 % more to do, by the clock that the gate reads."""
+    now, a = clock("cpu"), torch.randn(96, 96)
+
+    def both() -> None:
+        begun = now()
+        call()
+        until = begun + (1 + SLOWDOWN) * (now() - begun)
+        while now() < until:
+            torch.mm(a, a)
+
+    return both
+
+
+def sessions(context: Any, work: str, slower: bool, seconds: float, count: int) -> list[Sample]:
+    """So many sessions in turns, of which each lasts so long."""
+    pipes = [context.Pipe() for _ in range(count)]
+    processes = [context.Process(target=session, args=(theirs, work, slower), daemon=True) for _, theirs in pipes]
+    for process, (_, theirs) in zip(processes, pipes, strict=True):
+        process.start()
+        theirs.close()
+    turns: list[list[Sample]] = []
+    for _ in range(TURNS):
+        turns.append([])
+        for ours, _ in pipes:
+            ours.send(seconds / TURNS)
+            turns[-1].append(ours.recv())
+    for process, (ours, _) in zip(processes, pipes, strict=True):
+        ours.send(None)
+        process.join()
+    return [functools.reduce(operator.add, parts) for parts in zip(*turns, strict=True)]
+
+
+def run(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
+    """Appends a line per trial: the changes that the gate saw, and its words."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["bench.speed.reference", "bench.speed.gate_decision", "bench.tasks.vae"]
+    )  # so that a session starts at once
+    ends = [context.Pipe() for _ in range({"none": 0, "three": 3}.get(kind, 1))]
+    others = [context.Process(target=load, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]
+    for other, (_, end) in zip(others, ends, strict=True):
+        other.start()
+        end.close()
+    for end, _ in ends:
+        end.recv()
+    time.sleep(1)
+    try:
+        for begun in range(0, trials, TOGETHER):
+            count = min(TOGETHER, trials - begun)
+            found = [sessions(context, work, injected, seconds, count) for injected in (False, False, True)]
+            with file.open("a", encoding="utf-8") as out:
+                for old, same, slower in zip(*found, strict=True):
+                    line: dict[str, Any] = {"work": work, "load": kind, "seconds": seconds, "rounds": len(old.seconds)}
+                    for name, new in (("unchanged", same), ("slowed", slower)):
+                        (one,) = judge({work: old}, {work: new})
+                        line[name] = {"word": one.word, "change": one.change}
+                    out.write(json.dumps(line) + "\n")
+    finally:
+        for end, _ in ends:
+            end.close()
+        for other in others:
+            other.join()
+
+
+def table(files: list[Path]) -> str:
+    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = []
+    for work, kind, seconds in dict.fromkeys((line["work"], line["load"], line["seconds"]) for line in lines):
+        group = [line for line in lines if (line["work"], line["load"], line["seconds"]) == (work, kind, seconds)]
+        row = [WORKS[work], LOADS[kind], f"{seconds:g}", str(statistics.median_low([line["rounds"] for line in group]))]
+        for name in ("slowed", "unchanged"):
+            changes = [100 * line[name]["change"] for line in group]
+            row.append(f"{sum(line[name]['word'] == 'slower' for line in group)} of {len(group)}")
+            row.append(f"{min(changes):+.1f} … {max(changes):+.1f} %".replace("-", "−"))
+        rows.append(row)
+    headers = [
+        "benchmark",
+        "beside it",
+        "seconds",
+        "rounds",
+        "15 % slower: flagged",
+        "change seen",
+        "unchanged: flagged",
+        "change seen",
+    ]
+    return tabulate(rows, headers, tablefmt="pipe", disable_numparse=True)
+
+
+def parser() -> Parser:
+    build = Parser(prog="python -m bench.studies.gate_trial", description=(__doc__ or "").split("\n")[0])
+    commands = build.add_subparsers(dest="command", required=True)
+    runs = commands.add_parser("run", help="run trials; each takes about four seconds beside its three sessions")
+    runs.add_argument("file", type=Path, help="gets a line per trial")
+    runs.add_argument("--work", choices=list(WORKS), default="train")
+    runs.add_argument("--load", choices=list(LOADS), default="steady")
+    runs.add_argument("--trials", type=whole(1, 10_000), default=25, metavar="N")
+    runs.add_argument(
+        "--seconds",
+        type=whole(1, 600),
+        default=4,
+        help="of a session, in all its turns; default 4, as in `pytest bench`",
+    )
+    tables = commands.add_parser("table", help="what came of them, as Markdown")
+    tables.add_argument("files", type=Path, nargs="+")
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    chosen = parser().parse_args(arguments)
+    if chosen.command == "run":
+        run(chosen.file, chosen.work, chosen.load, chosen.trials, chosen.seconds)
+    else:
+        print(table(chosen.files))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The same small VAE trained as other projects do it, for `python -m bench.studies.compare_peers`. Our code, their idiom."""

@@ -1,0 +1,81 @@
+"""What the steps of a training see: images, labels and latent noise, drawn from each seed's own streams.
+
+A CPU draws for one step at a time. A GPU draws for several at once, so that its steps hold no random numbers of the
+streams: they are functions of their inputs, which a CUDA graph can replay and a stack can share. How many steps are
+drawn at once depends on nothing but the number of the step, so that a seed draws the same alone and in company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.models.likelihood import targets
+from bench.models.streams import Streams
+from bench.spec.run import RunSpec
+
+Loss = Callable[..., Tensor]
+"""A task's loss with all that is fixed during a training: (model, x, labels, noise) → the batch's mean, in nats."""
+
+
+class Batches(NamedTuple):
+    """Of K steps of S seeds: x float [S, K, B, 1, 28, 28] in 0 to 1, labels [S, K, B], normal noise [S, K, N, Z]."""
+
+    x: Tensor
+    labels: Tensor
+    noise: Tensor
+
+    def step(self, k: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Of one step: [S, B, 1, 28, 28], [S, B], [S, N, Z]."""
+        return self.x[:, k], self.labels[:, k], self.noise[:, k]
+
+
+class Feed:
+    """Draws the batches of a training.
+
+    images uint8 [M, 28, 28], labels [M]: the training split, on the device. noise_rows: how many rows of noise a step
+    takes, in the parts in which they are drawn.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        spec: RunSpec,
+        streams: Sequence[Streams],
+        noise_rows: Sequence[int],
+        dtype: torch.dtype,
+    ):
+        self.images, self.labels = images, labels
+        self.likelihood, self.latent_dim = spec.likelihood, spec.latent_dim or 0
+        self.streams, self.noise_rows, self.dtype = streams, noise_rows, dtype
+
+    def draw(self, rows: Tensor) -> Batches:
+        """rows: indices of training images, [K, S, B], on the device."""
+        steps, _, batch = rows.shape
+        rows = rows.transpose(0, 1)  # [S, K, B]
+        chosen = self.images.index_select(0, rows.reshape(-1)).view(len(rows), steps * batch, *self.images.shape[1:])
+        x = together(
+            [targets(own, self.likelihood, stream.coins) for own, stream in zip(chosen, self.streams, strict=True)]
+        )
+        return Batches(
+            x.to(self.dtype).view(len(rows), steps, batch, *x.shape[2:]),
+            self.labels.index_select(0, rows.reshape(-1)).view(rows.shape),
+            together([self.noise(steps, stream.noise) for stream in self.streams]),
+        )
+
+    def noise(self, steps: int, draw: torch.Generator) -> Tensor:
+        """[K, N, Z]."""
+        parts = [
+            torch.randn((steps, rows, self.latent_dim), generator=draw, device=self.images.device, dtype=self.dtype)
+            for rows in self.noise_rows
+        ]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+
+
+def together(tensors: Sequence[Tensor]) -> Tensor:
+    """[S, …]; of a single one without a copy."""
+    return tensors[0].unsqueeze(0) if len(tensors) == 1 else torch.stack(list(tensors))

@@ -1,0 +1,160 @@
+"""Seeds trained together: S models of one architecture as one, every parameter with a leading dimension S.
+
+A seed draws its order, coins and noise from its own streams, outside of the stacked model, so what it learns does not
+depend on its company: `tests/training/test_stacked.py` holds the two equal to 1e-10 in float64, over a whole training. In
+float32 they differ as two orders of the same sum do. A member that diverges harms no other: no operation mixes them.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from bench.models.streams import generator
+from bench.spec.run import RunSpec
+from bench.tasks import Task
+from bench.training.adam import Adam
+from bench.training.batches import Loss
+
+TRIAL = 4  # images
+TOLERANCE = 1e-4  # of float32, relative to the largest number of a tensor
+ROUNDING = (
+    1e-6  # the same, relative to the largest gradient of a model: that of a bias before a batch norm is rounding alone
+)
+
+
+class Applied(nn.Module):
+    """A function of a model and of tensors as a module's forward, which is what `functional_call` can call."""
+
+    def __init__(self, model: nn.Module, function: Callable[..., Any]):
+        super().__init__()
+        self.model, self.function = model, function
+
+    def forward(self, *tensors: Tensor) -> Any:
+        return self.function(self.model, *tensors)
+
+
+class Stack:
+    """The parameters and buffers of several models as one; the models' own become views, and learn with the stack."""
+
+    def __init__(self, models: Sequence[nn.Module]):
+        self.model = models[0]  # its structure; its numbers are not looked at
+        self.names = [name for name, _ in models[0].named_parameters()]
+        self.buffer_names = [name for name, _ in models[0].named_buffers()]
+        self.parameters = as_one(self.names, [dict(model.named_parameters()) for model in models])
+        self.buffers = as_one(self.buffer_names, [dict(model.named_buffers()) for model in models])
+        for parameter in self.parameters:
+            parameter.requires_grad_()
+
+    def apply(self, function: Callable[..., Any], *tensors: Tensor, shared: Sequence[Tensor] = ()) -> Any:
+        """What `function(model, *tensors, *shared)` gives for each model, stacked: [S, …].
+
+        tensors: [S, …], one for each model. shared: the same for all.
+        """
+        applied, names = Applied(self.model, function), [*self.names, *self.buffer_names]
+
+        def one(state: list[Tensor], *own: Tensor) -> Any:
+            named = {f"model.{name}": value for name, value in zip(names, state, strict=True)}
+            return functional_call(applied, named, (*own, *shared))
+
+        return vmap(one)([*self.parameters, *self.buffers], *tensors)
+
+    def losses(self, loss: Loss, x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
+        """Images [S, B, 1, 28, 28], labels [S, B], noise [S, N, Z] → the mean loss of each model [S], in nats."""
+        losses: Tensor = self.apply(loss, x, labels, noise)
+        return losses
+
+
+def as_one(names: Sequence[str], each: Sequence[dict[str, Tensor]]) -> list[Tensor]:
+    """Tensors [S, …] by their names, of which each model's own, by their names too, become views.
+
+    `torch.func.stack_module_state` copies them: the models would not learn with the stack.
+    """
+    found = []
+    for name in names:
+        stacked = stacked_alike([own[name].detach() for own in each])
+        for index, own in enumerate(each):
+            own[name].data = stacked[index]
+        found.append(stacked)
+    return found
+
+
+def stacked_alike(tensors: Sequence[Tensor]) -> Tensor:
+    """[S, …]; of the weights of convolutions with the channels last, which `torch.stack` forgets."""
+    if tensors[0].dim() != 4:
+        return torch.stack(list(tensors))
+    return torch.stack([tensor.permute(0, 2, 3, 1) for tensor in tensors]).permute(0, 1, 4, 2, 3)
+
+
+def stacked_step(stack: Stack, loss: Loss, optimiser: Adam) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The training step of all members at once: images, labels and noise as for `Stack.losses` → losses [S]."""
+
+    def step(x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
+        losses = stack.losses(loss, x, labels, noise)
+        optimiser.zero()
+        losses.sum().backward()
+        optimiser.step()
+        return losses.detach()
+
+    return step
+
+
+def obstacle(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str | None:
+    """Why these models can't be trained as a stack, in a few words; None if they can.
+
+    Tried on a handful of images: losses, gradients and buffers must be those that each has alone. Dropout, which draws
+    for all members at once, and whatever vmap does not know stop it.
+    """
+    device = next(models[0].parameters()).device
+    draw = generator(0, "stack/trial", device)
+    count, few = min(2, len(models)), TRIAL // 2
+    loss: Loss = task.loss
+    if task.needs_labels:
+        loss = functools.partial(task.loss, labelled=few, known=few, images=TRIAL)
+    x = torch.rand(count, TRIAL, 1, 28, 28, generator=draw, device=device).round()
+    labels = torch.arange(TRIAL, device=device).repeat(count, 1)
+    size = (count, sum(task.noise_rows(TRIAL, few)), spec.latent_dim or 0)
+    noise = torch.randn(size, generator=draw, device=device)
+    alone, together = ([copy.deepcopy(model).train() for model in models[:count]] for _ in range(2))
+    losses = [loss(model, *of) for model, *of in zip(alone, x, labels, noise, strict=True)]
+    torch.stack(losses).sum().backward()
+    try:
+        stack = Stack(together)
+        stacked = stack.losses(loss, x, labels, noise)
+        stacked.sum().backward()
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        return " ".join(str(error).split())[:200] or type(error).__name__
+    if not alike(stacked, losses):
+        return f"its losses stacked, {stacked.tolist()}, are not those alone, {[loss.item() for loss in losses]}"
+    each = [dict(model.named_parameters()) for model in alone]
+    known = (float(one.grad.abs().max()) for own in each for one in own.values() if one.grad is not None)
+    largest = max(known, default=0.0)
+    for name, parameter in zip(stack.names, stack.parameters, strict=True):
+        if not alike(parameter.grad, [own[name].grad for own in each], ROUNDING * largest):
+            return f"its gradient of {name} stacked is not that alone"
+    buffers = [dict(model.named_buffers()) for model in alone]
+    for name, buffer in zip(stack.buffer_names, stack.buffers, strict=True):
+        if not alike(buffer, [own[name] for own in buffers]):
+            return f"its buffer {name} stacked is not that alone"
+    return None
+
+
+def alike(stacked: Tensor | None, alone: Sequence[Tensor | None], absolute: float = 0.0) -> bool:
+    """Whether [S, …] is what each has, but for rounding. A parameter that nothing depends on has no gradient, or one of
+    zeros.
+
+    absolute: what is small against other numbers of the same computation, so that it may be nothing but their rounding.
+    """
+    expected = [one.detach() for one in alone if one is not None]
+    if stacked is None or not expected:
+        return all(not bool(one.any()) for one in (*expected, *([] if stacked is None else [stacked])))
+    other = torch.stack(expected).to(torch.double)
+    return bool((stacked.detach() - other).abs().max() <= TOLERANCE * other.abs().max() + absolute)

@@ -1,0 +1,6 @@
+"""What the numbers say, without a word or a format: rankings, grids, matched pairs, fronts, ratios of speed.
+
+Start at `experiment.py`.
+
+May import: reading.
+"""

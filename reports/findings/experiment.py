@@ -1,0 +1,56 @@
+"""An experiment: what a report folder holds, and what follows from it before any word is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from bench.spec.metrics import METRICS, PRIMARY, Metric
+from bench.statistics.comparisons import comparisons_frame
+from reports.findings.grid import Analysis, analyses
+from reports.findings.ranking import Ranking, rank
+from reports.reading.report_folder import ReportFolder, read_folder
+
+
+@dataclass(frozen=True)
+class Experiment(ReportFolder):
+    """Everything a page shows."""
+
+    comparisons: pd.DataFrame
+    """In the columns that `bench.statistics.comparisons` documents; empty if the baseline has no run."""
+
+    rankings: Mapping[str, Ranking]
+    """Task → its ranking, in the order of the tasks."""
+
+    order: tuple[str, ...]
+    """The architectures by result on the first task, then on the next; those without any result last."""
+
+    @cached_property
+    def analyses(self) -> list[Analysis]:
+        """The factor analysis of each task that has one."""
+        return analyses(self.runs, self.layers, self.rankings, self.manifest.get("factors") or {})
+
+    def primary(self, task: str) -> Metric:
+        return METRICS[PRIMARY[task]]
+
+
+def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
+    """Read a report folder and rank its architectures; see `read_folder`."""
+    read = read_folder(folder, runs_dir)
+    comparisons = comparisons_frame(read.runs, read.baseline) if read.baseline in set(read.runs["arch"]) else None
+    rankings = {task: rank(read.runs, read.summary, comparisons, task, read.baseline) for task in read.tasks}
+    return Experiment(
+        **vars(read),
+        comparisons=pd.DataFrame() if comparisons is None else comparisons,
+        rankings=rankings,
+        order=_order(list(read.archs), list(rankings.values())),
+    )
+
+
+def _order(archs: list[str], rankings: list[Ranking]) -> tuple[str, ...]:
+    ranked = [arch for ranking in rankings for arch in ranking.order]
+    return tuple(arch for arch in dict.fromkeys(ranked + archs) if arch in archs)

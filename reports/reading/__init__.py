@@ -1,0 +1,4 @@
+"""From a report folder to its manifest, records and frames.
+
+May import: nothing of reports.
+"""

@@ -1,0 +1,157 @@
+"""A report folder as it is read: its manifest, the records that it names, and their frames."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from archs.errors import UserError
+from bench.spec.metrics import PRIMARY
+from bench.statistics.frames import history_frame, layers_frame, records_frame, summary_frame
+from bench.store.evaluations import gather
+from bench.store.record import Damaged, Record
+from bench.store.store import Store
+from reports.reading.manifest import read_manifest
+from reports.reading.speeds import Apart, read_apart
+
+
+@dataclass(frozen=True)
+class ReportFolder:
+    """What a report is made of. Frames are in the columns that `bench.statistics.frames` documents."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    records: tuple[Record, ...]
+    missing: tuple[str, ...]
+    """Run ids that the manifest names and the store lacks."""
+
+    runs: pd.DataFrame
+    summary: pd.DataFrame
+    layers: pd.DataFrame
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        return history_frame(self.finished)
+
+    @cached_property
+    def apart(self) -> Apart | None:
+        """Speeds measured apart from training, if they were."""
+        return read_apart(self.folder, self.runs, self.tasks, self.baseline)
+
+    @property
+    def finished(self) -> list[Record]:
+        return [record for record in self.records if record.status == "finished"]
+
+    @property
+    def failed_evaluations(self) -> list[tuple[Record, Record]]:
+        """(run, evaluation) for each part of an evaluation that failed."""
+        return [(run, part) for run in self.records for part in run.evaluations if part.status != "finished"]
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The rows of `runs` that did not finish."""
+        return self.runs[self.runs["status"] != "finished"]
+
+    @property
+    def archs(self) -> tuple[str, ...]:
+        """As given on the command line: colours follow this order, so that they do not depend on the result."""
+        return tuple(self.manifest["archs"])
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that have a record, in the order asked for."""
+        present = set(self.runs["task"].unique())
+        return tuple(task for task in self.manifest["tasks"] if task in present)
+
+    @property
+    def baseline(self) -> str:
+        return str(self.manifest["baseline"])
+
+    @property
+    def seeds(self) -> int:
+        """Seeds asked for: the most that any cell has, when the manifest does not say."""
+        return int(self.manifest.get("seeds") or self.runs["seed"].nunique())
+
+    @property
+    def planned(self) -> int:
+        """Runs that were asked for, finished or not."""
+        return max(int(self.manifest.get("planned") or 0), len(self.records) + len(self.missing))
+
+    @property
+    def absent(self) -> int:
+        """Runs that were asked for and have no record: not run yet, or removed since."""
+        return self.planned - len(self.records)
+
+    @property
+    def likelihood(self) -> str | None:
+        """The one protocol of every ELBO on the page; None when only classifiers ran."""
+        kinds = self.runs["likelihood"].dropna().unique()
+        return str(kinds[0]) if len(kinds) else None
+
+    @property
+    def dataset(self) -> str:
+        return str(self.runs["dataset"].iloc[0])
+
+
+def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
+    """Read a report folder's manifest and the runs that it names, from `runs_dir` or where the manifest says.
+
+    Raises:
+        UserError: the folder is no report, its runs are not there, or they are not of one data set and likelihood.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    where = runs_directory(folder, str(manifest["runs_dir"]), runs_dir)
+    evaluations = {str(run_id) for run_id in manifest.get("evaluations") or ()}
+    records, missing = _records(where, [str(run_id) for run_id in manifest["run_ids"]], evaluations)
+    if not records:
+        raise UserError(f"none of the {len(missing)} runs of {folder} is in {where}; point --runs-dir at them")
+    runs = records_frame(records)
+    for column in ("dataset", "likelihood"):
+        kinds = sorted(set(runs[column].dropna()))
+        if len(kinds) > 1:
+            raise UserError(f"{folder} mixes {column} {' and '.join(kinds)}: expected one per report")
+    return ReportFolder(
+        folder=folder,
+        manifest=manifest,
+        records=tuple(records),
+        missing=tuple(missing),
+        runs=runs,
+        summary=summary_frame(runs),
+        layers=layers_frame(records),
+    )
+
+
+def runs_directory(folder: Path, written: str, override: Path | None) -> Path:
+    """Where the runs are: the override, else the manifest's path as it stands or relative to the report folder."""
+    candidates = [Path(override)] if override else [folder / written, Path(written)]
+    for candidate in candidates:
+        if os.path.isdir(candidate):  # False, where Path.is_dir raises, for a name that is too long
+            return candidate
+    raise UserError(f"no runs directory {candidates[0]}: expected the records of {folder}; point --runs-dir at them")
+
+
+def _records(where: Path, run_ids: list[str], evaluations: set[str]) -> tuple[list[Record], list[str]]:
+    """The runs, each with those of its evaluations that the manifest names, and the ids that have no sound record."""
+    store = Store(where)
+    records, missing = [], []
+    for run_id in dict.fromkeys(run_ids):
+        try:
+            record = store.find(run_id)
+            if record is not None and record.spec.get("task") not in PRIMARY:
+                raise Damaged(f"run {run_id}: unknown task {str(record.spec.get('task'))[:40]!r}")
+        except Damaged as error:
+            print(f"WARNING: {error}; left out", file=sys.stderr)
+            record = None
+        if record is None:
+            missing.append(run_id)
+        else:
+            records.append(gather(store, record, evaluations) if evaluations else record)
+    return records, missing

@@ -1,0 +1,151 @@
+"""Data sets: the split, the checks of every header field, and what happens when MNIST can't be had."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from archs.errors import UserError
+from bench.data import datasets, fetch
+from bench.data.datasets import FILES, is_complete, load
+from bench.data.digits import digits, enlarge
+
+
+def write_family(folder: Path, name: str = "fashion_mnist") -> Path:
+    """Four sound raw files of a data set without a published raw checksum; returns their folder."""
+    raw = datasets.raw_folder(name, folder)
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, (file, count) in FILES.items():
+        if "images" in part:
+            head, body = struct.pack(">4i", 2051, count, 28, 28), np.zeros(count * 784, np.uint8)
+        else:
+            head, body = struct.pack(">2i", 2049, count), rng.integers(0, 10, count).astype(np.uint8)
+        (raw / file).write_bytes(head + body.tobytes())
+    return raw
+
+
+def test_mnist_is_split_55000_5000_10000(mnist: Path) -> None:
+    found = load("mnist", mnist)
+    sizes = [len(part) for part in (found.train_images, found.val_images, found.test_images)]
+    assert sizes == [55_000, 5_000, 10_000]
+    assert found.train_labels[:5].tolist() == [5, 0, 4, 1, 9]  # the first five of the published file
+    assert found.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
+    assert found.fingerprint == load("mnist", mnist).fingerprint
+
+
+def test_digits_need_no_file_and_are_split_once() -> None:
+    first, again = digits(), digits()
+    assert [len(x) for x in (first.train_images, first.val_images, first.test_images)] == [1_297, 200, 300]
+    assert first.train_images.shape[1:] == (28, 28)
+    assert first.train_images.dtype == np.uint8
+    assert first.train_images.max() > 240
+    assert first.fingerprint == again.fingerprint
+    assert np.array_equal(first.test_images, again.test_images)
+
+
+def test_enlarge_keeps_constants_and_corners() -> None:
+    flat = np.full((1, 8, 8), 16.0)
+    assert (enlarge(flat) == 255).all()
+    corner = np.zeros((1, 8, 8))
+    corner[0, 0, 0] = 16
+    found = enlarge(corner)
+    assert found[0, 0, 0] == 255
+    assert found[0, 8:, 8:].max() == 0
+
+
+CORRUPTIONS = {
+    "truncated header": (lambda b: b[:7], "too few for its header"),
+    "empty": (lambda b: b"", "can't be read"),
+    "magic": (lambda b: b"\x01" + b[1:], "expected (2051, 10000, 28, 28)"),
+    "count": (lambda b: b[:4] + struct.pack(">i", 9_999) + b[8:], "(2051, 9999, 28, 28)"),
+    "rows": (lambda b: b[:8] + struct.pack(">i", 27) + b[12:], "(2051, 10000, 27, 28)"),
+    "columns": (lambda b: b[:12] + struct.pack(">i", -28) + b[16:], "(2051, 10000, 28, -28)"),
+    "truncated body": (lambda b: b[:-1], "bytes, expected 7840016"),
+    "trailing byte": (lambda b: b + b"\0", "bytes, expected 7840016"),
+}
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_a_damaged_image_file_is_named_in_one_line(tmp_path: Path, corruption: str) -> None:
+    raw = write_family(tmp_path)
+    path = raw / "t10k-images-idx3-ubyte"
+    change, expected = CORRUPTIONS[corruption]
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(UserError) as caught:
+        load("fashion_mnist", tmp_path)
+    assert expected in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_is_caught_by_the_checksum(tmp_path: Path, mnist: Path) -> None:
+    raw = datasets.raw_folder("mnist", tmp_path)
+    raw.mkdir(parents=True)
+    for file, _ in FILES.values():
+        (raw / file).symlink_to(datasets.raw_folder("mnist", mnist.resolve()) / file)
+    content = bytearray((raw / "t10k-labels-idx1-ubyte").read_bytes())
+    content[5_000] ^= 1
+    (raw / "t10k-labels-idx1-ubyte").unlink()
+    (raw / "t10k-labels-idx1-ubyte").write_bytes(content)
+    with pytest.raises(UserError, match="is damaged: MD5"):
+        load("mnist", tmp_path)
+    seen_without = load("mnist", tmp_path, checksums=False).fingerprint
+    assert seen_without != load("mnist", mnist).fingerprint, "workers hold the data to nothing else"
+
+
+def test_a_downloaded_file_is_held_to_the_checksum_noted_with_it(tmp_path: Path) -> None:
+    raw = write_family(tmp_path)
+    fetch.keep(raw, raw)  # notes the checksums of files in place
+    load("fashion_mnist", tmp_path)
+    path = raw / "train-images-idx3-ubyte"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is damaged"):
+        load("fashion_mnist", tmp_path)
+
+
+def test_a_label_above_nine_is_refused(tmp_path: Path) -> None:
+    raw = write_family(tmp_path)
+    path = raw / "train-labels-idx1-ubyte"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x0a")
+    with pytest.raises(UserError, match="holds label 10, expected 0 to 9"):
+        load("fashion_mnist", tmp_path)
+
+
+def test_auto_falls_back_to_digits_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, data_dir: object, seconds: float) -> None:
+        raise UserError("no network")
+
+    monkeypatch.setattr(fetch, "download", refuse)
+    found, warnings = fetch.choose("auto", tmp_path)
+    assert found.name == "digits"
+    assert len(warnings) == 1
+    assert "no network" in warnings[0]
+
+
+def test_a_named_data_set_is_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, data_dir: object, seconds: float) -> None:
+        raise UserError("no network")
+
+    monkeypatch.setattr(fetch, "download", refuse)
+    with pytest.raises(UserError, match="no network"):
+        fetch.choose("mnist", tmp_path)
+
+
+def test_a_download_is_given_up_in_bounded_time_and_says_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        fetch.download("kmnist", tmp_path, seconds=0.05)
+    assert "took longer than 0 s" in str(caught.value)
+    assert "--dataset digits" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    assert not is_complete("kmnist", tmp_path)
+
+
+def test_an_unknown_data_set_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="unknown data set 'mnits'; did you mean 'mnist'"):
+        fetch.choose("mnits", tmp_path)

@@ -1,0 +1,140 @@
+"""The documents keep their word: commands parse, the walk-through runs, the README's table is the records'."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from unittest.mock import patch
+
+import pandas as pd
+import pytest
+
+import bench
+from archs.errors import UserError
+from archs.registry import GROUP, discover
+from bench import trackers
+from bench.job import options
+from run_ablation import main
+from tests.conftest import ROOT
+
+PUBLISHED = ROOT / "reports" / "published" / "mnist-2cnn-vs-3cnn"
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+def commands(*programs: str) -> list[str]:
+    """Every line of a document that runs one of `programs`, from its name on."""
+    found = []
+    for document in DOCUMENTS:
+        for line in document.read_text(encoding="utf-8").splitlines():
+            for program in programs:
+                if re.match(rf"\s*(`|\$ )?(python3? |.*uv run ){program}", line):
+                    found.append(line[line.index(program) :].split("  #")[0].split("`")[0].strip())
+    return found
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(commands("run_ablation.py")) >= 5
+
+
+@pytest.mark.parametrize("command", commands("run_ablation.py"))
+def test_every_documented_command_parses(command: str) -> None:
+    chosen = options.parse(shlex.split(command)[1:])
+    known = [name for name in chosen.archs if name not in ("wide2", "my_arch")]
+    assert discover().resolve(known).archs
+
+
+def test_the_ci_script_runs_the_readme_test_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (command,) = set(re.findall(r"^.*uv run pytest$", readme, re.MULTILINE))
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_command_for_the_oldest_torch_names_the_oldest() -> None:
+    (command,) = [
+        line for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines() if "--with" in line
+    ]
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    oldest = {name: least for name, _, least in (one.partition(">=") for one in wanted)}
+    named = re.findall(r"--with '(\w+)==([\d.]+)\.\*'", command)
+    assert named == [(name, oldest[name]) for name in ("torch", "torchvision")]
+
+
+def test_the_documented_architecture_trains(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "adding-an-architecture.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (declared,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    points = tomllib.loads(declared)["project"]["entry-points"]
+    assert points == {GROUP: {"wide2": "wide2_package:ARCH"}}
+    plugin = tmp_path / "wide2.py"
+    plugin.write_text(code, encoding="utf-8")
+    status = main(
+        ["--archs", "wide2", "--plugin", str(plugin), "--dataset", "digits", "--epochs", "1", "--seeds", "1",
+         "--train-images", "200", "--device", "cpu", "--tasks", "cvae", "--runs-dir", str(tmp_path / "runs"),
+         "--out", str(tmp_path / "report")]
+    )  # fmt: skip
+    assert status == 0
+    assert "wide2" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_table_is_the_published_summary() -> None:
+    """Every "mean ± sd" in the README's table, against summary.csv."""
+    summary = pd.read_csv(PUBLISHED / "summary.csv").set_index(["arch", "task", "metric"])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \**(cnn2|cnn3|cnn2\+cnn3|cnn3\+cnn2)\** +\|(.*)\|$", readme, re.MULTILINE)
+    assert len(rows) == 4
+    columns = [("vae", "elbo", 1, 1), ("cvae", "elbo", 1, 1), ("classifier", "accuracy", 100, 2)]
+    for arch, cells in rows:
+        found = re.findall(r"([−\d.]+) ± ([\d.]+)", cells)
+        assert len(found) == len(columns)
+        for (mean, std), (task, metric, scale, digits) in zip(found, columns, strict=True):
+            cell = summary.loc[(arch, task, metric)]
+            assert f"{cell['mean'] * scale:.{digits}f}".replace("-", "−") == mean
+            assert f"{cell['std'] * scale:.{digits}f}" == std
+
+
+def test_no_document_leads_nowhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_documented_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["--archs", "cnn2", "cnn3", "--dataset", "digits", "--epochs", "2", "--seeds", "2", "--train-images", "200",
+               "--device", "cpu", "--tasks", "vae", "--throughput", "off", "--out", "report"]  # fmt: skip
+    with patch("reports.build"), patch("reports.terminal_summary", return_value=""):
+        assert main(command) == 0
+    text = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
+    found: dict = {}
+    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(compile(code, "notebook.md", "exec"), found)
+    assert (tmp_path / "curves.png").stat().st_size > 5_000
+    assert found["wide"].shape == (2, 2)
+    assert len(found["epochs"]) == 8
+    assert set(bench.load("runs", "summary")["metric"]) >= {"elbo", "params_total"}
+    assert set(bench.load("runs", "layers")["arch"]) == {"cnn2", "cnn3"}
+    with pytest.raises(UserError, match="unknown table 'histroy'; did you mean 'history'"):
+        bench.load("runs", "histroy")
+
+
+def test_the_documented_tracker_is_one() -> None:
+    text = (ROOT / "docs" / "trackers.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    found: dict = {}
+    exec(compile(code, "trackers.md", "exec"), found)
+    assert isinstance(found["KIND"], trackers.Kind)
+    asked = [name for name, value in vars(trackers.Tracker).items() if callable(value) and not name.startswith("_")]
+    assert all(hasattr(found["WandB"], name) for name in asked)
+
+
+def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra [parquet])")
+    from reports.rendering.write import as_parquet
+
+    for path in PUBLISHED.glob("*.csv"):
+        frame = pd.read_csv(path)
+        as_parquet(frame, tmp_path / "table.parquet")
+        pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), frame, check_dtype=False)

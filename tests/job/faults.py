@@ -1,0 +1,305 @@
+"""Kills jobs at random moments, again and again until their runs are done, and looks for anything lost or wrong.
+
+    python -m tests.job.faults --kills 200
+
+A campaign is one store: a job is started, something of it is killed, the job is started again, until all runs are
+there. Killed is a worker, the main process, or both at once; at any moment, or in the middle of a write; alone, or
+beside a second job on the same store. After every kill each record must be sound, every finished run still there and
+untouched, and equal bit for bit to that of an undisturbed job; at the end the report must be the same too. Before all
+that, two undisturbed jobs share a store, and no run may be trained twice.
+
+The jobs are real: `run_ablation.main` in a process of its own, workers from a fork server. Both are forked from this
+process, which has imported everything, since starting Python and torch anew would take most of each cycle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from multiprocessing import forkserver
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+import reports
+import run_ablation
+from bench.job import perform
+from bench.machine import child
+from bench.store.differences import CIRCUMSTANCE, differences, is_clock
+from bench.store.store import Record, Store
+
+PLAN = [
+    "--archs", "cnn:depth=1,channels=2", "cnn:depth=1,channels=3", "--tasks", "vae", "classifier", "--seeds", "6",
+    "--retry-failed",
+]  # fmt: skip
+SIZE = [
+    "--dataset", "digits", "--train-images", "128", "--epochs", "2", "--latent-dim", "2", "--device", "cpu",
+    "--workers", "2", "--throughput", "off",
+]  # fmt: skip
+RUNS = 24
+KINDS = ("worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two")
+JOB_SECONDS = 120
+KILLED_BEFORE = "error: the process that was to agree was killed by SIGKILL"
+"""What a job says, with status 2, whose plan was not made yet."""
+COUNTED = """
+import os
+from torch import nn
+from archs.base import Arch
+
+class Counted(nn.Module):
+    seen = False
+
+    def forward(self, x):
+        if self.training and not self.seen:
+            self.seen = True
+            with open({log!r}, "a") as log:
+                log.write(f"{{os.getpid()}}\\n")
+        return x.flatten(1)
+
+ARCH = Arch(name="counted", summary="notes each training", source="test", encoder=lambda channels: Counted())
+"""
+
+
+class Fault(AssertionError):
+    """Something was lost, wrong, or did not end."""
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.job.faults")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(arguments)
+    begun = time.monotonic()
+    chance = random.Random(chosen.seed)
+    kills: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
+        child.start_context()  # the fork server of all jobs
+        together(Path(scratch) / "together")
+        undisturbed = Path(scratch) / "undisturbed"
+        reference(undisturbed)
+        seconds = reference(Path(scratch) / "again")  # by now the fork server has imported everything
+        theirs = {record.run_id: record for record in sound_records(undisturbed)}
+        page = neutral_page(undisturbed, Path(scratch) / "neutral-0")
+        campaigns = 0
+        while kills.total() < chosen.kills:
+            campaigns += 1
+            folder = Path(scratch) / f"campaign-{campaigns}"
+            campaign(folder, theirs, chance, seconds, kills, chosen.kills)
+            check(neutral_page(folder, Path(scratch) / f"neutral-{campaigns}") == page, "the final report differs")
+            print(f"campaign {campaigns}: {kills.total()} kills so far, {time.monotonic() - begun:.0f} s", flush=True)
+    spread = ", ".join(f"{count} {kind}" for kind, count in kills.most_common())
+    print(
+        f"{kills.total()} kills ({spread}) in {campaigns} campaigns of {RUNS} runs, {time.monotonic() - begun:.0f} s: "
+        f"no finished run lost or trained again, no record wrong, every final report the same"
+    )
+    return 0
+
+
+def check(condition: bool, message: str) -> None:
+    if not condition:
+        raise Fault(message)
+
+
+def reference(folder: Path) -> float:
+    """An undisturbed job; returns how long it takes, in seconds."""
+    begun = time.monotonic()
+    process = start(folder)
+    check(ended(process, JOB_SECONDS) == 0, f"the undisturbed job failed: {said(folder)}")
+    return time.monotonic() - begun
+
+
+def together(folder: Path) -> None:
+    """Two jobs started at once on one store, 50 runs: each is trained once, by one of them, and both end with all."""
+    folder.mkdir()
+    (folder / "counted.py").write_text(COUNTED.format(log=str(folder / "trainings")), encoding="utf-8")
+    plan = ["--archs", "counted", "--plugin", str(folder / "counted.py"), "--tasks", "classifier", "--seeds", "50"]
+    jobs = [start(folder, plan), start(folder, plan)]
+    statuses = [ended(job, JOB_SECONDS) for job in jobs]
+    check(statuses == [0, 0], f"exit status {statuses}: {said(folder)}")
+    trainings = (folder / "trainings").read_text(encoding="ascii").splitlines()
+    check(len(sound_records(folder)) == 50, f"{len(sound_records(folder))} records of 50 runs")
+    check(len(trainings) == 50, f"50 runs were trained {len(trainings)} times")
+    shared = said(folder).count("in another job")
+    check(shared > 0, "the two jobs never met")
+    check(not list((folder / "runs" / ".claims").iterdir()), "a claim was left behind")
+    print(f"two jobs, 50 runs: each trained once; {shared} were taken from the other job", flush=True)
+
+
+def start(folder: Path, plan: list[str] | None = None) -> int:
+    """A job on the store of `folder`, all of it but the drawing of the page; returns its process id."""
+    folder.mkdir(parents=True, exist_ok=True)
+    process = os.fork()
+    if process:
+        return process
+    code = 70
+    try:
+        log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        forkserver.ensure_running = forkserver._forkserver.ensure_running = lambda: (
+            None
+        )  # it runs, as our parent's child
+        sys.modules["__main__"] = run_ablation  # what a worker imports as its main module
+        with patch("reports.build"), patch("reports.load"), patch("reports.terminal_summary", return_value=""):
+            code = run_ablation.main(
+                [*SIZE, *(plan or PLAN), "--runs-dir", str(folder / "runs"), "--out", str(folder / "report")]
+            )
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def whole_log(folder: Path) -> str:
+    return (folder / "log.txt").read_text(encoding="utf-8", errors="replace")
+
+
+def said(folder: Path) -> str:
+    return whole_log(folder)[-20_000:]
+
+
+def ended(process: int, seconds: float) -> int | None:
+    """The exit status of a job within `seconds`; None if it goes on."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found, status = os.waitpid(process, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.002)
+
+
+def campaign(
+    folder: Path, theirs: dict[str, Record], chance: random.Random, seconds: float, kills: Counter[str], most: int
+) -> None:
+    """Jobs on one store, killed one after the other, until one ends with all runs finished."""
+    kept: dict[str, tuple[int, int]] = {}
+    refused = 0
+    while True:
+        kind = chance.choice(KINDS) if kills.total() < most else "nothing"
+        jobs = [start(folder) for _ in range(2 if kind == "one job of two" else 1)]
+        strikes = {"worker": 3, "nothing": 0}.get(kind.split()[0], 1)  # a job goes on without one of its workers
+        status = None
+        for _ in range(strikes):
+            status = ended(jobs[0], moment(folder, kind, chance, seconds))
+            if status is not None or kills.total() >= most:
+                break
+            kills[kind] += kill(victims(kind, jobs[0], chance))
+            kept = inspect(folder, theirs, kept)
+        statuses = [ended(jobs[0], JOB_SECONDS) if status is None else status]
+        statuses += [ended(other, JOB_SECONDS) for other in jobs[1:]]  # takes over what the dead one had
+        check(all(found in (0, 1, 2, -signal.SIGKILL) for found in statuses), f"exit status {statuses}: {said(folder)}")
+        refused += statuses.count(2)
+        check(refused <= whole_log(folder).count(KILLED_BEFORE), f"exit status {statuses}: {said(folder)}")
+        kept = inspect(folder, theirs, kept)
+        if statuses[-1] == 0:
+            check(kept.keys() == theirs.keys(), f"{len(kept)} of {len(theirs)} runs after a job that says all is done")
+            return
+
+
+def victims(kind: str, main_process: int, chance: random.Random) -> list[int]:
+    alive = workers()
+    if kind.startswith("worker"):
+        return [chance.choice(alive)] if alive else []
+    return [main_process, *(alive if kind.startswith("both") else [])]
+
+
+def moment(folder: Path, kind: str, chance: random.Random, seconds: float) -> float:
+    """Waits for a write to be in flight, where the kind asks for that; returns how long to wait from now on."""
+    if not kind.endswith("in a write"):
+        return chance.uniform(0, seconds / 4)
+    deadline = time.monotonic() + seconds
+    skip = chance.randrange(3)  # not always the first
+    seen: set[str] = set()
+    while time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError):
+            seen |= {name for name in os.listdir(folder / "runs") if name.startswith(".partial-")}
+        if len(seen) > skip:
+            return chance.choice([0, 0, 0.001, 0.003])
+    return 0
+
+
+def workers() -> list[int]:
+    """The fork server's children: of all jobs, orphans included."""
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    listed = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii")
+    return [int(word) for word in listed.split()]
+
+
+def kill(processes: list[int]) -> bool:
+    """Whether something was there to be killed."""
+    hit = False
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+            hit = True
+    return hit
+
+
+def inspect(folder: Path, theirs: dict[str, Record], before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Every record is sound, those finished `before` are untouched, and all equal the undisturbed ones."""
+    kept = {}
+    for record in sound_records(folder):
+        if record.status == "finished":
+            differ = differences(record, theirs[record.run_id])
+            check(not differ, f"run {record.run_id} is wrong: {differ}")
+            assert record.folder is not None
+            stat = (record.folder / "record.json").stat()
+            kept[record.run_id] = (stat.st_ino, stat.st_mtime_ns)
+    for run_id, stamp in before.items():
+        check(kept.get(run_id) == stamp, f"run {run_id} was finished, and is {'changed' if run_id in kept else 'lost'}")
+    return kept
+
+
+def sound_records(folder: Path) -> list[Record]:
+    def refuse(error: Exception) -> None:
+        raise Fault(f"a record is damaged: {error}")
+
+    found = Store(folder / "runs").records(damaged=refuse)
+    for record in found:
+        record.verify()
+    return found
+
+
+def timeless(record: Record) -> Record:
+    """A copy in which everything that is read off a clock, or off the job around the run, is 1."""
+
+    def still(values: dict) -> dict:
+        return {key: 1 if is_clock(key) or key in CIRCUMSTANCE else value for key, value in values.items()}
+
+    return dataclasses.replace(
+        record,
+        metrics=still(record.metrics),
+        history=[still(epoch) for epoch in record.history],
+        environment=still(record.environment),
+    )
+
+
+def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
+    """The report, drawn from a timeless copy of the records: its text and tables, byte by byte."""
+    store = Store(copy / "runs")
+    for record in sound_records(folder):
+        store.write(timeless(record), {name: np.array(array) for name, array in record.arrays().items()})
+    manifest = json.loads((folder / "report" / "manifest.json").read_text(encoding="utf-8"))
+    manifest |= {"runs_dir": "../runs", "command": "", "created": "2000-01-01T00:00:00+00:00", "wall_seconds": 1}
+    (copy / "report").mkdir(parents=True)
+    perform.write_manifest(copy / "report", manifest)
+    reports.build(copy / "report")
+    return {path.name: path.read_bytes() for path in (copy / "report").iterdir() if path.suffix in (".md", ".csv")}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,168 @@
+"""Speeds on the page: those measured apart where there are any, in their present code; else those of training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import reports
+from archs.errors import UserError
+from bench.store.speed_file import FORMAT
+from reports.findings.speed_ratios import training_ratios, training_speed
+from reports.markup.escape import plain
+from tests.reports.synthetic import write_experiment
+from tests.speed.test_throughput import timed
+
+JITTER = [1.0, 1.02, 0.99, 1.01, 1.0, 0.98, 1.03, 1.0]
+
+
+def write_speeds(report: Path, archs: list[str], *, tasks: tuple[str, ...] = ("vae", "classifier"), foreign: float = 0.01,
+                 gpu: dict[str, Any] | None = None, **extra: Any) -> None:  # fmt: skip
+    """throughput.json of invented timings: the second architecture is half as fast as the first."""
+    works, matmul, conditions = [], [], []
+    for task in tasks:
+        for work in ("train", "inference", *(["sampling"] if task != "classifier" else [])):
+            for index, arch in enumerate(archs):
+                seconds = [0.02 * (1 + index) * s * (1 + 0.01 * (i + index)) for i, s in enumerate(JITTER)]
+                one = {**timed(arch, seconds, task, work), "arch_fingerprint": f"{index:08x}", **extra}
+                works.append(one | {"flops_per_image": 1e6 * (1 + 2 * index), "peak_bytes": 7e6})
+            matmul.append({"task": task, "work": work, "flops": 1e9, "calls": 1, "seconds": [0.02] * len(JITTER)})
+            conditions.append({"task": task, "work": work, "seconds": 1.0, "cores": 2, "foreign_cores": foreign,
+                               "stolen": 0.0, "load_average": 1.0, "gpu": gpu})  # fmt: skip
+    environment = {"device_name": "Invented CPU", "nvml": False}
+    if gpu:
+        environment = {"device_name": "Invented GPU", "nvml": True, "cuda": "13.0", "precision": "IEEE float32"}
+    content = {
+        "format": FORMAT, "mode": "quick", "works": works, "matmul": matmul, "conditions": conditions, "failed": [],
+        "setting": {"batch_size": 128, "latent_dim": 20, "device": "cuda:0" if gpu else "cpu", "threads": 1, "dtype": "float32"},
+        "environment": environment,
+    }  # fmt: skip
+    (report / "throughput.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_experiment(tmp_path_factory.mktemp("speed"), 2, tasks=("vae", "classifier"), n_test=50)
+    write_speeds(folder, ["cnn2", "cnn3"])
+    reports.build(folder, latex=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def section(measured: Path) -> str:
+    page = (measured / "report.md").read_text(encoding="utf-8")
+    return page[page.index("## Speed") :].split("\n## ")[0]
+
+
+def test_the_table_gives_speed_spread_ratio_and_interval(section: str) -> None:
+    row = next(line for line in section.splitlines() if line.startswith("| cnn3"))
+    assert "0.50× [0.50, 0.50])" in row
+    assert row.count("×") == 3, "training step, inference, sampling"
+    base = next(line for line in section.splitlines() if line.startswith("| cnn2"))
+    assert "9,660 ± " in base and "×" not in base
+
+
+def test_columns_without_content_or_difference_are_not_there(section: str) -> None:
+    header = next(line for line in section.splitlines() if line.startswith("| architecture"))
+    assert "energy" not in header and "Energy was not measured" in section
+    assert "peak memory" not in header and "the same for all: peak memory (MB) 7.00" in section
+    assert "MFLOPs per image" in header and "MFU" in header
+
+
+def test_conditions_are_said_and_a_busy_machine_is_a_warning(tmp_path: Path, section: str) -> None:
+    assert "8 rounds: Invented CPU, 1 thread, float32, batches of 128" in section
+    assert "Meanwhile other processes kept 0.01 of 2 processors busy at most." in section and "⚠" not in section
+    folder = write_experiment(tmp_path, 2, tasks=("vae",), n_test=10)
+    gpu = {"clock_mhz": [1200, 1980], "most_mhz": 1980, "throttling": ["power cap"], "foreign_processes": 1}
+    write_speeds(folder, ["cnn2", "cnn3"], tasks=("vae",), foreign=0.8, gpu=gpu, joules_per_image=0.002)
+    reports.build(folder)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    assert (
+        "⚠ Meanwhile other processes kept 0.80 of 2 processors busy at most, the GPU ran at 1,200 to 1,980 MHz of 1,980, "
+        "it was slowed down (power cap), 1 other process used it." in page
+    )
+    assert "energy (mJ per image) 2.00" in page
+
+
+def test_a_gpu_is_described_and_does_not_mind_busy_processors(tmp_path: Path) -> None:
+    around = {
+        "graph": True,
+        "stack": 3,
+        "cuda": "13.0",
+        "driver": "580.1",
+        "precision": "IEEE float32",
+        "stack_refused": "draws",
+    }
+    folder = write_experiment(tmp_path, 2, tasks=("vae",), n_test=10, environment=around)
+    gpu = {"clock_mhz": [1980, 1980], "most_mhz": 1980, "throttling": [], "foreign_processes": 0}
+    write_speeds(folder, ["cnn2", "cnn3"], tasks=("vae",), foreign=0.8, gpu=gpu)
+    reports.build(folder)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    assert (
+        "Invented GPU, 1 thread, IEEE float32, batches of 128; fresh weights, and noise for images; everything as CUDA"
+        in page
+    )
+    assert "Meanwhile other processes kept 0.80 of 2 processors busy at most, the GPU ran at 1,980 to 1,980" in page
+    assert "⚠ Meanwhile" not in page
+    assert "Energy was not measured: `--throughput full` does." in page
+    rows = dict(row.strip("|").split("|", 1) for row in page.splitlines() if row.startswith("| "))
+    found = {name.strip(): value.strip() for name, value in rows.items()}
+    assert found["training"] == "6 of 6 runs by CUDA graphs, 3 seeds as one stack"
+    assert (found["precision"], found["CUDA"], found["driver"], found["no stack"]) == (
+        "IEEE float32",
+        "13.0",
+        "580.1",
+        "draws",
+    )
+
+
+def test_the_comparison_the_answer_and_the_csv_use_them(measured: Path) -> None:
+    experiment = reports.load(measured)
+    speeds = pd.read_csv(measured / "throughput.csv")
+    train = speeds[(speeds["task"] == "vae") & (speeds["work"] == "train")].set_index("arch")
+    assert training_speed(experiment, "vae") == pytest.approx(train["images_per_s"].to_dict())
+    assert training_ratios(experiment, "vae")["cnn3"].value == pytest.approx(train.loc["cnn3", "ratio"])
+    assert "(0.50×)" in reports.terminal_summary(experiment)
+    assert "trains 2.02× slower [2.02, 2.02]." in plain(reports.answer(experiment))
+    assert (measured / "latex" / "speed_vae.tex").is_file()
+
+
+def test_speeds_of_other_code_or_of_some_architectures_only_are_not_mixed_in(tmp_path: Path) -> None:
+    folder = write_experiment(
+        tmp_path, 2, tasks=("vae",), n_test=10, manifest={"throughput": "not measured apart: why"}
+    )
+    while_training = training_speed(reports.load(folder), "vae")
+    for change in ({"arch_fingerprint": "edited"}, {"arch": "another"}):
+        write_speeds(folder, ["cnn2", "cnn3"], tasks=("vae",))
+        content = json.loads((folder / "throughput.json").read_text(encoding="utf-8"))
+        for one in content["works"]:
+            if one["arch"] == "cnn3":
+                one.update(change)
+        (folder / "throughput.json").write_text(json.dumps(content), encoding="utf-8")
+        assert training_speed(reports.load(folder), "vae") == while_training
+    reports.build(folder)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    assert "## Training speed" in page and "Speed was not measured apart: why." in page
+
+
+def test_a_malformed_file_is_named(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path, 2, tasks=("vae",), n_test=10)
+    for text, says in (("{", "can't be read"), ("[]", "holds no throughput")):
+        (folder / "throughput.json").write_text(text, encoding="utf-8")
+        with pytest.raises(UserError, match=rf"throughput\.json {says}"):
+            reports.build(folder)
+    (folder / "throughput.json").write_text(json.dumps({"format": FORMAT + 1}), encoding="utf-8")
+    assert reports.load(folder).apart is None, "another version's: measured again when asked"
+
+
+def test_one_architecture_alone_has_no_ratio(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path, ["cnn2"], tasks=("vae",), n_test=10)
+    write_speeds(folder, ["cnn2"], tasks=("vae",))
+    reports.build(folder)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    part = page[page.index("## Speed") :].split("\n## ")[0]
+    assert "9,660 ± " in part and "×" not in part and "bootstrap" not in part

@@ -1,0 +1,95 @@
+"""The semi-supervised task: its objective against sums written out, its labels, and that it learns from them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from archs.registry import discover
+from bench.evaluation.importance import importance_bound
+from bench.models.streams import generator
+from bench.tasks import get, m2
+from bench.training import labelled
+from tests.training.test_train import DIGITS, spec_of, trained
+
+MODEL = get("m2").build(discover().archs["cnn3"], 4, 0).eval()
+X = torch.rand(5, 1, 28, 28, generator=generator(0, "x")).round()
+LABELS = torch.tensor([3, 1, 4, 1, 5])
+
+
+def zero_variance(model: m2.M2) -> None:
+    """q(z|x, y) so narrow that the noise can't be seen: bounds become functions of x and y alone."""
+    torch.nn.init.zeros_(model.head.log_variance.weight)
+    torch.nn.init.constant_(model.head.log_variance.bias, -30.0)
+
+
+def bound(x: Tensor, y: int) -> float:
+    """L(x, y) of one image [1, 1, 28, 28]."""
+    return float(m2.joint_bound(MODEL, x, torch.tensor([y]), generator(0, "z")))
+
+
+@torch.no_grad()
+def test_the_objective_is_the_paper_s_sum_divided_by_the_images() -> None:
+    zero_variance(MODEL)
+    rest, few = X[:3], X[3:]
+    expected = 0.0
+    for image in rest:
+        q = F.softmax(MODEL.reader(image[None])[0], 0)
+        terms = sum(float(q[y]) * (bound(image[None], y) - math.log(float(q[y]))) for y in range(10))
+        expected -= terms / 3
+    for image, y in zip(few, LABELS[3:].tolist(), strict=True):
+        # 20 labelled of 100 images: each labelled image of this batch of two stands for ten
+        log_q = float(F.log_softmax(MODEL.reader(image[None])[0], 0)[y])
+        expected -= (10 * bound(image[None], y) + 0.1 * 100 * 10 * log_q) / 100
+    found = m2.loss(MODEL, X, LABELS, generator(0, "z"), labelled=2, known=20, images=100)
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+
+
+def test_labels_of_the_unlabelled_are_never_looked_at() -> None:
+    losses = {
+        float(
+            m2.loss(
+                MODEL, X, torch.cat([other, LABELS[3:]]), generator(0, "z"), labelled=2, known=20, images=100
+            ).detach()
+        )
+        for other in (LABELS[:3], torch.tensor([0, 0, 0]), torch.tensor([-1, -1, -1]))
+    }
+    assert len(losses) == 1
+
+
+def test_the_labelled_subset_is_balanced_fixed_by_the_seed_and_grows_to_all() -> None:
+    labels = torch.from_numpy(DIGITS.train_labels)
+    found = labelled.subset(labels, 100, seed=1)
+    assert torch.bincount(labels[found]).tolist() == [10] * 10
+    assert len(set(found.tolist())) == 100
+    assert torch.equal(found, labelled.subset(labels, 100, seed=1))
+    assert not torch.equal(found, labelled.subset(labels, 100, seed=2))
+    with pytest.raises(ValueError, match="2000 labels need 200 images of each class; class 0 has"):
+        labelled.subset(labels, 2_000, seed=0)
+
+
+def test_every_batch_is_followed_by_labelled_images() -> None:
+    rows = torch.arange(12).view(3, 4)
+    known = torch.tensor([100, 101])
+    found = labelled.joined(rows, known, 5, generator(0, "d"))
+    assert torch.equal(found[:, :4], rows)
+    assert set(found[:, 4:].flatten().tolist()) == {100, 101}
+
+
+def test_it_reads_digits_from_a_hundred_labels() -> None:
+    metrics, history = trained(spec_of("cnn3", "m2", epochs=6, labels=100))
+    assert metrics["accuracy"] > 0.5  # one in ten by chance
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    assert metrics["elbo"] == pytest.approx(-(metrics["reconstruction"] + metrics["kl"]), rel=1e-5)
+
+
+def test_its_code_is_that_of_a_cvae() -> None:
+    """The importance bound, and with it every part of an evaluation, applies to it as it stands."""
+    with torch.no_grad():
+        mean, log_variance = MODEL.encode(X, LABELS)
+        found = importance_bound(mean, log_variance, lambda z: z.new_zeros(z.shape[:2]), 3, generator(0, "n"), 2)
+    assert found.iwae.shape == (5,)

@@ -1,0 +1,183 @@
+"""Seeds trained together: each learns what it learns alone; who can't be stacked says why; failures stay their own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from archs.base import Arch
+from archs.registry import discover
+from bench.models.streams import Streams, generator
+from bench.tasks import get
+from bench.training.loop import Diverged, Trained, train, train_seeds
+from bench.training.scores import Split, evaluate
+from bench.training.splits import on_device
+from bench.training.stack import Stack, obstacle
+from tests.training.test_train import DEVICES, DIGITS, spec_of, without_time
+
+SEEDS = 3
+ARCHS = ["cnn2", "cnn3", "mlp", "cnn:depth=2,channels=4", "cnn:kernel=1,stride=5,channels=4"]
+
+
+def models_of(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device: str = "cpu") -> list[nn.Module]:
+    built = discover().resolve([arch]).archs[0]
+    latent = None if task == "classifier" else 5
+    models = [get(task).build(built, latent, seed).to(device, dtype) for seed in seeds]
+    return [model.to(memory_format=torch.channels_last) for model in models]
+
+
+def splits(device: str = "cpu", images: int | None = 320) -> tuple[Split, Split, Split]:
+    train, val, test = (on_device(DIGITS, part, torch.device(device), images) for part in ("train", "val", "test"))
+    return train, val, test
+
+
+def together(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device: str = "cpu") -> tuple[list, list]:
+    """Models and what training them together gave."""
+    models = models_of(arch, task, seeds, dtype, device)
+    specs = [spec_of(arch, task, seed) for seed in seeds]
+    return models, train_seeds(models, get(task), specs, *splits(device)[:2])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    "arch, task",
+    [*((arch, "vae") for arch in ARCHS), ("cnn2", "cvae"), ("cnn3", "cvae"), ("cnn2", "classifier")],
+)
+def test_a_seed_learns_the_same_alone_and_in_company(arch: str, task: str, device: str) -> None:
+    """In float64, after a whole training: ten steps, two validations."""
+    models, outcomes = together(arch, task, [4, 7, 5], torch.double, device)
+    (alone,) = models_of(arch, task, [7], torch.double, device)
+    spec = spec_of(arch, task, 7)
+    expected = train(alone, get(task), spec, *splits(device)[:2])
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(models[1].state_dict()[name], value, rtol=1e-10, atol=1e-10, msg=name)
+    assert isinstance(outcomes[1], Trained)
+    assert len(outcomes[1].history) == len(expected.history) == 2
+    for found, wanted in zip(without_time(outcomes[1].history), without_time(expected.history), strict=True):
+        assert found == pytest.approx(wanted, rel=1e-10)
+    data, test = splits(device)[0], splits(device)[2]
+    assert outcomes[1].images == expected.images == 2 * len(data.labels)
+    scores = [evaluate(model, get(task), test, spec, "test")[0] for model in (models[1], alone)]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-10)
+
+
+@pytest.mark.parametrize("arch", ["cnn2", "cnn3"])
+def test_in_float32_the_elbo_after_training_agrees_to_a_thousandth(arch: str) -> None:
+    """The stated tolerance of bench.training.stack: rounding, amplified by ten steps of Adam."""
+    models, _ = together(arch, "vae", [0, 1], torch.float32)
+    (alone,) = models_of(arch, "vae", [1], torch.float32)
+    train(alone, get("vae"), spec_of(arch, "vae", 1), *splits()[:2])
+    both = [
+        evaluate(model, get("vae"), splits()[2], spec_of(arch, "vae", 1), "test")[0] for model in (models[1], alone)
+    ]
+    assert both[0]["elbo"] == pytest.approx(both[1]["elbo"], rel=1e-3)
+
+
+def test_company_does_not_matter_nor_does_its_order() -> None:
+    """The same seed at another place among others: float64, to 1e-10."""
+    first, _ = together("cnn3", "vae", [0, 1, 2], torch.double)
+    other, _ = together("cnn3", "vae", [2, 9], torch.double)
+    for one, same in zip(first[2].parameters(), other[0].parameters(), strict=True):
+        torch.testing.assert_close(one, same, rtol=1e-10, atol=1e-10)
+
+
+def test_a_member_that_diverges_harms_no_other() -> None:
+    models = models_of("cnn3", "vae", [0, 1], torch.double)
+    with torch.no_grad():
+        next(models[0].parameters()).fill_(float("nan"))
+    looks = []
+    specs = [spec_of("cnn3", seed=seed) for seed in (0, 1)]
+    outcomes = train_seeds(models, get("vae"), specs, *splits()[:2], lambda progress: looks.append(progress.loss))
+    assert isinstance(outcomes[0], Diverged)
+    assert "loss is nan by step 5 of 10 (epoch 1)" in str(outcomes[0])
+    assert isinstance(outcomes[1], Trained)
+    assert all(0 < look < 1_000 for look in looks)
+    (alone,) = models_of("cnn3", "vae", [1], torch.double)
+    train(alone, get("vae"), specs[1], *splits()[:2])
+    for one, same in zip(models[1].parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(one, same, rtol=1e-10, atol=1e-10)
+
+
+def test_a_stack_of_which_all_diverge_stops() -> None:
+    models = models_of("cnn3", "vae", [0, 1], torch.float32)
+    with torch.no_grad():
+        for model in models:
+            next(model.parameters()).fill_(float("nan"))
+    outcomes = train_seeds(models, get("vae"), [spec_of(seed=seed) for seed in (0, 1)], *splits()[:2])
+    assert [type(outcome) for outcome in outcomes] == [Diverged, Diverged]
+
+
+def plugin(extra: nn.Module) -> Arch:
+    def encoder(channels: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(channels, 4, 7, stride=7), extra, nn.Flatten())
+
+    return Arch(name="odd", summary="", source="", encoder=encoder)
+
+
+class Shouts(nn.Module):
+    """Reads a number out of its input, which no vmap can do."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * float(x.detach().abs().sum() > 0)
+
+
+@pytest.mark.parametrize(
+    "extra, reason",
+    [(nn.Dropout(0.5), "random"), (Shouts(), "item"), (nn.ReLU(), None), (nn.BatchNorm2d(4), None)],
+)
+def test_who_can_not_be_stacked_says_why(extra: nn.Module, reason: str | None) -> None:
+    task = get("classifier")
+    models = [task.build(plugin(extra), None, seed) for seed in range(2)]
+    before = [value.clone() for value in models[0].state_dict().values()]
+    found = obstacle(models, task, spec_of("cnn2", "classifier"))
+    assert found is None if reason is None else reason in str(found)
+    assert all(torch.equal(one, same) for one, same in zip(models[0].state_dict().values(), before, strict=True))
+
+
+def test_running_statistics_are_each_member_s_own() -> None:
+    """Batch norm in a stack, in float64: weights and buffers after ten steps, in training and in evaluation."""
+    task = get("classifier")
+
+    def normed(seed: int) -> nn.Module:
+        def encoder(channels: int) -> nn.Module:
+            # without a bias: its gradient would be rounding alone, which Adam makes much of
+            convolution = nn.Conv2d(channels, 4, 7, stride=7, bias=False)
+            return nn.Sequential(convolution, nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+
+        return task.build(Arch(name="normed", summary="", source="", encoder=encoder), None, seed).double()
+
+    specs = [spec_of("cnn2", "classifier", seed) for seed in (4, 7)]
+    models, alone = [normed(4), normed(7)], normed(7)
+    train_seeds(models, task, specs, *splits()[:2])
+    train(alone, task, specs[1], *splits()[:2])
+    assert not torch.equal(models[0].encoder[1].running_mean, alone.encoder[1].running_mean)  # type: ignore[union-attr, index]
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(models[1].state_dict()[name], value, rtol=1e-10, atol=1e-10, msg=name)
+    both = [evaluate(model, task, splits()[2], specs[1], "test")[0] for model in (models[1], alone)]
+    assert both[0] == pytest.approx(both[1])
+
+
+@pytest.mark.parametrize("arch", ["cnn2", "cnn2-k4", "cnn3", "mlp", "cnn:depth=3", "cnn3+cnn2"])
+@pytest.mark.parametrize("task", ["vae", "cvae", "classifier"])
+def test_the_registry_can_be_stacked(arch: str, task: str) -> None:
+    models = models_of(arch, task, [0, 1], torch.float32)
+    assert obstacle(models, get(task), spec_of("cnn2", task)) is None
+
+
+def test_losses_of_a_stack_are_those_of_its_models() -> None:
+    models = models_of("cnn2", "vae", [0, 1], torch.double)
+    draw = generator(0, "test")
+    x = torch.rand(2, 6, 1, 28, 28, generator=draw, dtype=torch.double).round()
+    noise = torch.randn(2, 6, 5, generator=draw, dtype=torch.double)
+    labels = torch.zeros(2, 6, dtype=torch.long)
+    alone = [get("vae").loss(model, *of) for model, *of in zip(models, x, labels, noise, strict=True)]
+    torch.testing.assert_close(
+        Stack(models).losses(get("vae").loss, x, labels, noise), torch.stack(alone), rtol=1e-12, atol=0
+    )
+
+
+def test_the_streams_of_a_seed_are_those_it_has_alone() -> None:
+    one, same = Streams.of(3, torch.device("cpu")), Streams.of(3, torch.device("cpu"))
+    assert torch.equal(torch.rand(5, generator=one.coins), torch.rand(5, generator=same.coins))
+    assert not torch.equal(torch.rand(5, generator=one.coins), torch.rand(5, generator=one.noise))

@@ -1,0 +1,145 @@
+"""What a job's processes ask of the machine: memory that they keep, and nothing that they leave behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.job.test_job import TINY
+
+MAPPED = """
+import ctypes
+import torch
+from bench.machine.cpu import compute_with
+class Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd u f o d k".split()]
+mallinfo = ctypes.CDLL(None).mallinfo2
+mallinfo.restype = Mallinfo
+{call}
+before = mallinfo().hblks
+piece = torch.empty(31 << 18)  # 31 MiB
+print(mallinfo().hblks - before)
+"""
+
+
+def pieces_mapped(call: str) -> int:
+    """How many pieces of memory the system is asked for apart from the heap, each to be given back and faulted in anew."""
+    done = subprocess.run([sys.executable, "-c", MAPPED.format(call=call)], capture_output=True, text=True, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc is told how to keep its memory")
+def test_large_tensors_come_from_the_heap_that_is_kept() -> None:
+    assert pieces_mapped("compute_with(1)") == 0
+    assert pieces_mapped("torch.set_num_threads(1)") == 1  # or the above shows nothing
+
+
+ASKED = """
+import os, sys
+from archs.errors import UserError
+from bench.machine.child import elsewhere
+if __name__ == "__main__":
+    print(elsewhere(max, 1, 2), elsewhere(os.getpid) == os.getpid())
+    for function, arguments in ((os._exit, (3,)), (int, ("x",)), (os.abort, ())):
+        try:
+            elsewhere(function, *arguments)
+        except (UserError, ValueError) as error:
+            print(type(error).__name__, error, hasattr(error, "__notes__"))
+    print("torch" in sys.modules)
+"""
+
+
+def test_another_process_answers_raises_or_is_named(tmp_path: Path) -> None:
+    script = tmp_path / "asked.py"
+    script.write_text(ASKED, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, str(script)], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "2 False",
+        "UserError the process that was to _exit ended with status 3 False",
+        "ValueError invalid literal for int() with base 10: 'x' True",
+        "UserError the process that was to abort was killed by SIGABRT False",
+        "False",
+    ]
+
+
+FORKED = """
+import os, sys
+from multiprocessing import forkserver, util
+from bench import forks
+
+def usual():
+    return util.spawnv_passfds is forks.SPAWN
+
+if __name__ == "__main__":
+    mine = open(sys.argv[1], "w")
+    os.set_inheritable(mine.fileno(), True)
+    forks.start_context()
+    first = forkserver._forkserver._forkserver_pid
+    print(usual(), forks.elsewhere(usual), forks.elsewhere(os.getppid) == first)
+    command = [open(f"/proc/{process}/cmdline").read() for process in ("self", first)]
+    files = [os.path.realpath(f"/proc/{first}/fd/{name}") for name in os.listdir(f"/proc/{first}/fd")]
+    print(command[0] == command[1], sys.argv[1] in files)
+    forks.dismiss()
+    print(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the server is an interpreter of its own")
+def test_the_server_is_a_fork_with_no_file_of_ours_and_can_be_dismissed(tmp_path: Path) -> None:
+    script = tmp_path / "forked.py"
+    script.write_text(FORKED, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(script), str(tmp_path / "mine")]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines() == ["True True True", "True False", "-9"], done.stderr
+
+
+WITHOUT_TORCH = """
+import os, sys
+import run_ablation
+from bench.machine.child import elsewhere
+if __name__ == "__main__":
+    status = run_ablation.main(sys.argv[1:])
+    print(status, [name for name in ("torch", "archs.registry") if name in sys.modules])
+    print(elsewhere(os.getenv, "CUBLAS_WORKSPACE_CONFIG"))
+"""
+
+
+def test_the_process_that_keeps_the_results_never_loads_torch(tmp_path: Path) -> None:
+    """Nor a plug-in: what they do to a process, they do to one that can be replaced. And what is asked of CUDA reaches those."""
+    script = tmp_path / "job.py"
+    script.write_text(WITHOUT_TORCH, encoding="utf-8")
+    command = [
+        sys.executable,
+        str(script),
+        *TINY,
+        "--archs",
+        "cnn3",
+        "--tasks",
+        "vae",
+        "--seeds",
+        "1",
+        "--deterministic",
+    ]
+    folders = ["--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--throughput", "quick"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command, *folders], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-2] == "0 []", done.stderr
+    assert done.stdout.splitlines()[-1] == ":4096:8", "cuBLAS reads it in the workers, which have what their server had"
+
+
+def test_a_job_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    command = [sys.executable, "run_ablation.py", *TINY, "--archs", "cnn3", "--tasks", "classifier", "--seeds", "1"]
+    folders = ["--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    subprocess.run([*command, *folders], env={**os.environ, "TMPDIR": str(temporary)}, check=True, capture_output=True)
+    assert (tmp_path / "out" / "report.md").exists()
+    assert list(temporary.iterdir()) == []
