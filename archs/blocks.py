@@ -23,8 +23,8 @@ class TransposedConv2d(nn.ConvTranspose2d):
     follows is cut (or, by less than a stride, extended by the bias alone) to `size`. The default start is
     TensorFlow's SAME: half of what is too much, rounded down, so that an odd row goes at the end.
 
-    The same sum has other forms, some of which are faster on a CPU (docs/performance.md, `python -m
-    bench.studies.layer_speed`):
+    The same sum has other forms, some of which are faster on a CPU (docs/log/performance.md#convolutions-on-a-cpu,
+    `python -m bench.studies.layer_speed`):
 
     direct: torch's own kernels, then the cut; but the bias's gradient is a sum of its own.
     blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved;
@@ -78,7 +78,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
 
 
 def fastest_form(out_channels: int, stride: int, in_size: int) -> str:
-    """Of TransposedConv2d, on a CPU, as measured: see docs/performance.md."""
+    """Of TransposedConv2d, on a CPU, as measured: see docs/log/performance.md#convolutions-on-a-cpu."""
     if in_size == 1:
         return "matrix"
     return "blocks" if out_channels == 1 or faster_in_blocks(out_channels, stride) else "direct"
@@ -94,7 +94,8 @@ class Conv2d(nn.Conv2d):
 
     Where the kernel is as large as the image, it is a matrix product. Else its gradients are those of
     archs.forms.Convolution, the input's in blocks if it is strided and has few channels: torch's own take longer
-    (docs/performance.md). On a GPU it is a product of matrices in any case (archs.products).
+    (docs/log/performance.md#convolutions-on-a-cpu). On a GPU it is a product of matrices in any case
+    (archs.products).
     """
 
     def forward(self, x: Tensor) -> Tensor:

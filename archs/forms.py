@@ -3,7 +3,7 @@
 torch computes a strided convolution fast and its adjoint, which is also the gradient of its input, slowly. Where channels
 are few the adjoint is a convolution to blocks of pixels here. And the bias's gradient is a sum of its own: together with the
 weights' it takes torch longer. The same sums in another order, tested against torch's own in float64; chosen by
-`python -m bench.studies.layer_speed` (docs/performance.md).
+`python -m bench.studies.layer_speed` (docs/log/performance.md#convolutions-on-a-cpu).
 """
 
 from __future__ import annotations

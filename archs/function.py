@@ -13,7 +13,7 @@ class Function(torch.autograd.Function):
 
     Outside of vmap the same computation is a function whose `forward` has the context. For the other kind torch looks at the
     signature of `forward` at each call, to fill in defaults: most of what a call costs, and a step of cnn2 has six
-    (docs/performance.md).
+    (docs/log/performance.md#adam-and-calls-into-torch).
     """
 
     generate_vmap_rule = True

@@ -15,8 +15,8 @@ def compute_with(threads: int) -> None:
 
     glibc hands large pieces back to the system and asks for them again, hundreds of page faults a step, until it has once
     seen a piece of 32 MiB freed. A run on MNIST shows it one, a benchmark or a small data set may not, or late
-    (docs/performance.md). So it is told. And it need not set small pieces aside, which it clears away whenever a large one
-    is freed: at each layer of a step.
+    (docs/log/performance.md#memory-cores-and-other-settings). So it is told. And it need not set small pieces
+    aside, which it clears away whenever a large one is freed: at each layer of a step.
     """
     torch.set_num_threads(threads)
     with contextlib.suppress(AttributeError, OSError, TypeError):  # not glibc

@@ -1,8 +1,8 @@
 """Slower or not: a benchmark against the reference workload in two sessions, judged. Pure functions; no torch.
 
 A neighbour on the machine slows a benchmark and the reference down, but not by the same factor, and comes and goes. So
-a session is reduced to its quickest quarter of rounds, of either: those that least disturbed. docs/performance.md shows
-what other reductions, medians among them, do on a busy machine.
+a session is reduced to its quickest quarter of rounds, of either: those that least disturbed.
+docs/log/performance.md#what-the-gate-compares shows what other reductions, medians among them, do on a busy machine.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Torch's own beside them, A B C A B C in one process, forward and backward, one thread; the median, and the median and
 quartiles of torch's time over the chosen form's. It is what decides `archs.blocks.fastest_form` and `faster_in_blocks`;
-docs/performance.md holds what it printed.
+docs/log/performance.md#convolutions-on-a-cpu holds what it printed.
 """
 
 from __future__ import annotations

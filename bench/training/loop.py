@@ -27,7 +27,7 @@ WARM_UP_STEPS = 200
 WARM_UP_AT_MOST = 0.25
 """The learning rate rises to its peak over this share of all steps, but over no fewer steps than that, unless they
 would be more than this share. A short run with a short rise makes a deep ReLU network collapse onto the mean image:
-docs/performance.md has the runs."""
+docs/log/performance.md#a-short-rise-collapses-deep-relu-networks has the runs."""
 
 TICK = 20  # steps between looks at the loss; a GPU is asked for it when it has the next ones to do
 

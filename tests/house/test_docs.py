@@ -20,7 +20,11 @@ from run_ablation import main
 from tests.conftest import ROOT
 
 PUBLISHED = ROOT / "reports" / "published" / "mnist-2cnn-vs-3cnn"
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+CODE = [
+    *ROOT.glob("*.py"),
+    *(path for room in ("archs", "bench", "reports", "tests") for path in (ROOT / room).rglob("*.py")),
+]
 
 
 def commands(*programs: str) -> list[str]:
@@ -99,6 +103,57 @@ def test_no_document_leads_nowhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
             if not target.startswith("http"):
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def anchors(document: Path) -> set[str]:
+    """The part of an address after "#" for each heading, as GitHub makes it from the heading's words."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found: list[str] = []
+    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
+        slug = re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+        found.append(f"{slug}-{found.count(slug)}" if slug in found else slug)
+    return set(found)
+
+
+def references() -> list[tuple[str, Path, str]]:
+    """Where it is said, the document, and the heading: each `docs/….md` in the code, each such name or link in a document."""
+    found = []
+    for path in [*CODE, *DOCUMENTS]:
+        text = path.read_text(encoding="utf-8")
+        named = re.findall(r"(?<![\w/.])(docs/[\w/-]+\.md)(?:#([\w-]+))?", text)
+        found += [(path.name, ROOT / target, anchor) for target, anchor in named]
+        if path.suffix == ".md":
+            linked = re.findall(r"\]\((?!http)([^)#]*)#([^)]+)\)", text)
+            found += [(path.name, path.parent / target if target else path, anchor) for target, anchor in linked]
+    return found
+
+
+def test_every_heading_that_is_referred_to_exists() -> None:
+    found = references()
+    assert {"train.py", "README.md"} <= {source for source, _, _ in found}  # code and documents were looked through
+    assert any(anchor for _, _, anchor in found)
+    for source, document, anchor in found:
+        assert document.is_file(), f"{source}: {document}"
+        assert not anchor or anchor in anchors(document), f"{source}: {document.name} has no heading #{anchor}"
+
+
+def test_each_decision_has_a_heading_and_keeps_its_number() -> None:
+    text = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    _, *decisions = re.split(r"^## ", text, flags=re.MULTILINE)
+    numbers = [re.findall(r"\(Decision (\d+)\)$", decision.strip()) for decision in decisions]
+    assert len(decisions) >= 57
+    assert numbers == [[str(number)] for number in range(1, len(decisions) + 1)]
+    assert len(anchors(ROOT / "docs" / "decisions.md")) == 1 + len(decisions)
+
+
+def test_a_decision_is_referred_to_by_its_heading() -> None:
+    for path in [*CODE, *DOCUMENTS]:
+        if path.name != "decisions.md":
+            assert not re.findall(r"\bdecisions? \d+", path.read_text(encoding="utf-8"), re.IGNORECASE), path
+
+
+def test_the_page_on_performance_is_one_page() -> None:
+    assert len((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").splitlines()) <= 90
 
 
 def test_the_documented_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
