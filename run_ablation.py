@@ -8,67 +8,78 @@ to; 130 stopped by Ctrl-C; 143 by SIGTERM.
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from archs.errors import UserError
-from bench.job import options
+from bench.job.options import parse
+from bench.job.request import Request
 from bench.machine import child, determinism
-from bench.machine.signals import CTRL_C, Terminated, sigterm_stops
+from bench.machine.signals import sigterm_stops, stopping_status
+
+if TYPE_CHECKING:
+    from bench.job.perform import Outcome
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
+    """Do what a command asks for; return its exit status."""
     try:
         with sigterm_stops():
-            return run(arguments)
+            request = parse(arguments)
+            return list_archs(request) if request.list_archs else run(request)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:  # before the runs, or while the report was written
         print("stopped: whatever finished is kept; the same command goes on from there", file=sys.stderr)
-        return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C
+        return stopping_status(interrupt)
 
 
-def run(arguments: list[str]) -> int:
-    chosen = options.parse(arguments)
-    if chosen.list:
-        from archs.registry import discover
-        from bench.job import listing
+def list_archs(request: Request) -> int:
+    from archs.registry import discover
+    from bench.job import listing
 
-        registry = discover(chosen.plugin)
-        for problem in registry.load_installed():
-            print(f"WARNING: {problem}; left out", file=sys.stderr)
-        print(listing.table(registry))
-        return 0
+    registry = discover(request.plugins)
+    for problem in registry.load_installed():
+        print(f"WARNING: {problem}; left out", file=sys.stderr)
+    print(listing.table(registry))
+    return 0
 
+
+def run(request: Request) -> int:
+    """Run the job and write its report."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; as soon as it is imported they spin for a while
-    determinism.prepare(chosen.deterministic)
-    child.start_context()  # imports torch beside us
-    with child.uncollected():
+    determinism.prepare(request.deterministic)
+    child.start_context()  # it imports torch on another core, while this process imports what the report needs
+    with child.gc_paused():
         import reports
         from bench import trackers
-        from bench.job import perform
+        from bench.job.perform import perform
 
-        reports.get_ready()
+        reports.preload()
 
-    with trackers.crew(vars(chosen)) as crew:
-        outcome = perform.perform(chosen, arguments, crew)
-        if __name__ == "__main__":
-            child.dismiss()  # while the report is drawn
+    with trackers.crew(request.trackers) as crew:
+        outcome = perform(request, crew)
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
-            reports.build(experiment, latex=chosen.latex, vector=chosen.vector, parquet=chosen.parquet)
+            reports.build(experiment, latex=request.latex, vector=request.vector, parquet=request.parquet)
             crew.reported(outcome.folder)
             print(reports.terminal_summary(experiment))
             print(f"\nreport: {outcome.folder / 'report.md'}")
+    return conclude(request, outcome)
+
+
+def conclude(request: Request, outcome: Outcome) -> int:
+    """Say what is left to do; return the exit status."""
     if outcome.stopped_by:
         print(
             f"stopped: {outcome.finished} runs are finished and kept; the same command goes on from there",
             file=sys.stderr,
         )
         return outcome.stopped_by
-    if outcome.failed and chosen.fail_fast and outcome.undone:
+    if outcome.failed and request.fail_fast and outcome.undone:
         print(
             f"stopped at the first failure: {outcome.undone} not done; the same command without --fail-fast goes on",
             file=sys.stderr,
@@ -77,10 +88,4 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    child.dismiss()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if status not in (CTRL_C, Terminated.status):  # after those a second Ctrl-C may come in the middle of the tidying
-        atexit._run_exitfuncs()
-    os._exit(status)  # taking matplotlib and pandas down takes a third of a second and keeps nothing
+    sys.exit(main(sys.argv[1:]))

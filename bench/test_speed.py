@@ -22,13 +22,14 @@ from bench.machine import cuda
 from bench.machine.cpu import compute_with
 from bench.machine.cuda import device_name
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
+from bench.spec.device import CPU, FIRST_GPU
 from bench.speed.gate_decision import THRESHOLD
 from bench.speed.reference import TURNS, Neighbour, clock, fitted
 from bench.speed.setting import Setting
 from bench.speed.workloads import WORKS, Bench, prepare, reference_name
 from bench.tasks import get
 
-DEVICE = "cuda:0" if torch.cuda.is_available() else "cpu"
+DEVICE = FIRST_GPU if torch.cuda.is_available() else CPU
 SETTING = Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", DEVICE, threads=1)
 
 
@@ -68,5 +69,5 @@ def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: s
     neighbour.time()
     benchmark.extra_info.update(
         what=f"{name} {task_of(ARCHS[name])} {work}", reference=reference_name(DEVICE), reference_seconds=neighbour.seconds, calls=timed.calls, images=chosen.images, threshold=THRESHOLD,
-        device=DEVICE.partition(":")[0], device_name=device_name(DEVICE), threads=SETTING.threads,
+        device=DEVICE.kind, device_name=device_name(DEVICE), threads=SETTING.threads,
     )  # fmt: skip

@@ -8,16 +8,19 @@ Exit status: 0 it matches; 1 it differs, and by how much; 2 bad input; 130 stopp
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import sys
 import tempfile
 
 from archs.errors import UserError, nearest
 from bench.spec.arguments import Parser
+from bench.spec.device import CPU
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.store.differences import differences, is_clock, surroundings
 from bench.store.record import Record
 from bench.store.store import Store
+from bench.worker.site import Site
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +37,8 @@ def main(arguments: list[str]) -> int:
     chosen = parser().parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-            return verify(Store(chosen.runs_dir), chosen, folder)
+            site = Site(folder, chosen.data_dir, tuple(chosen.plugin))
+            return verify(Store(chosen.runs_dir), chosen.run, site)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -43,11 +47,12 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def verify(store: Store, chosen: argparse.Namespace, folder: str) -> int:
-    record = find(store, chosen.run)
+def verify(store: Store, run: str, site: Site) -> int:
+    """Train a run of `store` again, at `site`; return the exit status."""
+    record = find(store, run)
     spec = spec_of(record)
     print(f"training {spec.label} again ({spec.epochs} epochs) …", file=sys.stderr, flush=True)
-    again = retrained(spec, chosen, folder)
+    again = retrained(spec, site)
     differ = differences(record, again)
     print(f"run {record.run_id} ({spec.label}) {'does not match' if differ else 'matches, bit for bit'}")
     for line in (differ or [f"compared: {compared(record)}"]) + surroundings(record, again):
@@ -91,18 +96,17 @@ def spec_of(record: Record) -> RunSpec:
     return spec
 
 
-def retrained(spec: RunSpec, chosen: argparse.Namespace, folder: str) -> Record:
-    """The record of the same run, done once more in the store `folder`."""
-    from bench.job.settings import device_of
+def retrained(spec: RunSpec, site: Site) -> Record:
+    """The record of the same run, done once more at `site`, on its kind of device."""
+    from bench.job.devices import device_of
     from bench.machine import determinism, environment
     from bench.worker.dataset import dataset_of
     from bench.worker.execute import execute
     from bench.worker.restore import arch_of
-    from bench.worker.site import Site
 
     determinism.prepare(bool(spec.deterministic))
-    device = "cpu" if spec.device == "cpu" else device_of("cuda")
-    site = Site(folder, chosen.data_dir, tuple(chosen.plugin), device, **environment.commit())
+    device = CPU if spec.device == CPU else device_of("cuda")
+    site = dataclasses.replace(site, device=device, **environment.commit())
     try:
         arch_of(spec, site.plugins)
         dataset_of(spec, site)
@@ -112,7 +116,7 @@ def retrained(spec: RunSpec, chosen: argparse.Namespace, folder: str) -> Record:
         execute(spec, site)
     except RuntimeError as error:  # a GPU that can't go on; what else fails is a record
         raise UserError(f"run {spec.run_id} can't be trained here: {' '.join(str(error).split())[:200]}") from error
-    return Store(folder).load(spec.run_id)
+    return Store(site.runs_dir).load(spec.run_id)
 
 
 if __name__ == "__main__":

@@ -17,30 +17,18 @@ if TYPE_CHECKING:
     from reports.findings.experiment import Experiment
 
 
-def get_ready() -> None:
-    """Imports what the functions below need, a second of work: for whoever has time before the first of them is called."""
-    for name in (
-        "reports.findings.experiment",
-        "reports.rendering.terminal",
-        "reports.rendering.write",
-        "markdown_it",
-        "pandas.io.formats.csvs",
-    ):
+def preload() -> None:
+    """Import what the functions below need, a second of work, for a caller that has the time now."""
+    for name in ("reports.findings.experiment", "reports.rendering.terminal", "reports.rendering.write"):
         importlib.import_module(name)
-    from PIL import Image
-
-    from reports.rendering.hush import thread_pools
-
-    Image.preinit()  # or each process that draws would
-    thread_pools()
 
 
 def load(folder: str | Path, runs_dir: str | Path | None = None) -> Experiment:
     """Read a report folder and the runs that its manifest names; raises `archs.errors.UserError`."""
     from reports.findings.experiment import load as read
-    from reports.rendering.hush import hushed
+    from reports.rendering.blas import one_blas_thread
 
-    with hushed():
+    with one_blas_thread():
         return read(Path(folder), Path(runs_dir) if runs_dir else None)
 
 
@@ -57,31 +45,31 @@ def build(
     vector: also figures/*.svg. latex: also the tables as latex/*.tex. parquet: also each CSV as *.parquet. Takes a folder with a manifest.json, or what
     `load` returned. Returns the path of report.md; raises `archs.errors.UserError` for a folder that can't be read.
     """
-    from reports.rendering.hush import hushed
+    from reports.rendering.blas import one_blas_thread
     from reports.rendering.write import write
 
     experiment = _experiment(folder, runs_dir)
-    with hushed():
+    with one_blas_thread():
         return write(experiment, vector=vector, latex=latex, parquet=parquet)
 
 
 def answer(folder: str | Path | Experiment) -> str:
     """The report's first paragraph, as Markdown."""
-    from reports.rendering.hush import hushed
+    from reports.rendering.blas import one_blas_thread
     from reports.wording.paragraph import answer as paragraph
 
     experiment = _experiment(folder, None)
-    with hushed():
+    with one_blas_thread():
         return paragraph(experiment)
 
 
 def terminal_summary(folder: str | Path | Experiment, *, width: int = 100) -> str:
     """The answer and the comparison table as plain text; prose is wrapped to `width` columns."""
-    from reports.rendering.hush import hushed
+    from reports.rendering.blas import one_blas_thread
     from reports.rendering.terminal import summary
 
     experiment = _experiment(folder, None)
-    with hushed():
+    with one_blas_thread():
         return summary(experiment, width)
 
 

@@ -35,20 +35,17 @@ MNIST_MD5 = {
 }
 
 
-def load(name: str, data_dir: str | Path, checksums: bool = True, fingerprint: str | None = None) -> Dataset:
+def load(name: str, data_dir: str | Path, checksums: bool = True) -> Dataset:
     """The data set, verified. Raises `UserError` if its files are missing, damaged or not what they should be.
 
     checksums: whether to hold the files to their MD5s; whoever knows the fingerprint that must come out need not.
-    fingerprint: that of these files, if it is known (bench.data.known_files): then nothing is hashed.
     """
     if name == "digits":
         return digits()
     if name not in FOLDERS:
         raise UserError(f"unknown data set {name!r}{nearest(name, NAMES)}")
     raw = raw_folder(name, data_dir)
-    arrays = {
-        part: read(raw / file, count, name, checksums and fingerprint is None) for part, (file, count) in FILES.items()
-    }
+    arrays = {part: read(raw / file, count, name, checksums) for part, (file, count) in FILES.items()}
     cut = len(arrays["train_images"]) - VALIDATION
     labels = {part: arrays[part].astype(np.int64) for part in ("train_labels", "test_labels")}
     return Dataset(
@@ -59,7 +56,7 @@ def load(name: str, data_dir: str | Path, checksums: bool = True, fingerprint: s
         val_labels=labels["train_labels"][cut:],
         test_images=arrays["test_images"],
         test_labels=labels["test_labels"],
-        fingerprint=fingerprint or hashed(f"{name} {cut}", arrays.values()),
+        fingerprint=hashed(f"{name} {cut}", arrays.values()),
     )
 
 

@@ -12,21 +12,16 @@ from pathlib import Path
 from archs.errors import UserError, nearest
 from bench.data.dataset import Dataset
 from bench.data.datasets import FILES, FOLDERS, NAMES, is_complete, load, raw_folder
-from bench.data.known_files import KnownFiles, load_known
 
 SECONDS = 120
 """The longest that a download may take."""
 
 
-def choose(
-    name: str, data_dir: str | Path, seconds: float = SECONDS, known: KnownFiles | None = None
-) -> tuple[Dataset, list[str]]:
+def choose(name: str, data_dir: str | Path, seconds: float = SECONDS) -> tuple[Dataset, list[str]]:
     """The data set asked for, and warnings. "auto" is MNIST if it is on disk or can be fetched, else `digits`.
 
     A data set that is named is never replaced by another: if it can't be had, `UserError` says what to do.
     """
-    if name != "auto" and name not in NAMES:
-        raise UserError(f"unknown data set {name!r}{nearest(name, ('auto', *NAMES))}")
     wanted = first_choice(name)
     if not is_complete(wanted, data_dir):
         try:
@@ -39,11 +34,13 @@ def choose(
                 f"28×28: use them to try the tool, not to compare with published results."
             )
             return load("digits", data_dir), [warning]
-    return load_known(wanted, data_dir, known), []
+    return load(wanted, data_dir), []
 
 
 def first_choice(name: str) -> str:
-    """Of what `choose` may give for `name`."""
+    """Of what `choose` may give for `name`, which is "auto" or a data set's; raises `UserError` if it is neither."""
+    if name != "auto" and name not in NAMES:
+        raise UserError(f"unknown data set {name!r}{nearest(name, ('auto', *NAMES))}")
     return "mnist" if name == "auto" else name
 
 

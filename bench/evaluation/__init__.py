@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.spec.defaults import DEFAULT_IWAE_SAMPLES
 from bench.spec.run import EvaluationSpec, RunSpec
 
 if TYPE_CHECKING:
@@ -25,6 +26,20 @@ if TYPE_CHECKING:
     from bench.training.scores import Split
 
 LEVELS = ("basic", "full")
+
+
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What is asked of the evaluations of a job."""
+
+    level: str = LEVELS[0]
+    """One of `LEVELS`."""
+
+    iwae_samples: int = DEFAULT_IWAE_SAMPLES
+    """Samples of the importance-weighted bound."""
+
+    iwae_images: int | None = None
+    """Test images that it is computed on; None: all."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Part:
-    """tasks: those whose runs it applies to. settings: what it depends on, from the command line's values.
+    """tasks: those whose runs it applies to. settings: what it depends on, of what is asked.
     others: the ids of the other runs that it reads, or None if the job has none such: then it can't be computed.
     run: subject → (metrics, arrays).
     """
@@ -57,7 +72,7 @@ class Part:
     summary: str
     tasks: tuple[str, ...]
     run: Callable[[Subject], tuple[dict[str, float], dict[str, np.ndarray]]]
-    settings: Callable[[Mapping[str, Any]], dict[str, Any]] = lambda asked: {}
+    settings: Callable[[EvaluationRequest], dict[str, Any]] = lambda asked: {}
     others: Callable[[RunSpec, Sequence[RunSpec], str], tuple[str, ...] | None] = lambda run, runs, baseline: ()
     protocol: int = 1
 
@@ -71,13 +86,11 @@ def get(name: str) -> Part:
     return importlib.import_module(f"bench.evaluation.parts.{name}").PART
 
 
-def plan(
-    runs: Sequence[RunSpec], level: str, asked: Mapping[str, Any], baseline: str
-) -> tuple[list[EvaluationSpec], list[str]]:
-    """The evaluations of `runs` at a level of `LEVELS`, and a sentence for each that can't be computed in this job."""
+def plan(runs: Sequence[RunSpec], asked: EvaluationRequest, baseline: str) -> tuple[list[EvaluationSpec], list[str]]:
+    """The evaluations of `runs`, and a sentence for each that can't be computed in this job."""
     found: list[EvaluationSpec] = []
     lacking: dict[str, None] = {}
-    for run in runs if level == "full" else ():
+    for run in runs if asked.level == "full" else ():
         for part in map(get, names()):
             if run.task in part.tasks:
                 others = part.others(run, runs, baseline)

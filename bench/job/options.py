@@ -7,9 +7,11 @@ import importlib.util
 import math
 import os
 import re
+from collections.abc import Sequence
 
 from archs.errors import UserError, nearest
 from bench.evaluation import LEVELS
+from bench.job.request import Request
 from bench.spec.arguments import Parser, whole
 from bench.spec.defaults import (
     DEFAULT_BATCH,
@@ -18,6 +20,7 @@ from bench.spec.defaults import (
     DEFAULT_LABELS,
     DEFAULT_LATENT,
     DEFAULT_LR,
+    DEFAULT_SEEDS,
     EPOCHS,
     QUICK,
 )
@@ -88,19 +91,24 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"], metavar="ARCH",
                       help="names, families (cnn:depth=2/3,kernel=5), crossings (cnn2+cnn3), wildcards; default: cnn2 cnn3")  # fmt: skip
     what.add_argument(
-        "--plugin", action="append", default=[], metavar="FILE", help="a Python file with architectures of yours"
+        "--plugin",
+        dest="plugins",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a Python file with architectures of yours",
     )
     what.add_argument("--tasks", nargs="+", default=None, metavar="TASK",
                       help=f"of {', '.join(names())}; default: {', '.join(DEFAULT)}, if the architecture can")  # fmt: skip
     what.add_argument(
         "--seeds",
         type=whole(1, 10_000),
-        default=3,
+        default=DEFAULT_SEEDS,
         metavar="N",
-        help="seeds 0…N−1, paired across architectures; default: 3",
+        help=f"seeds 0…N−1, paired across architectures; default: {DEFAULT_SEEDS}",
     )
     what.add_argument("--baseline", metavar="ARCH", help="what the others are compared with; default: the first")
-    what.add_argument("--list", action="store_true", help="print the architectures and stop")
+    what.add_argument("--list", dest="list_archs", action="store_true", help="print the architectures and stop")
 
     data = build.add_argument_group("data")
     data.add_argument("--dataset", default="auto", help="auto, mnist, fashion_mnist, kmnist or digits; default: auto")
@@ -179,22 +187,33 @@ def parser() -> argparse.ArgumentParser:
     return build
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The options, checked as far as they can be without torch."""
-    options = parser().parse_args(arguments)
-    if options.likelihood not in LIKELIHOODS:
-        raise UserError(f"unknown likelihood {options.likelihood!r}{nearest(options.likelihood, LIKELIHOODS)}")
-    for task in options.tasks or []:
-        if task not in names():
-            raise UserError(f"unknown task {task!r}{nearest(task, names())}")
-    options.tasks = list(dict.fromkeys(options.tasks or DEFAULT))
-    if options.evaluate not in LEVELS:
-        raise UserError(f"unknown evaluation {options.evaluate!r}{nearest(options.evaluate, LEVELS)}")
-    if options.launcher not in LAUNCHERS:
-        raise UserError(f"unknown launcher {options.launcher!r}{nearest(options.launcher, LAUNCHERS)}")
-    if options.parquet and importlib.util.find_spec("pyarrow") is None:
+def parse(arguments: Sequence[str]) -> Request:
+    """What a command asks for, checked as far as it can be without torch.
+
+    Raises:
+        UserError: an option has a value that it can't have.
+        SystemExit: argparse objects (status 2), or has printed the help (status 0).
+    """
+    chosen = parser().parse_args(arguments)
+    known(chosen.likelihood, LIKELIHOODS, "likelihood")
+    for task in chosen.tasks or ():
+        known(task, names(), "task")
+    known(chosen.evaluate, LEVELS, "evaluation")
+    known(chosen.launcher, LAUNCHERS, "launcher")
+    if chosen.parquet and importlib.util.find_spec("pyarrow") is None:
         raise UserError(
             "--parquet needs the package pyarrow, which is not installed; it comes with the extra [parquet]: "
             "python3 -m uv sync --extra parquet"
         )
-    return options
+    values = vars(chosen)
+    values["archs"], values["plugins"] = tuple(chosen.archs), tuple(chosen.plugins)
+    values["tasks"] = tuple(dict.fromkeys(chosen.tasks or DEFAULT))
+    asked = {kind.name: values.pop(kind.name) for kind in kinds()}
+    values["trackers"] = {name: value for name, value in asked.items() if value is not None}
+    return Request(**values, arguments=tuple(arguments))
+
+
+def known(value: str, allowed: Sequence[str], what: str) -> None:
+    """Raises `UserError` for a value that is not allowed, with the nearest one that is."""
+    if value not in allowed:
+        raise UserError(f"unknown {what} {value!r}{nearest(value, allowed)}")

@@ -1,91 +1,127 @@
-"""What a job will do, settled before anything is trained: in a process that has torch, for one that need not.
-
-The job's own process never loads torch. So it starts sooner, imports what the report needs while torch loads elsewhere,
-can fork to draw figures, and whatever torch does to a process it does not do to the one that keeps the results.
-"""
+"""The plan of a job: what will be run, where, and what can't be. Made in a process that has torch."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from bench.data.known_files import KnownFiles
-from bench.spec.run import EvaluationSpec, RunSpec
+from archs.errors import UserError, nearest
+from archs.registry import Registry, Resolved, discover
+from bench import evaluation
+from bench.data.dataset import DataDescription
+from bench.evaluation import EvaluationRequest
+from bench.job.policies import EachOnce, Policy
+from bench.job.recipe import Recipe, recipe_of
+from bench.job.request import Request
+from bench.job.runs import Candidate, candidates_of, inapplicable, runs_of
+from bench.job.sharing import Sharing, sharing_of
+from bench.spec.device import CPU, Device
+from bench.tasks import get
 
 
 @dataclass(frozen=True)
-class Agreed:
-    """archs, tasks, baseline: names. device: "cpu" or "cuda:n", device_name what it is sold as, devices all that take
-    runs.
-    skipped: what was asked for and can't be done, with reasons; illegal: of a grid, cell → reason. measurable: whether
-    speeds can be measured here. stack, graph, beside: as in `bench.worker.site.Site`."""
+class JobPlan:
+    """What a job compares and how, checked against the registry, the data and the devices."""
 
-    archs: tuple[str, ...]
-    tasks: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    """In the order of the command line."""
+
+    illegal: Mapping[str, str]
+    """Cells of a grid that can't be built → the reason."""
+
     baseline: str
-    factors: dict[str, dict[str, str]]
-    illegal: dict[str, str]
-    skipped: tuple[dict[str, str], ...]
-    specs: tuple[RunSpec, ...]
-    evaluations: tuple[EvaluationSpec, ...]
-    dataset: dict[str, Any]  # Dataset.describe()
-    warnings: tuple[str, ...]
-    device: str
+    """Name of the architecture that the others are compared with."""
+
+    tasks: tuple[str, ...]
+    """Names, in the order of the report."""
+
+    skipped: tuple[Mapping[str, str], ...]
+    """What was asked for and can't be done, each with its reason."""
+
+    recipe: Recipe
+
+    policy: Policy
+    """What is run, and when."""
+
+    device: Device
+    """Where runs are trained; the first of `devices`."""
+
+    devices: tuple[Device, ...]
+    """All that take runs."""
+
     device_name: str
-    devices: tuple[str, ...]
-    stack: int
-    graph: bool
-    beside: int
+    """What the device is sold as; empty if that can't be known here."""
+
+    sharing: Sharing
+
     measurable: bool
+    """Whether speeds can be measured on this machine."""
+
+    @property
+    def archs(self) -> tuple[str, ...]:
+        return tuple(candidate.name for candidate in self.candidates)
 
 
-def agree(options: argparse.Namespace, device: str | None, known: KnownFiles | None = None) -> Agreed:
-    """Looks at the registry, the data set (which may be downloaded now) and the devices. device: if it is settled
-    already.
-    known: what is known of the data set's files.
+def make_plan(request: Request, data: DataDescription, device: Device | None) -> JobPlan:
+    """Plan a job. Everything that can fail early, fails here.
 
-    Raises `UserError` for whatever can't be done as asked.
+    Args:
+        data: what the runs are trained on.
+        device: if the launcher has settled it; else this machine does.
+
+    Raises:
+        UserError: it can't be done as asked.
     """
-    import torch  # here and below: whoever is only given an `Agreed` imports this file too
+    import torch  # here: whoever is only given a plan imports this file too
 
-    from archs.registry import discover
-    from bench import evaluation
-    from bench.data.fetch import choose
-    from bench.job import runs
-    from bench.job.settings import baseline_of, device_of, devices_of, enough_labels, settings_of, together_of
+    from bench.job.devices import device_of, devices_of
     from bench.machine.cuda import device_name
-    from bench.tasks import get
 
-    registry = discover(options.plugin)
-    resolved = registry.resolve(options.archs)
-    baseline = baseline_of(options.baseline, registry, resolved)
-    measurable = device in (None, "cpu") or torch.cuda.is_available()  # not on the GPUs of other machines
-    device = device or device_of(options.device)
-    dataset, warnings = choose(options.dataset, options.data_dir, known=known)
-    settings = settings_of(options, device, dataset)
-    tasks = [get(task) for task in options.tasks]
-    if any(task.needs_labels for task in tasks):
-        enough_labels(options.labels, dataset, settings.train_images)
-    planned = runs.make(resolved.archs, tasks, options.seeds, settings, dataset)
-    evaluations, lacking = evaluation.plan(planned.specs, options.evaluate, vars(options), baseline)
-    stack, graph, beside = together_of(options, device)
-    return Agreed(
-        archs=tuple(arch.name for arch in resolved.archs),
-        tasks=tuple(task.name for task in tasks),
-        baseline=baseline,
-        factors=runs.factors(resolved.archs),
+    resolved, baseline = compared(request)
+    measurable = device in (None, CPU) or torch.cuda.is_available()  # not on the GPUs of other machines
+    device = device or device_of(request.device)
+    tasks = [get(name) for name in request.tasks]
+    recipe = recipe_of(request, device, data)
+    candidates = candidates_of(resolved.archs)
+    runs = runs_of(candidates, tasks, request.seeds, recipe, data)
+    if not runs:
+        names = ", ".join(candidate.name for candidate in candidates)
+        raise UserError(f"nothing to run: {names} has no decoder; add --tasks classifier, or an architecture with one")
+    asked = EvaluationRequest(request.evaluate, request.iwae_samples, request.iwae_images)
+    evaluations, lacking = evaluation.plan(runs, asked, baseline)
+    return JobPlan(
+        candidates=candidates,
         illegal=dict(resolved.illegal),
-        skipped=(*planned.skipped, *({"reason": reason} for reason in lacking)),
-        specs=planned.specs,
-        evaluations=tuple(evaluations),
-        dataset=dataset.describe(),
-        warnings=tuple(warnings),
+        baseline=baseline,
+        tasks=tuple(task.name for task in tasks),
+        skipped=(*inapplicable(candidates, tasks), *({"reason": reason} for reason in lacking)),
+        recipe=recipe,
+        policy=EachOnce((*runs, *evaluations)),
         device=device,
+        devices=devices_of(request.device, device),
         device_name=device_name(device) if measurable else "",
-        devices=devices_of(options.device, device),
-        stack=stack,
-        graph=graph,
-        beside=beside,
+        sharing=sharing_of(request, device),
         measurable=measurable,
     )
+
+
+def check_names(request: Request) -> None:
+    """Raise `UserError` for an architecture or a baseline that is not there, before anything is downloaded."""
+    compared(request)
+
+
+def compared(request: Request) -> tuple[Resolved, str]:
+    """The architectures that are asked for, and the name of the baseline among them."""
+    registry = discover(request.plugins)
+    resolved = registry.resolve(request.archs)
+    return resolved, _baseline(request.baseline, registry, resolved)
+
+
+def _baseline(text: str | None, registry: Registry, resolved: Resolved) -> str:
+    names = [arch.name for arch in resolved.archs]
+    if text is None:
+        return names[0]
+    wanted = registry.resolve([text]).archs
+    if len(wanted) != 1 or wanted[0].name not in names:
+        raise UserError(f"baseline {text!r} is not one of the architectures compared{nearest(text, names)}")
+    return wanted[0].name

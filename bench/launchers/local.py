@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import os
 import time
 from collections.abc import Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -19,6 +20,7 @@ from typing import Any
 from bench.launchers.events import Event
 from bench.machine import environment
 from bench.machine.child import how_it_ended, start_context
+from bench.spec.device import Device
 from bench.spec.run import RunSpec, Work
 from bench.store.claims import Claims, holder
 from bench.store.store import Damaged, Record, Store, Unwritable
@@ -57,6 +59,29 @@ class Worker:
         for flight in self.flights.values():
             flight.seconds += (now - self.looked) / len(self.flights)
         self.looked = now
+
+
+class ThisMachine:
+    """The launcher of a job whose runs are done here. threads: of each run. workers: as asked for, None if not."""
+
+    def __init__(self, threads: int, workers: int | None):
+        self.threads, self.workers = threads, workers
+
+    def device(self, asked: str) -> None:
+        """Whatever is there: that is for the plan to find out."""
+
+    def slots(self, devices: Sequence[Device]) -> int:
+        """How many workers: on a CPU as many as its cores hold, else one for each GPU."""
+        if self.workers or devices[0].is_gpu:
+            return self.workers or len(devices)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // self.threads)
+
+    def launch(self, work: Sequence[Work], site: Site, again: Mapping[str, Record]) -> Generator[Event, None, None]:
+        return launch(work, site, again)
+
+    def close(self) -> None:
+        """Nothing is left: the workers end with each launch."""
 
 
 def launch(

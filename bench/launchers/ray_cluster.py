@@ -27,6 +27,7 @@ from bench.launchers.local import LOOK_SECONDS, TICK_SECONDS, next_ready, obstac
 from bench.launchers.ray_code import stage
 from bench.launchers.ray_node import Board, attempt
 from bench.machine import environment
+from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.spec.run import EvaluationSpec, Work
 from bench.store.claims import Claims
 from bench.store.record import FILES, Record
@@ -96,21 +97,21 @@ class Cluster:
         self.ray.shutdown()
         self.folder.cleanup()
 
-    def device(self, asked: str) -> str:
+    def device(self, asked: str) -> Device:
         """What each task computes on: the CPU, or the GPU that Ray lends it, which is always its number 0."""
         gpus = int(self.ray.cluster_resources().get("GPU", 0))
         if asked == "cpu" or (asked == "auto" and not gpus):
-            return "cpu"
+            return CPU
         if not gpus:
             raise UserError(f"device {asked!r} is not there: no node of the Ray cluster has a GPU; use --device cpu")
-        return "cuda:0"
+        return FIRST_GPU
 
-    def slots(self, device: str) -> int:
+    def slots(self, devices: Sequence[Device]) -> int:
         """How many tasks can run at once, on the nodes that are there now. Raises `UserError` if none ever can."""
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         by_cpu = [int(node.get("CPU", 0)) // self.threads for node in nodes]
         gpus = [
-            int(node.get("GPU", 0)) if device != "cpu" else count for node, count in zip(nodes, by_cpu, strict=True)
+            int(node.get("GPU", 0)) if devices[0].is_gpu else count for node, count in zip(nodes, by_cpu, strict=True)
         ]
         found = sum(map(min, by_cpu, gpus))
         if not found:
@@ -120,7 +121,7 @@ class Cluster:
     def launch(
         self, specs: Sequence[Work], site: Site, again: Mapping[str, Record] | None = None
     ) -> Generator[Event, None, None]:
-        """As `bench.launchers.local.launch`. Closing the iterator cancels what runs, and leaves the cluster."""
+        """As `bench.launchers.local.launch`. Closing the iterator cancels what runs."""
         waiting, elsewhere, flying = list(specs), list[Work](), dict[Any, Flight]()
         looked, room = time.monotonic(), 1
         claims, home = Claims(), self._home(site)
@@ -129,7 +130,7 @@ class Cluster:
                 if elsewhere and time.monotonic() - looked > LOOK_SECONDS:
                     waiting, elsewhere, looked = waiting + elsewhere, [], time.monotonic()
                 with contextlib.suppress(UserError):  # all nodes are lost for now: wait for new ones
-                    room = QUEUED * self.slots(site.device)
+                    room = QUEUED * self.slots([site.device])
                 while len(flying) < room:
                     spec = next_ready(waiting, [*elsewhere, *(flight.spec for flight in flying.values())])
                     if spec is None:
@@ -158,7 +159,6 @@ class Cluster:
             with contextlib.suppress(Exception):
                 self.ray.kill(home.board)
             claims.close()
-            self.close()
 
     def _home(self, site: Site) -> Home:
         return Home(self.ray, site, dataclasses.replace(site, plugins=self.plugins), self.threads)
@@ -193,7 +193,7 @@ class Home:
         self.data: dict[str, Any] = {}
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.board = ray.remote(num_cpus=0, scheduling_strategy=here)(Board).remote()  # it must not go with a lost node
-        gpus = 0 if site.device == "cpu" else 1
+        gpus = 1 if site.device.is_gpu else 0
         self.task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(attempt)
 
     def submit(self, spec: Work, tries: int) -> Any:

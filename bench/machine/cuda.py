@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from bench.machine import environment
+from bench.spec.device import Device
 
 PRECISION = "IEEE float32"
 """Of matrix products and convolutions on a GPU. torch's own default rounds the inputs of convolutions to ten bits
@@ -18,22 +19,22 @@ it is no faster (docs/gpu.md)."""
 DRIVER = Path("/sys/module/nvidia/version")
 
 
-def use(device: str) -> None:
+def use(device: Device) -> None:
     """Makes "cuda:n" the current device of this process, for graphs and streams are made on that, and sets the
     precision.
 
     Does nothing for a CPU.
     """
-    if device.startswith("cuda"):
+    if device.is_gpu:
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         torch.cuda.set_device(torch.device(device))
 
 
 @functools.cache
-def described(device: str) -> dict[str, Any]:
+def described(device: Device) -> dict[str, Any]:
     """Of "cuda:n": CUDA, cuDNN, driver, precision, compute capability and memory; of a CPU nothing."""
-    if not device.startswith("cuda"):
+    if not device.is_gpu:
         return {}
     properties = torch.cuda.get_device_properties(torch.device(device))
     return {
@@ -51,6 +52,6 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
 
 
-def device_name(device: str) -> str:
+def device_name(device: Device) -> str:
     """What a device, "cpu" or "cuda:n", is sold as."""
-    return torch.cuda.get_device_name(torch.device(device)) if device.startswith("cuda") else environment.processor()
+    return torch.cuda.get_device_name(torch.device(device)) if device.is_gpu else environment.processor()

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from bench.spec.device import Device
+
 THROTTLING = {
     "SwPowerCap": "power cap",
     "HwSlowdown": "hardware slowdown",
@@ -59,9 +61,9 @@ class Gpu:
         return None if millijoules is None else millijoules / 1000
 
 
-def open_gpu(device: str) -> Gpu | None:
+def open_gpu(device: Device) -> Gpu | None:
     """The GPU behind "cuda:n", found by its UUID because torch may number fewer GPUs than the driver; None for a CPU."""
-    if not device.startswith("cuda"):
+    if not device.is_gpu:
         return None
     try:
         import pynvml  # type: ignore[import-not-found]

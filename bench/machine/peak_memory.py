@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from bench.spec.device import Device
+
 
 class Tracker(TorchDispatchMode):
     """Adds up the storages that operations return while they live. What an operation uses within itself is unseen."""
@@ -40,9 +42,9 @@ class Tracker(TorchDispatchMode):
         self.live -= size
 
 
-def peak_bytes(call: Callable[[], Any], device: str) -> int:
+def peak_bytes(call: Callable[[], Any], device: Device) -> int:
     """Of one call. On a GPU it is the allocator's own peak; on a CPU the tensors that operations return."""
-    if device.startswith("cuda"):
+    if device.is_gpu:
         where = torch.device(device)
         call()  # the first one also allocates what libraries keep for themselves
         torch.cuda.synchronize(where)

@@ -31,3 +31,8 @@ def sigterm_stops() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def stopping_status(interrupt: KeyboardInterrupt) -> int:
+    """The exit status that an interrupt asks for: 130 after Ctrl-C, 143 after SIGTERM."""
+    return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C

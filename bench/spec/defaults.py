@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-EPOCHS = {"digits": 30}
+DEFAULT_SEEDS = 3
 DEFAULT_EPOCHS = 10
+EPOCHS = {"digits": 30}
+"""Of data sets that need others than the default."""
+
 DEFAULT_BATCH = 128
 DEFAULT_LR = 4e-3
+"""The peak of the schedule."""
+
 DEFAULT_LATENT = 20
 DEFAULT_LABELS = 100
+"""Labelled images of a semi-supervised task."""
+
 DEFAULT_IWAE_SAMPLES = 64
 QUICK = {"epochs": 2, "train_images": 10_000}
+"""Of a job that is only to have a look."""

@@ -21,6 +21,7 @@ from bench.machine.cuda import device_name
 from bench.machine.load import Watch
 from bench.machine.nvml import Gpu, open_gpu
 from bench.machine.peak_memory import peak_bytes
+from bench.spec.device import Device
 from bench.speed.flops import flops_per_image
 from bench.speed.setting import Cell, Setting
 from bench.speed.workloads import WORKS, Bench, Work, matmul, prepare, synchroniser
@@ -75,9 +76,9 @@ def measure(
 
     mode: "quick" or "full". Sets torch's threads, and uses the GPU as runs do.
     """
-    begun, effort = time.time(), EFFORTS[mode, setting.device.partition(":")[0]]
+    begun, effort = time.time(), EFFORTS[mode, setting.device.kind]
     cuda.use(setting.device)
-    if setting.device == "cpu":
+    if not setting.device.is_gpu:
         compute_with(setting.threads)
     gpu = open_gpu(setting.device)
     works, products, conditions, failed = [], [], [], []
@@ -133,7 +134,7 @@ def described(
 
 
 def in_turns(
-    turns: dict[str, Work], device: str, effort: Effort, gpu: Gpu | None
+    turns: dict[str, Work], device: Device, effort: Effort, gpu: Gpu | None
 ) -> tuple[dict[str, Item], dict[str, Any], dict[str, Any]]:
     """Times all `turns` and the matrix product, a block each per round. Returns the items, the product, the conditions.
 
@@ -182,7 +183,7 @@ def warmed(call: Callable[[], Any], wait: Callable[[], None], block_seconds: flo
     return Item(call, max(1, math.ceil(block_seconds / once)))
 
 
-def joules_per_image(work: Work, item: Item, device: str, gpu: Gpu | None) -> float | None:
+def joules_per_image(work: Work, item: Item, device: Device, gpu: Gpu | None) -> float | None:
     """Energy of a stretch of about a second, for the counter is too coarse for a block; None where it isn't given."""
     started = gpu.joules() if gpu else None
     if gpu is None or started is None:

@@ -8,49 +8,64 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import signal
 import sys
 import uuid
-from collections.abc import Sequence
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from archs.errors import UserError
 from bench.machine import environment
-from bench.machine.child import how_it_ended, start_context
+from bench.machine.child import call_in_child
 from bench.spec.defaults import DEFAULT_LABELS
+from bench.spec.device import Device
 from bench.spec.run import RunSpec
 from bench.speed.setting import Cell, Setting
 from bench.store.speed_file import FILE, FORMAT, read
 
 
-def phase(
-    folder: Path, mode: str, trained: Sequence[RunSpec], device: str, device_name: str, plugins: Sequence[str]
+def measure_apart(
+    folder: Path, effort: str, trained: Sequence[RunSpec], device: Device, device_name: str, plugins: Sequence[str]
 ) -> str:
-    """Measures, unless that has been done, and writes the file. Returns what became of it, in words for the page.
+    """Measure, unless that has been done, and write the file; return what became of it, in words for the page.
 
-    trained: the job's finished runs; an architecture is timed on the tasks that it has finished a run of.
     Never raises but for Ctrl-C: a job whose speed can't be measured still has results.
+
+    Args:
+        effort: "off", "quick" or "full".
+        trained: the job's finished runs; an architecture is timed on the tasks that it has finished a run of.
     """
-    if mode == "off":
+    if effort == "off":
         return "not measured apart: --throughput off"
     if not trained:
         return said("not measured apart: no run finished")
     cells = list(dict.fromkeys(Cell(spec.arch, spec.arch_fingerprint, spec.task) for spec in trained))
     setting = setting_of(trained, device)
-    wanted = identity(mode, setting, device_name, cells)
+    wanted = identity(effort, setting, device_name, cells)
     if kept(folder, wanted):
         return "measured apart by an earlier run of this command"
     try:
-        document = in_a_process(cells, setting, mode, plugins)
+        document = call_in_child(measure, cells, setting, effort, plugins, listener=say)
         write(folder, document | {"identity": wanted})
-    except (OSError, RuntimeError) as error:
+    except Exception as error:
         return said(f"not measured apart: {' '.join(str(error).split())}")
     return "measured apart"
 
 
-def setting_of(trained: Sequence[RunSpec], device: str) -> Setting:
+def measure(
+    cells: Sequence[Cell], setting: Setting, effort: str, plugins: Sequence[str], say: Callable[[str], None]
+) -> dict[str, Any]:
+    """`bench.speed.measure.measure`, which loads torch."""
+    from bench.speed import measure as measuring
+
+    return measuring.measure(cells, setting, effort, plugins, say)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def setting_of(trained: Sequence[RunSpec], device: Device) -> Setting:
     """The job's; a classifier alone has no likelihood and no latent dimension, so any will do."""
     labels = next((spec.labels for spec in trained if spec.labels is not None), DEFAULT_LABELS)
     latent = next((spec for spec in trained if spec.latent_dim is not None), None)
@@ -65,15 +80,15 @@ def setting_of(trained: Sequence[RunSpec], device: str) -> Setting:
 
 
 def said(text: str) -> str:
-    print(f"speed {text}", file=sys.stderr, flush=True)
+    say(f"speed {text}")
     return text
 
 
-def identity(mode: str, setting: Setting, device_name: str, cells: Sequence[Cell]) -> dict[str, Any]:
+def identity(effort: str, setting: Setting, device_name: str, cells: Sequence[Cell]) -> dict[str, Any]:
     """What a measurement depends on, as far as it is known beforehand."""
     return {
         "format": FORMAT,
-        "mode": mode,
+        "mode": effort,
         **dataclasses.asdict(setting),
         "torch": environment.versions()["torch"],
         "device_name": device_name,
@@ -88,44 +103,6 @@ def kept(folder: Path, wanted: dict[str, Any]) -> bool:
     except UserError:  # not ours, or half of it: it is replaced
         return False
     return found == wanted or found == wanted | {"mode": "full"}
-
-
-def in_a_process(cells: Sequence[Cell], setting: Setting, mode: str, plugins: Sequence[str]) -> dict[str, Any]:
-    """`measure`, elsewhere. Raises RuntimeError, in one line, if that process fails or dies."""
-    context = start_context()
-    ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, cells, setting, mode, plugins), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        while True:
-            kind, content = ours.recv()
-            if kind == "done":
-                return content
-            if kind == "failed":
-                raise RuntimeError(content)
-            print(content, file=sys.stderr, flush=True)
-    except EOFError:
-        process.join(5)
-        raise RuntimeError(f"the measuring process {how_it_ended(process.exitcode)}") from None
-    finally:
-        ours.close()
-        process.terminate()
-        process.join(5)
-
-
-def work(pipe: Connection, cells: Sequence[Cell], setting: Setting, mode: str, plugins: Sequence[str]) -> None:
-    """The process's life. Ends with the first word that nobody is there to hear."""
-    from bench.speed.measure import measure  # here: it loads torch, which the server has and the parent need not
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    try:
-        document = measure(cells, setting, mode, plugins, lambda text: pipe.send(("said", text)))
-        pipe.send(("done", document))
-    except OSError:
-        return
-    except Exception as error:
-        pipe.send(("failed", f"{type(error).__name__}: {error}"))
 
 
 def write(folder: Path, document: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.spec.device import Device
 from bench.speed.measure import block, warmed
 from bench.speed.workloads import reference, synchroniser
 
@@ -19,16 +20,16 @@ BLOCK_SECONDS = 0.004
 """Of the reference and of what it is timed beside: long against a clock's reading, short against a scheduler's slice."""
 
 
-def clock(device: str) -> Callable[[], float]:
+def clock(device: Device) -> Callable[[], float]:
     """On a CPU, processor time: what the scheduler gives to others is not counted. On a GPU, wall time."""
-    return time.perf_counter if device.startswith("cuda") else time.process_time
+    return time.perf_counter if device.is_gpu else time.process_time
 
 
 @dataclass
 class Neighbour:
     """The reference on one device. `time` takes one timing; call it before each of the others and after the last."""
 
-    device: str
+    device: Device
     seconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.spec.defaults import DEFAULT_LABELS
+from bench.spec.device import Device
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Setting:
     batch_size: int
     latent_dim: int
     likelihood: str
-    device: str
+    device: Device
     threads: int
     labels: int = DEFAULT_LABELS
 

@@ -19,6 +19,7 @@ from archs.base import IMAGE_SIZE, Arch
 from bench.models.latent import CLASSES
 from bench.models.likelihood import targets
 from bench.models.streams import Streams
+from bench.spec.device import Device
 from bench.spec.run import RunSpec
 from bench.speed.setting import Setting
 from bench.tasks import Task
@@ -117,7 +118,7 @@ def as_spec(arch: Arch, task: Task, setting: Setting) -> RunSpec:
         arch=arch.name, arch_fingerprint="", task=task.name, dataset="", data_fingerprint="",
         likelihood=setting.likelihood if task.needs_decoder else None, seed=0, epochs=1, batch_size=setting.batch_size, lr=RATE,
         latent_dim=setting.latent_dim if task.needs_decoder else None, train_images=None,
-        device=setting.device.partition(":")[0], threads=setting.threads,
+        device=setting.device.kind, threads=setting.threads,
     )  # fmt: skip
 
 
@@ -125,9 +126,9 @@ def size_of(tensors: list[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def synchroniser(device: str) -> Callable[[], None]:
+def synchroniser(device: Device) -> Callable[[], None]:
     """Waits until the device has done what it was asked to."""
-    if device.startswith("cuda"):
+    if device.is_gpu:
         return lambda: torch.cuda.synchronize(torch.device(device))
     return lambda: None
 
@@ -137,9 +138,9 @@ MATMUL_SIZE = {"cpu": 512, "cuda": 4096}
 1,024."""
 
 
-def matmul(device: str) -> tuple[Callable[[], Tensor], float]:
+def matmul(device: Device) -> tuple[Callable[[], Tensor], float]:
     """A product of two square float32 matrices, and the floating-point operations that it takes."""
-    n = MATMUL_SIZE[device.partition(":")[0]]
+    n = MATMUL_SIZE[device.kind]
     a, b = (torch.randn(n, n, device=device) for _ in range(2))
     out = torch.empty_like(a)
     return lambda: torch.mm(a, b, out=out), 2.0 * n**3
@@ -148,12 +149,12 @@ def matmul(device: str) -> tuple[Callable[[], Tensor], float]:
 REFERENCE = "conv + matmul, forward and backward, batch 128, version 2"
 
 
-def reference_name(device: str) -> str:
+def reference_name(device: Device) -> str:
     """Names the reference workload in stored timings. Two timings can be compared only if they used the same one."""
-    return REFERENCE if device == "cpu" else f"{REFERENCE}, replayed"
+    return REFERENCE if not device.is_gpu else f"{REFERENCE}, replayed"
 
 
-def reference(device: str) -> Callable[[], object]:
+def reference(device: Device) -> Callable[[], object]:
     """A fixed workload that resembles the works above and uses none of this project's layers. On a GPU a CUDA graph
     too.
 

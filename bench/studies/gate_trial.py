@@ -35,6 +35,7 @@ from archs.registry import discover
 from bench.machine.cpu import compute_with
 from bench.spec.arguments import Parser, whole
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
+from bench.spec.device import CPU
 from bench.speed.gate_decision import Sample, judge
 from bench.speed.measure import block
 from bench.speed.reference import TURNS, Neighbour, clock, fitted
@@ -72,23 +73,23 @@ def session(pipe: Connection, work: str, slower: bool) -> None:
     """Times the work as `bench/test_speed.py` does: receives how long a turn lasts, sends its timings; None ends it."""
     compute_with(1)
     (arch,) = discover().resolve([ARCH]).archs
-    bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", "cpu", threads=1))
+    bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", CPU, threads=1))
     (call,) = (one.call for one in bench.works if one.name == work)
     timed_call = slowed(call) if slower else call
     while seconds := pipe.recv():
-        neighbour = Neighbour("cpu")
+        neighbour = Neighbour(CPU)
         timed = fitted(timed_call, neighbour, seconds)
         taken = []
         for _ in range(timed.rounds):
             neighbour.time()
-            taken.append(block(timed.once, 1, neighbour.wait, clock("cpu")) / timed.calls)
+            taken.append(block(timed.once, 1, neighbour.wait, clock(CPU)) / timed.calls)
         neighbour.time()
         pipe.send(Sample(tuple(taken), tuple(neighbour.seconds), DEFAULT_BATCH))
 
 
 def slowed(call: Callable[[], Any]) -> Callable[[], None]:
     """The call with 15 % more to do, by the clock that the gate reads."""
-    now, a = clock("cpu"), torch.randn(96, 96)
+    now, a = clock(CPU), torch.randn(96, 96)
 
     def both() -> None:
         begun = now()

@@ -100,11 +100,11 @@ class Crew:
                     print(text, file=sys.stderr, flush=True)
 
 
-def crew(options: Mapping[str, Any], known: Sequence[Kind] | None = None) -> Crew:
+def crew(asked: Mapping[str, str], known: Sequence[Kind] | None = None) -> Crew:
     """The trackers that were asked for. Raises `UserError` if one can't be had, before anything is trained."""
     found = {}
     for kind in kinds() if known is None else known:
-        value = options.get(kind.name)
+        value = asked.get(kind.name)
         if value is not None:
             lacking = [package for package in kind.needs if importlib.util.find_spec(package) is None]
             if lacking:

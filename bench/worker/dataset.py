@@ -5,19 +5,19 @@ from __future__ import annotations
 import functools
 
 from bench.data.dataset import Dataset
-from bench.data.known_files import KnownFiles, load_known
+from bench.data.datasets import load
 from bench.spec.run import RunSpec
 from bench.worker.site import Site
 
 
 @functools.lru_cache(maxsize=1)
-def load_once(name: str, data_dir: str, known: KnownFiles | None = None) -> Dataset:
+def load_once(name: str, data_dir: str) -> Dataset:
     """Without checksums: its fingerprint, which `dataset_of` looks at, covers every byte used."""
-    return load_known(name, data_dir, known, checksums=False)
+    return load(name, data_dir, checksums=False)
 
 
 def dataset_of(spec: RunSpec, site: Site) -> Dataset:
-    dataset = site.dataset or load_once(spec.dataset, site.data_dir, site.known_files)
+    dataset = site.dataset or load_once(spec.dataset, site.data_dir)
     if dataset.fingerprint != spec.data_fingerprint:
         raise RuntimeError(f"the data set {spec.dataset} changed while the job ran")
     return dataset

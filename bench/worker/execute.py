@@ -98,7 +98,7 @@ def stream_contexts(site: Site) -> list[AbstractContextManager[Any]]:
 
     They are few and used again: a library keeps a workspace for every stream that it has seen.
     """
-    if site.beside == 1 or site.device == "cpu":
+    if site.beside == 1 or not site.device.is_gpu:
         return [nullcontext() for _ in range(site.beside)]
     device = torch.device(site.device)
     return [torch.cuda.stream(torch.cuda.Stream(device)) for _ in range(site.beside)]

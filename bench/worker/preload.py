@@ -1,14 +1,14 @@
-"""Imported by the server process of bench.machine.child, and nowhere else: what the workers that it forks will need."""
+"""Imported by the server that forks the workers, and nowhere else: what each of them will need."""
 
 from __future__ import annotations
 
 import atexit
-import gc
 import os
 
-from bench.machine.child import uncollected
+from bench.machine.child import gc_paused
 
-with uncollected():
+with gc_paused():
     import bench.worker.execute  # noqa: F401
-gc.freeze()  # so that no worker's collection copies pages that it shares with the others
-atexit.register(os._exit, 0)  # torch takes half a second to take itself down, while whoever reads our output waits
+
+# torch takes half a second to take itself down, for which whoever reads the job's output would wait
+atexit.register(os._exit, 0)

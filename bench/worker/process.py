@@ -7,13 +7,13 @@ not depend on each other.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
+from bench.machine.child import leave_signals_to_the_parent
 from bench.spec.progress import Progress
 from bench.spec.run import Work
 from bench.worker.site import Site
@@ -83,8 +83,7 @@ def work(pipe: Connection, site: Site) -> None:
     from bench.training.cuda_graph import Broken
     from bench.worker.execute import Beside, Crowded, group, stream_contexts
 
-    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all processes of a job, they are the parent's to handle
-        signal.signal(number, signal.SIG_IGN)
+    leave_signals_to_the_parent()
     cuda.use(site.device)
     going: dict[int, Turns] = {}
     shares, free = Shares(), stream_contexts(site)

@@ -1,13 +1,14 @@
-"""Where and how a job's runs are executed, and where a run in flight is. No torch."""
+"""Where and how a job's runs are executed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.spec.device import CPU, Device
+
 if TYPE_CHECKING:
     from bench.data.dataset import Dataset
-    from bench.data.known_files import KnownFiles
 
 
 @dataclass(frozen=True)
@@ -17,15 +18,27 @@ class Site:
     runs_dir: str
     data_dir: str
     plugins: tuple[str, ...] = ()
-    device: str = "cpu"  # "cpu" or "cuda:n"
+
+    device: Device = CPU
+    """Where a run is computed."""
+
+    devices: tuple[Device, ...] = ()
+    """Several GPUs, taken in turn by the workers; else empty, or the one device."""
+
     workers: int = 1
+
     commit: str | None = None
     dirty: bool | None = None
-    devices: tuple[str, ...] = ()  # several GPUs, taken in turn by the workers
-    stack: int = 1  # seeds of one architecture trained together, at most
-    graph: bool = False  # training steps as CUDA graphs
-    beside: int = 1  # groups of such seeds that a worker trains side by side, at most; on a CPU one
-    known_files: KnownFiles | None = None  # what the job knows of the files in data_dir
-    dataset: Dataset | None = (
-        None  # where it came with the work (bench.launchers.ray_cluster); else it is read from data_dir
-    )
+    """Whether the code has been changed since that commit."""
+
+    stack: int = 1
+    """Seeds of one architecture that are trained together, at most."""
+
+    graph: bool = False
+    """Whether training steps are CUDA graphs."""
+
+    beside: int = 1
+    """Groups of such seeds that a worker trains side by side, at most; on a CPU one."""
+
+    dataset: Dataset | None = None
+    """Where it came with the work, as on a cluster; else it is read from data_dir."""

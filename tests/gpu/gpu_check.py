@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from archs.registry import discover
 from bench.machine import cuda
 from bench.models.streams import Streams
+from bench.spec.device import FIRST_GPU
 from bench.spec.run import RunSpec
 from bench.studies.made_up import images
 from bench.tasks import get
@@ -321,8 +322,8 @@ def env() -> None:
         return
     from bench.machine.nvml import open_gpu
 
-    write(part="gpu", name=torch.cuda.get_device_name(DEVICE), **cuda.described("cuda:0"))
-    gpu = open_gpu("cuda:0")
+    write(part="gpu", name=torch.cuda.get_device_name(DEVICE), **cuda.described(FIRST_GPU))
+    gpu = open_gpu(FIRST_GPU)
     if gpu is not None:
         write(
             part="nvml",
@@ -339,7 +340,7 @@ def env() -> None:
             what=f"matmul 4096, TF32 {tf32}",
             tflops=round(2 * 4096**3 / per_call(functools.partial(torch.mm, a, a)) / 1e12, 1),
         )
-    cuda.use("cuda:0")
+    cuda.use(FIRST_GPU)
     source, to = (torch.empty(2**28, device="cuda") for _ in range(2))
     write(part="peak", what="copy", tb_per_s=round(2 * source.nbytes / per_call(lambda: to.copy_(source)) / 1e12, 2))
 
@@ -356,7 +357,7 @@ def per_call(call: Callable[[], Tensor], count: int = 20) -> float:
 
 if __name__ == "__main__":
     if ON_GPU:
-        cuda.use("cuda:0")
+        cuda.use(FIRST_GPU)
     else:
         torch.set_num_threads(1)
     {"env": env, "equal": equal, "job": job, "table": table, "profile": profile, "beside": beside}[sys.argv[1]]()

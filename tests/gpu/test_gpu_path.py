@@ -17,6 +17,7 @@ from archs.base import Arch
 from archs.blocks import Conv2d
 from archs.registry import discover
 from bench.machine import cuda
+from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.spec.run import RunSpec
 from bench.speed.setting import Setting
 from bench.speed.workloads import prepare, reference
@@ -42,7 +43,7 @@ def gpu(request: pytest.FixtureRequest) -> Iterator[State | None]:
     """A machine with two GPUs that are pretended; None for a real one."""
     torch.set_num_threads(1)
     if request.param == "cuda":
-        cuda.use("cuda:0")
+        cuda.use(FIRST_GPU)
         yield None
         return
     with pretended(gpus=2) as state:
@@ -55,7 +56,7 @@ def trained(
     seeds: Sequence[int] = (1,),
     graph: bool = False,
     dtype: torch.dtype = torch.float32,
-    device: str = "cuda:0",
+    device: Device = FIRST_GPU,
     epochs: int = 1,
     steps: int = 2,
 ) -> tuple[list[nn.Module], list[Trained]]:
@@ -127,7 +128,7 @@ def test_a_gpu_learns_what_a_cpu_learns_from_the_same_draws(gpu: State | None) -
         x, noise = torch.rand(4, 1, 28, 28, dtype=torch.double).round(), torch.randn(4, 5, dtype=torch.double)
         labels = torch.zeros(4, dtype=torch.long)
         found = []
-        for device in ("cpu", "cuda:0"):
+        for device in (CPU, FIRST_GPU):
             model.zero_grad()
             model.to(device)
             loss = get("vae").loss(model, *(tensor.to(device) for tensor in (x, labels, noise)))
@@ -140,7 +141,7 @@ def test_a_gpu_learns_what_a_cpu_learns_from_the_same_draws(gpu: State | None) -
 def test_a_gpu_takes_the_batches_of_a_cpu_in_the_same_order(gpu: State | None) -> None:
     """A classifier draws nothing but that order, so it ends where it ends on a CPU; but for a rate in float32."""
     few: dict[str, Any] = {"dtype": torch.float64, "epochs": 2, "steps": STEPS}
-    (theirs,), _ = trained("cnn3", "classifier", device="cpu", **few)
+    (theirs,), _ = trained("cnn3", "classifier", device=CPU, **few)
     (ours,), _ = trained("cnn3", "classifier", graph=True, **few)
     assert_same(ours, theirs, 1e-5)
 
@@ -184,11 +185,11 @@ def test_a_stretch_that_draws_dropout_is_waited_for_before_others_have_their_tur
 
 def test_a_run_on_the_second_gpu_learns() -> None:
     with pretended(gpus=2) as gpu:
-        (second,), (outcome,) = trained("cnn3", "vae", graph=True, device="cuda:1")
+        (second,), (outcome,) = trained("cnn3", "vae", graph=True, device=Device("cuda:1"))
         assert gpu.current == 1
         assert outcome.recorded
         assert {parameter.device for parameter in second.parameters()} == {torch.device("cuda:1")}
-        (first,), _ = trained("cnn3", "vae", graph=True, device="cuda:0")
+        (first,), _ = trained("cnn3", "vae", graph=True, device=FIRST_GPU)
         assert_same(first, second, 0.0)
         fresh = get("vae").build(discover().archs["cnn3"], 5, 1)
         moved = [not torch.equal(a.cpu(), b) for a, b in zip(second.parameters(), fresh.parameters(), strict=True)]
@@ -256,7 +257,7 @@ def test_a_capture_that_breaks_is_no_silent_run(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("task", ["vae", "cvae", "classifier", "m2"])
 def test_what_is_timed_on_a_gpu_are_replays(gpu: State | None, task: str) -> None:
-    setting = Setting(batch_size=4, latent_dim=3, likelihood="dynamic", device="cuda:0", threads=1, labels=10)
+    setting = Setting(batch_size=4, latent_dim=3, likelihood="dynamic", device=FIRST_GPU, threads=1, labels=10)
     bench = prepare(discover().archs["cnn3"], get(task), setting)
     before = [parameter.clone() for parameter in bench.model.parameters()]
     for work in bench.works:
@@ -273,7 +274,7 @@ def test_what_is_timed_on_a_gpu_are_replays(gpu: State | None, task: str) -> Non
 
 def test_the_reference_workload_is_a_replay_too() -> None:
     with pretended() as gpu:
-        call = reference("cuda:0")
+        call = reference(FIRST_GPU)
         replays, launches = gpu.replays, gpu.launches
         call()
         assert (gpu.replays, gpu.launches) == (replays + 1, launches)
@@ -308,7 +309,7 @@ def test_groups_side_by_side_learn_what_each_learns_alone(tmp_path: Path) -> Non
     found = []
     with pretended():
         for at_once in (1, 3):
-            site = Site(str(tmp_path / f"{at_once}"), "", device="cuda:0", beside=3, stack=2, dataset=DIGITS)
+            site = Site(str(tmp_path / f"{at_once}"), "", device=FIRST_GPU, beside=3, stack=2, dataset=DIGITS)
             found.append({record.run_id: record for record in done(asked, site, at_once)})
     assert len(found[0]) == 4
     for run_id, alone in found[0].items():

@@ -33,7 +33,7 @@ import numpy as np
 
 import reports
 import run_ablation
-from bench.job import perform
+from bench.job.manifest import write_manifest
 from bench.machine import child
 from bench.store.differences import CIRCUMSTANCE, differences, is_clock
 from bench.store.store import Record, Store
@@ -296,7 +296,7 @@ def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
     manifest = json.loads((folder / "report" / "manifest.json").read_text(encoding="utf-8"))
     manifest |= {"runs_dir": "../runs", "command": "", "created": "2000-01-01T00:00:00+00:00", "wall_seconds": 1}
     (copy / "report").mkdir(parents=True)
-    perform.write_manifest(copy / "report", manifest)
+    write_manifest(copy / "report", manifest)
     reports.build(copy / "report")
     return {path.name: path.read_bytes() for path in (copy / "report").iterdir() if path.suffix in (".md", ".csv")}
 

@@ -8,6 +8,7 @@ import pytest
 
 from bench.job.options import parse
 from bench.launchers.local import at
+from bench.spec.device import FIRST_GPU, Device
 from bench.store.store import Record, Store
 from bench.worker.site import Site
 from tests.job.test_job import BROKEN, job
@@ -81,7 +82,7 @@ def test_a_worker_that_dies_takes_its_whole_stack_with_it_and_no_more(tmp_path: 
 
 
 def test_gpus_are_taken_in_turn() -> None:
-    site = Site("runs", "data", device="cuda:0", devices=("cuda:0", "cuda:1"))
+    site = Site("runs", "data", device=FIRST_GPU, devices=(FIRST_GPU, Device("cuda:1")))
     assert [at(site, index).device for index in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
     assert at(Site("runs", "data"), 1).device == "cpu"
 

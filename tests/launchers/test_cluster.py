@@ -13,12 +13,14 @@ import pytest
 from archs.registry import discover
 from bench import evaluation
 from bench.data.datasets import load
-from bench.job import options, runs
+from bench.job import options
 from bench.job.display import Display
-from bench.job.settings import settings_of
+from bench.job.recipe import recipe_of
+from bench.job.runs import candidates_of, runs_of
 from bench.launchers.events import Event
 from bench.launchers.local import launch
 from bench.machine import environment
+from bench.spec.device import CPU
 from bench.spec.run import Work
 from bench.store.differences import differences
 from bench.store.record import FILES
@@ -120,14 +122,15 @@ def two_nodes() -> Iterator[object]:
 
 
 def work_of(folder: Path, plugins: list[str]) -> list[Work]:
-    chosen = options.parse([*TINY, "--evaluate", "full", "--iwae-samples", "2", "--seeds", "2"])
-    data = load("digits", "")
-    archs = discover(plugins).resolve(["cnn2"]).archs
-    settings = settings_of(chosen, "cpu", data)
-    planned = runs.make(archs, [get("vae"), get("classifier")], 2, settings, data).specs
-    held = runs.make(discover(plugins).resolve(["travels"]).archs, [get("classifier")], 2, settings, data).specs
-    further = [part for part in evaluation.plan(planned, "full", vars(chosen), "cnn2")[0] if part.part == "probe"]
-    return [*held, *planned, *further]
+    request = options.parse([*TINY, "--evaluate", "full", "--iwae-samples", "2", "--seeds", "2"])
+    data = load("digits", "").describe()
+    recipe = recipe_of(request, CPU, data)
+    registry = discover(plugins)
+    named, held = (candidates_of(registry.resolve([name]).archs) for name in ("cnn2", "travels"))
+    runs = runs_of(named, [get("vae"), get("classifier")], 2, recipe, data)
+    asked = evaluation.EvaluationRequest("full", request.iwae_samples, request.iwae_images)
+    further = [part for part in evaluation.plan(runs, asked, "cnn2")[0] if part.part == "probe"]
+    return [*runs_of(held, [get("classifier")], 2, recipe, data), *runs, *further]
 
 
 def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_machine(
@@ -149,7 +152,7 @@ def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_mach
     assert cluster.slots("cpu") == 2
     events: list[Event] = []
     lost = False
-    with Display(work, 0, 2) as display, closing(cluster.launch(work, sites["ray"])) as happening:
+    with Display(work, 0, 2) as display, closing(cluster.launch(work, sites["ray"], {})) as happening:
         for event in happening:
             display.show(event)
             events.append(event)

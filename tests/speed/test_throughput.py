@@ -16,6 +16,7 @@ import torch
 
 import reports
 from bench.machine import load, nvml
+from bench.spec.device import CPU, FIRST_GPU
 from bench.spec.run import RunSpec
 from bench.speed import phase
 from bench.speed.setting import Setting
@@ -113,7 +114,7 @@ def test_a_gpu_is_described_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
     monkeypatch.setitem(sys.modules, "pynvml", library)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="1-2"))
-    gpu = nvml.open_gpu("cuda:0")
+    gpu = nvml.open_gpu(FIRST_GPU)
     assert gpu is not None and gpu.handle == "GPU-1-2"
     assert gpu.joules() is None, "a driver that doesn't count energy"
     watch = load.Watch(gpu)
@@ -122,9 +123,9 @@ def test_a_gpu_is_described_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watch.ended()["gpu"] == {
         "clock_mhz": [1500, 1980], "most_mhz": 1980, "throttling": ["power cap"], "foreign_processes": 1,
     }  # fmt: skip
-    assert nvml.open_gpu("cpu") is None
+    assert nvml.open_gpu(CPU) is None
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    assert nvml.open_gpu("cuda:0") is None, "without the package nothing is known, and nothing fails"
+    assert nvml.open_gpu(FIRST_GPU) is None, "without the package nothing is known, and nothing fails"
 
 
 def spec(**changes: Any) -> RunSpec:
@@ -137,13 +138,16 @@ def spec(**changes: Any) -> RunSpec:
 def test_a_phase_that_fails_says_so_and_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    def broken(*unused: Any) -> None:
+    def broken(*unused: Any, listener: object) -> None:
         raise RuntimeError("the measuring process was killed by SIGKILL")
 
-    monkeypatch.setattr(phase, "in_a_process", broken)
-    assert phase.phase(tmp_path, "off", [spec()], "cpu", "Invented CPU", ()) == "not measured apart: --throughput off"
-    assert phase.phase(tmp_path, "quick", [], "cpu", "Invented CPU", ()) == "not measured apart: no run finished"
-    text = phase.phase(tmp_path, "quick", [spec()], "cpu", "Invented CPU", ())
+    monkeypatch.setattr(phase, "call_in_child", broken)
+    assert (
+        phase.measure_apart(tmp_path, "off", [spec()], CPU, "Invented CPU", ())
+        == "not measured apart: --throughput off"
+    )
+    assert phase.measure_apart(tmp_path, "quick", [], CPU, "Invented CPU", ()) == "not measured apart: no run finished"
+    text = phase.measure_apart(tmp_path, "quick", [spec()], CPU, "Invented CPU", ())
     assert text == "not measured apart: the measuring process was killed by SIGKILL"
     assert capsys.readouterr().err.splitlines()[-1] == f"speed {text}"
     assert list(tmp_path.iterdir()) == []
@@ -152,19 +156,21 @@ def test_a_phase_that_fails_says_so_and_costs_nothing(
 def test_what_was_measured_is_kept_until_something_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 
-    def fake(cells: Any, setting: Setting, mode: str, plugins: Any) -> dict[str, Any]:
+    def fake(
+        function: object, cells: Any, setting: Setting, mode: str, plugins: Any, listener: object
+    ) -> dict[str, Any]:
         measured.append(mode)
         return {"format": FORMAT}
 
-    monkeypatch.setattr(phase, "in_a_process", fake)
+    monkeypatch.setattr(phase, "call_in_child", fake)
     (tmp_path / "throughput.json").write_text("{half", encoding="utf-8")  # replaced, not stumbled over
-    phase.phase(tmp_path, "quick", [spec()], "cpu", "Invented CPU", ())
-    again = phase.phase(tmp_path, "quick", [spec(seed=1)], "cpu", "Invented CPU", ())
+    phase.measure_apart(tmp_path, "quick", [spec()], CPU, "Invented CPU", ())
+    again = phase.measure_apart(tmp_path, "quick", [spec(seed=1)], CPU, "Invented CPU", ())
     assert again == "measured apart by an earlier run of this command"
-    phase.phase(tmp_path, "quick", [spec(arch_fingerprint="edited")], "cpu", "Invented CPU", ())
-    phase.phase(tmp_path, "full", [spec(arch_fingerprint="edited")], "cpu", "Invented CPU", ())
-    phase.phase(
-        tmp_path, "quick", [spec(arch_fingerprint="edited")], "cpu", "Invented CPU", ()
+    phase.measure_apart(tmp_path, "quick", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", ())
+    phase.measure_apart(tmp_path, "full", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", ())
+    phase.measure_apart(
+        tmp_path, "quick", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", ()
     )  # the full one answers that
     assert measured == ["quick", "quick", "full"]
     assert [path.name for path in tmp_path.iterdir()] == ["throughput.json"]

@@ -10,13 +10,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from archs import blocks, forms
 from archs.registry import discover
 from bench.machine.peak_memory import peak_bytes
+from bench.spec.device import CPU
 from bench.speed.flops import flops_per_image
 from bench.speed.setting import Setting
 from bench.speed.workloads import prepare
 from bench.tasks import get
 from bench.worker.restore import layers_of
 
-TINY = Setting(batch_size=2, latent_dim=3, likelihood="dynamic", device="cpu", threads=1, labels=10)
+TINY = Setting(batch_size=2, latent_dim=3, likelihood="dynamic", device=CPU, threads=1, labels=10)
 CASES = [(name, "vae" if arch.decoder else "classifier") for name, arch in sorted(discover().archs.items())]
 CASES += [("cnn:depth=3,kernel=3", "cvae"), ("cnn:depth=2,kernel=5", "classifier"), ("cnn2+cnn3", "vae")]
 
@@ -65,7 +66,7 @@ def test_peak_memory_counts_what_lives_at_the_same_time() -> None:
         torch.ones(500)  # 6,000
         del b
 
-    assert peak_bytes(call, "cpu") == 8000
+    assert peak_bytes(call, CPU) == 8000
 
 
 def test_resident_memory_is_weights_and_for_training_the_moments_of_adam() -> None:

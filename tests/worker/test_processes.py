@@ -43,72 +43,48 @@ def test_large_tensors_come_from_the_heap_that_is_kept() -> None:
 ASKED = """
 import os, sys
 from archs.errors import UserError
-from bench.machine.child import elsewhere
+from bench.machine.child import call_in_child
+def told(word, say):
+    say(word)
+    say(word * 2)
+    return len(word)
 if __name__ == "__main__":
-    print(elsewhere(max, 1, 2), elsewhere(os.getpid) == os.getpid())
+    print(call_in_child(max, 1, 2), call_in_child(os.getpid) == os.getpid())
     for function, arguments in ((os._exit, (3,)), (int, ("x",)), (os.abort, ())):
         try:
-            elsewhere(function, *arguments)
+            call_in_child(function, *arguments)
         except (UserError, ValueError) as error:
             print(type(error).__name__, error, hasattr(error, "__notes__"))
+    print(call_in_child(told, "ab", listener=print))
     print("torch" in sys.modules)
 """
 
 
-def test_another_process_answers_raises_or_is_named(tmp_path: Path) -> None:
+def test_a_function_called_in_a_child_returns_raises_speaks_or_is_named(tmp_path: Path) -> None:
     script = tmp_path / "asked.py"
     script.write_text(ASKED, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, str(script)], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.splitlines() == [
         "2 False",
-        "UserError the process that was to _exit ended with status 3 False",
+        "ChildDied the process that was to _exit ended with status 3 False",
         "ValueError invalid literal for int() with base 10: 'x' True",
-        "UserError the process that was to abort was killed by SIGABRT False",
+        "ChildDied the process that was to abort was killed by SIGABRT False",
+        "ab",
+        "abab",
+        "2",
         "False",
     ]
-
-
-FORKED = """
-import os, sys
-from multiprocessing import forkserver, util
-from bench import forks
-
-def usual():
-    return util.spawnv_passfds is forks.SPAWN
-
-if __name__ == "__main__":
-    mine = open(sys.argv[1], "w")
-    os.set_inheritable(mine.fileno(), True)
-    forks.start_context()
-    first = forkserver._forkserver._forkserver_pid
-    print(usual(), forks.elsewhere(usual), forks.elsewhere(os.getppid) == first)
-    command = [open(f"/proc/{process}/cmdline").read() for process in ("self", first)]
-    files = [os.path.realpath(f"/proc/{first}/fd/{name}") for name in os.listdir(f"/proc/{first}/fd")]
-    print(command[0] == command[1], sys.argv[1] in files)
-    forks.dismiss()
-    print(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the server is an interpreter of its own")
-def test_the_server_is_a_fork_with_no_file_of_ours_and_can_be_dismissed(tmp_path: Path) -> None:
-    script = tmp_path / "forked.py"
-    script.write_text(FORKED, encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(script), str(tmp_path / "mine")]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.stdout.splitlines() == ["True True True", "True False", "-9"], done.stderr
 
 
 WITHOUT_TORCH = """
 import os, sys
 import run_ablation
-from bench.machine.child import elsewhere
+from bench.machine.child import call_in_child
 if __name__ == "__main__":
     status = run_ablation.main(sys.argv[1:])
-    print(status, [name for name in ("torch", "archs.registry") if name in sys.modules])
-    print(elsewhere(os.getenv, "CUBLAS_WORKSPACE_CONFIG"))
+    print(status, [name for name in ("torch", "archs.cnn3") if name in sys.modules])
+    print(call_in_child(os.getenv, "CUBLAS_WORKSPACE_CONFIG"))
 """
 
 

@@ -17,6 +17,7 @@ from bench.data.digits import digits
 from bench.launchers import ray_node
 from bench.launchers.events import Event
 from bench.launchers.local import Flight, Worker, company, hand_over, launch, receive, share
+from bench.spec.device import Device
 from bench.spec.run import RunSpec, Work
 from bench.store.store import Record, Store
 from bench.training import loop
@@ -208,7 +209,7 @@ def workers(*in_flight: int) -> list[Worker]:
 def test_a_gpu_takes_no_more_groups_than_its_share(
     gpus: int, archs: int, in_flight: tuple[int, ...], expected: int
 ) -> None:
-    site = Site("", "", beside=6, devices=tuple(f"cuda:{index}" for index in range(gpus)))
+    site = Site("", "", beside=6, devices=tuple(Device(f"cuda:{index}") for index in range(gpus)))
     assert share(runs(archs, 3), [], workers(*in_flight), site) == expected
 
 
@@ -217,7 +218,7 @@ def test_a_gpu_takes_no_more_groups_than_its_share(
 )
 def test_seeds_are_shared_between_gpus_that_would_be_idle(gpus: int, archs: int, seeds: int, expected: int) -> None:
     waiting: list = runs(archs, seeds)
-    site = Site("", "", stack=32, devices=tuple(f"cuda:{index}" for index in range(gpus)))
+    site = Site("", "", stack=32, devices=tuple(Device(f"cuda:{index}") for index in range(gpus)))
     first = waiting.pop(0)
     assert 1 + len(company(first, waiting, site)) == expected
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import Part, Subject
+from bench.evaluation import EvaluationRequest, Part, Subject
 from bench.evaluation.importance import importance_bound
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import generator
@@ -55,8 +54,8 @@ def bound_of(model: Any, x: Tensor, labels: Tensor, samples: int, noise: torch.G
     return importance_bound(mean, log_variance, likelihood, samples, noise, max(1, DECODED // len(x))).iwae
 
 
-def settings(asked: Mapping[str, Any]) -> dict[str, Any]:
-    return {"samples": asked["iwae_samples"], "images": asked["iwae_images"]}
+def settings(asked: EvaluationRequest) -> dict[str, Any]:
+    return {"samples": asked.iwae_samples, "images": asked.iwae_images}
 
 
 PART = Part("iwae", "importance-weighted bound", ("vae", "cvae"), run, settings)

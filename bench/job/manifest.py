@@ -1,0 +1,75 @@
+"""manifest.json of a report folder: what a job did, for its page to be made from. It holds no result.
+
+The results are in the records that it names.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shlex
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.data.dataset import DataDescription
+from bench.job.plan import JobPlan
+from bench.job.policies import Records
+from bench.job.request import Request
+from bench.spec.run import EvaluationSpec, RunSpec, Work
+
+SHOWN = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "scikit-learn's digits"}
+
+
+def describe(
+    request: Request,
+    plan: JobPlan,
+    data: DataDescription,
+    work: Sequence[Work],
+    records: Records,
+    folder: Path,
+    circumstances: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The manifest's content.
+
+    Args:
+        work: all that was planned.
+        records: those of it that have ended.
+        circumstances: further entries, such as the number of workers.
+    """
+    runs = [spec.run_id for spec in work if isinstance(spec, RunSpec)]
+    evaluations = [spec.run_id for spec in work if isinstance(spec, EvaluationSpec)]
+    return {
+        "title": title(plan.archs, data.name),
+        "command": shlex.join(["python", "run_ablation.py", *request.arguments]),
+        "runs_dir": os.path.relpath(request.runs_dir, folder),  # from here, so that both can move together
+        "run_ids": [run_id for run_id in runs if run_id in records],
+        "planned": len(runs),
+        "evaluate": request.evaluate,
+        "evaluations": [run_id for run_id in evaluations if run_id in records],
+        "evaluations_planned": len(evaluations),
+        "archs": list(plan.archs),
+        "tasks": list(plan.tasks),
+        "seeds": request.seeds,
+        "baseline": plan.baseline,
+        "factors": {candidate.name: dict(candidate.factors) for candidate in plan.candidates if candidate.factors},
+        "illegal": [{"arch": name, "reason": reason} for name, reason in plan.illegal.items()],
+        "skipped": [dict(one) for one in plan.skipped],
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "dataset": data.as_dict(),
+        **circumstances,
+    }
+
+
+def title(archs: Sequence[str], dataset: str) -> str:
+    what = f"{len(archs)} architectures" if len(archs) > 4 else " vs ".join(archs)
+    return f"{what} on {SHOWN[dataset]}"
+
+
+def write_manifest(folder: Path, content: dict[str, Any]) -> None:
+    """Replace manifest.json in one step."""
+    partial = folder / f".manifest-{uuid.uuid4().hex}"
+    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    partial.replace(folder / "manifest.json")

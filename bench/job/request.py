@@ -1,0 +1,84 @@
+"""What a command asks for: typed, frozen, and checked as far as that is possible without looking at anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bench.spec.defaults import (
+    DEFAULT_BATCH,
+    DEFAULT_IWAE_SAMPLES,
+    DEFAULT_LABELS,
+    DEFAULT_LATENT,
+    DEFAULT_LR,
+    DEFAULT_SEEDS,
+)
+from bench.tasks import DEFAULT
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job as it was asked for. Its defaults are those of the command line.
+
+    What a field means is the `help` of the option of its name (`bench.job.options`).
+    """
+
+    # what is compared
+    archs: tuple[str, ...] = ("cnn2", "cnn3")
+    """As spelled: names, families, grids, crossings, wildcards."""
+    plugins: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = DEFAULT
+    seeds: int = DEFAULT_SEEDS
+    baseline: str | None = None
+    """None: the first architecture."""
+    list_archs: bool = False
+    """Print the architectures and stop."""
+
+    # data
+    dataset: str = "auto"
+    data_dir: str = "data"
+    likelihood: str = "dynamic"
+    train_images: int | None = None
+    """None: all, or those of --quick."""
+    labels: int = DEFAULT_LABELS
+
+    # training
+    epochs: int | None = None
+    """None: those of the data set, or of --quick."""
+    batch_size: int = DEFAULT_BATCH
+    lr: float = DEFAULT_LR
+    latent_dim: int = DEFAULT_LATENT
+    quick: bool = False
+    device: str = "auto"
+    """ "auto", "cpu", "cuda" or "cuda:n"."""
+    workers: int | None = None
+    """None: one per core, or one per GPU."""
+    threads: int = 1
+    stack: str = "auto"
+    """ "auto", "off" or a number of seeds."""
+    eager: bool = False
+    launcher: str = "local"
+    ray_address: str = "auto"
+    fail_fast: bool = False
+    deterministic: bool = False
+    retry_failed: bool = False
+
+    # after training
+    evaluate: str = "basic"
+    iwae_samples: int = DEFAULT_IWAE_SAMPLES
+    iwae_images: int | None = None
+    """None: all test images."""
+    throughput: str = "quick"
+
+    # output
+    runs_dir: str = "runs"
+    out: str | None = None
+    """The report's folder; None: a name made of what is compared."""
+    latex: bool = False
+    vector: bool = False
+    parquet: bool = False
+    trackers: Mapping[str, str] = field(default_factory=dict)
+    """Name of a tracker → the value of its option."""
+
+    arguments: tuple[str, ...] = ()
+    """The command's own, for the report to name it."""

@@ -1,0 +1,118 @@
+"""The rounds of a job: the policy is asked, what it names is done, and it is asked again with what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from archs.errors import UserError
+from bench.job.display import Display
+from bench.job.policies import Policy
+from bench.launchers.events import Event, EventKind
+from bench.launchers.launcher import Launcher
+from bench.machine.signals import stopping_status
+from bench.spec.run import Work
+from bench.spec.status import Status
+from bench.store.inventory import inventory
+from bench.store.record import Damaged, Record
+from bench.store.store import Store
+from bench.trackers import Crew
+from bench.worker.site import Site
+
+
+@dataclass
+class Held:
+    """What the store holds of a job's work."""
+
+    runs_dir: str
+
+    retry_failed: bool
+    """Whether runs that had failed before the job count as not done."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    """Run id → the record of what has ended."""
+
+    again: dict[str, Record] = field(default_factory=dict)
+    """Run id → the record of what had failed before, and is to be tried once more."""
+
+    seen: set[str] = field(default_factory=set)
+
+    def look(self, work: Sequence[Work]) -> list[Work]:
+        """Read, every byte verified, what wasn't looked at before; return what of it has ended."""
+        new = [each for each in work if each.run_id not in self.seen]
+        self.seen.update(each.run_id for each in new)
+        for run_id, record in inventory(new, self.runs_dir).items():
+            retried = self.retry_failed and record.status == Status.FAILED
+            (self.again if retried else self.records)[run_id] = record
+        return [each for each in new if each.run_id in self.records]
+
+    def look_again(self, work: Sequence[Work]) -> None:
+        """Read what has ended since."""
+        for each in work:
+            with contextlib.suppress(Damaged):  # since it was written; the next job says so
+                record = Store(each.store_folder(self.runs_dir)).find(each.run_id)
+                if record is not None:
+                    self.records[each.run_id] = record
+
+
+@dataclass
+class Rounds:
+    """A job at work. `run` does all of it; the other fields say what came of it."""
+
+    policy: Policy
+    site: Site
+    launcher: Launcher
+    crew: Crew
+    held: Held
+    fail_fast: bool
+    """Whether the first failure stops the job."""
+
+    stopped_by: int = 0
+    """The exit status that a signal asks for; 0 if none did."""
+
+    def run(self) -> None:
+        """Ask the policy until it names nothing that wasn't tried. Each piece of work is tried once in a job."""
+        tried: set[str] = set()
+        while not self.is_over:
+            while ended := self.held.look(self.policy.planned(self.held.records)):
+                for each in ended:
+                    self.crew.ended(each, self.held.records[each.run_id])
+            work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
+            if not work:
+                break
+            tried.update(each.run_id for each in work)
+            self._round(work)
+            self.held.look_again(work)
+
+    @property
+    def is_over(self) -> bool:
+        failed = any(record.status == Status.FAILED for record in self.held.records.values())
+        return bool(self.stopped_by) or (self.fail_fast and failed)
+
+    def _round(self, work: Sequence[Work]) -> None:
+        with (
+            Display(work, len(self.held.records), self.site.workers) as display,
+            contextlib.closing(self.launcher.launch(work, self.site, self.held.again)) as events,
+        ):
+            try:
+                for event in events:
+                    display.show(event)
+                    self._tell(event)
+                    if event.kind is EventKind.FAILED and self.fail_fast:
+                        break
+            except KeyboardInterrupt as interrupt:
+                self.stopped_by = stopping_status(interrupt)
+
+    def _tell(self, event: Event) -> None:
+        """What happened, to the trackers."""
+        if event.spec is None or not self.crew.members:
+            return
+        if event.kind is EventKind.STARTED:
+            self.crew.started(event.spec)
+        elif event.progress is not None:
+            self.crew.progress(event.spec, event.progress)
+        elif event.kind in (EventKind.FINISHED, EventKind.FAILED):
+            with contextlib.suppress(UserError):  # damaged since; the next job says so
+                store = Store(event.spec.store_folder(self.held.runs_dir))
+                self.crew.ended(event.spec, store.load(event.spec.run_id))
