@@ -71,6 +71,9 @@ class Rounds:
     stopped_by: int = 0
     """The exit status that a signal asks for; 0 if none did."""
 
+    any_failed: bool = False
+    """Whether anything failed in this job; what had failed before it doesn't count."""
+
     def run(self) -> None:
         """Ask the policy until it names nothing that wasn't tried. Each piece of work is tried once in a job."""
         tried: set[str] = set()
@@ -87,8 +90,8 @@ class Rounds:
 
     @property
     def is_over(self) -> bool:
-        failed = any(record.status == Status.FAILED for record in self.held.records.values())
-        return bool(self.stopped_by) or (self.fail_fast and failed)
+        """Whether the job was stopped, by a signal or by its first failure."""
+        return bool(self.stopped_by) or (self.fail_fast and self.any_failed)
 
     def _round(self, work: Sequence[Work]) -> None:
         with (
@@ -99,7 +102,8 @@ class Rounds:
                 for event in events:
                     display.show(event)
                     self._tell(event)
-                    if event.kind is EventKind.FAILED and self.fail_fast:
+                    self.any_failed |= event.kind is EventKind.FAILED
+                    if self.is_over:
                         break
             except KeyboardInterrupt as interrupt:
                 self.stopped_by = stopping_status(interrupt)
