@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 def load(runs_dir: str | Path, table: str = "runs") -> pd.DataFrame:
     """A tidy frame of every record in `runs_dir`; failed runs are rows of "runs" only.
 
-    table: "runs" (a row per run with its settings, sizes and metrics, evaluations included: as records.csv), "history" (a row
-    per epoch of each run), "summary" (a row per architecture, task and metric: n, mean, std, 95 % interval) or "layers" (a
-    row per layer of each architecture and task). Raises `archs.errors.UserError` for another name.
+    table: "runs" (a row per run with its settings, sizes and metrics, evaluations included: as records.csv), "history"
+    (a row per epoch of each run), "summary" (a row per architecture, task and metric: n, mean, std, 95 % interval) or
+    "layers" (a row per layer of each architecture and task). Runs of different settings are never averaged: where a
+    store holds such, the last three have a further column for each setting that differs. Raises
+    `archs.errors.UserError` for another name.
     """
     from archs.errors import UserError, nearest
     from bench.statistics.frames import history_frame, layers_frame, records_frame, summary_frame

@@ -1,5 +1,5 @@
 """Pictures of a latent model as uint8 arrays, so that a page is drawn without torch. The same for every architecture:
-the same test images, the same z (of the run's seed), the same points of the prior.
+the same test images, the same z whatever the run's seed, the same points of the prior.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import pandas as pd
 from archs.errors import UserError, nearest
 from bench.statistics.estimates import Interval, mean_interval
 from bench.statistics.paired import Comparison, Verdict, compare_paired, holm, holm_family
+from bench.statistics.settings import refuse_mixed
 
 __all__ = [
     "COLUMNS",
@@ -48,7 +49,8 @@ def comparisons_frame(
     directions  {metric: higher is better}, over those that `bench.spec.metrics` declares
     Runs that are not "finished" have no value: their seeds appear in `dropped`, and `n_failed` counts those of the
     row's own arch. Tasks in which the baseline was never run have no rows. Holm's family is one (task, metric) table.
-    Raises UserError for an unknown baseline or metric, a metric with no better direction, and repeated seeds.
+    Raises UserError for an unknown baseline or metric, a metric with no better direction, repeated seeds, and runs of
+    one task that are of different settings: what they differ by would be taken for the architectures' doing.
     """
     known = list(dict.fromkeys(records_df["arch"]))
     if baseline not in known:
@@ -56,6 +58,7 @@ def comparisons_frame(
     for metric in metrics or ():
         if metric not in records_df.columns:
             raise UserError(f"metric {metric!r} is not in the records{nearest(metric, _declared())}")
+    refuse_mixed(records_df, "the frame")
     rows: list[dict[str, object]] = []
     for task, frame in records_df.groupby("task", sort=False):
         if baseline not in set(frame["arch"]):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.spec.metrics import among
 from bench.statistics.comparisons import mean_interval
+from bench.statistics.settings import differing_settings, plain
 from bench.store.store import Record
 
 IDENTITY = ["arch", "task", "dataset", "likelihood", "seed"]
@@ -21,7 +22,9 @@ RECORD_COLUMNS = [
     "arch_fingerprint", "data_fingerprint", "protocol", "torch", "commit",
 ]  # fmt: skip
 PIXELS = 28 * 28
-LAYER_COLUMNS = ["arch", "task", "part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
+LAYER_COLUMNS = ["part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
+SHAPING = ("arch_fingerprint", "dataset", "latent_dim", "protocol")
+"""The settings that can change an architecture's layers; the others can't, so that they ask for no further table."""
 
 
 def records_frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -62,35 +65,53 @@ def parameter_counts(record: Record) -> dict[str, float]:
 
 
 def summary_frame(records: pd.DataFrame) -> pd.DataFrame:
-    """Per (arch, task, metric): n, n_failed, mean, std (ddof 1) and the 95 % t-interval of the mean, long form."""
+    """Per (arch, task, metric): n, n_failed, mean, std (ddof 1) and the 95 % t-interval of the mean, long form.
+
+    Runs of different settings are never averaged: where settings differ, each of those is a key, and a column, as well.
+    """
+    differing = differing_settings(records)
+    keys = ["arch", "task", *differing]
+    records = records.assign(**{name: plain(records[name]) for name in differing})
     rows = []
     metrics = among(records.columns)
-    for (arch, task), group in records.groupby(["arch", "task"], sort=False):
+    for key, group in records.groupby(keys, sort=False, dropna=False):
         finished = group[group["status"] == "finished"]
         for metric in metrics:
             values = finished[metric].dropna().astype(float)
             if len(values) or (metric == "params_total" and len(group)):
                 found = mean_interval(values.to_numpy())
-                cell = {"arch": arch, "task": task, "metric": metric, "n_failed": len(group) - len(finished)}
+                cell = dict(zip(keys, key, strict=True)) | {"metric": metric, "n_failed": len(group) - len(finished)}
                 rows.append({**cell, **dataclasses.asdict(found)})
-    return pd.DataFrame(rows, columns=["arch", "task", "metric", "n", "n_failed", "mean", "std", "low", "high"])
+    return pd.DataFrame(rows, columns=[*keys, "metric", "n", "n_failed", "mean", "std", "low", "high"])
 
 
 def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """A row per layer of each (arch, task), in the order in which an image passes."""
+    """A row per layer of each (arch, task), in the order in which an image passes.
+
+    Where settings that shape a network differ, there is a table for each, with those settings as further columns.
+    """
+    keys = ["arch", "task", *(name for name in _differing(records) if name in SHAPING)]
     rows = []
     seen = set()
     for record in records:
-        key = (record.spec["arch"], record.spec["task"])
+        key = tuple(record.spec.get(name) for name in keys)
         if record.layers and key not in seen:
             seen.add(key)
-            rows += [{"arch": key[0], "task": key[1], **layer} for layer in record.layers]
-    return pd.DataFrame(rows, columns=LAYER_COLUMNS)
+            rows += [{**dict(zip(keys, key, strict=True)), **layer} for layer in record.layers]
+    return pd.DataFrame(rows, columns=[*keys, *LAYER_COLUMNS])
 
 
-def history_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """A row per epoch of each run."""
-    keep = ("arch", "task", "seed")
-    rows = [{**{key: record.spec[key] for key in keep}, **epoch} for record in records for epoch in record.history]
-    columns = [*keep, "epoch", "train_loss", "val_elbo", "val_accuracy", "seconds"]
+def history_frame(records: Sequence[Record]) -> pd.DataFrame:
+    """A row per epoch of each run, with the run's id and the settings in which the runs differ."""
+    keys = ["arch", "task", "seed", *_differing(records)]
+    rows = [
+        {**{key: record.spec.get(key) for key in keys}, "run_id": record.run_id, **epoch}
+        for record in records
+        for epoch in record.history
+    ]
+    columns = [*keys, "run_id", "epoch", "train_loss", "val_elbo", "val_accuracy", "seconds"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _differing(records: Sequence[Record]) -> list[str]:
+    return differing_settings(pd.DataFrame([record.spec for record in records])) if records else []

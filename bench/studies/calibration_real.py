@@ -10,9 +10,8 @@ import pandas as pd
 from archs.errors import UserError
 from bench.spec.metrics import PRIMARY
 from bench.statistics.paired import compare_paired
+from bench.statistics.settings import SETTINGS
 
-SETTINGS = ["arch", "task", "dataset", "likelihood", "epochs", "batch_size", "lr", "latent_dim", "train_images"]
-SETTINGS += ["labels", "device", "threads", "arch_fingerprint", "data_fingerprint", "protocol"]
 COLUMNS = ["task", "metric", "n", "architectures", "runs", "splits", "false_calls", "coverage", "signflip"]
 
 
@@ -29,7 +28,7 @@ def real_aa(
     rows = []
     for task, metric in PRIMARY.items():
         of_task = finished[finished["task"] == task]
-        keys = [k for k in SETTINGS if k in of_task.columns]
+        keys = ["arch", *(k for k in SETTINGS if k in of_task.columns)]
         samples = [group[metric].dropna().to_numpy(dtype=float) for _, group in of_task.groupby(keys, dropna=False)]
         for n in sizes:
             enough = [sample for sample in samples if len(sample) >= 2 * n]

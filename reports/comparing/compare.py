@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pandas as pd
+
 from archs.errors import UserError
-from bench.spec.metrics import METRICS, PRIMARY, Metric
+from bench.spec.metrics import METRICS, PRIMARY, Metric, among
 from bench.statistics.comparisons import compare_paired, holm, mean_interval, seed_values
 from bench.statistics.paired import ALPHA
+from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.reading import Report, read
 
-SETTINGS = (
-    "dataset", "data_fingerprint", "likelihood", "protocol", "epochs", "batch_size", "lr", "latent_dim", "train_images",
-    "device", "threads", "torch", "commit",
-)  # fmt: skip
+SETTINGS = (*(name for name in RUN_SETTINGS if name != "arch_fingerprint"), "torch", "commit")
+CLOCKS = ("train_seconds", "train_images_per_s")  # no two trainings agree in these to the last digit
 COMPARABLE = ("dataset", "data_fingerprint")  # where these differ no number means the same thing
 Cell = tuple[str, str]  # arch, task
 
 
 @dataclass(frozen=True)
 class Moved:
-    """One arch × task × metric: B minus A in the metric's raw unit, with a 95 % interval and a Holm-adjusted p.
-
-    paired: the seeds are the same, so the difference is taken per seed; else Welch's. verdict: better, worse, same
-    (identical numbers), equivalent (inside the metric's margin), unresolved. Throughput is in logarithms.
-    """
+    """One arch × task × metric: B minus A in the metric's raw unit. Throughput is in logarithms."""
 
     arch: str
     task: str
     metric: Metric
-    a: float
+    a: float  # mean over the seeds that were compared
     b: float
     difference: float
-    low: float
+    low: float  # of a 95 % interval; NaN where there is none
     high: float
-    p: float
-    n: tuple[int, int]
-    paired: bool
-    verdict: str
+    p: float  # Holm-adjusted; NaN where nothing was tested
+    n: tuple[int, int]  # seeds with a value, in A and in B
+    paired: tuple[int, ...]  # seeds of which the difference was taken, one by one
+    same_runs: tuple[int, ...]  # seeds whose run is the same record in both: it can't have moved, so it is in no test
+    left_out: tuple[tuple[int, ...], tuple[int, ...]]  # seeds that only A has, and only B, where some are common
+    verdict: str  # better | worse | same runs | same (equal numbers) | equivalent (inside the margin) | unresolved
+
+    @property
+    def whole(self) -> bool:
+        """Whether both have the same seeds."""
+        return bool(self.paired or self.same_runs) and not any(self.left_out)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,11 @@ def compare(a: Path, b: Path) -> Comparison:
     if not shared:
         raise UserError(f"{a} and {b} share no architecture and task: expected at least one cell in both")
     metrics, reasons = _metrics(old, new)
-    moved = [found for metric in metrics for found in _family(old, new, shared, metric)]
+    records = _same_records(old, new)
+    moved = []
+    for metric in metrics:
+        moved += _family(old, new, shared, metric, records)
+        reasons += _valueless(old, new, shared, metric)
     return Comparison(
         a=old,
         b=new,
@@ -120,17 +128,46 @@ def _failing(old: Report, new: Report, shared: list[Cell]) -> list[tuple[str, st
     return [(*cell, int(counts[1][cell])) for cell in shared if counts[1].get(cell, 0) > counts[0].get(cell, 0)]
 
 
-def _family(old: Report, new: Report, shared: list[Cell], metric: Metric) -> list[Moved]:
-    """Every shared cell on one metric, Holm-adjusted together."""
-    found: dict[Hashable, Moved] = {}
+def _same_records(old: Report, new: Report) -> dict[Cell, set[int]]:
+    """The seeds of each cell whose finished run is one record in both: the same id and numbers, clocks included.
+
+    The id alone doesn't say so: versions are no part of it, so that a run which was trained again keeps it.
+    """
+    a, b = (report.runs[report.runs["status"] == "finished"] for report in (old, new))
+    both = a.merge(b, on=["arch", "task", "seed", "run_id"])
+    names = among(set(a) & set(b))
+    equal, timed = pd.Series(True, both.index), pd.Series(False, both.index)
+    for name in names:
+        before, after = both[f"{name}_x"], both[f"{name}_y"]
+        known = before.notna() & after.notna()  # one of them may have been evaluated further since
+        equal &= (before == after) | ~known
+        timed |= known & (name in CLOCKS)
+    same = both[equal & timed]
+    return {(str(arch), str(task)): set(group) for (arch, task), group in same.groupby(["arch", "task"])["seed"]}
+
+
+def _valueless(old: Report, new: Report, shared: list[Cell], metric: Metric) -> list[str]:
+    """A sentence for each cell that has values on one side only."""
+    reasons = []
     for arch, task in shared:
-        if metric.name not in (PRIMARY.get(task), "train_images_per_s"):
-            continue
-        values = [_values(report, arch, task, metric) for report in (old, new)]
-        if all(values):
-            found[(arch, task)] = _cell(arch, task, metric, values[0], values[1])
-    adjusted = holm([one.p for one in found.values()])
-    return [_judged(one, p) for one, p in zip(found.values(), adjusted, strict=True)]
+        has = [bool(_values(report, arch, task, metric)) for report in (old, new)]
+        if metric.name == PRIMARY.get(task) and has[0] != has[1]:
+            reasons.append(f"{arch} {task}: no run with a finite {metric.label} in {'A' if has[1] else 'B'}.")
+    return reasons
+
+
+def _family(
+    old: Report, new: Report, shared: list[Cell], metric: Metric, records: Mapping[Cell, set[int]]
+) -> list[Moved]:
+    """Every shared cell on one metric, Holm-adjusted together."""
+    found = []
+    for arch, task in shared:
+        if metric.name in (PRIMARY.get(task), "train_images_per_s"):
+            a, b = (_values(report, arch, task, metric) for report in (old, new))
+            if a and b:
+                found.append(_cell(arch, task, metric, a, b, records.get((arch, task), set())))
+    adjusted = holm([one.p for one in found])
+    return [_judged(one, p) for one, p in zip(found, adjusted, strict=True)]
 
 
 def _values(report: Report, arch: str, task: str, metric: Metric) -> dict[int, float]:
@@ -141,15 +178,25 @@ def _values(report: Report, arch: str, task: str, metric: Metric) -> dict[int, f
     return {s: math.log(v) for s, v in values.items() if v > 0} if metric.name == "train_images_per_s" else values
 
 
-def _cell(arch: str, task: str, metric: Metric, a: dict[int, float], b: dict[int, float]) -> Moved:
-    means = (mean_interval(a.values()).mean, mean_interval(b.values()).mean)
-    n, paired = (len(a), len(b)), set(a) == set(b)
-    if paired:
-        row = compare_paired(b, a)  # B minus A
+def _cell(
+    arch: str, task: str, metric: Metric, a: dict[int, float], b: dict[int, float], same_records: set[int]
+) -> Moved:
+    """B minus A: of the runs of common seeds that are not one record; unpaired only where no seed is common."""
+    n, common = (len(a), len(b)), sorted(a.keys() & b.keys())
+    paired = [seed for seed in common if seed not in same_records]
+    left_out = (tuple(sorted(a.keys() - b.keys())), tuple(sorted(b.keys() - a.keys()))) if common else ((), ())
+    verdict = ""
+    if common:
+        a, b = ({seed: values[seed] for seed in paired or common} for values in (a, b))
+        row = compare_paired(b, a)
         ends, p = (row.difference, row.low, row.high), row.p_holm
     else:
         ends, p = welch(list(b.values()), list(a.values()))
-    return Moved(arch, task, metric, *means, *ends, p, n, paired, "")
+    if a == b:  # the same seeds with the same numbers: there is nothing to test
+        ends, p, verdict = (0.0, math.nan, math.nan), math.nan, "same" if paired else "same runs"
+    means = (mean_interval(a.values()).mean, mean_interval(b.values()).mean)
+    same_runs = tuple(seed for seed in common if seed in same_records)
+    return Moved(arch, task, metric, *means, *ends, p, n, tuple(paired), same_runs, left_out, verdict)
 
 
 def welch(x: list[float], y: list[float]) -> tuple[tuple[float, float, float], float]:
@@ -166,11 +213,11 @@ def welch(x: list[float], y: list[float]) -> tuple[tuple[float, float, float], f
 
 
 def _judged(one: Moved, p: float) -> Moved:
+    if one.verdict:
+        return one
     verdict = "unresolved"
-    if one.paired and one.difference == 0 and one.low == one.high:
-        verdict = "same"
-    elif one.metric.margin is not None and -one.metric.margin <= one.low and one.high <= one.metric.margin:
+    if one.metric.margin is not None and -one.metric.margin <= one.low and one.high <= one.metric.margin:
         verdict = "equivalent"  # as in `bench.statistics.paired`: a shift said not to matter fails no check
     elif p < ALPHA:
         verdict = "better" if (one.difference > 0) == (one.metric.higher_is_better is not False) else "worse"
-    return Moved(**{**vars(one), "p": p, "verdict": verdict})
+    return replace(one, p=p, verdict=verdict)

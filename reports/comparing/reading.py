@@ -34,7 +34,7 @@ def read(folder: Path) -> Report:
     manifest = read_manifest(folder)
     path = folder / "records.csv"
     try:
-        runs = pd.read_csv(path, dtype={"error": str, "arch_fingerprint": str, "data_fingerprint": str})
+        runs = pd.read_csv(path, dtype={"run_id": str, "error": str, "arch_fingerprint": str, "data_fingerprint": str})
     except FileNotFoundError:
         raise UserError(
             f"{folder} has no records.csv: expected a rendered report; run python -m reports render {folder}"

@@ -15,6 +15,7 @@ import pandas as pd
 from archs.errors import UserError
 from bench.spec.metrics import PRIMARY
 from bench.statistics.frames import history_frame, layers_frame, records_frame, summary_frame
+from bench.statistics.settings import refuse_mixed
 from bench.store.evaluations import gather
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
@@ -118,6 +119,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
         kinds = sorted(set(runs[column].dropna()))
         if len(kinds) > 1:
             raise UserError(f"{folder} mixes {column} {' and '.join(kinds)}: expected one per report")
+    refuse_mixed(runs, str(folder))
     return ReportFolder(
         folder=folder,
         manifest=manifest,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,10 +14,22 @@ from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
 from reports.wording.phrases import shown_task
-from reports.wording.words import difference
+from reports.wording.words import NOTHING, difference
 
 PER_IMAGE = {"elbo": "test_elbo", "accuracy": "test_correct"}
 """Metric → the array of its per-image values in a record."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table, and the seed whose two models McNemar's test is of."""
+
+    task: str
+    arch: str
+    over_seeds: str
+    over_images: str
+    mcnemar: str  # empty where there is no right or wrong
+    seed: int | None  # None where McNemar's test was not made
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -24,40 +37,57 @@ def blocks(context: Context) -> Iterator[Block]:
     rows = [row for ranking in experiment.rankings.values() for row in _rows(experiment, ranking)]
     if not rows:
         return
-    seed = int(experiment.runs["seed"].min())
+    seeds = {row.seed for row in rows if row.seed is not None}
     yield Heading("How sure: seeds and test images")
     yield Text(
         f"Two kinds of noise, kept apart. *Over seeds*: what another training run would give, on this test set. *Over images*: "
         "what another test set would give, for these trained weights (each image's difference averaged over the trained "
-        f"pairs). McNemar counts the test images that only one of the two models of seed {seed} gets right. "
+        f"pairs).{_of_mcnemar(seeds)} "
         f"All against {md(experiment.baseline)}, with 95 % intervals; the per-image tests are not corrected for their number."
     )
-    headers = ("task", "architecture", "over seeds", "over images", f"McNemar (seed {seed})")
-    table = Table(headers, tuple(rows), "llrrl", name="images")
+    headers = ["task", "architecture", "over seeds", "over images"]
+    lines = [[shown_task(row.task), row.arch, row.over_seeds, row.over_images] for row in rows]
+    if seeds:
+        headers.append(f"McNemar (seed {min(seeds)})" if len(seeds) == 1 else "McNemar (seed)")
+        for line, row in zip(lines, rows, strict=True):
+            line.append(f"{row.mcnemar} ({row.seed})" if row.mcnemar and len(seeds) > 1 else row.mcnemar or NOTHING)
+    table = Table(tuple(headers), tuple(map(tuple, lines)), "llrrl"[: len(headers)], name="images")
     yield table if len(rows) <= 12 else Details(f"All {len(rows)} comparisons", [table])
 
 
-def _rows(experiment: Experiment, ranking: Ranking) -> Iterator[tuple[str, ...]]:
+def _of_mcnemar(seeds: Collection[int]) -> str:
+    """What McNemar's test counts and in which models; empty where it was not made."""
+    if not seeds:
+        return ""
+    whose = (
+        f"seed {min(seeds)}"
+        if len(seeds) == 1
+        else "the seed in brackets: the lowest that every architecture finished, or else that both did"
+    )
+    return f" McNemar counts the test images that only one of the two models of {whose} gets right."
+
+
+def _rows(experiment: Experiment, ranking: Ranking) -> Iterator[Row]:
     name = PER_IMAGE.get(ranking.metric.name)
     if name is None or ranking.baseline not in ranking.order:
         return
     values = _values(experiment, ranking.task, name)
     base = values.get(ranking.baseline, {})
-    for arch in ranking.order:
-        own, row = values.get(arch, {}), ranking.versus.get(arch)
-        if row is None or not set(own) & set(base):
-            continue
+    common = {arch: set(own) & set(base) for arch, own in values.items()}
+    compared = [arch for arch in ranking.order if arch in ranking.versus and common.get(arch)]
+    of_all = set(base).intersection(*(common[arch] for arch in compared))
+    for arch in compared:
+        own, row = values[arch], ranking.versus[arch]
         found = paired_images_over_seeds(own, base)
         over_seeds = f"{difference(ranking.metric, row.difference, row.low, row.high)} {MARKS[row.verdict]}"
         over_images = difference(ranking.metric, found.difference, found.low, found.high)
-        yield shown_task(ranking.task), arch, over_seeds, over_images, _mcnemar(ranking, own, base)
+        seed = min(of_all or common[arch]) if name == "test_correct" else None
+        text = "" if seed is None else _mcnemar(own[seed], base[seed])
+        yield Row(ranking.task, arch, over_seeds, over_images, text, seed)
 
 
-def _mcnemar(ranking: Ranking, own: dict[int, np.ndarray], base: dict[int, np.ndarray]) -> str:
-    seed = min(set(own) & set(base))
-    if ranking.metric.name != "accuracy":
-        return "–"
-    test = mcnemar(own[seed], base[seed])
+def _mcnemar(own: np.ndarray, base: np.ndarray) -> str:
+    test = mcnemar(own, base)
     p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}"
     return f"{test.only_a} vs {test.only_b}, {p}"
 

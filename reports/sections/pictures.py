@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,15 +14,16 @@ from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
 from reports.wording.phrases import shown_task
-from reports.wording.words import plural, shorten
+from reports.wording.words import listed, plural, shorten
 
 SHEETS = 4  # architectures of which whole sheets are shown: the best ones
 SAMPLES = 10  # of the stored prior samples, in a row
 
 
 def blocks(context: Context) -> Iterator[Block]:
-    """All pictures are of the first seed that has them, the same for every architecture."""
-    found = {task: drawn(context.experiment, task) for task in context.experiment.tasks}
+    """All pictures are of one seed, the same for every architecture where there is one that all finished."""
+    chosen = {task: chosen_records(context.experiment, task) for task in context.experiment.tasks}
+    found = {task: drawn(records) for task, records in chosen.items()}
     found = {task: arrays for task, arrays in found.items() if arrays}
     if not found:
         return
@@ -43,23 +45,46 @@ def blocks(context: Context) -> Iterator[Block]:
         panels,
         order,
     )
-    seed = min(record.spec["seed"] for record in context.experiment.finished)
+    seeds = {task: {arch: int(chosen[task][arch].spec["seed"]) for arch in arrays} for task, arrays in found.items()}
     yield Text(
-        f"The same ten test images for every architecture, originals on top; models of seed {md(seed)}. Every picture shows "
+        f"The same ten test images for every architecture, originals on top; {of_seeds(seeds)}. Every picture shows "
         "p(x|z)'s mean, at the posterior mean of z."
     )
     yield from _samples(context, found)
     yield from _latent(context, found)
 
 
-def drawn(experiment: Experiment, task: str) -> dict[str, dict[str, np.ndarray]]:
-    """arch → the pictures of its lowest finished seed, in the order of results."""
-    first: dict[str, Record] = {}
-    for record in sorted(experiment.finished, key=lambda record: record.spec["seed"]):
+def chosen_records(experiment: Experiment, task: str) -> dict[str, Record]:
+    """arch → the run whose pictures are shown, in the order of results.
+
+    It is of the lowest seed that every architecture with a result finished; if there is none, of each one's own lowest.
+    """
+    runs: dict[str, dict[int, Record]] = {}
+    for record in experiment.finished:
         if record.spec["task"] == task:
-            first.setdefault(record.spec["arch"], record)
-    found = {arch: first[arch].arrays() for arch in experiment.order if arch in first}
+            runs.setdefault(record.spec["arch"], {})[record.spec["seed"]] = record
+    of_all = set.intersection(*map(set, runs.values())) if runs else set()
+    return {arch: runs[arch][min(of_all or runs[arch])] for arch in experiment.order if arch in runs}
+
+
+def drawn(records: dict[str, Record]) -> dict[str, dict[str, np.ndarray]]:
+    """arch → the pictures in its record; those that have none are left out."""
+    found = {arch: record.arrays() for arch, record in records.items()}
     return {arch: arrays for arch, arrays in found.items() if {"originals", "reconstructions"} <= arrays.keys()}
+
+
+def of_seeds(seeds: dict[str, dict[str, int]]) -> str:
+    """From task → arch → seed, whose models are shown: "models of seed 0, but cnn3 of seed 2 (VAE); …"."""
+    used = {seed for own in seeds.values() for seed in own.values()}
+    if len(used) == 1:
+        return f"models of seed {md(min(used))}"
+    parts = []
+    for task, own in seeds.items():
+        most, _ = Counter(own.values()).most_common(1)[0]
+        others = [f"{md(arch)} of seed {seed}" for arch, seed in own.items() if seed != most]
+        but = f", but {listed(others, len(others))}" if others else ""
+        parts.append(f"of seed {most}{but} ({md(shown_task(task))})")
+    return f"models {'; '.join(parts)}"
 
 
 def _samples(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]]) -> Iterator[Block]:

@@ -14,6 +14,7 @@ from reports.sections.context import Context
 from reports.wording.words import PROTOCOL, number
 
 SETTINGS = ("epochs", "batch_size", "lr", "latent_dim", "train_images", "threads", "protocol")
+OF_SOME = ("labels", "deterministic")  # settings that have a meaning for some runs only
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -48,6 +49,9 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
                 name.replace("_", " "),
                 "all" if name == "train_images" and runs[name].isna().all() else _all(runs, name),
             )
+    for name in OF_SOME:
+        if name in runs and runs[name].notna().any():
+            yield name, _all(runs, name)
     yield "device", ", ".join(_environment(experiment, "device_name")) or _all(runs, "device")
     yield "runs at a time", str(manifest.get("workers", "unknown"))
     yield from _on_gpu(experiment)

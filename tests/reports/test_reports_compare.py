@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 import reports
 from archs.errors import UserError
 from reports.__main__ import main
-from reports.comparing.compare import compare, welch
+from reports.comparing.compare import Moved, compare, welch
 from reports.comparing.page import render
 from tests.reports.synthetic import write_experiment
 
@@ -33,7 +34,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_report_against_itself_is_identical(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", str(base), str(base), "--fail-on", "worse"]) == 0
     out = capsys.readouterr().out
-    assert "**The results are identical.**" in out and "The same in both." in out
+    assert "**The results are identical.** They are the same runs, so nothing can have moved." in out
+    assert "The same in both." in out and "| 3 same runs | same runs |" in out and "t test" not in out
 
 
 def test_a_worse_cell_fails_only_when_asked(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,11 +50,149 @@ def test_a_worse_cell_fails_only_when_asked(base: Path, tmp_path: Path, capsys: 
     assert moved[("cnn3", "vae")].verdict == "unresolved"
 
 
-def test_other_seeds_are_compared_unpaired(base: Path, tmp_path: Path) -> None:
-    other = report(tmp_path, seeds=5)
-    elbo = next(one for one in compare(base, other).moved if one.metric.name == "elbo")
-    assert not elbo.paired and elbo.n == (3, 5) and elbo.verdict == "unresolved"
-    assert "| seeds" in render(compare(base, other))
+def edited(base: Path, folder: Path, change: Callable[[pd.DataFrame], object]) -> Path:
+    """A copy of a report with other records; `change` gets their frame, and may return another."""
+    shutil.copytree(base, folder)
+    runs = pd.read_csv(folder / "records.csv", dtype={"run_id": str, "arch_fingerprint": str})
+    found = change(runs)
+    (runs if found is None else found).to_csv(folder / "records.csv", index=False)  # type: ignore[attr-defined]
+    return folder
+
+
+def again(runs: pd.DataFrame) -> None:
+    """Trained again: the same ids and results, other clocks."""
+    runs["train_seconds"] += 0.001
+    runs["train_images_per_s"] *= 1 + 0.001 * (1 + runs["seed"])
+
+
+def elbos(a: Path, b: Path) -> dict[str, Moved]:
+    return {one.arch: one for one in compare(a, b).moved if one.metric.name == "elbo"}
+
+
+@pytest.fixture(scope="module")
+def ten(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The three seeds of `base`, and seven more."""
+    return report(tmp_path_factory.mktemp("ten"), seeds=10)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_few_seeds_are_identical_too(
+    seeds: int, base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = edited(base, tmp_path / "few", lambda runs: runs[runs["seed"] < seeds])
+    assert main(["compare", str(few), str(few), "--fail-on", "worse"]) == 0
+    assert "**The results are identical.** They are the same runs" in capsys.readouterr().out
+    retrained = edited(few, tmp_path / "retrained", again)
+    out = render(compare(few, retrained))
+    assert "**The results are identical.**" in out and "same runs" not in out, "something could have moved, and did not"
+    assert f"| {seeds} paired | identical |" in out
+    assert {one.verdict for one in elbos(few, retrained).values()} == {"same"}
+
+
+def test_without_clocks_nobody_can_say_that_it_is_one_record(base: Path, tmp_path: Path) -> None:
+    clocks = ["train_seconds", "train_images_per_s"]
+    timeless = edited(base, tmp_path / "timeless", lambda runs: runs.drop(columns=clocks))
+    assert {one.verdict for one in compare(timeless, timeless).moved} == {"same"}
+
+
+def test_the_same_id_with_another_number_has_moved(base: Path, tmp_path: Path) -> None:
+    """Versions are no part of an identity: a run that was trained again keeps its id."""
+    again = report(tmp_path, salt=1)
+    assert set(compare(base, again).a.runs["run_id"]) == set(compare(base, again).b.runs["run_id"])
+    assert {(one.verdict, one.same_runs, one.paired) for one in elbos(base, again).values()} == {
+        ("unresolved", (), (0, 1, 2))
+    }
+
+
+def test_seeds_that_were_added_move_nothing(base: Path, ten: Path) -> None:
+    found = compare(base, ten)
+    assert {one.verdict for one in found.moved} == {"same runs"} and not found.worse
+    assert {(one.n, one.same_runs, one.paired) for one in found.moved} == {((3, 10), (0, 1, 2), ())}
+    page = render(found)
+    assert "**The results are identical on the seeds that both have.** They are the same runs, so nothing can" in page
+    assert "| 3 same runs of 3 and 10 | same runs |" in page
+    assert "Left out, since the other report has no such result: seeds 3 to 9 of B." in page
+    assert "Welch" not in page and "Holm-adjusted" not in page, "no test was made"
+    assert "seeds 3 to 9 of A." in render(compare(ten, base))
+
+
+def test_nested_seeds_are_paired_on_those_that_both_have(base: Path, ten: Path, tmp_path: Path) -> None:
+    """Three seeds trained again and shifted by three nats: the pairs show it."""
+
+    def shifted(runs: pd.DataFrame) -> None:
+        again(runs)
+        runs["elbo"] -= 3 + 0.01 * runs["seed"]
+
+    moved = edited(base, tmp_path / "moved", shifted)
+    found = compare(ten, moved)
+    cell = elbos(ten, moved)["cnn2"]
+    assert (cell.paired, cell.n, cell.left_out) == ((0, 1, 2), (10, 3), ((3, 4, 5, 6, 7, 8, 9), ()))
+    assert cell.verdict == "worse" and cell.difference == pytest.approx(-3.01) and cell.high < -2.9
+    assert cell.b - cell.a == pytest.approx(cell.difference), "the means are of the seeds that were compared"
+    page = render(found)
+    assert "| 3 paired of 10 and 3 | ▼" in page and "paired by seed, over the seeds that both have" in page
+    assert "Welch" not in page
+    accuracy = next(one for one in found.moved if one.metric.name == "accuracy")
+    assert accuracy.verdict == "same", "equal numbers of runs that were trained again"
+
+
+def test_a_run_that_is_shared_is_in_no_test(base: Path, tmp_path: Path) -> None:
+    def but_one(runs: pd.DataFrame) -> None:
+        runs.loc[runs["seed"] > 0, "elbo"] -= 5
+        runs.loc[runs["seed"] > 0, "train_seconds"] += 1
+
+    partly = edited(base, tmp_path / "partly", but_one)
+    cell = elbos(base, partly)["cnn2"]
+    assert (cell.paired, cell.same_runs) == ((1, 2), (0,)) and cell.difference == pytest.approx(-5)
+    page = render(compare(base, partly))
+    assert "| 2 paired, 1 same run |" in page and "one record in both are in no test" in page
+
+
+def test_only_without_a_common_seed_is_it_welch(base: Path, ten: Path, tmp_path: Path) -> None:
+    others = edited(ten, tmp_path / "others", lambda runs: runs[runs["seed"] > 4])
+    cell = elbos(base, others)["cnn2"]
+    assert not cell.paired and not cell.same_runs and cell.n == (3, 5) and cell.verdict == "unresolved"
+    page = render(compare(base, others))
+    assert "| 3 and 5 |" in page and "Welch's t test where no seed is common" in page
+    assert "| seeds" in page and "Left out" not in page
+
+
+def test_one_common_seed_has_no_interval_and_no_verdict(base: Path, ten: Path, tmp_path: Path) -> None:
+    def last(runs: pd.DataFrame) -> pd.DataFrame:
+        runs["elbo"] -= 40
+        return runs[runs["seed"] > 1]
+
+    cell = elbos(base, edited(ten, tmp_path / "one", last))["cnn2"]
+    assert cell.paired == (2,) and cell.difference == pytest.approx(-40)
+    assert pd.isna(cell.low) and pd.isna(cell.p) and cell.verdict == "unresolved"
+
+
+def test_equal_differences_are_judged_without_a_spread(base: Path, ten: Path, tmp_path: Path) -> None:
+    """By the sign-flip test, which needs six pairs; inside the margin they are equivalent at any number."""
+
+    def lower(by: float) -> Callable[[pd.DataFrame], None]:
+        return lambda runs: runs.update({"elbo": runs["elbo"] - by})
+
+    for report_, by, verdict in ((base, 40, "unresolved"), (ten, 40, "worse"), (base, 0.25, "equivalent")):
+        cell = elbos(report_, edited(report_, tmp_path / f"{report_.parent.name}{by}", lower(by)))["cnn2"]
+        assert cell.verdict == verdict and cell.low == cell.high == pytest.approx(-by)
+
+
+def test_a_seed_without_a_number_has_no_partner(base: Path, tmp_path: Path) -> None:
+    def gone(runs: pd.DataFrame) -> None:
+        runs.loc[(runs["seed"] == 1) & (runs["arch"] == "cnn3") & (runs["task"] == "vae"), "elbo"] = float("nan")
+        runs.loc[(runs["arch"] == "cnn2") & (runs["task"] == "vae"), "elbo"] = float("nan")
+
+    found = compare(base, edited(base, tmp_path / "gone", gone))
+    assert [one.left_out for one in found.moved if one.metric.name == "elbo"] == [((1,), ())]
+    page = render(found)
+    assert "Left out, since the other report has no such result: seed 1 of A (cnn3 VAE)." in page
+    assert "cnn2 vae: no run with a finite ELBO in B." in page
+
+
+def test_settings_of_every_kind_are_named(base: Path, tmp_path: Path) -> None:
+    named = edited(base, tmp_path / "named", lambda runs: runs.assign(labels=100, deterministic=True))
+    assert {("labels", "none", "100"), ("deterministic", "none", "True")} <= set(compare(base, named).settings)
 
 
 def test_welch_agrees_with_a_hand_computed_case() -> None:

@@ -13,6 +13,8 @@ import reports
 from bench.spec.metrics import among, metric
 from bench.store.store import Record, Store
 from reports.figures import confusion, pictures
+from reports.markup.blocks import Table
+from reports.sections import reproduce
 from reports.sections.generative import decomposition, semi_supervised, table
 from reports.wording.sanity import collapse, warnings
 from tests.reports.synthetic import write_experiment
@@ -127,7 +129,10 @@ def test_few_labels_stand_beside_the_published_number(tmp_path: Path) -> None:
         store.write(Record(spec.run_id, dataclasses.asdict(spec), "finished", metrics={"accuracy": accuracy}))
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"run_ids": ids, "tasks": ["m2"]}))
-    _, text, found = semi_supervised(Context(reports.load(folder), Album(folder)))
+    context = Context(reports.load(folder), Album(folder))
+    _, text, found = semi_supervised(context)
+    settings = [block for block in reproduce.blocks(context) if isinstance(block, Table)]
+    assert ("labels", "100") in settings[0].rows and "deterministic" not in dict(settings[0].rows)
     assert "Published for 100 labels: 11.97 %" in text.markdown
     assert found.rows == (("cnn2", "9.00 ± 1.41"),)
 
