@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
-import importlib.util
 import pkgutil
-import sys
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -25,6 +22,7 @@ import archs
 from archs.base import Arch, Family
 from archs.errors import UserError, nearest
 from archs.grammar import NAME, Part, Spec, parse
+from archs.plugins import each_once, load_plugin
 
 GROUP = "conv_ablation.archs"
 """Of entry points: an installed package declares each of its architectures and families there under its name."""
@@ -213,29 +211,7 @@ def discover(plugins: Sequence[str | Path] = ()) -> Registry:
     for info in sorted(pkgutil.iter_modules(archs.__path__), key=lambda info: info.name):
         module = importlib.import_module(f"archs.{info.name}")
         registry.add_module(module, f"archs/{info.name}.py")
-    for plugin in plugins:
-        path = Path(plugin)
+    for path in each_once(plugins):
         if registry.add_module(load_plugin(path), str(path)) == 0:
             raise UserError(f"plug-in {path}: holds no Arch or Family at module level; see archs/cnn3.py for one")
     return registry
-
-
-def load_plugin(path: Path) -> ModuleType:
-    """Imports the file at `path`; whatever goes wrong in it becomes one line that names the file and line."""
-    if not path.is_file():
-        raise UserError(f"plug-in {path}: no such file; give the path of a Python file, for example my_arch.py")
-    name = f"plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"plug-in {path}: not a Python file; its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        sys.modules.pop(name, None)
-        lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(path)]
-        line = getattr(error, "lineno", None) or (lines[-1] if lines else "?")
-        reason = " ".join(str(error).split()) or "no message"
-        raise UserError(f"plug-in {path}, line {line}: {type(error).__name__}: {reason}") from error
-    return module

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archs.fingerprint import reachable, source_path
-from archs.registry import load_plugin
+from archs.plugins import each_once, load_plugin
 from bench.machine.environment import ROOT
 
 
@@ -20,11 +20,11 @@ def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
         for path in (ROOT / room).rglob("*.py"):
             copy(path, folder / path.relative_to(ROOT))
     staged = []
-    for number, plugin in enumerate(plugins):
-        path, place = Path(plugin).resolve(), folder / "plugins" / str(number)
+    for number, plugin in enumerate(each_once(plugins)):
+        path, place = plugin.resolve(), folder / "plugins" / str(number)
         copy(path, place / path.name)
         staged.append(f"plugins/{number}/{path.name}")
-        for name in reachable(load_plugin(Path(plugin)).__name__):
+        for name in reachable(load_plugin(plugin).__name__):
             helper = source_path(name)
             if helper is not None and helper.is_relative_to(path.parent) and not helper.is_relative_to(ROOT / "archs"):
                 copy(helper, place / helper.relative_to(path.parent))

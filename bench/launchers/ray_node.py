@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from bench.data.dataset import Dataset
@@ -54,10 +52,6 @@ def attempt(
             board.post.remote((spec.run_id, tries, progress))
 
     determinism.prepare(bool((spec.run if isinstance(spec, EvaluationSpec) else spec).deterministic))
-    for plugin in site.plugins:
-        beside = str(Path(plugin).resolve().parent)
-        if beside not in sys.path:  # a plug-in may import files that lie in its folder
-            sys.path.insert(0, beside)
     with tempfile.TemporaryDirectory(prefix="conv-ablation-run-") as runs:
         for run_id, files in needed.items():
             Store(runs).adopt(run_id, files)

@@ -16,6 +16,7 @@ from archs.base import Arch
 from archs.errors import UserError
 from archs.fingerprint import fingerprint
 from archs.layers import layer_table
+from archs.old_fingerprint import old_fingerprint
 from archs.registry import discover
 from bench.spec.run import RunSpec
 from bench.store.record import Record
@@ -30,8 +31,9 @@ def on(device: torch.device, model: nn.Module) -> nn.Module:
 
 
 def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
+    """The architecture that `spec` is of. Raises RuntimeError if its code is not what it was then."""
     arch, found = defined(spec.arch, tuple(plugins))
-    if found != spec.arch_fingerprint:
+    if spec.arch_fingerprint != found and spec.arch_fingerprint != old_fingerprint(arch):
         raise RuntimeError(
             f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since"
         )

@@ -58,7 +58,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         monkeypatch.syspath_prepend(folder)
         importlib.invalidate_caches()
         prints.top_levels.cache_clear()
-        prints.read_module.cache_clear()
         return folder / package
 
     return put

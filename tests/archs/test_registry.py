@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archs.errors import UserError
-from archs.fingerprint import fingerprint, read_module
+from archs.fingerprint import fingerprint
 from archs.registry import discover
 from tests.conftest import ROOT
 
@@ -30,7 +30,6 @@ ARCH = Arch(name="mine", summary="a test", source="a test", encoder=encoder)
 def plugin(folder: Path, text: str = PLUGIN) -> Path:
     path = folder / "my_arch.py"
     path.write_text(text, encoding="utf-8")
-    read_module.cache_clear()
     return path
 
 

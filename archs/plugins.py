@@ -1,0 +1,118 @@
+"""Loads the files named with `--plugin`, each as a module of its own, whatever it is called and wherever it lies.
+
+A plug-in may import files of its own folder (`import helper`), which is put at the end of Python's search path then.
+Python has one module of a name, though: two plug-ins that each have a `helper.py` of their own can't be in one job, and
+are told so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import sys
+import traceback
+from collections.abc import Iterable
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from archs.errors import UserError
+from archs.fingerprint import HARNESS, SITE, file_in, read_file, source_of, source_path
+
+
+class Clash(UserError):
+    """Two files that one job would import by the same name."""
+
+
+class PluginLoader(SourceFileLoader):
+    """Runs the source itself, never a compiled copy, which passes for current if it is of the same second and size."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def each_once(plugins: Iterable[str | Path]) -> list[Path]:
+    """The files in the order given, without those that another path named already."""
+    found: dict[Path, Path] = {}
+    for plugin in plugins:
+        found.setdefault(Path(plugin).resolve(), Path(plugin))
+    return list(found.values())
+
+
+def load_plugin(path: Path) -> ModuleType:
+    """Imports the file at `path`; whatever goes wrong in it becomes one line that names the file and line.
+
+    The same module again for a file that is loaded already and was not edited since.
+    """
+    if not path.is_file():
+        raise UserError(f"plug-in {path}: no such file; give the path of a Python file, for example my_arch.py")
+    file = path.resolve()
+    if file.suffix != ".py":
+        raise UserError(f"plug-in {path}: not a Python file; its name must end in .py")
+    name = module_name(file)
+    loaded = sys.modules.get(name)
+    if loaded is not None and source_of(loaded) == file.read_bytes():
+        return loaded
+    spec = importlib.util.spec_from_file_location(name, file, loader=PluginLoader(name, str(file)))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    search = list(sys.path)
+    try:
+        make_importable(helpers(file), path)
+        sys.modules[name] = module
+        source_of(module)
+        spec.loader.exec_module(module)
+    except Clash:
+        sys.path[:] = search
+        raise
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(name, None)
+        sys.path[:] = search
+        lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(file)]
+        line = getattr(error, "lineno", None) or (lines[-1] if lines else "?")
+        reason = " ".join(str(error).split()) or "no message"
+        raise UserError(f"plug-in {path}, line {line}: {type(error).__name__}: {reason}") from error
+    return module
+
+
+def module_name(file: Path) -> str:
+    """One of its own for each file, and the same in every process: workers may hand its classes to each other."""
+    folder = hashlib.sha256(str(file).encode(errors="surrogateescape")).hexdigest()[:12]
+    return f"plugin_{re.sub(r'[^a-zA-Z0-9]', '_', file.stem)}_{folder}"
+
+
+def helpers(file: Path) -> dict[str, Path]:
+    """The modules of the folder of `file` that it imports, directly or not; none of a file that can't be parsed."""
+    found: dict[str, Path] = {}
+    waiting = [(file.stem, file)]
+    while waiting:
+        try:
+            names = read_file(*waiting.pop()).imports
+        except (SyntaxError, ValueError, ImportError):  # which running it will say better
+            continue
+        for name in names:
+            path = None if name.partition(".")[0] in HARNESS | {"archs"} else file_in(file.parent, name)
+            if path and name not in found:
+                found[name] = path
+                waiting.append((name, path))
+    return found
+
+
+def make_importable(helpers: dict[str, Path], plugin: Path) -> None:
+    """Sees to it that each of `helpers` is what Python imports by its name, or raises `Clash`.
+
+    An installed package or a standard module of the same name goes first, as if the file were not there.
+    """
+    own = {name: path for name, path in helpers.items() if name.partition(".")[0] not in sys.stdlib_module_names}
+    folder = str(plugin.resolve().parent)
+    if own and folder not in sys.path:
+        sys.path.append(folder)
+        importlib.invalidate_caches()
+    for name, path in own.items():
+        other = source_path(name)
+        if other is not None and other != path and SITE.isdisjoint(other.parts):
+            raise Clash(
+                f"plug-in {plugin}: imports {name} from its own folder, but {name} is {other} here; "
+                "rename one of the two"
+            )
