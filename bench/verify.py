@@ -17,6 +17,7 @@ from archs.errors import UserError, nearest
 from bench.spec.arguments import Parser
 from bench.spec.device import CPU
 from bench.spec.run import PROTOCOL, RunSpec
+from bench.spec.status import Status
 from bench.store.differences import differences, is_clock, surroundings
 from bench.store.record import Record
 from bench.store.store import Store
@@ -61,7 +62,7 @@ def verify(store: Store, run: str, site: Site) -> int:
 
 
 def compared(record: Record) -> str:
-    if record.status == "failed":
+    if record.status == Status.FAILED:
         return f"it fails again, with the same words ({record.error})"
     metrics = sum(not is_clock(name) for name in record.metrics)
     return f"{metrics} metrics, {len(record.history)} epochs, the arrays, the weights"

@@ -6,10 +6,11 @@ per (architecture, task) from finished runs and from those in flight, and a kind
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from rich.console import Console
@@ -17,10 +18,10 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from bench.launchers.events import Event
+from bench.launchers.events import Event, EventKind
 from bench.spec.run import RunSpec, Work
 
-DRAW_SECONDS = 0.2
+DRAW_SECONDS = 0.5
 """Between two pictures on a terminal."""
 
 PLAIN_SECONDS = 15.0
@@ -28,57 +29,80 @@ PLAIN_SECONDS = 15.0
 
 
 @dataclass
-class Estimate:
-    """What is left of a job, in seconds; pure arithmetic on the events."""
+class Tally:
+    """What is known of the runs of one kind."""
 
-    specs: Sequence[Work]
-    workers: int
-    finished: dict[str, float] = field(default_factory=dict)  # run id → its seconds
-    done: dict[str, tuple[float, float]] = field(default_factory=dict)  # in flight: run id → (share, seconds)
-    first: dict[str, tuple[float, float]] = field(default_factory=dict)  # the same at its first sign of progress
-    failed: int = 0
-    untimed: set[str] = field(default_factory=set)  # skipped, or done by another job
+    left: int = 0  # not ended, those in flight included
+    timed: int = 0  # ended here
+    seconds: float = 0.0  # of those, together
+
+
+class Estimate:
+    """What is left of a job, in seconds; pure arithmetic on the events.
+
+    An event costs about the same whether ten runs are left or ten thousand, and so does the answer: it looks at the
+    kinds and at what is in flight.
+    """
+
+    def __init__(self, specs: Iterable[Work], workers: int):
+        self.workers = workers
+        self.kinds: dict[tuple[str, ...], Tally] = {}
+        for spec in specs:
+            self.kinds.setdefault(spec.kind, Tally()).left += 1
+        self.ended: set[str] = set()  # run ids
+        self.failed = 0
+        self.flying: dict[str, Work] = {}  # by run id
+        self.done: dict[str, tuple[float, float]] = {}  # in flight: run id → (share, seconds)
+        self.first: dict[str, tuple[float, float]] = {}  # the same at its first sign of progress
 
     def update(self, event: Event) -> None:
         if event.spec is None:
             return
         run_id = event.spec.run_id
-        if event.kind in ("finished", "failed", "skipped"):
-            self.done.pop(run_id, None)
-            self.finished[run_id] = event.seconds
-            self.failed += event.kind == "failed"
-            if event.kind == "skipped" or event.by_another:
-                self.untimed.add(run_id)
-        elif event.kind == "started":
+        if event.kind.is_end:
+            for known in (self.flying, self.done, self.first):
+                known.pop(run_id, None)
+            self.ended.add(run_id)
+            self.failed += event.kind is EventKind.FAILED
+            tally = self.kinds[event.spec.kind]
+            tally.left -= 1
+            if event.kind is not EventKind.SKIPPED and not event.by_another:
+                tally.timed += 1
+                tally.seconds += event.seconds
+        elif event.kind is EventKind.STARTED:
+            self.flying[run_id] = event.spec
             self.done[run_id] = (0.0, 0.0)
         elif event.progress is not None:
+            self.flying[run_id] = event.spec
             self.done[run_id] = (event.progress.done, event.seconds)
             self.first.setdefault(run_id, self.done[run_id])
 
     def remaining(self) -> float | None:
         """Seconds to go; None while nothing is known."""
-        known: dict[tuple[str, ...], list[float]] = {}
-        for spec in self.specs:
-            share, seconds = self.done.get(spec.run_id, (0.0, 0.0))
-            share_before, before = self.first.get(spec.run_id, (share, seconds))
-            if spec.run_id in self.untimed:
-                continue
-            if spec.run_id in self.finished:
-                known.setdefault(spec.kind, []).append(self.finished[spec.run_id])
-            elif share > share_before:  # since the first progress, so that starting up isn't taken for slowness
-                known.setdefault(spec.kind, []).append((seconds - before) / (share - share_before))
-        if not known:
+        known = {kind: replace(tally) for kind, tally in self.kinds.items()}
+        flying: dict[tuple[str, ...], list[float]] = {}  # kind → what is left of each that is in flight, as a share
+        for run_id, (share, seconds) in self.done.items():
+            kind = self.flying[run_id].kind
+            flying.setdefault(kind, []).append(1 - share)
+            share_before, before = self.first.get(run_id, (share, seconds))
+            if share > share_before:  # since the first progress, so that starting up isn't taken for slowness
+                known[kind].timed += 1
+                known[kind].seconds += (seconds - before) / (share - share_before)
+        means = {kind: tally.seconds / tally.timed for kind, tally in known.items() if tally.timed}
+        if not means:
             return None
-        means = {kind: fmean(values) for kind, values in known.items()}
         typical = fmean(means.values())
-        left = [
-            means.get(spec.kind, typical) * (1 - self.done.get(spec.run_id, (0.0, 0.0))[0])
-            for spec in self.specs
-            if spec.run_id not in self.finished
-        ]
-        if not left:
+        count, total, longest = 0, 0.0, 0.0
+        for kind, tally in known.items():
+            if tally.left:
+                shares, mean = flying.get(kind, []), means.get(kind, typical)
+                not_begun = tally.left - len(shares)
+                count += tally.left
+                total += mean * (not_begun + sum(shares))
+                longest = max(longest, mean * max([*shares, 1.0 if not_begun else 0.0]))
+        if not count:
             return 0.0
-        return max(sum(left) / min(self.workers, len(left)), max(left) if len(left) <= self.workers else 0.0)
+        return max(total / min(self.workers, count), longest if count <= self.workers else 0.0)
 
 
 def duration(seconds: float | None) -> str:
@@ -109,7 +133,7 @@ class Display:
         )
         self.bar = Progress(*columns, console=self.console)
         self.task = self.bar.add_task("runs", total=self.total, ended=0, left="")
-        self.live = Live(console=self.console, refresh_per_second=4, transient=True)
+        self.live = Live(console=self.console, refresh_per_second=1 / DRAW_SECONDS, transient=True)
 
     def __enter__(self) -> Display:
         if self.already:
@@ -126,11 +150,11 @@ class Display:
     def show(self, event: Event) -> None:
         self.estimate.update(event)
         if event.spec is not None:
-            if event.kind in ("finished", "failed", "skipped"):
+            if event.kind.is_end:
                 self.flying.pop(event.spec.run_id, None)
                 self.elsewhere.pop(event.spec.run_id, None)
                 self._say_ended(event)
-            elif event.kind == "elsewhere":
+            elif event.kind is EventKind.ELSEWHERE:
                 self.elsewhere[event.spec.run_id] = event
             else:
                 self.elsewhere.pop(event.spec.run_id, None)
@@ -144,17 +168,17 @@ class Display:
 
     def _say_ended(self, event: Event) -> None:
         assert event.spec is not None
-        count = f"[{len(self.estimate.finished)}/{self.total}]"
+        count = f"[{len(self.estimate.ended)}/{self.total}]"
         text = f"{count} {event.spec.label} {event.kind}"
         if event.by_another:
             text += " in another job"
-        elif event.kind != "skipped":
+        elif event.kind is not EventKind.SKIPPED:
             text += f" in {duration(event.seconds)}"
-        if event.kind == "failed":
+        if event.kind is EventKind.FAILED:
             text += f": {event.error}"
         elif not self.live.is_started:
             text += f", about {duration(self.estimate.remaining())} left"
-        if event.kind == "failed" or not self.live.is_started:
+        if event.kind is EventKind.FAILED or not self.live.is_started:
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         self.said = time.monotonic()
 
@@ -162,7 +186,9 @@ class Display:
         self.said = time.monotonic()
         flying = "; ".join(f"{e.spec.label} {at(e)}" for e in self.flying.values() if e.spec and e.progress)
         left = duration(self.estimate.remaining())
-        text = f"[{len(self.estimate.finished)}/{self.total}] {flying or self._elsewhere() or 'starting'}, about {left} left"
+        text = (
+            f"[{len(self.estimate.ended)}/{self.total}] {flying or self._elsewhere() or 'starting'}, about {left} left"
+        )
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _elsewhere(self) -> str:
@@ -176,13 +202,13 @@ class Display:
         shares = sum(share for share, _ in self.estimate.done.values())
         left, spent = duration(self.estimate.remaining()), duration(time.monotonic() - self.begun)
         failed = f", {self.estimate.failed} failed" if self.estimate.failed else ""
-        finished = len(self.estimate.finished)
+        finished = len(self.estimate.ended)
         words = f"{spent} spent, about {left} left{failed}"
         self.bar.update(self.task, completed=finished + shares, ended=finished, left=words)
         picture = Table.grid(padding=(0, 2))
         picture.add_row(self.bar)
         runs = Table.grid(padding=(0, 2))
-        for event in self.flying.values():
+        for event in itertools.islice(self.flying.values(), self.console.height):  # the terminal cuts off the rest
             assert event.spec is not None
             is_training = event.progress is not None and isinstance(event.spec, RunSpec)
             runs.add_row(

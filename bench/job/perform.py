@@ -12,7 +12,7 @@ from archs.errors import UserError
 from bench.data import datasets, fetch
 from bench.data.dataset import Dataset
 from bench.job.manifest import describe, write_manifest
-from bench.job.plan import JobPlan, check_names, make_plan
+from bench.job.plan import JobPlan, check, make_plan
 from bench.job.report_folder import report_folder
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
@@ -21,6 +21,7 @@ from bench.launchers.local import ThisMachine
 from bench.machine import environment
 from bench.machine.child import call_in_child
 from bench.machine.signals import stopping_status
+from bench.spec.device import Device
 from bench.spec.run import RunSpec
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
@@ -57,8 +58,9 @@ def perform(request: Request, crew: Crew) -> Outcome:
     """
     begun = time.monotonic()
     with contextlib.closing(launcher_of(request)) as launcher:
-        data, warnings = data_of(request)
-        plan: JobPlan = call_in_child(make_plan, request, data.describe(), launcher.device(request.device))
+        device = launcher.device(request.device)
+        data, warnings = data_of(request, device)
+        plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
         check_labels(plan, data)
         Store(request.runs_dir).prepare()
         folder = report_folder(request.out, plan.policy.planned({}))
@@ -95,11 +97,11 @@ def launcher_of(request: Request) -> Launcher:
     return Cluster(request.ray_address, request.threads, request.plugins, request.workers)
 
 
-def data_of(request: Request) -> tuple[Dataset, list[str]]:
+def data_of(request: Request, device: Device | None) -> tuple[Dataset, list[str]]:
     """The data set, verified, and warnings; it is read while torch loads elsewhere."""
     if not datasets.is_complete(fetch.first_choice(request.dataset), request.data_dir):
-        call_in_child(check_names, request)  # a misspelt name is not found out after a download
-    return fetch.choose(request.dataset, request.data_dir)
+        call_in_child(check, request, device)  # a misspelt name is not found out after a download
+    return fetch.provide(request.dataset, request.data_dir)
 
 
 def check_labels(plan: JobPlan, data: Dataset) -> None:

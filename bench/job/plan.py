@@ -105,9 +105,15 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
     )
 
 
-def check_names(request: Request) -> None:
-    """Raise `UserError` for an architecture or a baseline that is not there, before anything is downloaded."""
+def check(request: Request, device: Device | None) -> None:
+    """Raise `UserError` for what can be seen to be wrong before there are data."""
+    from bench.job.devices import device_of
+
     compared(request)
+    for name in request.tasks:
+        get(name)
+    if device is None:
+        device_of(request.device)
 
 
 def compared(request: Request) -> tuple[Resolved, str]:

@@ -22,13 +22,16 @@ from pathlib import Path
 from typing import Any
 
 from archs.errors import UserError
-from bench.launchers.events import Event
-from bench.launchers.local import LOOK_SECONDS, TICK_SECONDS, next_ready, obstacle
+from bench.launchers.admission import why_not_start
+from bench.launchers.events import Event, EventKind
+from bench.launchers.local import LOOK_SECONDS, TICK_SECONDS
+from bench.launchers.queue import Queue
 from bench.launchers.ray_code import stage
 from bench.launchers.ray_node import Board, attempt
 from bench.machine import environment
 from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.spec.run import EvaluationSpec, Work
+from bench.spec.status import Status
 from bench.store.claims import Claims
 from bench.store.record import FILES, Record
 from bench.store.store import Store
@@ -122,25 +125,29 @@ class Cluster:
         self, specs: Sequence[Work], site: Site, again: Mapping[str, Record] | None = None
     ) -> Generator[Event, None, None]:
         """As `bench.launchers.local.launch`. Closing the iterator cancels what runs."""
-        waiting, elsewhere, flying = list(specs), list[Work](), dict[Any, Flight]()
+        queue, elsewhere, flying = Queue(specs), list[Work](), dict[Any, Flight]()
         looked, room = time.monotonic(), 1
         claims, home = Claims(), self._home(site)
         try:
-            while waiting or elsewhere or flying:
+            while queue or elsewhere or flying:
                 if elsewhere and time.monotonic() - looked > LOOK_SECONDS:
-                    waiting, elsewhere, looked = waiting + elsewhere, [], time.monotonic()
+                    queue.put_back(elsewhere)
+                    elsewhere, looked = [], time.monotonic()
                 with contextlib.suppress(UserError):  # all nodes are lost for now: wait for new ones
                     room = QUEUED * self.slots([site.device])
                 while len(flying) < room:
-                    spec = next_ready(waiting, [*elsewhere, *(flight.spec for flight in flying.values())])
+                    spec = queue.take()
                     if spec is None:
                         break
-                    event = obstacle(spec, site, claims, again or {})
+                    event = why_not_start(spec, site, claims, again or {})
                     if event is None:
                         flying[home.submit(spec, 1)] = Flight(spec, 1)
+                        continue
+                    if event.kind is EventKind.ELSEWHERE:
+                        elsewhere.append(spec)
                     else:
-                        elsewhere += [spec] if event.kind == "elsewhere" else []
-                        yield event
+                        queue.ended(spec)
+                    yield event
                 landed = self._wait(list(flying))
                 yield from self._posts(home, flying)
                 for reference in landed:
@@ -150,8 +157,9 @@ class Cluster:
                         flying[home.submit(flight.spec, flight.tries + 1)] = Flight(flight.spec, flight.tries + 1)
                     else:
                         claims.give_back(flight.spec.store_folder(site.runs_dir), flight.spec.run_id)
+                        queue.ended(flight.spec)
                         yield event
-                yield Event("tick")
+                yield Event(EventKind.TICK)
         finally:
             for reference in flying:
                 with contextlib.suppress(Exception):
@@ -178,9 +186,9 @@ class Cluster:
                 continue
             if progress is None:
                 flight.since = time.monotonic()
-                yield Event("started", flight.spec)
+                yield Event(EventKind.STARTED, flight.spec)
             else:
-                yield Event("progress", flight.spec, progress, seconds=flight.seconds)
+                yield Event(EventKind.PROGRESS, flight.spec, progress, seconds=flight.seconds)
 
 
 class Home:
@@ -215,10 +223,10 @@ class Home:
             said = f"lost {flight.tries} times on the cluster, at last with {' '.join(str(error).split())[:300]}"
             where = {**environment.versions(), "device": self.site.device, "commit": self.site.commit,
                      "dirty": self.site.dirty, "ended": time.time()}  # fmt: skip
-            store.write(Record(spec.run_id, spec.content(), "failed", said, environment=where))
-            return Event("failed", spec, error=said, seconds=flight.seconds)
+            store.write(Record(spec.run_id, spec.content(), Status.FAILED, said, environment=where))
+            return Event(EventKind.FAILED, spec, error=said, seconds=flight.seconds)
         record = store.adopt(spec.run_id, files)
-        return Event(record.status, spec, error=record.error, seconds=flight.seconds)
+        return Event(EventKind.of(record.status), spec, error=record.error, seconds=flight.seconds)
 
 
 def contents(record: Record) -> dict[str, bytes]:

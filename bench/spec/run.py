@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class RunSpec:
     labels: int | None = None  # labelled training images of a semi-supervised task; None for the others
     deterministic: bool | None = None  # True: on CUDA, by deterministic algorithms; None on a CPU, which is so anyway
 
-    @property
+    @cached_property  # asked for at every event of a job
     def run_id(self) -> str:
         """Sixteen hex digits: the hash of the canonical JSON."""
         return digest(self.content())
@@ -85,7 +86,7 @@ class EvaluationSpec:
     others: tuple[str, ...] = ()
     protocol: int = 1
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Its own identity, sixteen hex digits."""
         return digest(self.content())

@@ -15,6 +15,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from archs.errors import UserError
@@ -65,6 +66,29 @@ class Claims:
     def close(self) -> None:
         for path in list(self._held):
             self.give_back(path.parent.parent, path.name)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Waits until nobody else is within it for the same `path`, in this process or another.
+
+    The file is there only meanwhile. Raises OSError where it can't be made or the file system has no locks.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not is_still(path, descriptor):  # as in `Claims.take`
+                continue
+            os.utime(path)  # where a killed process left it: it is in use again
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    path.unlink()  # while it is still locked
+            return
+        finally:
+            os.close(descriptor)
 
 
 def is_still(path: Path, descriptor: int) -> bool:

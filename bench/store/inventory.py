@@ -34,6 +34,8 @@ def sound(store: Store, run_id: str, claimed: Claims) -> Record | None:
         return verified(store, run_id)  # that job may have put it right in between
     except Damaged as error:
         place = store.set_aside(run_id)
+        if place is None:  # it has been put right since
+            return store.find(run_id)
         print(f"WARNING: {error}; set aside as {place}, and done again", file=sys.stderr, flush=True)
         return None
     finally:

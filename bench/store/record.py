@@ -15,6 +15,7 @@ import numpy as np
 
 from archs.errors import UserError
 from bench.spec.run import RunSpec
+from bench.spec.status import Status
 
 SCHEMA = 2
 """2: a checksum of the record, and the size and hash of each file beside it. 1 had neither, and is still read."""
@@ -41,7 +42,7 @@ class Record:
 
     run_id: str
     spec: dict[str, Any]
-    status: str  # "finished" | "failed"
+    status: Status
     error: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
@@ -141,7 +142,7 @@ def from_content(run_id: str, content: Any, text: bytes, folder: Path, where: st
     problem = lone_surrogate(text, content) or misfit(run_id, content, with_files=schema > 1)
     if problem:
         raise Damaged(f"{where}: {problem}")
-    return Record(**content, folder=folder)
+    return Record(**{**content, "status": Status(content["status"])}, folder=folder)
 
 
 def lone_surrogate(text: bytes, content: dict[str, Any]) -> str | None:
@@ -165,7 +166,7 @@ def misfit(run_id: str, content: dict[str, Any], with_files: bool) -> str | None
     found = wrong_type(content, STORED)
     if found:
         return found
-    if content["status"] not in ("finished", "failed"):
+    if content["status"] not in list(Status):
         return f"status is {content['status'][:40]!r}, expected 'finished' or 'failed'"
     for name, value in content["metrics"].items():
         if not number(value):

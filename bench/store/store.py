@@ -28,6 +28,8 @@ from pathlib import Path
 import numpy as np
 
 from archs.errors import UserError, nearest
+from bench.spec.status import Status
+from bench.store.claims import alone
 from bench.store.record import FILES, Damaged, Record, as_text, from_text, note
 
 __all__ = ["Damaged", "Record", "Store", "Unwritable"]
@@ -69,15 +71,15 @@ class Store:
 
     def _clear_leftovers(self) -> None:
         """Removes what killed jobs left half-written. A write takes seconds: what is an hour old is nobody's."""
-        for pattern in (".partial-*", ".replaced-*", ".probe-*"):
+        for pattern in (".partial-*", ".replaced-*", ".replacing-*", ".probe-*"):
             for path in self.folder.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):  # another job clears as well
                     if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                         shutil.rmtree(path, ignore_errors=True)
                         path.unlink(missing_ok=True)
 
-    def status(self, run_id: str) -> str | None:
-        """ "finished", "failed", or None if the run has no sound record.
+    def status(self, run_id: str) -> Status | None:
+        """How the run ended; None if it has no sound record.
 
         Raises `UserError` where a newer version has written it: that is neither ours to read nor to replace.
         """
@@ -138,15 +140,32 @@ class Store:
                 found.append(record)
         return found
 
-    def set_aside(self, run_id: str) -> Path:
-        """Moves a damaged record into `.damaged/`, where nothing reads it and nothing deletes it; returns its place."""
-        with self._writing("name a writable folder with --runs-dir"):
-            shelf = self.folder / ".damaged"
-            shelf.mkdir(exist_ok=True)
-            place = next(path for n in range(1, 1_000_000) if not (path := shelf / f"{run_id}.{n}").exists())
-            (self.folder / run_id).rename(place)
-            flush(self.folder)
-            return place
+    def set_aside(self, run_id: str) -> Path | None:
+        """Moves a damaged record into `.damaged/`, where nothing reads it and nothing deletes it; returns its place.
+
+        None, and nothing is moved, if there is no damaged one any more: another job may have put a sound one there.
+        """
+        with self._writing("name a writable folder with --runs-dir"), self._replacing(run_id):
+            try:
+                found = self.find(run_id)
+                if found is not None:
+                    found.verify()
+            except Damaged:
+                return self._shelve(run_id)
+            return None
+
+    def _replacing(self, run_id: str) -> contextlib.AbstractContextManager[None]:
+        """Within it nobody else takes away what is there. Whoever does so has looked at it within, too: else a finished
+        record that arrives between the look and the removal would be lost."""
+        return alone(self.folder / f".replacing-{run_id}")
+
+    def _shelve(self, run_id: str) -> Path:
+        shelf = self.folder / ".damaged"
+        shelf.mkdir(exist_ok=True)
+        place = next(path for n in range(1, 1_000_000) if not (path := shelf / f"{run_id}.{n}").exists())
+        (self.folder / run_id).rename(place)
+        flush(self.folder)
+        return place
 
     def write(
         self, record: Record, arrays: Mapping[str, np.ndarray] | None = None, weights: bytes | None = None
@@ -193,7 +212,8 @@ class Store:
         return self.load(run_id)
 
     def _publish(self, partial: Path, final: Path) -> None:
-        """One rename, which happens or doesn't. Where a record is there already, a finished one stays."""
+        """One rename, which happens or doesn't: it adds only where nothing is. Where a record is already, a finished one
+        stays."""
         while True:
             try:
                 partial.rename(final)
@@ -202,16 +222,17 @@ class Store:
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                     raise
-            try:
-                known = self.find(final.name)
-            except Damaged:
-                with contextlib.suppress(FileNotFoundError):
-                    self.set_aside(final.name)
-                continue
-            if known is not None and known.status == "finished":
-                return
-            aside = final.with_name(f".replaced-{final.name}-{uuid.uuid4().hex}")
-            with contextlib.suppress(FileNotFoundError):  # another job was faster; look again
+            with self._replacing(final.name):
+                try:
+                    known = self.find(final.name)
+                except Damaged:
+                    self._shelve(final.name)
+                    continue
+                if known is None:  # another job was faster; look again
+                    continue
+                if known.status == Status.FINISHED:
+                    return
+                aside = final.with_name(f".replaced-{final.name}-{uuid.uuid4().hex}")
                 final.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
 

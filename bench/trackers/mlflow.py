@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from archs.errors import UserError
 from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, Work
+from bench.spec.status import Status
 from bench.trackers import Kind
 from bench.trackers import _content as content
 
@@ -56,7 +57,7 @@ class MLflow:
             return
         known = self._find(spec.run_id)
         if known is not None:
-            if known.info.status == ("FINISHED" if record.status == "finished" else "FAILED"):
+            if known.info.status == ("FINISHED" if record.status == Status.FINISHED else "FAILED"):
                 return
             self.client.delete_run(known.info.run_id)  # it failed before, or was cut short in the middle of writing
         begun, ended = (milliseconds(record, name) for name in ("begun", "ended"))
@@ -74,7 +75,7 @@ class MLflow:
             self.client.log_batch(run, metrics=metrics[first : first + 1000])
         for name, picture in content.pictures(record):
             self.client.log_image(run, picture[..., None], f"{name}.png")
-        self.client.set_terminated(run, "FINISHED" if record.status == "finished" else "FAILED", ended)
+        self.client.set_terminated(run, "FINISHED" if record.status == Status.FINISHED else "FAILED", ended)
 
     def reported(self, folder: Path) -> None:
         """The report as the artifacts of a run of its own, under the folder's name."""
@@ -94,7 +95,7 @@ class MLflow:
     def _evaluated(self, spec: EvaluationSpec, record: Record) -> None:
         """Adds the scores of a later evaluation to those of its run."""
         run, done = self._find(spec.run.run_id), f"evaluation.{spec.run_id}"
-        if run is None or record.status != "finished" or done in run.data.tags:
+        if run is None or record.status != Status.FINISHED or done in run.data.tags:
             return
         ended = milliseconds(record, "ended") or 0
         found = content.scores(record).items()

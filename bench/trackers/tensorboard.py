@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from archs.errors import UserError
 from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, RunSpec, Work
+from bench.spec.status import Status
 from bench.trackers import Kind
 from bench.trackers import _content as content
 
@@ -124,7 +125,7 @@ def add_settings(writer: Any, spec: RunSpec, record: Record, begun: float | None
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
 
     writer.file_writer.add_summary(summary_v2.hparams_pb(content.settings(spec), spec.run_id, begun), 0)
-    status = api_pb2.STATUS_SUCCESS if record.status == "finished" else api_pb2.STATUS_FAILURE
+    status = api_pb2.STATUS_SUCCESS if record.status == Status.FINISHED else api_pb2.STATUS_FAILURE
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=record.environment.get("ended"))
     data = plugin_data_pb2.HParamsPluginData(session_end_info=end)
     note = metadata.create_summary_metadata(data)

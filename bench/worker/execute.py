@@ -22,6 +22,7 @@ from bench.machine.cpu import compute_with
 from bench.machine.determinism import deterministic
 from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, RunSpec, Work
+from bench.spec.status import Status
 from bench.store.store import Record, Store
 from bench.tasks import Task, get
 from bench.training.cuda_graph import Broken
@@ -180,7 +181,7 @@ def execute(
             raise
         if out_of_memory(error) and beside.others():
             raise Crowded(str(error)) from error
-        failed = Record(spec.run_id, spec.content(), "failed", reason(error), environment=base)
+        failed = Record(spec.run_id, spec.content(), Status.FAILED, reason(error), environment=base)
         store.write(failed)
         return failed
     record = dataclasses.replace(record, environment={**base, **record.environment, "ended": time.time()})
@@ -227,7 +228,7 @@ def run(spec: RunSpec, site: Site, own: Together) -> tuple[Record, dict[str, np.
     record = Record(
         run_id=spec.run_id,
         spec=spec.content(),
-        status="finished",
+        status=Status.FINISHED,
         metrics=metrics,
         history=trained.history,
         layers=layers,
@@ -274,4 +275,4 @@ def evaluate_run(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Reco
     with torch.no_grad():
         metrics, arrays = evaluation.get(spec.part).run(subject)
     environment = {"evaluation_seconds": time.perf_counter() - begun}
-    return Record(spec.run_id, spec.content(), "finished", None, metrics, environment=environment), arrays
+    return Record(spec.run_id, spec.content(), Status.FINISHED, None, metrics, environment=environment), arrays

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -34,19 +35,32 @@ class Order:
     graph: bool
 
 
+class AnswerKind(StrEnum):
+    PROGRESS = "progress"
+    """The content is a `Progress`."""
+    DONE = "done"
+    """The content is a status and an error for each piece of work."""
+    CROWDED = "crowded"
+    """Memory was too small for it beside the others."""
+    UNWRITABLE = "unwritable"
+    """A record can't be kept; the content says why."""
+    LEAVING = "leaving"
+    """The process ends, whatever it has in flight, its GPU being of no use to it any more; the content says why."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """kind: "progress" (content is a `Progress`), "done" (a status and an error for each piece of work), "crowded"
-    (memory was too small for it beside the others), "unwritable" (the message), or "leaving" (the reason): the process
-    ends, whatever it has in flight, its GPU being of no use to it any more.
-
-    without_graph: of one that leaves: the group is fit to be tried once more, but not as a CUDA graph.
-    """
+    """What a worker says of a group that it has."""
 
     key: int
-    kind: str
+    """That of the order."""
+
+    kind: AnswerKind
+
     content: Any = None
+
     without_graph: bool = False
+    """Of one that leaves: whether the group is fit to be tried once more, but not as a CUDA graph."""
 
 
 class ParentGone(BaseException):
@@ -101,17 +115,17 @@ def work(pipe: Connection, site: Site) -> None:
                         next(one.turns)
                     continue
                 except StopIteration as end:
-                    answer = Answer(key, "done", [(record.status, record.error) for record in end.value])
+                    answer = Answer(key, AnswerKind.DONE, [(record.status, record.error) for record in end.value])
                 except Unwritable as error:
-                    answer = Answer(key, "unwritable", str(error))
+                    answer = Answer(key, AnswerKind.UNWRITABLE, str(error))
                 except Crowded:
-                    answer = Answer(key, "crowded")
+                    answer = Answer(key, AnswerKind.CROWDED)
                 except Exception as error:
                     if not isinstance(error, Broken) and not cuda.is_lost(error):
                         raise
                     reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
                     by_graph = isinstance(error, Broken) and one.order.graph
-                    pipe.send(Answer(key, "leaving", reason, without_graph=by_graph))
+                    pipe.send(Answer(key, AnswerKind.LEAVING, reason, without_graph=by_graph))
                     return
                 free.append(going.pop(key).context)
                 shares.now_with(len(going))
@@ -129,7 +143,7 @@ def reporter(pipe: Connection, key: int) -> Callable[[Progress], None]:
         if time.monotonic() - last > PROGRESS_SECONDS or progress.done >= 1:
             last = time.monotonic()
             try:
-                pipe.send(Answer(key, "progress", progress))
+                pipe.send(Answer(key, AnswerKind.PROGRESS, progress))
             except OSError:
                 raise ParentGone from None
 

@@ -19,6 +19,7 @@ from archs.layers import layer_table
 from archs.old_fingerprint import old_fingerprint
 from archs.registry import discover
 from bench.spec.run import RunSpec
+from bench.spec.status import Status
 from bench.store.record import Record
 from bench.store.store import Damaged
 from bench.tasks import Task, get
@@ -58,7 +59,7 @@ def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
 
 def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
     """The trained model of `record`; see `bench.load_model`."""
-    if record.status != "finished" or record.folder is None:
+    if record.status != Status.FINISHED or record.folder is None:
         raise UserError(f"run {record.run_id} has no weights: it failed ({record.error})")
     spec = RunSpec(**record.spec)
     try:

@@ -122,8 +122,8 @@ def test_auto_falls_back_to_digits_with_a_warning(tmp_path: Path, monkeypatch: p
         raise UserError("no network")
 
     monkeypatch.setattr(fetch, "download", refuse)
-    found, warnings = fetch.choose("auto", tmp_path)
-    assert found.name == "digits"
+    found, warnings = fetch.provide("auto", tmp_path)
+    assert found == "digits"
     assert len(warnings) == 1
     assert "no network" in warnings[0]
 
@@ -134,7 +134,7 @@ def test_a_named_data_set_is_never_replaced(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(fetch, "download", refuse)
     with pytest.raises(UserError, match="no network"):
-        fetch.choose("mnist", tmp_path)
+        fetch.provide("mnist", tmp_path)
 
 
 def test_a_download_is_given_up_in_bounded_time_and_says_the_way_out(tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_a_download_is_given_up_in_bounded_time_and_says_the_way_out(tmp_path: P
 
 def test_an_unknown_data_set_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown data set 'mnits'; did you mean 'mnist'"):
-        fetch.choose("mnits", tmp_path)
+        fetch.provide("mnits", tmp_path)

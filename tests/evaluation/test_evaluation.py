@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -100,9 +101,7 @@ def test_samples_are_counted_by_what_the_judge_reads() -> None:
 def test_the_judge_is_the_baseline_s_classifier_of_the_same_seed() -> None:
     cvae = run_spec()
     judges = [
-        RunSpec(**{**vars(run_spec("classifier")), "arch": arch, "seed": seed})
-        for arch in ("a", "b")
-        for seed in (0, 1)
+        dataclasses.replace(run_spec("classifier"), arch=arch, seed=seed) for arch in ("a", "b") for seed in (0, 1)
     ]
     assert samples.others(cvae, [cvae, *judges], "b") == (judges[2].run_id,)
     assert samples.others(cvae, [cvae], "b") is None

@@ -189,7 +189,9 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed (the extra [parquet])")
     from reports.rendering.write import as_parquet
 
-    for path in PUBLISHED.glob("*.csv"):
+    tables = list(PUBLISHED.glob("*.csv"))
+    assert tables
+    for path in tables:
         frame = pd.read_csv(path)
         as_parquet(frame, tmp_path / "table.parquet")
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), frame, check_dtype=False)

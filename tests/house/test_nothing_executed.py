@@ -43,6 +43,7 @@ def offences(tree: ast.AST) -> list[str]:
 def test_the_search_finds_what_it_looks_for() -> None:
     bad = "import pickle\neval('1')\nnp.load(x)\ntorch.load(y)\nsubprocess.run(z, shell=True)\nfrom yaml import load"
     assert len(offences(ast.parse(bad))) == 6
+    assert {path.relative_to(ROOT).parts[0] for path in SOURCES} == {"archs", "bench", "reports", "run_ablation.py"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

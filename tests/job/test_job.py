@@ -111,7 +111,9 @@ def test_the_report_and_its_tables_are_there(finished: Path) -> None:
              "reconstruction", "kl", "accuracy", "train_seconds", "train_images_per_s", "device", "run_id"}  # fmt: skip
     assert asked <= set(frame.columns)
     assert len(frame) == 14
-    for picture in (report / "figures").glob("*.png"):
+    pictures = list((report / "figures").glob("*.png"))
+    assert pictures
+    for picture in pictures:
         assert f"figures/{picture.name}" in text
     assert json.loads((report / "manifest.json").read_text())["skipped"][0]["reason"].startswith("pool4 has no decoder")
 
@@ -127,7 +129,7 @@ def test_more_seeds_train_only_those_and_workers_change_no_number(finished: Path
     before = stamps(tmp_path)
     assert job(tmp_path, "--archs", "cnn3", "--tasks", "vae", "classifier", "--seeds", "2", "--workers", "1") == 0
     after = stamps(tmp_path)
-    assert len(after) == 4
+    assert (len(before), len(after)) == (2, 4)
     assert {key: after[key] for key in before} == before
     theirs = {record.run_id: record for record in records(finished)}
     for record in records(tmp_path):  # alone and one at a time here, in company and side by side there
@@ -216,6 +218,7 @@ def test_a_kill_loses_at_most_the_runs_in_flight(finished: Path, tmp_path: Path,
         wait_for(lambda: no_process_of(process.pid))
     process.wait()
     kept = stamps(tmp_path)
+    assert kept
     assert all(record.status == "finished" for record in records(tmp_path))
     assert job(tmp_path, "--archs", "cnn2", "cnn3", "--seeds", "2") == 0
     assert {key: stamps(tmp_path)[key] for key in kept} == kept

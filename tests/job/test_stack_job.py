@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.job.options import parse
-from bench.launchers.local import at
+from bench.launchers.workers import at
 from bench.spec.device import FIRST_GPU, Device
 from bench.store.store import Record, Store
 from bench.worker.site import Site
@@ -44,7 +44,7 @@ def test_stacked_runs_are_the_same_runs_with_nearly_the_same_numbers(both: tuple
         assert record.metrics["train_seconds"] > 0
 
 
-def test_records_say_how_large_the_company_was_or_why_there_was_none(both: tuple[dict, dict]) -> None:
+def test_records_say_how_large_the_same_but_seed_was_or_why_there_was_none(both: tuple[dict, dict]) -> None:
     alone, together = both
     assert {record.environment["stack"] for record in alone.values()} == {1}
     for (arch, _, _), record in together.items():

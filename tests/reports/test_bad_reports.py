@@ -165,6 +165,7 @@ def test_damaged_arrays_are_not_drawn(report: Path, capsys: pytest.CaptureFixtur
 
 def test_hostile_names_in_records_stay_text_on_every_page(report: Path) -> None:
     """Records and manifest edited by hand, with valid checksums: the worst that somebody could send."""
+    edited = 0
     for path in (report.parent / "runs").glob("*/record.json"):
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["spec"]["arch"] == "cnn3":
@@ -175,6 +176,8 @@ def test_hostile_names_in_records_stay_text_on_every_page(report: Path) -> None:
             content.pop("checksum")
             content["checksum"] = checksum(content)
             path.write_text(json.dumps(content), encoding="utf-8")
+            edited += 1
+    assert edited
     edit(
         report / "manifest.json",
         setting(archs=["cnn2", HOSTILE], title=HOSTILE, warnings=[HOSTILE], command=HOSTILE, created=HOSTILE,
@@ -189,5 +192,7 @@ def test_hostile_names_in_records_stay_text_on_every_page(report: Path) -> None:
     outside_code = re.sub(r"```.*?```", "", re.sub(r"(`+) .*?\1", "", text, flags=re.DOTALL), flags=re.DOTALL)
     assert not re.search(r"(?<!\\)<img", outside_code)
     assert not re.search(r"^# boo", text, re.MULTILINE)
-    for table in (report / "latex").glob("*.tex"):
+    tables = list((report / "latex").glob("*.tex"))
+    assert tables
+    for table in tables:
         assert r"\input{" not in table.read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ SPEC = RunSpec(
 )  # fmt: skip
 RECORD = Record(
     run_id=SPEC.run_id,
-    spec=vars(SPEC),
+    spec=SPEC.content(),
     status="finished",
     metrics={"accuracy": 1 / 3, "odd": float("nan")},
     history=[{"epoch": 1, "train_loss": 0.1}],
@@ -255,6 +255,13 @@ def test_a_damaged_record_is_set_aside_not_deleted(store: Store) -> None:
     store.write(RECORD, ARRAYS, WEIGHTS)
     assert len(list((store.folder / ".damaged").iterdir())) == 3
     store.load(RECORD.run_id).verify()
+
+
+def test_what_is_not_damaged_is_not_set_aside(store: Store) -> None:
+    assert store.set_aside(RECORD.run_id) is None
+    assert store.set_aside("0" * 16) is None
+    store.load(RECORD.run_id).verify()
+    assert [path.name for path in store.folder.iterdir()] == [RECORD.run_id]
 
 
 def test_a_listing_names_what_is_damaged_and_goes_on(store: Store) -> None:

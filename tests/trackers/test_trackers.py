@@ -52,17 +52,20 @@ def test_tensorboard_has_every_epoch_once_and_the_scores(tracked: Path) -> None:
     found = events(tracked / "tb")
     records = Store(tracked / "runs").records()
     assert len([name for name in found if "seed-0" in name]) == len(records) == 3
+    curves = set()
     for record in records:
         here = run_of(found, f"{record.spec['task']}/{record.spec['arch']}/seed-0-{record.run_id[:8]}")
         for name in ("train_loss", "val_elbo", "val_accuracy"):
             expected = [(row["epoch"], pytest.approx(row[name])) for row in record.history if name in row]
             if expected:
+                curves.add(name)
                 assert [(point.step, point.value) for point in here["of"].Scalars(f"curve/{name}")] == expected
         for name in record.metrics.keys() & {"elbo", "accuracy", "kl"}:
             assert [point.value for point in here["of"].Scalars(f"test/{name}")] == [
                 pytest.approx(record.metrics[name])
             ]
         assert not any(tag.startswith("live/") for tag in here["scalars"])
+    assert curves == {"train_loss", "val_elbo", "val_accuracy"}
     assert not list((tracked / "tb").rglob("*.live"))
     assert not list((tracked / "tb").rglob(".partial-*"))
 

@@ -15,15 +15,18 @@ from archs.fingerprint import fingerprint
 from archs.registry import discover
 from bench.data.digits import digits
 from bench.launchers import ray_node
+from bench.launchers.admission import same_but_seed
 from bench.launchers.events import Event
-from bench.launchers.local import Flight, Worker, company, hand_over, launch, receive, share
+from bench.launchers.local import launch
+from bench.launchers.queue import Queue
+from bench.launchers.workers import Flight, Worker, hand_over, receive, share
 from bench.spec.device import Device
 from bench.spec.run import RunSpec, Work
 from bench.store.store import Record, Store
 from bench.training import loop
 from bench.training.loop import to_the_end
 from bench.worker.execute import Beside, Crowded, group
-from bench.worker.process import Answer
+from bench.worker.process import Answer, AnswerKind
 from bench.worker.site import Site
 from tests.job.test_job import BROKEN
 from tests.training.test_train import spec_of
@@ -102,7 +105,7 @@ def in_flight(*names: str, runs_dir: str = "nowhere") -> tuple[Worker, Connectio
 
 def test_a_capture_that_breaks_is_held_against_no_neighbour() -> None:
     worker, theirs = in_flight("cnn3", "cnn2")
-    theirs.send(Answer(0, "leaving", "Broken: a capture failed", without_graph=True))
+    theirs.send(Answer(0, AnswerKind.LEAVING, "Broken: a capture failed", without_graph=True))
     returned: list[Flight] = []
     assert receive(worker, returned) == []
     assert worker.flights == {}
@@ -113,7 +116,7 @@ def test_a_capture_that_breaks_is_held_against_no_neighbour() -> None:
 
 def test_a_group_that_found_no_room_beside_others_comes_again_by_itself() -> None:
     worker, theirs = in_flight("cnn3", "cnn2")
-    theirs.send(Answer(1, "crowded"))
+    theirs.send(Answer(1, AnswerKind.CROWDED))
     returned: list[Flight] = []
     assert receive(worker, returned) == []
     assert list(worker.flights) == [0]
@@ -210,18 +213,21 @@ def test_a_gpu_takes_no_more_groups_than_its_share(
     gpus: int, archs: int, in_flight: tuple[int, ...], expected: int
 ) -> None:
     site = Site("", "", beside=6, devices=tuple(Device(f"cuda:{index}") for index in range(gpus)))
-    assert share(runs(archs, 3), [], workers(*in_flight), site) == expected
+    assert share(Queue(runs(archs, 3)), [], workers(*in_flight), site) == expected
 
 
 @pytest.mark.parametrize(
-    "gpus, archs, seeds, expected", [(1, 1, 5, 5), (2, 1, 5, 3), (2, 2, 5, 5), (4, 2, 5, 3), (1, 1, 40, 32)]
+    "gpus, archs, seeds, expected",
+    [(1, 1, 1, 1), (1, 1, 5, 5), (2, 1, 5, 3), (2, 2, 5, 5), (4, 2, 5, 3), (1, 1, 40, 32)],
 )
 def test_seeds_are_shared_between_gpus_that_would_be_idle(gpus: int, archs: int, seeds: int, expected: int) -> None:
-    waiting: list = runs(archs, seeds)
+    queue = Queue(runs(archs, seeds))
     site = Site("", "", stack=32, devices=tuple(Device(f"cuda:{index}") for index in range(gpus)))
-    first = waiting.pop(0)
-    assert 1 + len(company(first, waiting, site)) == expected
+    first = queue.take()
+    assert first is not None
+    assert 1 + len(same_but_seed(first, queue, site)) == expected
+    assert len(queue) == archs * seeds - expected
 
 
 def test_on_a_cpu_a_worker_has_one_run_at_a_time() -> None:
-    assert share(runs(6, 3), [], workers(0, 0), Site("", "", workers=2)) == 1
+    assert share(Queue(runs(6, 3)), [], workers(0, 0), Site("", "", workers=2)) == 1
