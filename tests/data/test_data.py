@@ -123,7 +123,7 @@ def test_auto_falls_back_to_digits_with_a_warning(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(fetch, "download", refuse)
     found, warnings = fetch.provide("auto", tmp_path)
-    assert found == "digits"
+    assert found.name == "digits"
     assert len(warnings) == 1
     assert "no network" in warnings[0]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from archs.errors import UserError
-from bench.data.datasets import fetch
+from bench.data import fetch
 from tests.conftest import ROOT
 from tests.job.test_job import no_process_of, wait_for
 

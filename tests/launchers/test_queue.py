@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.launchers.queue import Queue
+from bench.spec import run as spec_module
 from bench.spec.run import EvaluationSpec, RunSpec, Work
-from bench.spec.run import run as spec_module
 
 
 def runs(seeds: int, arch: str = "cnn2") -> list[RunSpec]:
