@@ -6,30 +6,61 @@ import hashlib
 import io
 import json
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from archs.errors import UserError
 from bench.spec.run import RunSpec
 from bench.spec.status import Status
+from bench.store.shape import misfit
 
 SCHEMA = 2
 """2: a checksum of the record, and the size and hash of each file beside it. 1 had neither, and is still read."""
 
 FILES = ("arrays.npz", "model.safetensors")
-STORED = {
-    "spec": dict, "status": str, "error": str | None, "metrics": dict, "history": list, "layers": list,
-    "environment": dict,
-}  # fmt: skip
-LAYER = {
-    "part": str, "layer": str, "kind": str, "output_shape": str, "weights": int, "biases": int, "macs": int | None,
-}  # fmt: skip
-RUN_SPEC = {name: int | float if hint is float else hint for name, hint in get_type_hints(RunSpec).items()}
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class Layer(msgspec.Struct):
+    """A row of a record's layer table."""
+
+    part: str
+    layer: str
+    kind: str
+    output_shape: str
+    weights: int
+    biases: int
+    macs: int | None
+
+
+class Environment(msgspec.Struct):
+    """What readers rely on of a record's environment, in which there is more."""
+
+    begun: float = 0  # time stamp, seconds
+    ended: float = 0
+
+
+class Stored(msgspec.Struct, forbid_unknown_fields=True):
+    """What a record.json holds beside its schema and checksum: of schema 1 all, of 2 also `StoredWithFiles`'s."""
+
+    run_id: str
+    spec: dict[str, Any]
+    status: str
+    error: str | None
+    metrics: dict[str, Any]  # numbers, which `unfit` looks at one by one, to name the one that is none
+    history: list[dict[str, float]]
+    layers: list[Layer]
+    environment: Environment
+
+
+class StoredWithFiles(Stored):
+    files: dict[str, Any]
 
 
 class Damaged(UserError):
@@ -107,8 +138,8 @@ def checksum(content: Mapping[str, Any]) -> str:
 
 def as_text(record: Record) -> str:
     """record.json of `record`."""
-    content = {"schema": SCHEMA, "run_id": record.run_id, "files": record.files or {}}
-    content |= {name: getattr(record, name) for name in STORED}
+    content: dict[str, Any] = {"schema": SCHEMA, "files": record.files or {}}
+    content |= {name: getattr(record, name) for name in Stored.__struct_fields__}
     content = json.loads(json.dumps(content))  # tuples become lists, as a reader will find them
     return json.dumps({**content, "checksum": checksum(content)}, indent=1, sort_keys=True)
 
@@ -139,7 +170,7 @@ def from_content(run_id: str, content: Any, text: bytes, folder: Path, where: st
         noted = content.pop("checksum", None)
         if noted != checksum({"schema": schema, **content}):
             raise Damaged(f"{where} does not match its checksum: it was changed or damaged")
-    problem = lone_surrogate(text, content) or misfit(run_id, content, with_files=schema > 1)
+    problem = lone_surrogate(text, content) or unfit(run_id, content, with_files=schema > 1)
     if problem:
         raise Damaged(f"{where}: {problem}")
     return Record(**{**content, "status": Status(content["status"])}, folder=folder)
@@ -155,50 +186,28 @@ def lone_surrogate(text: bytes, content: dict[str, Any]) -> str | None:
     return None
 
 
-def misfit(run_id: str, content: dict[str, Any], with_files: bool) -> str | None:
+def unfit(run_id: str, content: dict[str, Any], with_files: bool) -> str | None:
     """What in `content` a reader could not live with; None if all is well."""
-    expected = {"run_id", *STORED} | ({"files"} if with_files else set())
-    if content.keys() != expected:
-        odd = sorted(map(str, content.keys() ^ expected))
-        return f"lacks or should not hold {', '.join(map(repr, odd))[:200]}"
+    problem = misfit(content, StoredWithFiles if with_files else Stored)
+    if problem:
+        return problem
     if content["run_id"] != run_id:
-        return f"describes run {str(content['run_id'])[:40]!r}; delete the folder to train it again"
-    found = wrong_type(content, STORED)
-    if found:
-        return found
+        return f"describes run {content['run_id'][:40]!r}; delete the folder to train it again"
     if content["status"] not in list(Status):
         return f"status is {content['status'][:40]!r}, expected 'finished' or 'failed'"
     for name, value in content["metrics"].items():
-        if not number(value):
-            return f"metric {name[:40]!r} is {str(value)[:40]!r}, expected a number"
-    for name in ("begun", "ended"):
-        if not number(content["environment"].get(name, 0)):
-            return f"environment: {name} is {str(content['environment'][name])[:40]!r}, expected a time stamp"
-    for epoch in content["history"]:
-        if not isinstance(epoch, dict) or not all(map(number, epoch.values())):
-            return "history holds something else than numbers by name"
-    for layer in content["layers"]:
-        if not isinstance(layer, dict) or wrong_type(layer, LAYER):
-            return f"layers: {wrong_type(layer, LAYER) if isinstance(layer, dict) else 'not an object'}"
+        problem = misfit(value, float)
+        if problem:
+            return f"metric {name[:40]!r} is {reprlib.repr(value)}: {problem}"
     if "arch" in content["spec"]:  # of a training run; an evaluation's spec is its own affair
-        found = wrong_type(content["spec"], RUN_SPEC)
-        if found:
-            return f"spec: {found}"
-    if with_files and not (isinstance(content["files"], dict) and content["files"].keys() <= set(FILES)):
+        problem = misfit(content["spec"], RunSpec)
+        if problem:
+            return f"spec: {problem}"
+        if "protocol" not in content["spec"]:  # its default is this code's, which need not be the run's
+            return "spec: object missing required field `protocol`"
+    if with_files and not content["files"].keys() <= set(FILES):
         return f"files: expected at most {' and '.join(FILES)}"
     return None
-
-
-def wrong_type(content: Mapping[str, Any], hints: Mapping[str, Any]) -> str | None:
-    for name, hint in hints.items():
-        if not isinstance(content.get(name), hint):
-            shown = hint.__name__ if isinstance(hint, type) else str(hint)
-            return f"{name} is {str(content.get(name))[:40]!r}, expected {shown}"
-    return None
-
-
-def number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def one_line(error: BaseException) -> str:

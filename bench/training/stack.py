@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call, stack_module_state, vmap
 
 from bench.models.streams import generator
 from bench.spec.run import RunSpec
@@ -45,51 +45,28 @@ class Stack:
 
     def __init__(self, models: Sequence[nn.Module]):
         self.model = models[0]  # its structure; its numbers are not looked at
-        self.names = [name for name, _ in models[0].named_parameters()]
-        self.buffer_names = [name for name, _ in models[0].named_buffers()]
-        self.parameters = as_one(self.names, [dict(model.named_parameters()) for model in models])
-        self.buffers = as_one(self.buffer_names, [dict(model.named_buffers()) for model in models])
-        for parameter in self.parameters:
-            parameter.requires_grad_()
+        self.parameters, self.buffers = stack_module_state(list(models))
+        for index, model in enumerate(models):  # these are copies: the models would not learn with the stack
+            mine: dict[str, Tensor] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+            for name, stacked in {**self.parameters, **self.buffers}.items():
+                mine[name].data = stacked.detach()[index]
 
     def apply(self, function: Callable[..., Any], *tensors: Tensor, shared: Sequence[Tensor] = ()) -> Any:
         """What `function(model, *tensors, *shared)` gives for each model, stacked: [S, …].
 
         tensors: [S, …], one for each model. shared: the same for all.
         """
-        applied, names = Applied(self.model, function), [*self.names, *self.buffer_names]
+        applied = Applied(self.model, function)
 
-        def one(state: list[Tensor], *own: Tensor) -> Any:
-            named = {f"model.{name}": value for name, value in zip(names, state, strict=True)}
-            return functional_call(applied, named, (*own, *shared))
+        def one(state: dict[str, Tensor], *own: Tensor) -> Any:
+            return functional_call(applied, {f"model.{name}": value for name, value in state.items()}, (*own, *shared))
 
-        return vmap(one)([*self.parameters, *self.buffers], *tensors)
+        return vmap(one)({**self.parameters, **self.buffers}, *tensors)
 
     def losses(self, loss: Loss, x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         """Images [S, B, 1, 28, 28], labels [S, B], noise [S, N, Z] → the mean loss of each model [S], in nats."""
         losses: Tensor = self.apply(loss, x, labels, noise)
         return losses
-
-
-def as_one(names: Sequence[str], each: Sequence[dict[str, Tensor]]) -> list[Tensor]:
-    """Tensors [S, …] by their names, of which each model's own, by their names too, become views.
-
-    `torch.func.stack_module_state` copies them: the models would not learn with the stack.
-    """
-    found = []
-    for name in names:
-        stacked = stacked_alike([own[name].detach() for own in each])
-        for index, own in enumerate(each):
-            own[name].data = stacked[index]
-        found.append(stacked)
-    return found
-
-
-def stacked_alike(tensors: Sequence[Tensor]) -> Tensor:
-    """[S, …]; of the weights of convolutions with the channels last, which `torch.stack` forgets."""
-    if tensors[0].dim() != 4:
-        return torch.stack(list(tensors))
-    return torch.stack([tensor.permute(0, 2, 3, 1) for tensor in tensors]).permute(0, 1, 4, 2, 3)
 
 
 def stacked_step(stack: Stack, loss: Loss, optimiser: Adam) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
@@ -137,11 +114,11 @@ def obstacle(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str | No
     each = [dict(model.named_parameters()) for model in alone]
     known = (float(one.grad.abs().max()) for own in each for one in own.values() if one.grad is not None)
     largest = max(known, default=0.0)
-    for name, parameter in zip(stack.names, stack.parameters, strict=True):
+    for name, parameter in stack.parameters.items():
         if not alike(parameter.grad, [own[name].grad for own in each], ROUNDING * largest):
             return f"its gradient of {name} stacked is not that alone"
     buffers = [dict(model.named_buffers()) for model in alone]
-    for name, buffer in zip(stack.buffer_names, stack.buffers, strict=True):
+    for name, buffer in stack.buffers.items():
         if not alike(buffer, [own[name] for own in buffers]):
             return f"its buffer {name} stacked is not that alone"
     return None

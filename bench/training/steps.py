@@ -21,7 +21,7 @@ class Stepper:
 
     def __init__(self, models: Sequence[nn.Module], loss: Loss, feed: Feed, stack: Stack | None):
         self.models, self.feed = models, feed
-        self.optimiser = Adam(stack.parameters if stack else list(models[0].parameters()))
+        self.optimiser = Adam(list(stack.parameters.values() if stack else models[0].parameters()))
         self.step = stacked_step(stack, loss, self.optimiser) if stack else single_step(models[0], loss, self.optimiser)
         self.graph: Recorded | None = None
         self.refused: str | None = None

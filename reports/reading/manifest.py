@@ -6,76 +6,56 @@ It names records by their ids and a folder to look for them in; nothing but reco
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from archs.errors import UserError, nearest
 from bench.spec.metrics import PRIMARY
 from bench.store.record import lone_surrogate
+from bench.store.shape import misfit
 
 MOST = 10_000_000  # runs, seeds, workers: more than that is no number that anybody asked for
 
-
-def text(value: object) -> bool:
-    return isinstance(value, str) and "\0" not in value
-
-
-def texts(value: object) -> bool:
-    return isinstance(value, list) and all(map(text, value))
+Text = Annotated[str, Meta(pattern=r"^[^\0]*$")]
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+Seconds = Annotated[float, Meta(ge=0, le=1e12)]  # not an infinity
 
 
-def count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MOST
+class Skipped(Struct):
+    reason: Text
 
 
-def seconds(value: object) -> bool:
-    return type(value) in (int, float) and 0 <= float(str(value)) < float("inf")
+class Illegal(Struct):
+    arch: Text
+    reason: Text
 
 
-def reasons(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, dict) and text(item.get("reason")) for item in value)
+class Manifest(Struct, kw_only=True):
+    """What readers rely on, each with its type; what was added since a report was written is None there."""
 
-
-def illegal(value: object) -> bool:
-    return reasons(value) and all(text(item.get("arch")) for item in value)  # type: ignore[attr-defined]
-
-
-def levels(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(one, dict) and all(map(text, one.values())) for one in value.values()
-    )
-
-
-def table(value: object) -> bool:
-    return isinstance(value, dict)
-
-
-REQUIRED: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "runs_dir": (text, "the path of a folder"),
-    "run_ids": (texts, "a list of run ids"),
-    "archs": (texts, "a list of names"),
-    "tasks": (texts, "a list of names"),
-    "baseline": (text, "a name"),
-}
-OPTIONAL: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "title": (text, "a text"),
-    "command": (text, "a text"),
-    "created": (text, "a text"),
-    "evaluate": (text, "a text"),
-    "throughput": (text, "a text"),
-    "warnings": (texts, "a list of texts"),
-    "evaluations": (texts, "a list of ids"),
-    "planned": (count, "a number of runs"),
-    "evaluations_planned": (count, "a number of evaluations"),
-    "seeds": (count, "a number of seeds"),
-    "workers": (count, "a number of workers"),
-    "wall_seconds": (seconds, "a number of seconds"),
-    "factors": (levels, "levels by factor by architecture"),
-    "illegal": (illegal, "a list of arch and reason"),
-    "skipped": (reasons, "a list of reasons"),
-    "dataset": (table, "a description by name"),
-}
+    runs_dir: Text  # a path, from the report folder
+    run_ids: list[Text]
+    archs: list[Text]
+    tasks: list[Text]
+    baseline: Text
+    title: Text | None = None
+    command: Text | None = None
+    created: Text | None = None
+    evaluate: Text | None = None
+    throughput: Text | None = None
+    warnings: list[Text] | None = None
+    evaluations: list[Text] | None = None  # ids
+    planned: Count | None = None  # runs
+    evaluations_planned: Count | None = None
+    seeds: Count | None = None
+    workers: Count | None = None
+    wall_seconds: Seconds | None = None
+    factors: dict[Text, dict[Text, Text]] | None = None  # levels by factor by architecture
+    illegal: list[Illegal] | None = None
+    skipped: list[Skipped] | None = None
+    dataset: dict[str, Any] | None = None  # a description by name
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -88,14 +68,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} is not a report folder: expected {path}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} can't be read: {' '.join(str(error).split())[:200]}") from None
-    lacking = [key for key in REQUIRED if not isinstance(manifest, dict) or key not in manifest]
-    if lacking:
-        raise UserError(f"{path} lacks {', '.join(lacking)}: expected a manifest that run_ablation.py wrote")
-    for key, (fits, expected) in {**REQUIRED, **OPTIONAL}.items():
-        if manifest.get(key) is None and key in OPTIONAL:
-            continue
-        if not fits(manifest[key]):
-            raise UserError(f"{path}: {key} is {' '.join(repr(manifest[key]).split())[:60]}, expected {expected}")
+    problem = misfit(manifest, Manifest)
+    if problem:
+        raise UserError(f"{path} is no manifest of run_ablation.py: {problem}")
     for task in manifest["tasks"]:
         if task not in PRIMARY:
             raise UserError(f"{path}: unknown task {task[:40]!r}{nearest(task[:40], PRIMARY)}")

@@ -107,7 +107,7 @@ BAD = [
     (["RUN", "--runs-dir", "nowhere"], {}, "no record of nowhere has an id that begins so"),
     (["RUN"], {"seed": 5}, "its spec is that of run"),
     (["RUN"], {"colour": "red"}, "its spec is not of this version"),
-    (["RUN"], {"seed": "five"}, "spec: seed is 'five', expected int"),
+    (["RUN"], {"seed": "five"}, "spec: seed is 'five': expected `int`, got `str`"),
 ]  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def test_an_evaluation_that_lost_its_run_is_over_and_teaches_nothing() -> None:
     assert estimate.remaining() == 0
 
 
-KINDS = ("started", "progress", "finished", "failed", "skipped")
+KINDS = [EventKind(kind) for kind in ("started", "progress", "finished", "failed", "skipped")]
 
 
 def walked(specs: list[RunSpec], events: list[Event], workers: int) -> float | None:

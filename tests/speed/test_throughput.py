@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import bootstrap
 
 import reports
 from bench.machine import load, nvml
@@ -34,6 +35,13 @@ def test_the_bootstrap_interval_of_a_median() -> None:
     assert median_interval([1, 2, 3, 4, 100]) == (low, high), "the same each time"
     wide = median_interval([1, 2, 3, 4, 100], 0.999)
     assert wide[0] <= low and high <= wide[1]
+
+
+def test_the_bootstrap_interval_is_scipy_s() -> None:
+    x = np.random.default_rng(0).lognormal(size=20)
+    seed = np.random.default_rng(20_171_001)
+    theirs = bootstrap((x,), np.median, n_resamples=4_000, method="percentile", rng=seed).confidence_interval
+    assert median_interval(x.tolist()) == (theirs.low, theirs.high)
 
 
 def test_the_bootstrap_interval_covers_the_true_median_about_as_often_as_it_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 
 import pytest
@@ -126,7 +127,13 @@ class Shouts(nn.Module):
 
 @pytest.mark.parametrize(
     "extra, reason",
-    [(nn.Dropout(0.5), "random"), (Shouts(), "item"), (nn.ReLU(), None), (nn.BatchNorm2d(4), None)],
+    [
+        (nn.Dropout(0.5), "random"),
+        (Shouts(), "item"),
+        (nn.ReLU(), None),
+        (nn.BatchNorm2d(4), None),
+        (nn.Conv2d(4, 4, 1).requires_grad_(False), None),
+    ],
 )
 def test_who_can_not_be_stacked_says_why(extra: nn.Module, reason: str | None) -> None:
     task = get("classifier")
@@ -167,6 +174,17 @@ def test_the_registry_can_be_stacked(arch: str, task: str) -> None:
     assert obstacle(models, get(task), spec_of("cnn2", task)) is None
 
 
+def test_what_does_not_learn_alone_does_not_in_company() -> None:
+    """A layer that an architecture has frozen, beside others that learn."""
+    task, fixed = get("classifier"), nn.Conv2d(4, 4, 1).requires_grad_(False)
+    models = [task.build(plugin(copy.deepcopy(fixed)), None, seed) for seed in range(2)]
+    before = [copy.deepcopy(model.state_dict()) for model in models]
+    train_seeds(models, task, [spec_of("cnn2", "classifier", seed) for seed in range(2)], *splits()[:2])
+    for model, was in zip(models, before, strict=True):
+        kept = [name for name, value in model.state_dict().items() if torch.equal(value, was[name])]
+        assert kept == ["encoder.1.weight", "encoder.1.bias"]
+
+
 def test_losses_of_a_stack_are_those_of_its_models() -> None:
     models = models_of("cnn2", "vae", [0, 1], torch.double)
     draw = generator(0, "test")
@@ -177,6 +195,14 @@ def test_losses_of_a_stack_are_those_of_its_models() -> None:
     torch.testing.assert_close(
         Stack(models).losses(get("vae").loss, x, labels, noise), torch.stack(alone), rtol=1e-12, atol=0
     )
+
+
+def test_weights_keep_their_channels_last_in_a_stack() -> None:
+    models = models_of("cnn3", "vae", [0, 1], torch.float32)
+    Stack(models)
+    weights = [weight for model in models for weight in model.parameters() if weight.dim() == 4]
+    assert len(weights) > 4
+    assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in weights)
 
 
 def test_the_streams_of_a_seed_are_those_it_has_alone() -> None:
