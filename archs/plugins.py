@@ -18,7 +18,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from archs.errors import UserError
-from archs.fingerprint import HARNESS, SITE, file_in, read_file, source_of, source_path
+from archs.identity.fingerprint import HARNESS, SITE, file_in, read_file, source_of, source_path
 
 
 class Clash(UserError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archs.base import Arch
-from archs.fingerprint import fingerprint
+from archs.identity.fingerprint import fingerprint
 from bench.data.dataset import DataDescription
 from bench.job.recipe import Recipe
 from bench.spec.run import RunSpec

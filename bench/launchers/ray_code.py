@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from archs.fingerprint import reachable, source_path
+from archs.identity.fingerprint import reachable, source_path
 from archs.plugins import each_once, load_plugin
 from bench.machine.environment import ROOT
 

@@ -14,9 +14,9 @@ from torch import nn
 
 from archs.base import Arch
 from archs.errors import UserError
-from archs.fingerprint import fingerprint
+from archs.identity.fingerprint import fingerprint
+from archs.identity.old_fingerprint import old_fingerprint
 from archs.layers import layer_table
-from archs.old_fingerprint import old_fingerprint
 from archs.registry import discover
 from bench.spec.run import RunSpec
 from bench.spec.status import Status

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from archs.base import Arch
-from archs.canonical import normal_form
-from archs.fingerprint import fingerprint
+from archs.identity.canonical import normal_form
+from archs.identity.fingerprint import fingerprint
 from archs.plugins import load_plugin
 from tests.conftest import ROOT
 
@@ -72,7 +72,7 @@ def test_the_fingerprint_of_a_source_is_the_same_on_every_version_of_python(tmp_
 def test_every_python_here_has_one_normal_form_of_our_code() -> None:
     found = {}
     code = (
-        "import ast, hashlib, pathlib; from archs.canonical import normal_form\n"
+        "import ast, hashlib, pathlib; from archs.identity.canonical import normal_form\n"
         "texts = [normal_form(ast.parse(path.read_bytes())) for path in sorted(pathlib.Path('archs').glob('*.py'))]\n"
         "print(len(texts), hashlib.sha256(repr(texts).encode()).hexdigest())"
     )
@@ -144,7 +144,7 @@ def test_the_fingerprint_does_not_depend_on_the_hash_of_strings(tmp_path: Path) 
     (tmp_path / "made_up.py").write_text(MADE_UP, encoding="utf-8")
     code = (
         "from pathlib import Path; from archs.base import Arch; from archs.plugins import load_plugin\n"
-        "from archs.fingerprint import fingerprint\n"
+        "from archs.identity.fingerprint import fingerprint\n"
         f"made_up = load_plugin(Path({str(tmp_path / 'made_up.py')!r}))\n"
         "print(fingerprint(Arch('made-up', '', '', encoder=made_up.encoder)))"
     )

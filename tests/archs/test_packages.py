@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from archs import fingerprint as prints
 from archs.errors import UserError
+from archs.identity import fingerprint as prints
 from archs.registry import discover
 from run_ablation import main
 

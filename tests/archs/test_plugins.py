@@ -13,8 +13,8 @@ import pytest
 
 from archs.base import Arch
 from archs.errors import UserError
-from archs.fingerprint import fingerprint
-from archs.old_fingerprint import old_fingerprint
+from archs.identity.fingerprint import fingerprint
+from archs.identity.old_fingerprint import old_fingerprint
 from archs.plugins import load_plugin
 from archs.registry import discover
 from bench.launchers.ray_code import stage
@@ -184,7 +184,7 @@ def test_a_plugin_that_imports_the_harness_is_the_same_in_its_folder_and_elsewhe
         shutil.copytree(ROOT / room, checkout / room, ignore=shutil.ignore_patterns("__pycache__"))
     plugins = [write(folder / "my.py", imports=imports) for folder in (checkout, tmp_path / "elsewhere")]
     code = (
-        "import sys; from archs.registry import discover; from archs.fingerprint import fingerprint\n"
+        "import sys; from archs.registry import discover; from archs.identity.fingerprint import fingerprint\n"
         "print(len({fingerprint(discover([path]).archs['mine']) for path in sys.argv[1:]}))"
     )
     assert subprocess.check_output([sys.executable, "-c", code, *plugins], cwd=checkout, text=True) == "1\n"

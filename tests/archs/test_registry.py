@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archs.errors import UserError
-from archs.fingerprint import fingerprint
+from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from tests.conftest import ROOT
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from archs.fingerprint import fingerprint
+from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench import evaluation
 from bench.evaluation import pictures

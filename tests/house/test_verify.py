@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from archs.old_fingerprint import old_fingerprint
+from archs.identity.old_fingerprint import old_fingerprint
 from archs.registry import discover
 from bench import load_model
 from bench.spec.run import RunSpec

@@ -13,7 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from archs.fingerprint import fingerprint
+from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench.data.digits import digits
 from bench.spec.run import PROTOCOL, RunSpec, canonical_json

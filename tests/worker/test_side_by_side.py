@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from archs.fingerprint import fingerprint
+from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench.data.digits import digits
 from bench.launchers import ray_node

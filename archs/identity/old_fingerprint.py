@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from archs.base import Arch
-from archs.canonical import PROSE
-from archs.fingerprint import homes, reachable, read_module, source_of, source_path
+from archs.identity.canonical import PROSE
+from archs.identity.fingerprint import homes, reachable, read_module, source_of, source_path
 from archs.plugins import PluginLoader
 
 

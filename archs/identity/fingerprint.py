@@ -2,7 +2,7 @@
 
 It covers the file that defines the encoder, the one that defines the decoder, and every local file that those import
 for building: of this project, of the file's own folder, or, for an installed package, of the same distribution. Editing any
-of them makes a new fingerprint, and with it a new run; rewording a docstring or an error doesn't (`archs.canonical`).
+of them makes a new fingerprint, and with it a new run; rewording a docstring or an error doesn't (`archs.identity.canonical`).
 Nor does it matter where these files lie, and which version of Python reads them. Other packages that they use, torch
 among them, are not covered: their versions are recorded with the run.
 """
@@ -21,13 +21,13 @@ from types import ModuleType
 from typing import NamedTuple
 
 from archs.base import Arch, Builder
-from archs.canonical import normal_form
 from archs.errors import UserError
+from archs.identity.canonical import normal_form
 
 # What finds, spells and describes architectures but builds none.
 NOT_DEFINITION = {
-    "archs", "archs.errors", "archs.grammar", "archs.registry", "archs.plugins", "archs.layers", "archs.fingerprint",
-    "archs.canonical", "archs.old_fingerprint",
+    "archs", "archs.errors", "archs.grammar", "archs.registry", "archs.plugins", "archs.layers", "archs.identity.fingerprint", "archs.identity",
+    "archs.identity.canonical", "archs.identity.old_fingerprint",
 }  # fmt: skip
 HARNESS = {"bench", "reports"}
 """Has a protocol number instead, and is never a plug-in's own, even where the plug-in lies beside it."""
