@@ -130,7 +130,7 @@ def references() -> list[tuple[str, Path, str]]:
 
 def test_every_heading_that_is_referred_to_exists() -> None:
     found = references()
-    assert {"train.py", "README.md"} <= {source for source, _, _ in found}  # code and documents were looked through
+    assert {"loop.py", "README.md"} <= {source for source, _, _ in found}  # code and documents were looked through
     assert any(anchor for _, _, anchor in found)
     for source, document, anchor in found:
         assert document.is_file(), f"{source}: {document}"
