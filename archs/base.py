@@ -17,31 +17,43 @@ Builder = Callable[[int], "nn.Module"]
 
 @dataclass(frozen=True)
 class Arch:
-    """An encoder/decoder architecture for 28×28 images.
-
-    encoder: `encoder(in_channels)` builds a module [B, in_channels, 28, 28] → flat features [B, F].
-    decoder: `decoder(in_features)` builds a module [B, in_features] → image logits [B, 1, 28, 28],
-        or None for an architecture that can only classify.
-    factors: the design choices that its name spells out, for the ablation (`{"depth": "2", …}`).
-    """
+    """An encoder/decoder architecture for 28×28 images."""
 
     name: str
+    """What it is called on the command line."""
+
     summary: str
+    """What it is, in a few words, for lists and reports."""
+
     source: str
+    """Where it comes from: a publication, say."""
+
     encoder: Builder
+    """`encoder(in_channels)` builds a module [B, in_channels, 28, 28] → flat features [B, F]."""
+
     decoder: Builder | None = None
+    """`decoder(in_features)` builds a module [B, in_features] → image logits [B, 1, 28, 28]; None for a classifier."""
+
     factors: Mapping[str, str] = field(default_factory=dict)
+    """The design choices that its name spells out, for the ablation: `{"depth": "2", …}`."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Architectures spelled `name:key=value,…`.
-
-    build: takes the options as written (`{"depth": "3"}`), checks them, and returns an `Arch` whose name is
-        the canonical spelling; raises `archs.errors.UserError` for an option that is unknown or illegal.
-    """
+    """A family of architectures, spelled `name:key=value,…`."""
 
     name: str
+    """What stands before the colon."""
+
     summary: str
+    """What it is, in a few words, with an example of its spelling."""
+
     source: str
+    """Where it comes from."""
+
     build: Callable[[Mapping[str, str]], Arch]
+    """Builds the architecture that has the given options, as they were written: `{"depth": "3"}`.
+
+    It checks them and returns an `Arch` whose name is the canonical spelling. It raises `archs.errors.UserError` for an
+    option that is unknown or illegal.
+    """

@@ -1,7 +1,7 @@
-"""Building blocks that torch lacks: convolutions whose output size is stated, and their exact mirrors.
+"""Building blocks that torch lacks: convolutions with a stated output size, and their exact mirrors.
 
-TensorFlow's SAME padding depends on the input's size. Here a block is told the sizes, so that a layer reads like a
-row of the table that it comes from.
+In TensorFlow's SAME padding the rows that are added depend on the size of the input. Here a block is told the sizes, so
+that a layer reads like a row of the table that it comes from.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class TransposedConv2d(nn.ConvTranspose2d):
     follows is cut (or, by less than a stride, extended by the bias alone) to `size`. The default start is
     TensorFlow's SAME: half of what is too much, rounded down, so that an odd row goes at the end.
 
-    The same sum has other forms, some of which are faster on a CPU (docs/log/performance.md#convolutions-on-a-cpu,
-    `python -m bench.studies.layer_speed`):
+    On a CPU it is computed in one of three forms, the fastest as measured by `python -m bench.studies.layer_speed`
+    (docs/log/performance.md#convolutions-on-a-cpu):
 
-    direct: torch's own kernels, then the cut; but the bias's gradient is a sum of its own.
-    blocks: a stride-1 convolution of the input that yields stride × stride output pixels as channels, then interleaved;
-        and in the backward pass the plain convolution whose adjoint this layer is (archs.forms.Transposed).
-    matrix: for an input of one pixel the layer is a linear map.
+    direct: torch's own kernels, then the cut. The gradient of the bias is a sum of its own.
+    blocks: a convolution of the input whose output channels are the pixels of a block (archs.forms). The backward pass
+        is the convolution whose adjoint this layer is.
+    matrix: the product with a matrix that the layer is when the input has a single pixel.
 
-    On a GPU it is the third of these, or a product of matrices (archs.products).
+    On a GPU it is "matrix" for such an input, and otherwise products of matrices too (archs.products).
     """
 
     bias: Tensor
@@ -65,7 +65,7 @@ class TransposedConv2d(nn.ConvTranspose2d):
         return y
 
     def _as_matrix(self, x: Tensor) -> Tensor:
-        """One input pixel: output row r of `size` is kernel row start + r, if there is one."""
+        """Compute the layer for an input of one pixel: output row r is kernel row start + r, if there is one."""
         kernel, _, start, _, size = self.shape
         rows = min(size, kernel - start)
         weight = self.weight[:, :, start : start + rows, start : start + rows]
@@ -78,24 +78,26 @@ class TransposedConv2d(nn.ConvTranspose2d):
 
 
 def fastest_form(out_channels: int, stride: int, in_size: int) -> str:
-    """Of TransposedConv2d, on a CPU, as measured: see docs/log/performance.md#convolutions-on-a-cpu."""
+    """Return the form of a `TransposedConv2d` that was measured to be the fastest on a CPU (docs/log/performance.md#convolutions-on-a-cpu)."""
     if in_size == 1:
         return "matrix"
     return "blocks" if out_channels == 1 or faster_in_blocks(out_channels, stride) else "direct"
 
 
 def faster_in_blocks(channels: int, stride: int) -> bool:
-    """Whether a transposed convolution to so many channels is, or the input's gradient of a convolution from them."""
+    """Whether a transposed convolution to so many channels is faster in blocks on a CPU (docs/log/performance.md#convolutions-on-a-cpu).
+
+    The gradient of the input of a convolution from so many channels is one too.
+    """
     return stride > 1 and channels <= 16
 
 
 class Conv2d(nn.Conv2d):
     """A convolution in the form that is fastest on its device.
 
-    Where the kernel is as large as the image, it is a matrix product. Else its gradients are those of
-    archs.forms.Convolution, the input's in blocks if it is strided and has few channels: torch's own take longer
-    (docs/log/performance.md#convolutions-on-a-cpu). On a GPU it is a product of matrices in any case
-    (archs.products).
+    Where the kernel is as large as the image, it is a product with a matrix. Otherwise it is torch's on a CPU, with the
+    gradients of `archs.forms.Convolution`, which take less time than torch's (docs/log/performance.md#convolutions-on-a-cpu); and a product of
+    matrices on a GPU (archs.products). Whatever has groups, gaps, no bias or unequal sides is torch's in all respects.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,20 +114,23 @@ class Conv2d(nn.Conv2d):
 
     @functools.cached_property
     def plain(self) -> bool:
-        """No groups, gaps or other than zeros around, and the same down as across."""
+        """Whether there are no groups, no gaps, nothing but zeros around, and the same sizes down as across."""
         square = all(len(set(pair)) == 1 for pair in (self.kernel_size, self.stride, self.padding))
         return square and self.groups == 1 and self.dilation == (1, 1) and self.padding_mode == "zeros"
 
 
 class Flatten(nn.Module):
-    """[B, C, H, W] → [B, H·W·C], pixel by pixel: the order in memory with channels last, so nothing is moved."""
+    """Flatten images pixel by pixel: [B, C, H, W] → [B, H·W·C].
+
+    This is their order in memory with channels last, so that nothing is moved.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class Unflatten(nn.Module):
-    """[B, size·size·channels] → [B, channels, size, size], pixel by pixel, as `Flatten`."""
+    """The inverse of `Flatten`: [B, size·size·channels] → [B, channels, size, size]."""
 
     def __init__(self, channels: int, size: int):
         super().__init__()
@@ -139,12 +144,12 @@ class Unflatten(nn.Module):
 
 
 def padded_conv2d(in_channels: int, out_channels: int, kernel: int, stride: int, start: int, end: int) -> nn.Module:
-    """A convolution after `start` zero rows at the top and left and `end` at the bottom and right."""
+    """Build a convolution that adds `start` rows of zeros at the top and left and `end` at the bottom and right."""
     if start == end:
         return Conv2d(in_channels, out_channels, kernel, stride, padding=start)
     return nn.Sequential(nn.ZeroPad2d((start, end, start, end)), Conv2d(in_channels, out_channels, kernel, stride))
 
 
 def reshape(channels: int, size: int) -> Unflatten:
-    """[B, size·size·channels] → [B, channels, size, size]."""
+    """Build the layer from a vector to images: [B, size·size·channels] → [B, channels, size, size]."""
     return Unflatten(channels, size)

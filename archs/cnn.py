@@ -1,12 +1,16 @@
-"""cnn:…, convolutions of any depth, kernel, stride, channels and padding, with a decoder that mirrors them exactly.
+"""cnn:…, convolutions of any depth, kernel, stride, channels and padding, and a decoder that mirrors them exactly.
 
     cnn:depth=3,kernel=5-3-3,stride=2,channels=16-32-64,padding=same,activation=silu
 
-One value stands for every layer, a list with one entry per layer is joined by `-`. The decoder is one fully connected
-layer to the encoder's last feature map, then the encoder's layers in reverse as transposed convolutions: same kernels,
-strides and channels, and exactly the sizes that the encoder passed through. Where a stride leaves a rest (28 pixels,
-kernel 3, stride 2, `valid`: the last row is never read), the mirror draws the rest with the bias alone. A bias moves
-slowly, so in a short training those few border pixels cost tens of nats; `same` reads and draws every pixel.
+A single value is meant for every layer; values for each layer are joined by `-`.
+
+The decoder is a fully connected layer to the encoder's last feature map, and then the encoder's layers in reverse order
+as transposed convolutions. They have the same kernels, strides and channels, and their outputs have exactly the sizes
+that the encoder passed through.
+
+A stride may leave a rest: of 28 pixels, kernel 3 with stride 2 and `valid` never reads the last row. The mirror draws
+such a rest with the bias alone. A bias moves slowly, so that in a short training those few pixels at the border cost
+tens of nats. `same` reads and draws every pixel.
 """
 
 from __future__ import annotations
@@ -28,20 +32,24 @@ DEFAULTS = {"depth": "2", "kernel": "3", "stride": "2", "padding": "same", "acti
 
 @dataclass(frozen=True)
 class Layer:
-    """One convolution: its options and the square sizes (in pixels) that it maps from and to."""
+    """One convolution: its options, and the sizes in pixels of the square images that it maps from and to."""
 
     kernel: int
     stride: int
     channels: int
-    start: int  # zero rows added at the top and left
-    end: int  # and at the bottom and right
+    start: int
+    """Rows of zeros added at the top, and columns at the left."""
+
+    end: int
+    """Rows of zeros added at the bottom, and columns at the right."""
+
     in_size: int
     out_size: int
 
 
 @dataclass(frozen=True)
 class Cnn:
-    """A checked stack of layers, and the two builders made from it."""
+    """A stack of layers that fit one another, and the two builders made from it."""
 
     layers: tuple[Layer, ...]
     activation: str
@@ -73,7 +81,7 @@ class Cnn:
 
 
 def integers(key: str, text: str, low: int, high: int) -> list[int]:
-    """`"16-32"` → [16, 32], each within [low, high]."""
+    """Read whole numbers from `low` to `high`: `"16-32"` → [16, 32]."""
     numbers = []
     for word in text.split("-"):
         if not (word.isascii() and word.isdigit()) or len(word) > 6 or not low <= int(word) <= high:
@@ -83,6 +91,7 @@ def integers(key: str, text: str, low: int, high: int) -> list[int]:
 
 
 def per_layer(key: str, values: list, depth: int) -> list:
+    """One value for each layer, from one for each or one for all."""
     if len(values) == 1:
         return values * depth
     if len(values) != depth:
@@ -91,6 +100,7 @@ def per_layer(key: str, values: list, depth: int) -> list:
 
 
 def paddings(text: str) -> list[str]:
+    """Read paddings, each `same`, `valid` or a number of rows."""
     words = text.split("-")
     for word in words:
         if word not in ("same", "valid"):
@@ -99,7 +109,7 @@ def paddings(text: str) -> list[str]:
 
 
 def stack(kernels: list[int], strides: list[int], channels: list[int], pads: list[str]) -> tuple[Layer, ...]:
-    """The layers with their sizes; raises where one does not fit the image that reaches it."""
+    """Build the layers with their sizes; raises `UserError` if one does not fit the image that reaches it."""
     layers: list[Layer] = []
     size = IMAGE_SIZE
     for number, (kernel, stride, width, pad) in enumerate(zip(kernels, strides, channels, pads, strict=True), 1):
@@ -127,11 +137,12 @@ def stack(kernels: list[int], strides: list[int], channels: list[int], pads: lis
 
 
 def joined(values: list) -> str:
-    """The shortest spelling: one value when all layers agree."""
+    """Spell the values of all layers as shortly as possible: once, if they are the same."""
     return "-".join(map(str, values[:1] if len(set(values)) == 1 else values))
 
 
 def build(options: Mapping[str, str]) -> Arch:
+    """Build the architecture that the options spell; raises `UserError` for one that is unknown or illegal."""
     keys = ("depth", "kernel", "stride", "channels", "padding", "activation")
     for key, text in options.items():
         if key not in keys:

@@ -1,4 +1,4 @@
-"""What our autograd functions derive from: `torch.autograd.Function`, less of what surrounds each call."""
+"""The base class of our own autograd functions, which makes their calls cheap."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ import torch
 
 
 class Function(torch.autograd.Function):
-    """With `setup_context`, as vmap needs it, and positional arguments only, all of them.
+    """A `torch.autograd.Function` with `setup_context`, which vmap needs, whose calls cost little outside of vmap.
 
-    Outside of vmap the same computation is a function whose `forward` has the context. For the other kind torch looks at the
-    signature of `forward` at each call, to fill in defaults: most of what a call costs, and a step of cnn2 has six
-    (docs/log/performance.md#adam-and-calls-into-torch).
+    torch reads the signature of such a function's `forward` at each call, to fill in defaults. That is most of what a
+    call costs, and a step of cnn2 has five calls (docs/log/simplified.md). It does not read the signature where
+    `forward` itself is given the context. So outside of vmap a second class takes the call: it is made from the first
+    and computes the same.
+
+    All arguments of `forward` are positional, and none has a default.
     """
 
     generate_vmap_rule = True
     outside_vmap: ClassVar[type[torch.autograd.Function]]
+    """The same function in torch's other form, `forward(ctx, *inputs)`."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -32,6 +36,8 @@ class Function(torch.autograd.Function):
 
 
 def with_context(function: type[torch.autograd.Function]) -> Callable[..., Any]:
+    """Make one `forward(ctx, *inputs)` of a function's `forward` and `setup_context`."""
+
     def forward(ctx: Any, *inputs: Any) -> Any:
         output = function.forward(*inputs)
         function.setup_context(ctx, inputs, output)

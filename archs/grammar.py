@@ -1,4 +1,6 @@
-"""The spelling of architectures on the command line. Text in, text out: nothing is looked up and nothing evaluated.
+"""The spelling of architectures on the command line.
+
+Text goes in and text comes out: nothing is looked up and nothing is evaluated.
 
 cnn3                              a registered architecture
 cnn:depth=3,kernel=5,channels=16-32-64   a member of a family; `-` joins per-layer values
@@ -32,19 +34,22 @@ class Part:
 
     name: str
     options: Mapping[str, str] = field(default_factory=dict)
+    """Of a family, as they were written."""
+
     is_family: bool = False
 
 
 @dataclass(frozen=True)
 class Spec:
-    """An encoder part and a decoder part; `decoder` is None when one name gives both."""
+    """An architecture as it is spelled: the part that gives its encoder and the one that gives its decoder."""
 
     encoder: Part
     decoder: Part | None = None
+    """None when one name gives both."""
 
 
 def parse(text: str) -> list[Spec]:
-    """The specs that `text` spells, in reading order; raises `UserError` naming what is malformed."""
+    """Read the specs that `text` spells, in their order there; raises `UserError` naming what is malformed."""
     if not text.strip():
         raise UserError("empty architecture name; write for example cnn2 or cnn:depth=3")
     if len(text) > MAX_LENGTH:
@@ -62,7 +67,7 @@ def parse(text: str) -> list[Spec]:
 
 
 def parse_part(side: str, text: str) -> list[Part]:
-    """The alternatives of one side of `text`."""
+    """Read the alternatives of one side of `text`, the encoder's or the decoder's."""
     head, colon, tail = side.partition(":")
     if not colon:
         names = head.split("/")
@@ -93,5 +98,6 @@ def parse_part(side: str, text: str) -> list[Part]:
 
 
 def check_grid(size: int, text: str) -> None:
+    """Refuse a grid that is too large to be meant."""
     if size > MAX_GRID:
         raise UserError(f"architecture {text!r} spans more than {MAX_GRID} combinations; give fewer alternatives")

@@ -11,23 +11,30 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer that owns parameters.
-
-    part: the model's part that holds it (encoder, head, decoder). output_shape: without the batch, "16x12x12".
-    macs: multiply-accumulates for one image by the direct form of the layer, before any cropping; None if unknown.
-    """
+    """One layer that owns parameters."""
 
     part: str
-    layer: str  # what it does: "conv 5×5, stride 2, 1→16"
-    kind: str  # conv | transposed conv | fc | other
+    """The part of the model that holds it: encoder, head or decoder."""
+
+    layer: str
+    """What it does: "conv 5×5, stride 2, 1→16"."""
+
+    kind: str
+    """conv, transposed conv, fc or other."""
+
     output_shape: str
+    """Without the batch: "16x12x12"."""
+
     weights: int
     biases: int
     macs: int | None
+    """Multiply-accumulates for one image by the direct form of the layer, before any cropping; None if unknown."""
 
 
 def layer_table(model: nn.Module, run: Callable[[], object]) -> list[Layer]:
-    """A row for each module that owns parameters, in the order in which `run()` (one image forward) reaches them.
+    """Make a row for each module that owns parameters, in the order in which `run()` reaches them.
+
+    run: passes one image through the model.
 
     A parameter that two modules share is counted with the first. Raises RuntimeError if the rows do not add up to
     `sum(p.numel())`: a module that owns parameters but is never called has no place in a fair count.
@@ -81,7 +88,7 @@ def kind(module: nn.Module) -> str:
 
 
 def describe(name: str, module: nn.Module) -> str:
-    """Its kind and sizes, after its own name if the model's author gave it one."""
+    """Say in words what a layer does: its kind and sizes, after its own name if the model's author gave it one."""
     own = name.split(".")[-1]
     prefix = "" if own.isdigit() or "." not in name else f"{own}: "
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
@@ -93,7 +100,10 @@ def describe(name: str, module: nn.Module) -> str:
 
 
 def macs(module: nn.Module, x: Tensor, y: Tensor) -> int | None:
-    """Per image. A transposed convolution multiplies every input pixel by its whole kernel."""
+    """Multiply-accumulates of a layer for one image; None if unknown.
+
+    A transposed convolution multiplies every input pixel by its whole kernel.
+    """
     if isinstance(module, nn.ConvTranspose2d):
         return x.shape[-1] * x.shape[-2] * module.weight.numel()
     if isinstance(module, nn.Conv2d):

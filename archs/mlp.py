@@ -1,4 +1,4 @@
-"""mlp: no convolution at all, two hidden layers of 500 softplus units each way. The plain VAE of the reference README."""
+"""mlp: two hidden layers of 500 softplus units each way and no convolution, the plain VAE of the reference README."""
 
 from __future__ import annotations
 

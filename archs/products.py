@@ -1,12 +1,13 @@
-"""Convolutions of several models at once, as batched matrix products: the form that a GPU runs.
+"""Convolutions of several models at once, as batched products of matrices: the form that a GPU runs.
 
-cuDNN computes the convolutions of several models as one with groups, whose gradients in float32 take many times as long
-as those of the same models one by one, and layers as small as these it computes slowly even for one (docs/gpu.md). Here
-the patches that a kernel sees become the rows of a matrix, for each model one, and the convolution, its adjoint and
-both gradients are each a product of matrices. The same sums as in `archs.forms`, in another order.
+cuDNN computes the convolutions of several models as a single one with groups. Its gradients in float32 take many times
+as long as those of the same models one by one, and even for one model it computes layers as small as these slowly
+(docs/gpu.md). Here the patches that a kernel sees become the rows of a matrix, one matrix for each model, and the
+convolution, its adjoint and both gradients are products of matrices. They are the same sums as in `archs.forms`, in
+another order.
 
-A layout is channels last throughout, [S, B, H, W, C]: a patch's row of pixels is then one run of memory. S is the
-number of models; a single one has S = 1.
+Images are [S, B, H, W, C] throughout, for S models. Channels are last, so that a row of pixels of a patch is one run of
+memory. A single model has S = 1.
 """
 
 from __future__ import annotations
@@ -19,28 +20,36 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from archs.forms import WIDEST, Layout, Shape, layout
+from archs.forms import Layout, Shape, layout
 
 PARALLEL = 256
-"""Products that a GPU should have to do at once: a long sum is split until there are so many, if its length allows."""
+"""How many products a GPU should have to do at once; a long sum is split until there are so many."""
 SHORTEST = 64
-"""Terms that a part of a split sum has at least."""
+"""How many terms a part of a split sum has at least."""
+WIDEST = torch.complex128
+"""A type of sixteen bytes, the most that a GPU copies at once."""
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
-    """[B, in, n, n], weight [out, in, k, k], bias [out] → [B, out, m, m]; under vmap for all models at once."""
+    """Compute a convolution; under vmap, those of all models at once.
+
+    x [B, in, n, n], weight [out, in, k, k], bias [out] → [B, out, m, m].
+    """
     y: Tensor = Convolution.apply(*(one.unsqueeze(0) for one in (x, weight, bias)), stride, padding)[0]
     return y.squeeze(0)
 
 
 def transposed_convolution(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape) -> Tensor:
-    """[B, in, in_size, in_size], weight [in, out, k, k], bias [out] → [B, out, size, size]; as `convolution`."""
+    """Compute a transposed convolution; under vmap, those of all models at once.
+
+    x [B, in, in_size, in_size], weight [in, out, k, k], bias [out] → [B, out, size, size].
+    """
     y: Tensor = Transposed.apply(*(one.unsqueeze(0) for one in (x, weight, bias)), shape)[0]
     return y.squeeze(0)
 
 
 class Batched(torch.autograd.Function):
-    """A function of tensors that all begin with S; what vmap adds is merged into that dimension."""
+    """A function whose tensors all begin with the dimension S, into which it merges the dimension that vmap adds."""
 
     @classmethod
     def vmap(cls, info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> tuple[Any, Any]:
@@ -57,7 +66,10 @@ class Batched(torch.autograd.Function):
 
 
 class Convolution(Batched):
-    """[S, B, in, n, n], weight [S, out, in, k, k], bias [S, out] → [S, B, out, m, m], and the patches for later."""
+    """A convolution: [S, B, in, n, n], weight [S, out, in, k, k], bias [S, out] → [S, B, out, m, m].
+
+    It also returns the patches of its input, which its backward pass needs.
+    """
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> tuple[Tensor, Tensor]:
@@ -90,7 +102,10 @@ class Convolution(Batched):
 
 
 class Transposed(Batched):
-    """[S, B, in, in_size, in_size], weight [S, in, out, k, k], bias [S, out] → [S, B, out, size, size]."""
+    """A transposed convolution: [S, B, in, in_size, in_size], weight [S, in, out, k, k] → [S, B, out, size, size].
+
+    Its bias is [S, out].
+    """
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, shape: Shape) -> tuple[Tensor]:
@@ -115,19 +130,20 @@ class Transposed(Batched):
 
 
 def pixels(x: Tensor) -> Tensor:
-    """[S, B, C, H, W] → [S, B, H, W, C]."""
+    """Move channels last: [S, B, C, H, W] → [S, B, H, W, C]."""
     return x.permute(0, 1, 3, 4, 2)
 
 
 def images(rows: Tensor, count: int, size: int) -> Tensor:
-    """[S, B·size·size, C] → [S, B, C, size, size]."""
+    """Make images of rows of pixels: [S, B·size·size, C] → [S, B, C, size, size]."""
     return rows.view(len(rows), count, size, size, -1).permute(0, 1, 4, 2, 3)
 
 
 def patches_of(x: Tensor, before: int, after: int, kernel: int, stride: int) -> tuple[Tensor, int]:
-    """[S, B, n, n, C] → what each place of a kernel sees, [S, B·m·m, k·k·C], and m.
+    """Collect the patch that a kernel sees at each of its places: [S, B, n, n, C] → [S, B·m·m, k·k·C], and m.
 
-    before, after: rows of zeros added at the top and at the end, and columns as many; below zero, rows cut off.
+    before, after: how many rows of zeros are added at the top and at the end, and as many columns. Below zero, so many
+        are cut off.
     """
     dtype, x = x.dtype, widened(x.contiguous())
     if before or after:
@@ -143,7 +159,7 @@ def patches_of(x: Tensor, before: int, after: int, kernel: int, stride: int) -> 
 
 
 def widened(x: Tensor) -> Tensor:
-    """[…, C] → the same memory as numbers of sixteen bytes, if C allows: a GPU copies them four times as fast."""
+    """View […, C] as numbers of sixteen bytes, if C allows it: a GPU copies them four times as fast."""
     each = WIDEST.itemsize // x.element_size()
     if x.shape[-1] % each or x.storage_offset() % each:
         return x
@@ -151,20 +167,21 @@ def widened(x: Tensor) -> Tensor:
 
 
 def matrix(weight: Tensor) -> Tensor:
-    """[S, out, in, k, k] → [S, out, k·k·in]; a view if it lies channels last."""
+    """Make a matrix of weights: [S, out, in, k, k] → [S, out, k·k·in], a view if their channels are last."""
     return weight.permute(0, 1, 3, 4, 2).flatten(2)
 
 
 def unmatrix(rows: Tensor, shape: torch.Size) -> Tensor:
-    """The inverse of `matrix`: [S, out, k·k·in] → [S, out, in, k, k]."""
+    """Make weights of a matrix, the inverse of `matrix`: [S, out, k·k·in] → [S, out, in, k, k]."""
     models, first, second, kernel, _ = shape
     return rows.view(models, first, kernel, kernel, second).permute(0, 1, 4, 2, 3)
 
 
 def sum_of_products(left: Tensor, right: Tensor, images: int) -> Tensor:
-    """[S, B·m, P], [S, B·m, Q] → leftᵀ·right, [S, P, Q]: a sum over all pixels of all images, in parts of whole images.
+    """Compute leftᵀ·right, a sum over all pixels of all images: [S, B·m, P], [S, B·m, Q] → [S, P, Q].
 
-    The result is small and the sum is long, so that without parts most of a GPU would have nothing to do.
+    The result is small and the sum is long: as one product it would leave most of a GPU with nothing to do. So it is
+    computed in parts of whole images, which are added.
     """
     models, terms, _ = left.shape
     parts = 1
@@ -177,10 +194,10 @@ def sum_of_products(left: Tensor, right: Tensor, images: int) -> Tensor:
 
 
 def in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape) -> Tensor:
-    """A transposed convolution: [S, B, in_size, in_size, in], weight [S, in, out, k, k] → [S, B, size, size, out].
+    """Compute a transposed convolution as a convolution whose output channels are the pixels of a block.
 
-    As `archs.forms.transposed_in_blocks`: a convolution that yields the pixels of a block as channels, then
-    interleaved.
+    x [S, B, in_size, in_size, in], weight [S, in, out, k, k], bias [S, out] → [S, B, size, size, out]. The same for
+    one model on a CPU is `archs.forms.transposed_in_blocks`.
     """
     models, inputs, channels = weight.shape[:3]
     at = layout(shape, channels)
@@ -200,8 +217,12 @@ def in_blocks(x: Tensor, weight: Tensor, bias: Tensor | None, shape: Shape) -> T
 
 @functools.cache
 def placement(shape: Shape, at: Layout, inputs: int, channels: int, device: torch.device) -> Tensor:
-    """Where in [in, k, k, out], as one row, each of the weights [taps, taps, in, side, side, out] comes from; past its
-    end where there is none. Row r of a block takes kernel row start + r − stride·(first + t) from tap t."""
+    """Where each weight of the convolution to blocks is found in the weights of the transposed convolution.
+
+    The former are [taps, taps, in, side, side, out], the latter [in, k, k, out]; both are indexed as one row. The index
+    is one past the end where the kernel does not reach. Row r of a block takes kernel row
+    start + r − stride·(first + t) from tap t.
+    """
     taps, side = torch.arange(at.taps), torch.arange(at.side)
     row = shape.start + side - shape.stride * (at.first + taps[:, None])  # [taps, side]
     down, right = row[:, None, None, :, None, None], row[None, :, None, None, :, None]

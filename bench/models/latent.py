@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from archs.base import IMAGE_SIZE, Arch
 from archs.errors import UserError
-from bench.models.gaussian import GaussianHead, sample
+from bench.models.gaussian import GaussianHead, gaussian_kl, sample
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import normal, stream_seed
 
@@ -18,13 +18,16 @@ CLASSES = 10
 
 
 class Bound(NamedTuple):
-    """Per image, in nats: elbo = log_likelihood − kl, each [B]; and the mean and log-variance of q(z|x), each [B, Z]."""
+    """The evidence lower bound of each image and what it is made of, in nats: elbo = log_likelihood − kl, each [B]."""
 
     elbo: Tensor
     log_likelihood: Tensor
     kl: Tensor
     mean: Tensor
+    """Of q(z|x), [B, Z]."""
+
     log_variance: Tensor
+    """Of q(z|x), [B, Z]."""
 
 
 class LatentModel(nn.Module):
@@ -35,18 +38,14 @@ class LatentModel(nn.Module):
         self.encoder, self.head, self.decoder = encoder, head, decoder
         self.classes = classes
 
-    def posterior(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Images [B, 1, 28, 28], labels [B] → mean and log-variance side by side [B, 2·Z]."""
+    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Images [B, 1, 28, 28], labels [B] → mean, log-variance [B, Z]."""
         if self.classes:
             planes = F.one_hot(labels, self.classes).to(x.dtype)[:, :, None, None]
             x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
         if x.device.type == "cuda" or x.shape[1] > 1:
             x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, said so that vmap knows it
-        return self.head(self.encoder(x))
-
-    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Images [B, 1, 28, 28], labels [B] → mean, log-variance [B, Z]."""
-        mean, log_variance = self.posterior(x, labels).chunk(2, 1)
+        mean, log_variance = self.head(self.encoder(x))
         return mean, log_variance
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -55,9 +54,9 @@ class LatentModel(nn.Module):
 
     def bound(self, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Bound:
         """The ELBO with one sample of z."""
-        posterior = self.posterior(x, labels)
-        mean, log_variance = posterior.chunk(2, 1)
-        z, kl = sample(posterior, normal(noise, mean))
+        mean, log_variance = self.encode(x, labels)
+        z = sample(mean, log_variance, normal(noise, mean))
+        kl = gaussian_kl(mean, log_variance).sum(1)
         likelihood = log_likelihood(self.decode(z, labels), x)
         return Bound(likelihood - kl, likelihood, kl, mean, log_variance)
 
@@ -74,7 +73,8 @@ def feature_count(arch: Arch, encoder: nn.Module, in_channels: int) -> int:
     encoder.train(training)
     if len(shape) != 2 or shape[0] != 2:
         raise UserError(
-            f"{arch.name}: its encoder gives {list(shape)} for 2 images, expected [2, features]; end it with nn.Flatten()"
+            f"{arch.name}: its encoder gives {list(shape)} for 2 images, expected [2, features]; "
+            "end it with nn.Flatten()"
         )
     return shape[1]
 

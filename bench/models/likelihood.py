@@ -54,8 +54,10 @@ def random_bytes(count: int, coins: torch.Generator) -> Tensor:
 
 
 def fixed_levels(images: Tensor, likelihood: str | None, split: str) -> Tensor:
-    """The targets of a validation or test split, uint8 [N, 1, 28, 28] in 0 to 255: one binarisation, the same for every run
-    and device."""
+    """The targets of a validation or test split, uint8 [N, 1, 28, 28] in 0 to 255.
+
+    They are binarised once, the same for every run and device.
+    """
     images = images.cpu().unsqueeze(1)
     if likelihood == "dynamic":
         return flips(images, generator(0, f"binarise/{split}")).view(torch.uint8) * 255

@@ -6,7 +6,6 @@ form spend longer in Python than in the update of a net this small.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import torch
@@ -27,13 +26,12 @@ class Adam:
         self.parameters = list(parameters)
         self.means = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.squares = [torch.zeros_like(parameter) for parameter in self.parameters]
-        self.count = torch.zeros(len(self.parameters), device=self.parameters[0].device)
-        self.steps = list(self.count.unbind())  # the same memory: where all take a step, one addition counts them
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
         self.rate: float | Tensor = 0.0
 
     def state(self) -> list[Tensor]:
         """All that a step changes."""
-        return [*self.parameters, *self.means, *self.squares, self.count]
+        return [*self.parameters, *self.means, *self.squares, *self.steps]
 
     def zero(self) -> None:
         for parameter in self.parameters:
@@ -43,17 +41,13 @@ class Adam:
     def step(self) -> None:
         """A parameter without a gradient stays as it is. A gradient lies in memory as its parameter does: the kernel
         for a CPU takes that for granted, and autograd sees to it."""
-        state = (self.parameters, self.means, self.squares, self.steps)
-        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        if not gradients:
+        state = zip(self.parameters, self.means, self.squares, self.steps, strict=True)
+        learning = [each for each in state if each[0].grad is not None]
+        if not learning:
             return
-        if len(gradients) == len(self.parameters):
-            self.count.add_(1)
-        else:
-            had = [parameter.grad is not None for parameter in self.parameters]
-            state = tuple(list(itertools.compress(column, had)) for column in state)  # type: ignore[assignment]
-            torch._foreach_add_(state[3], 1)
-        parameters, means, squares, steps = state
+        parameters, means, squares, steps = (list(column) for column in zip(*learning, strict=True))
+        gradients = [parameter.grad for parameter in parameters]
+        torch._foreach_add_(steps, 1)
         torch._fused_adam_(
             parameters, gradients, means, squares, [], steps, lr=self.rate, beta1=BETAS[0], beta2=BETAS[1],
             weight_decay=0.0, eps=EPSILON, amsgrad=False, maximize=False,

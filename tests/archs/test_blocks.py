@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.func import vmap
 
-from archs import forms
 from archs.blocks import Conv2d, Flatten, TransposedConv2d, Unflatten, faster_in_blocks
 from archs.forms import Convolution
 from archs.function import Function
@@ -59,7 +56,6 @@ def test_equals_the_cropped_full_output(case: tuple[int, ...], form: str) -> Non
 def test_every_form_has_the_values_and_gradients_of_the_direct_one(
     case: tuple[int, ...], form: str, dtype: torch.dtype, tolerance: float
 ) -> None:
-    """In float32 too, whose pixels are moved four at a time."""
     inputs, outputs, _, _, in_size, size, _ = case
     torch.manual_seed(0)
     x = torch.randn(2, inputs, in_size, in_size, dtype=dtype, requires_grad=True)
@@ -127,16 +123,6 @@ def test_a_faster_form_is_used_where_there_is_one() -> None:
     assert faster_in_blocks(16, 2) and not faster_in_blocks(16, 1) and not faster_in_blocks(17, 2)
     assert TransposedConv2d(8, 8, 5, stride=2, in_size=7, size=14).form == "blocks"
     assert TransposedConv2d(64, 32, 3, stride=2, in_size=4, size=7).form == "direct"
-
-
-def test_pixels_move_four_at_a_time_but_not_under_vmap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For which torch 2.11 has no rule: convolutional nets could not be stacked there."""
-    y = torch.randn(2, 3, 3, 2, 4)
-    moved = forms.interleaved(y)
-    monkeypatch.setattr(forms, "WIDEST", SimpleNamespace(itemsize=forms.WIDEST.itemsize))
-    with pytest.raises(TypeError, match="view"):  # there it is viewed as another type, or the below shows nothing
-        forms.interleaved(y)
-    assert torch.equal(vmap(forms.interleaved)(y[None]), moved[None])
 
 
 def test_our_functions_are_called_without_a_look_at_their_signatures(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from archs import blocks, forms
+from archs import blocks
 from archs.registry import discover
 from bench.machine.peak_memory import peak_bytes
 from bench.spec.device import CPU
@@ -27,7 +26,6 @@ def test_flops_are_those_that_torch_counts(name: str, task: str, monkeypatch: py
     """With all layers in their direct form, which is the one that is counted."""
     monkeypatch.setattr(blocks, "fastest_form", lambda *of: "direct")
     monkeypatch.setattr(blocks, "faster_in_blocks", lambda *of: False)
-    monkeypatch.setattr(forms, "convolved", F.conv2d)
     (arch,) = discover().resolve([name]).archs
     bench = prepare(arch, get(task), TINY)
     layers = layers_of(get(task).build(arch, TINY.latent_dim, 0), get(task))
