@@ -38,10 +38,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def list_archs(request: Request) -> int:
-    from archs.registry import discover
+    from bench import tasks
     from bench.job import listing
 
-    registry = discover(request.plugins)
+    registry = tasks.registry(request.plugins)
     for problem in registry.load_installed():
         print(f"WARNING: {problem}; left out", file=sys.stderr)
     print(listing.table(registry))

@@ -40,6 +40,7 @@ class Registry:
     families: dict[str, Family] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)
     installed: Mapping[str, list[EntryPoint]] = field(default_factory=dict)  # by name; loaded when that is asked for
+    plugins: dict[str, ModuleType] = field(default_factory=dict)  # by the path that was given
 
     def add_module(self, module: ModuleType, where: str) -> int:
         """Registers the entries that `module` holds; returns how many were new."""
@@ -194,14 +195,19 @@ def spelled(spec: Spec) -> str:
     return side(spec.encoder) if spec.decoder is None else f"{side(spec.encoder)}+{side(spec.decoder)}"
 
 
+def listed(words: Sequence[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]])
+
+
 def where(point: EntryPoint) -> str:
     """The package that declares an entry point, in words."""
     return f"package {point.dist.name} {point.dist.version}" if point.dist else f"entry point {point.value}"
 
 
-def discover(plugins: Sequence[str | Path] = ()) -> Registry:
+def discover(plugins: Sequence[str | Path] = (), also: Sequence[type] = ()) -> Registry:
     """A registry of everything in this folder and in the `plugins` files.
 
+    also: what a plug-in may hold instead of an architecture, which is then the caller's to find in `Registry.plugins`.
     What installed packages declare in the entry point group `GROUP` is known by name, and loaded when that is asked for.
     """
     installed: dict[str, list[EntryPoint]] = {}
@@ -212,6 +218,9 @@ def discover(plugins: Sequence[str | Path] = ()) -> Registry:
         module = importlib.import_module(f"archs.{info.name}")
         registry.add_module(module, f"archs/{info.name}.py")
     for path in each_once(plugins):
-        if registry.add_module(load_plugin(path), str(path)) == 0:
-            raise UserError(f"plug-in {path}: holds no Arch or Family at module level; see archs/cnn3.py for one")
+        module = registry.plugins[str(path)] = load_plugin(path)
+        others = any(isinstance(value, tuple(also)) for value in vars(module).values())
+        if registry.add_module(module, str(path)) == 0 and not others:
+            kinds = listed([kind.__name__ for kind in (Arch, Family, *also)])
+            raise UserError(f"plug-in {path}: holds no {kinds} at module level; see archs/cnn3.py for one")
     return registry

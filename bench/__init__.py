@@ -28,7 +28,7 @@ def load(runs_dir: str | Path, table: str = "runs") -> pd.DataFrame:
     `archs.errors.UserError` for another name.
     """
     from archs.errors import UserError, nearest
-    from bench.statistics.frames import history_frame, layers_frame, records_frame, summary_frame
+    from bench.statistics.frames import history_frame, layers_frame, measured, records_frame, summary_frame
     from bench.store.evaluations import gather
     from bench.store.store import Store
 
@@ -37,7 +37,7 @@ def load(runs_dir: str | Path, table: str = "runs") -> pd.DataFrame:
     tables = {
         "runs": lambda: records_frame(records),
         "history": lambda: history_frame(records),
-        "summary": lambda: summary_frame(records_frame(records)),
+        "summary": lambda: summary_frame(records_frame(records), measured(records)),
         "layers": lambda: layers_frame(records),
     }
     if table not in tables:

@@ -103,15 +103,16 @@ def retrained(spec: RunSpec, site: Site) -> Record:
     from bench.machine import determinism, environment
     from bench.worker.dataset import dataset_of
     from bench.worker.execute import execute
-    from bench.worker.restore import arch_of
+    from bench.worker.restore import arch_of, task_of
 
     determinism.prepare(bool(spec.deterministic))
     device = CPU if spec.device == CPU else device_of("cuda")
     site = dataclasses.replace(site, device=device, **environment.commit())
     try:
         arch_of(spec, site.plugins)
+        task_of(spec, site.plugins)
         dataset_of(spec, site)
-    except RuntimeError as error:  # the architecture or the data set is another by now
+    except RuntimeError as error:  # the architecture, the task or the data set is another by now
         raise UserError(str(error)) from error
     try:
         execute(spec, site)

@@ -12,7 +12,13 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-PROSE = {"summary", "source"}
+PROSE = {
+    "Arch": {"summary", "source"},
+    "Family": {"summary", "source"},
+    "Task": {"summary", "label", "prefix", "subject", "better", "best", "measured"},
+    "Metric": {"label", "unit", "higher_is_better", "definition", "margin", "scale", "digits", "likelihood"},
+}
+"""Keywords that say how something is shown, by what they are given to."""
 """Keywords of `Arch` and `Family` that describe."""
 
 
@@ -31,8 +37,8 @@ class WithoutProse(ast.NodeTransformer):
         return None  # beside a docstring it may stand or not
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if isinstance(node.func, ast.Name) and node.func.id in ("Arch", "Family"):
-            node.keywords = [word for word in node.keywords if word.arg not in PROSE]
+        if isinstance(node.func, ast.Name) and node.func.id in PROSE:
+            node.keywords = [word for word in node.keywords if word.arg not in PROSE[node.func.id]]
         return self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from archs.base import Arch
-from archs.identity.canonical import PROSE
 from archs.identity.fingerprint import homes, reachable, read_module, source_of, source_path
 from archs.plugins import PluginLoader
 
@@ -49,5 +48,5 @@ class WithoutProse(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if isinstance(node.func, ast.Name) and node.func.id in ("Arch", "Family"):
-            node.keywords = [word for word in node.keywords if word.arg not in PROSE]
+            node.keywords = [word for word in node.keywords if word.arg not in ("summary", "source")]
         return self.generic_visit(node)

@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archs.errors import UserError, nearest
+from bench.spec.declared import built_in
 from bench.spec.defaults import DEFAULT_IWAE_SAMPLES
 from bench.spec.run import EvaluationSpec, RunSpec
+from bench.spec.task import TaskDescription
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,14 +66,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Part:
-    """tasks: those whose runs it applies to. settings: what it depends on, of what is asked.
+    """It applies to the runs of tasks that name it (`bench.spec.task.TaskDescription.evaluations`).
+
+    settings: what it depends on, of what is asked.
     others: the ids of the other runs that it reads, or None if the job has none such: then it can't be computed.
     run: subject → (metrics, arrays).
     """
 
     name: str
     summary: str
-    tasks: tuple[str, ...]
     run: Callable[[Subject], tuple[dict[str, float], dict[str, np.ndarray]]]
     settings: Callable[[EvaluationRequest], dict[str, Any]] = lambda asked: {}
     others: Callable[[RunSpec, Sequence[RunSpec], str], tuple[str, ...] | None] = lambda run, runs, baseline: ()
@@ -86,13 +90,26 @@ def get(name: str) -> Part:
     return importlib.import_module(f"bench.evaluation.parts.{name}").PART
 
 
-def plan(runs: Sequence[RunSpec], asked: EvaluationRequest, baseline: str) -> tuple[list[EvaluationSpec], list[str]]:
-    """The evaluations of `runs`, and a sentence for each that can't be computed in this job."""
+def plan(
+    runs: Sequence[RunSpec],
+    asked: EvaluationRequest,
+    baseline: str,
+    tasks: Mapping[str, TaskDescription] | None = None,
+) -> tuple[list[EvaluationSpec], list[str]]:
+    """The evaluations of `runs`, and a sentence for each that can't be computed in this job.
+
+    tasks: by their names; default: the built-in ones. Raises `UserError` for a part that they name and that is none.
+    """
+    tasks = built_in().tasks if tasks is None else tasks
+    for task in tasks.values():
+        for name in task.evaluations:
+            if name not in names():
+                raise UserError(f"task {task.name}: unknown evaluation {name!r}{nearest(name, names())}")
     found: list[EvaluationSpec] = []
     lacking: dict[str, None] = {}
     for run in runs if asked.level == "full" else ():
         for part in map(get, names()):
-            if run.task in part.tasks:
+            if part.name in tasks[run.task].evaluations:
                 others = part.others(run, runs, baseline)
                 if others is None:
                     lacking[f"{part.summary}: no run of this job gives what it needs"] = None

@@ -8,25 +8,25 @@ from archs.base import Arch
 from archs.layers import parameter_count
 from archs.registry import Registry
 from bench.spec.defaults import DEFAULT_LATENT
-from bench.tasks import Task, get, names
+from bench.tasks import Plugins, Task, get, names
 
 
 def table(registry: Registry) -> str:
     """Name, summary, tasks, parameters (per task, at the default latent dimension) and source of every entry."""
-    rows = [row(arch) for _, arch in sorted(registry.archs.items())]
+    rows = [row(arch, registry.plugins) for _, arch in sorted(registry.archs.items())]
     for _, family in sorted(registry.families.items()):
         example = family.build({})
-        rows.append([f"{family.name}:…", family.summary, *row(example)[2:4], family.source])
+        rows.append([f"{family.name}:…", family.summary, *row(example, registry.plugins)[2:4], family.source])
     return tabulate(rows, ["name", "summary", "tasks", "parameters", "source"], disable_numparse=True,
                     maxcolwidths=[None, 44, None, None, 40])  # fmt: skip
 
 
-def row(arch: Arch) -> list[str]:
-    tasks = [get(name) for name in names()]
+def row(arch: Arch, plugins: Plugins) -> list[str]:
+    tasks = [get(name, plugins) for name in names(plugins)]
     able = [task for task in tasks if arch.decoder or not task.needs_decoder]
     counts = "\n".join(f"{size(arch, task):,}" for task in able)
     return [arch.name, arch.summary, "\n".join(task.name for task in able), counts, arch.source]
 
 
 def size(arch: Arch, task: Task) -> int:
-    return parameter_count(task.build(arch, DEFAULT_LATENT, 0))
+    return parameter_count(task.build(arch, DEFAULT_LATENT if task.uses_latent_dim else None, 0))

@@ -96,7 +96,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="a Python file with architectures of yours",
+        help="a Python file with architectures or tasks of yours",
     )
     what.add_argument("--tasks", nargs="+", default=None, metavar="TASK",
                       help=f"of {', '.join(names())}; default: {', '.join(DEFAULT)}, if the architecture can")  # fmt: skip
@@ -197,7 +197,8 @@ def parse(arguments: Sequence[str]) -> Request:
     chosen = parser().parse_args(arguments)
     known(chosen.likelihood, LIKELIHOODS, "likelihood")
     for task in chosen.tasks or ():
-        known(task, names(), "task")
+        if not chosen.plugins:  # which may hold it; the plan, which loads it, will say
+            known(task, names(), "task")
     known(chosen.evaluate, LEVELS, "evaluation")
     known(chosen.launcher, LAUNCHERS, "launcher")
     if chosen.parquet and importlib.util.find_spec("pyarrow") is None:

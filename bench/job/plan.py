@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archs.errors import UserError, nearest
-from archs.registry import Registry, Resolved, discover
-from bench import evaluation
+from archs.registry import Registry, Resolved
+from bench import evaluation, tasks
 from bench.data.dataset import DataDescription
 from bench.evaluation import EvaluationRequest
 from bench.job.policies import EachOnce, Policy
@@ -15,8 +15,8 @@ from bench.job.recipe import Recipe, recipe_of
 from bench.job.request import Request
 from bench.job.runs import Candidate, candidates_of, inapplicable, runs_of
 from bench.job.sharing import Sharing, sharing_of
+from bench.spec.declared import Declared
 from bench.spec.device import CPU, Device
-from bench.tasks import get
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ class JobPlan:
     measurable: bool
     """Whether speeds can be measured on this machine."""
 
+    declared: Declared
+    """What the page is to say of the tasks, and of the metrics that are theirs alone."""
+
     @property
     def archs(self) -> tuple[str, ...]:
         return tuple(candidate.name for candidate in self.candidates)
@@ -77,24 +80,26 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
     from bench.job.devices import device_of, devices_of
     from bench.machine.cuda import device_name
 
-    resolved, baseline = compared(request)
+    registry, resolved, baseline = compared(request)
     measurable = device in (None, CPU) or torch.cuda.is_available()  # not on the GPUs of other machines
     device = device or device_of(request.device)
-    tasks = [get(name) for name in request.tasks]
+    wanted = [tasks.get(name, registry.plugins) for name in request.tasks]
+    declared = tasks.declared(wanted)
+    prints = {task.name: tasks.fingerprint(task.name, registry.plugins) for task in wanted}
     recipe = recipe_of(request, device, data)
     candidates = candidates_of(resolved.archs)
-    runs = runs_of(candidates, tasks, request.seeds, recipe, data)
+    runs = runs_of(candidates, wanted, request.seeds, recipe, data, prints)
     if not runs:
         names = ", ".join(candidate.name for candidate in candidates)
         raise UserError(f"nothing to run: {names} has no decoder; add --tasks classifier, or an architecture with one")
     asked = EvaluationRequest(request.evaluate, request.iwae_samples, request.iwae_images)
-    evaluations, lacking = evaluation.plan(runs, asked, baseline)
+    evaluations, lacking = evaluation.plan(runs, asked, baseline, declared.tasks)
     return JobPlan(
         candidates=candidates,
         illegal=dict(resolved.illegal),
         baseline=baseline,
-        tasks=tuple(task.name for task in tasks),
-        skipped=(*inapplicable(candidates, tasks), *({"reason": reason} for reason in lacking)),
+        tasks=tuple(task.name for task in wanted),
+        skipped=(*inapplicable(candidates, wanted), *({"reason": reason} for reason in lacking)),
         recipe=recipe,
         policy=EachOnce((*runs, *evaluations)),
         device=device,
@@ -102,6 +107,7 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
         device_name=device_name(device) if measurable else "",
         sharing=sharing_of(request, device),
         measurable=measurable,
+        declared=declared,
     )
 
 
@@ -109,18 +115,18 @@ def check(request: Request, device: Device | None) -> None:
     """Raise `UserError` for what can be seen to be wrong before there are data."""
     from bench.job.devices import device_of
 
-    compared(request)
+    registry, _, _ = compared(request)
     for name in request.tasks:
-        get(name)
+        tasks.get(name, registry.plugins)
     if device is None:
         device_of(request.device)
 
 
-def compared(request: Request) -> tuple[Resolved, str]:
-    """The architectures that are asked for, and the name of the baseline among them."""
-    registry = discover(request.plugins)
+def compared(request: Request) -> tuple[Registry, Resolved, str]:
+    """What can be had, the architectures that are asked for, and the name of the baseline among them."""
+    registry = tasks.registry(request.plugins)
     resolved = registry.resolve(request.archs)
-    return resolved, _baseline(request.baseline, registry, resolved)
+    return registry, resolved, _baseline(request.baseline, registry, resolved)
 
 
 def _baseline(text: str | None, registry: Registry, resolved: Resolved) -> str:

@@ -45,9 +45,18 @@ def candidates_of(archs: Sequence[Arch]) -> tuple[Candidate, ...]:
 
 
 def runs_of(
-    candidates: Sequence[Candidate], tasks: Sequence[Task], seeds: int, recipe: Recipe, data: DataDescription
+    candidates: Sequence[Candidate],
+    tasks: Sequence[Task],
+    seeds: int,
+    recipe: Recipe,
+    data: DataDescription,
+    task_fingerprints: Mapping[str, str | None] | None = None,
 ) -> tuple[RunSpec, ...]:
-    """All runs, seed by seed, so that a job cut short has whole seeds to compare."""
+    """All runs, seed by seed, so that a job cut short has whole seeds to compare.
+
+    Args:
+        task_fingerprints: of those tasks that are a plug-in's, by name.
+    """
     return tuple(
         RunSpec(
             arch=candidate.name,
@@ -60,12 +69,13 @@ def runs_of(
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
             lr=recipe.lr,
-            latent_dim=recipe.latent_dim if task.needs_decoder else None,
+            latent_dim=recipe.latent_dim if task.uses_latent_dim else None,
             train_images=recipe.train_images,
             device=recipe.device_kind,
             threads=recipe.threads,
             deterministic=recipe.deterministic,
             labels=recipe.labels if task.needs_labels else None,
+            task_fingerprint=(task_fingerprints or {}).get(task.name),
         )
         for seed in range(seeds)
         for candidate in candidates

@@ -10,6 +10,8 @@ from archs.identity.fingerprint import reachable, source_path
 from archs.plugins import each_once, load_plugin
 from bench.machine.environment import ROOT
 
+OURS = (ROOT / "archs", ROOT / "bench")
+
 
 def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
     """Copies it all into `folder`; returns the paths of the plug-ins relative to it.
@@ -17,8 +19,9 @@ def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
     Beside a plug-in go the files of its own folder that it imports, which are also part of its fingerprint.
     """
     for room in ("archs", "bench"):
-        for path in (ROOT / room).rglob("*.py"):
-            copy(path, folder / path.relative_to(ROOT))
+        for path in (ROOT / room).rglob("*"):
+            if path.suffix in (".py", ".json"):
+                copy(path, folder / path.relative_to(ROOT))
     staged = []
     for number, plugin in enumerate(each_once(plugins)):
         path, place = plugin.resolve(), folder / "plugins" / str(number)
@@ -26,7 +29,7 @@ def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
         staged.append(f"plugins/{number}/{path.name}")
         for name in reachable(load_plugin(plugin).__name__):
             helper = source_path(name)
-            if helper is not None and helper.is_relative_to(path.parent) and not helper.is_relative_to(ROOT / "archs"):
+            if helper is not None and helper.is_relative_to(path.parent) and not any(map(helper.is_relative_to, OURS)):
                 copy(helper, place / helper.relative_to(path.parent))
     return tuple(staged)
 

@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from archs.errors import UserError
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+"""Of a metric: it is the name of a column too."""
+LONGEST = 300
+"""Characters of a text of a metric: it is read from files that people send."""
+MOST_DIGITS = 10
+
 
 @dataclass(frozen=True)
 class Metric:
-    """margin: a difference smaller than this doesn't matter (in the unit of the raw value), for "equivalent".
-    scale: shown value = raw value × scale. digits: decimals shown."""
+    """A number that a trained model has."""
 
     name: str
+    """In records and CSV files: a-z, 0-9 and '_'."""
+
     label: str
+    """On the page."""
+
     unit: str
+    """Of the shown value; empty for a plain number."""
+
     higher_is_better: bool | None
+    """None: it can be neither won nor lost."""
+
     definition: str
+    """What it is, in a line."""
+
     margin: float | None = None
+    """A difference smaller than this doesn't matter, in the unit of the raw value: "equivalent"."""
+
     scale: float = 1.0
+    """Shown value = raw value × scale."""
+
     digits: int = 2
+    """Decimals shown."""
+
+    likelihood: bool = False
+    """Whether it is a log-likelihood of pixels, or a bound on one. Then it is said of which pixels, and
+    what `--likelihood` makes of them must be the same for two numbers to compare."""
+
+    def __post_init__(self) -> None:
+        texts = (self.name, self.label, self.unit, self.definition)
+        if not NAME.fullmatch(self.name) or max(map(len, texts)) > LONGEST:
+            raise UserError(f"metric {self.name[:40]!r}: expected a-z, 0-9 and '_', and no text longer than {LONGEST}")
+        if not (0 <= self.digits <= MOST_DIGITS and 0 < self.scale < math.inf and 0 <= (self.margin or 0) < math.inf):
+            raise UserError(
+                f"metric {self.name}: digits {self.digits}, scale {self.scale}, margin {self.margin}; "
+                f"expected 0 to {MOST_DIGITS}, above 0, and none or at least 0"
+            )
 
     @property
     def unit_of_difference(self) -> str:
@@ -31,7 +68,14 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric(
-            "elbo", "ELBO", "nats", True, "evidence lower bound of one test image, one latent sample", 0.5, digits=1
+            "elbo",
+            "ELBO",
+            "nats",
+            True,
+            "evidence lower bound of one test image, one latent sample",
+            0.5,
+            digits=1,
+            likelihood=True,
         ),
         Metric(
             "reconstruction",
@@ -40,6 +84,7 @@ METRICS: dict[str, Metric] = {
             False,
             "negative expected log-likelihood of the pixels",
             digits=1,
+            likelihood=True,
         ),
         Metric(
             "kl",
@@ -50,9 +95,16 @@ METRICS: dict[str, Metric] = {
             digits=1,
         ),
         Metric(
-            "elbo_joint", "ELBO − ln 10", "nats", True, "a CVAE's bound on log p(x, y), uniform labels", 0.5, digits=1
+            "elbo_joint",
+            "ELBO − ln 10",
+            "nats",
+            True,
+            "a CVAE's bound on log p(x, y), uniform labels",
+            0.5,
+            digits=1,
+            likelihood=True,
         ),
-        Metric("bits_per_dim", "bits/dim", "bits", False, "−ELBO per pixel, in bits", digits=4),
+        Metric("bits_per_dim", "bits/dim", "bits", False, "−ELBO per pixel, in bits", digits=4, likelihood=True),
         Metric(
             "elbo_marginal",
             "marginal bound",
@@ -61,6 +113,7 @@ METRICS: dict[str, Metric] = {
             "a CVAE's bound on log p(x): the labels summed out, 8 importance samples for each",
             0.5,
             digits=1,
+            likelihood=True,
         ),
         Metric(
             "active_units",
@@ -86,6 +139,7 @@ METRICS: dict[str, Metric] = {
             None,
             "ELBO of 500 validation images before the first step",
             digits=1,
+            likelihood=True,
         ),
         Metric("accuracy", "accuracy", "%", True, "share of test images classified correctly", 0.001, 100.0, 2),
         Metric(
@@ -144,9 +198,6 @@ METRICS: dict[str, Metric] = {
     )
 }
 
-PRIMARY = {"vae": "elbo", "cvae": "elbo", "classifier": "accuracy", "m2": "accuracy"}
-"""The metric that decides for each task."""
-
 IWAE = re.compile(r"iwae_(gap_)?k(\d+)_n(\d+)")
 
 
@@ -161,7 +212,7 @@ def metric(name: str) -> Metric | None:
         meaning = f"IWAE-{k:,} bound less the ELBO of the same {images:,} test images"
         return Metric(name, f"IWAE-{k:,} − ELBO", "nats", None, meaning, digits=1)
     meaning = f"importance-weighted bound with {k:,} samples on {images:,} test images"
-    return Metric(name, f"IWAE-{k:,} (n = {images:,})", "nats", True, meaning, 0.5, digits=1)
+    return Metric(name, f"IWAE-{k:,} (n = {images:,})", "nats", True, meaning, 0.5, digits=1, likelihood=True)
 
 
 def among(columns: Iterable[str]) -> list[str]:

@@ -16,7 +16,7 @@ PROTOCOL = 2
 
 LIKELIHOODS = ("dynamic", "static", "grey")
 
-ADDED_LATER = ("labels", "deterministic")
+ADDED_LATER = ("labels", "deterministic", "task_fingerprint")
 """Fields that the first stores did not know. Where they have no meaning (None) they are left out of the identity, so
 that adding one makes no old run a new one."""
 
@@ -42,6 +42,9 @@ class RunSpec:
     protocol: int = PROTOCOL
     labels: int | None = None  # labelled training images of a semi-supervised task; None for the others
     deterministic: bool | None = None  # True: on CUDA, by deterministic algorithms; None on a CPU, which is so anyway
+    task_fingerprint: str | None = (
+        None  # of the code of a plug-in's task; None for a built-in one, which has the protocol
+    )
 
     @cached_property  # asked for at every event of a job
     def run_id(self) -> str:

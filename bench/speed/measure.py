@@ -24,12 +24,11 @@ from bench.machine.peak_memory import peak_bytes
 from bench.spec.device import Device
 from bench.speed.flops import flops_per_image
 from bench.speed.setting import Cell, Setting
-from bench.speed.workloads import WORKS, Bench, Work, matmul, prepare, synchroniser
+from bench.speed.workloads import WORKS, Bench, Work, as_spec, matmul, prepare, synchroniser
 from bench.store.record import one_line
 from bench.store.speed_file import FORMAT
-from bench.tasks import get
 from bench.training.cuda_graph import Broken
-from bench.worker.restore import layers_of, registry
+from bench.worker.restore import defined_task, layers_of, registry
 
 
 @dataclass(frozen=True)
@@ -119,9 +118,10 @@ def described(
     cell: Cell, setting: Setting, plugins: Sequence[str]
 ) -> tuple[Bench, dict[tuple[str, str], dict[str, Any]]]:
     """The bench of a cell, and what is known of each of its works before it is timed."""
-    (arch,), task = registry(tuple(plugins)).resolve([cell.arch]).archs, get(cell.task)
+    (arch,) = registry(tuple(plugins)).resolve([cell.arch]).archs
+    task, _ = defined_task(cell.task, tuple(plugins))
     bench = prepare(arch, task, setting)
-    layers = layers_of(task.build(arch, setting.latent_dim, 0), task)
+    layers = layers_of(task.build(arch, as_spec(arch, task, setting).latent_dim, 0), task)
     rows = {}
     for work in bench.works:
         known = work.name != "train" or not task.needs_labels  # whose loss sends an image through a layer many times
@@ -129,6 +129,7 @@ def described(
         rows[cell.arch, work.name] = {
             "arch": cell.arch, "arch_fingerprint": cell.fingerprint, "task": cell.task, "work": work.name,
             "images": work.images, "flops_per_image": flops_per_image(layers, work.name) if known else None, "peak_bytes": peak,
+            **({"task_fingerprint": cell.task_fingerprint} if cell.task_fingerprint else {}),
         }  # fmt: skip
     return bench, rows
 

@@ -39,7 +39,9 @@ def measure_apart(
         return "not measured apart: --throughput off"
     if not trained:
         return said("not measured apart: no run finished")
-    cells = list(dict.fromkeys(Cell(spec.arch, spec.arch_fingerprint, spec.task) for spec in trained))
+    cells = list(
+        dict.fromkeys(Cell(spec.arch, spec.arch_fingerprint, spec.task, spec.task_fingerprint) for spec in trained)
+    )
     setting = setting_of(trained, device)
     wanted = identity(effort, setting, device_name, cells)
     if kept(folder, wanted):
@@ -66,13 +68,13 @@ def say(text: str) -> None:
 
 
 def setting_of(trained: Sequence[RunSpec], device: Device) -> Setting:
-    """The job's; a classifier alone has no likelihood and no latent dimension, so any will do."""
+    """The job's; where no run has a likelihood or a latent dimension, any will do."""
     labels = next((spec.labels for spec in trained if spec.labels is not None), DEFAULT_LABELS)
-    latent = next((spec for spec in trained if spec.latent_dim is not None), None)
+    likelihood = next((spec.likelihood for spec in trained if spec.likelihood is not None), "")
     return Setting(
         batch_size=trained[0].batch_size,
-        latent_dim=latent.latent_dim or 0 if latent else 0,
-        likelihood=latent.likelihood or "" if latent else "",
+        latent_dim=next((spec.latent_dim for spec in trained if spec.latent_dim is not None), 0),
+        likelihood=likelihood,
         device=device,
         threads=trained[0].threads,
         labels=labels,
@@ -92,7 +94,7 @@ def identity(effort: str, setting: Setting, device_name: str, cells: Sequence[Ce
         **dataclasses.asdict(setting),
         "torch": environment.versions()["torch"],
         "device_name": device_name,
-        "cells": sorted([cell.arch, cell.fingerprint, cell.task] for cell in cells),
+        "cells": sorted([one for one in dataclasses.astuple(cell) if one is not None] for cell in cells),
     }
 
 

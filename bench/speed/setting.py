@@ -23,8 +23,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cell:
-    """An architecture on a task, by their names; the fingerprint is that of the architecture's code."""
+    """An architecture on a task, by their names; the fingerprints are of their code, a built-in task's is None."""
 
     arch: str
     fingerprint: str
     task: str
+    task_fingerprint: str | None = None

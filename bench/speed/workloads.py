@@ -64,9 +64,9 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
 
     A GPU takes as many training steps at once as in a run.
     """
-    device, batch = torch.device(setting.device), setting.batch_size
+    device, batch, spec = torch.device(setting.device), setting.batch_size, as_spec(arch, task, setting)
     model, still = (
-        task.build(arch, setting.latent_dim, 0).to(device).to(memory_format=torch.channels_last) for _ in range(2)
+        task.build(arch, spec.latent_dim, 0).to(device).to(memory_format=torch.channels_last) for _ in range(2)
     )
     model.train()
     still.eval()  # another copy, so that no mode is switched while something is timed
@@ -78,14 +78,18 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
     shape = (batch + few, IMAGE_SIZE, IMAGE_SIZE)
     images = torch.randint(0, 256, shape, generator=streams.coins, device=device, dtype=torch.uint8)
     labels = torch.randint(0, CLASSES, (batch + few,), generator=streams.coins, device=device)
-    spec = as_spec(arch, task, setting)
     noise_rows = task.noise_rows(batch + few, few)
     steps = 1 if device.type == "cpu" else TICK
     rows = torch.arange(batch + few, device=device).expand(steps, 1, -1)
     rates = [RATE] if device.type == "cpu" else torch.full((steps,), RATE, device=device)
 
     def stepper_of(model: nn.Module, streams: Streams) -> Stepper:
-        return Stepper([model], loss, Feed(images, labels, spec, [streams], noise_rows, torch.float32), None)
+        return Stepper(
+            [model],
+            loss,
+            Feed(images, labels, spec, [streams], noise_rows, torch.float32, task.width(spec.latent_dim)),
+            None,
+        )
 
     stepper, plain = stepper_of(model, streams), stepper_of(model, streams)
     if device.type != "cpu":
@@ -105,7 +109,7 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> Bench:
         Work("train", batch * steps, lambda: stepper.take(rows, rates), lambda: plain.take(rows[:1], rates[:1])),
         Work("inference", batch, replayed(inference, device), inference),
     ]
-    if hasattr(model, "decode"):
+    if task.has_code:
         works.append(Work("sampling", batch, replayed(sampling, device, [streams.noise]), sampling))
     weights = size_of([*model.parameters(), *model.buffers()])
     moments = size_of(stepper.optimiser.state()) - size_of(stepper.optimiser.parameters)
@@ -117,7 +121,7 @@ def as_spec(arch: Arch, task: Task, setting: Setting) -> RunSpec:
     return RunSpec(
         arch=arch.name, arch_fingerprint="", task=task.name, dataset="", data_fingerprint="",
         likelihood=setting.likelihood if task.needs_decoder else None, seed=0, epochs=1, batch_size=setting.batch_size, lr=RATE,
-        latent_dim=setting.latent_dim if task.needs_decoder else None, train_images=None,
+        latent_dim=setting.latent_dim if task.uses_latent_dim else None, train_images=None,
         device=setting.device.kind, threads=setting.threads,
     )  # fmt: skip
 

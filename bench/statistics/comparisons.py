@@ -13,6 +13,8 @@ from collections.abc import Hashable, Mapping, Sequence
 import pandas as pd
 
 from archs.errors import UserError, nearest
+from bench.spec.declared import Declared, built_in
+from bench.spec.metrics import METRICS
 from bench.statistics.estimates import Interval, mean_interval
 from bench.statistics.paired import Comparison, Verdict, compare_paired, holm, holm_family
 from bench.statistics.settings import refuse_mixed
@@ -41,33 +43,36 @@ def comparisons_frame(
     margins: Mapping[str, float | None] | None = None,
     *,
     directions: Mapping[str, bool] | None = None,
+    declared: Declared | None = None,
 ) -> pd.DataFrame:
     """A row per (task, metric, arch other than the baseline), in the order of the records.
 
     metrics     default: each task's primary metric; a metric applies to a task where some finished run has a value
-    margins     {metric: equivalence margin in its raw unit}, over the margins that `bench.spec.metrics` declares
-    directions  {metric: higher is better}, over those that `bench.spec.metrics` declares
+    margins     {metric: equivalence margin in its raw unit}, over the margins that are declared
+    directions  {metric: higher is better}, over those that are declared
+    declared    tasks and metrics; default: the built-in ones
     Runs that are not "finished" have no value: their seeds appear in `dropped`, and `n_failed` counts those of the
     row's own arch. Tasks in which the baseline was never run have no rows. Holm's family is one (task, metric) table.
     Raises UserError for an unknown baseline or metric, a metric with no better direction, repeated seeds, and runs of
     one task that are of different settings: what they differ by would be taken for the architectures' doing.
     """
+    declared = declared or built_in()
     known = list(dict.fromkeys(records_df["arch"]))
     if baseline not in known:
         raise UserError(f"baseline {baseline!r} is not among the architectures run{nearest(baseline, known)}")
     for metric in metrics or ():
         if metric not in records_df.columns:
-            raise UserError(f"metric {metric!r} is not in the records{nearest(metric, _declared())}")
+            raise UserError(f"metric {metric!r} is not in the records{nearest(metric, [*METRICS, *declared.metrics])}")
     refuse_mixed(records_df, "the frame")
     rows: list[dict[str, object]] = []
     for task, frame in records_df.groupby("task", sort=False):
         if baseline not in set(frame["arch"]):
             continue
-        for metric in _primary(str(task)) if metrics is None else metrics:
+        for metric in _primary(str(task), declared) if metrics is None else metrics:
             finished = frame[frame["status"] == "finished"]
             if metric not in frame.columns or not _finite(finished[metric]):
                 continue
-            better, margin = _rules(metric, margins or {}, directions or {})
+            better, margin = _rules(metric, declared, margins or {}, directions or {})
             table = _family(frame, baseline, metric, better, margin)
             failed = frame[frame["status"] != "finished"]["arch"].value_counts()
             rows += [
@@ -114,29 +119,19 @@ def _finite(values: pd.Series) -> bool:
     return bool(pd.to_numeric(values, errors="coerce").notna().any())
 
 
-def _declared() -> list[str]:
-    from bench.spec.metrics import METRICS
-
-    return list(METRICS)
-
-
-def _primary(task: str) -> list[str]:
-    from bench.spec.metrics import PRIMARY
-
-    return [PRIMARY[task]] if task in PRIMARY else []
+def _primary(task: str, declared: Declared) -> list[str]:
+    return [declared.tasks[task].primary] if task in declared.tasks else []
 
 
 def _rules(
-    metric: str, margins: Mapping[str, float | None], directions: Mapping[str, bool]
+    metric: str, declared: Declared, margins: Mapping[str, float | None], directions: Mapping[str, bool]
 ) -> tuple[bool, float | None]:
-    """(higher is better, margin) of a metric: what the caller says, else what `bench.spec.metrics` declares."""
-    from bench.spec.metrics import metric as declared_metric
-
-    declared = declared_metric(metric)
-    better = directions.get(metric, declared.higher_is_better if declared else None)
+    """(higher is better, margin) of a metric: what the caller says, else what is declared."""
+    found = declared.metric(metric)
+    better = directions.get(metric, found.higher_is_better if found else None)
     if better is None:
         raise UserError(f"metric {metric!r} has no better direction: expected one that can be won or lost")
-    margin = margins.get(metric, declared.margin if declared else None)
+    margin = margins.get(metric, found.margin if found else None)
     if margin is not None and not margin >= 0:
         raise UserError(f"margin {margin} of {metric!r}: expected a number >= 0 in the metric's unit")
     return better, margin

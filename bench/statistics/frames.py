@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
@@ -64,16 +64,23 @@ def parameter_counts(record: Record) -> dict[str, float]:
     }
 
 
-def summary_frame(records: pd.DataFrame) -> pd.DataFrame:
+def measured(records: Iterable[Record]) -> set[str]:
+    """The names of all metrics that some record has, declared or not."""
+    return {name for record in records for name in record.metrics}
+
+
+def summary_frame(records: pd.DataFrame, further: Collection[str] = ()) -> pd.DataFrame:
     """Per (arch, task, metric): n, n_failed, mean, std (ddof 1) and the 95 % t-interval of the mean, long form.
 
     Runs of different settings are never averaged: where settings differ, each of those is a key, and a column, as well.
+    further: columns that are metrics too, beside those of `bench.spec.metrics`: of tasks that came as plug-ins.
     """
     differing = differing_settings(records)
     keys = ["arch", "task", *differing]
     records = records.assign(**{name: plain(records[name]) for name in differing})
     rows = []
     metrics = among(records.columns)
+    metrics += sorted(set(further) & set(records.columns) - set(metrics))
     for key, group in records.groupby(keys, sort=False, dropna=False):
         finished = group[group["status"] == "finished"]
         for metric in metrics:
@@ -110,6 +117,7 @@ def history_frame(records: Sequence[Record]) -> pd.DataFrame:
         for epoch in record.history
     ]
     columns = [*keys, "run_id", "epoch", "train_loss", "val_elbo", "val_accuracy", "seconds"]
+    columns += sorted({name for row in rows for name in row if name.startswith("val_")} - set(columns))
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -48,4 +48,6 @@ def _differs(runs: pd.DataFrame, name: str) -> bool:
     if name == "arch_fingerprint":
         return any(len(set(group)) > 1 for _, group in values.groupby([runs["arch"], runs["task"]]))
     within_a_task = any(len(set(group)) > 1 for _, group in values.groupby(runs["task"]))
+    if name == "task_fingerprint":  # of a plug-in's task, which another's has nothing to do with
+        return within_a_task
     return within_a_task or values.nunique() > 1

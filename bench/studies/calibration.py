@@ -8,6 +8,7 @@ table.md, calibration.csv (no difference: coverage, false calls), power.csv and 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from archs.errors import UserError
+from bench.spec.declared import of_manifest
 from bench.studies.calibration_sim import FAMILY, NOISES, calibrate, power
 
 SIZES = (3, 5, 10, 30)
@@ -77,7 +79,11 @@ def _real(path: Path) -> pd.DataFrame:
 
     if not path.is_file():
         raise UserError(f"--records {str(path)!r} is not a file: expected a report's records.csv")
-    return real_aa(pd.read_csv(path), np.random.default_rng(2))
+    try:
+        manifest = json.loads(path.with_name("manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # records of the built-in tasks need none
+        manifest = {}
+    return real_aa(pd.read_csv(path), np.random.default_rng(2), declared=of_manifest(manifest))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from archs.errors import UserError
-from bench.spec.metrics import PRIMARY
+from bench.spec.declared import Declared, built_in
 from bench.statistics.paired import compare_paired
 from bench.statistics.settings import SETTINGS
 
@@ -16,17 +16,22 @@ COLUMNS = ["task", "metric", "n", "architectures", "runs", "splits", "false_call
 
 
 def real_aa(
-    records: pd.DataFrame, rng: np.random.Generator, sizes: tuple[int, ...] = (3, 5, 10, 30), splits: int = 2_000
+    records: pd.DataFrame,
+    rng: np.random.Generator,
+    sizes: tuple[int, ...] = (3, 5, 10, 30),
+    splits: int = 2_000,
+    declared: Declared | None = None,
 ) -> pd.DataFrame:
     """Rates of better/worse verdicts, as fractions, by the shipped `compare_paired` on each task's primary metric.
 
     An architecture takes part at size n if it has 2n finished seeds under the same settings; the splits are shared out
     over the architectures of a task, at least `splits` in all. Splits of the same runs are not independent, so the rate
-    is about these runs. Raises UserError where no architecture has six.
+    is about these runs. declared: default: the built-in tasks. Raises UserError where no architecture has six.
     """
     finished = records[records["status"] == "finished"]
     rows = []
-    for task, metric in PRIMARY.items():
+    for task, description in (declared or built_in()).tasks.items():
+        metric = description.primary
         of_task = finished[finished["task"] == task]
         keys = ["arch", *(k for k in SETTINGS if k in of_task.columns)]
         samples = [group[metric].dropna().to_numpy(dtype=float) for _, group in of_task.groupby(keys, dropna=False)]

@@ -1,62 +1,184 @@
 """The tasks: what an architecture is trained to do and how it is scored. One file each, found by its file name.
 
+A file named with `--plugin` may hold a task too, with metrics of its own: docs/adding-a-task.md.
+
 May import: spec, models.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError, nearest
+from bench.spec import metrics as known_metrics
+from bench.spec.declared import Declared, taken
+from bench.spec.declared import built_in as before_declarations
+from bench.spec.metrics import Metric
+from bench.spec.task import TaskDescription
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
     from archs.base import Arch
+    from archs.registry import Registry
 
 DEFAULT = ("vae", "cvae", "classifier")
 """Those that a job does unless told otherwise, in the order of the report."""
 
+Plugins = Mapping[str, ModuleType]
+"""Path → module of each file named with `--plugin`: `archs.registry.Registry.plugins`."""
 
-@dataclass(frozen=True)
-class Task:
-    """build(arch, latent_dim, seed): a fresh model with parts `.encoder`, `.head` and perhaps `.decoder`.
-    loss(model, x, labels, noise): the batch's mean loss, in nats; x is float [B, 1, 28, 28], noise a generator or, drawn
-        already, a tensor [N, Z]. One that needs labels also takes labelled, known and images: see bench.tasks.m2.
-    score(model, x, labels, noise): metric name → value per image [B]. Their means are the metrics. Of a model with a
-        code also "mean" and "log_variance" of q(z|x), [B, Z], which are no metrics.
-    kept: name in arrays.npz → the metric whose per-image values are kept for paired tests.
-    has_code: whether the model has a latent code to describe (`bench.evaluation.portrait`).
-    needs_labels: whether it is trained on some labelled images and the rest without (`--labels`).
-    noise_rows(batch, labelled): the rows of latent noise that `loss` takes for a batch, in the parts in which they are
-    drawn.
-    """
 
-    name: str
-    summary: str
-    primary: str
-    needs_decoder: bool
+@dataclass(frozen=True, kw_only=True)
+class Task(TaskDescription):
+    """A task: its description, and the functions that build, train and score its model."""
+
     build: Callable[[Arch, int | None, int], nn.Module]
+    """build(arch, latent_dim, seed): a fresh model with parts `.encoder`, `.head` and perhaps `.decoder`."""
+
     loss: Callable[..., Tensor]
+    """loss(model, x, labels, noise): the batch's mean loss. x is float [B, 1, 28, 28] in 0 to 1; noise is a generator
+    or, drawn already, a tensor of standard normal numbers [N, W]. One that needs labels also takes labelled, known and
+    images: see `bench.tasks.m2`."""
+
     score: Callable[[Any, Tensor, Tensor, torch.Generator | Tensor], dict[str, Tensor]]
-    kept: dict[str, str]
-    has_code: bool = False
-    needs_labels: bool = False
+    """score(model, x, labels, noise): metric name → value per image [B]; their means are the metrics. Of a model with a
+    code also "mean" and "log_variance" of q(z|x), [B, Z], which are no metrics."""
+
+    metrics: tuple[Metric, ...] = ()
+    """Metrics of its own: those that `bench.spec.metrics` lacks."""
+
     noise_rows: Callable[[int, int], tuple[int, ...]] = lambda batch, labelled: (batch,)
+    """noise_rows(batch, labelled): the rows of noise that `loss` takes, N in all, in the parts in which they are drawn.
+    `score` takes one for each image."""
+
+    noise_width: int | None = None
+    """Numbers in a row of noise, W. Default: the latent dimension."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for metric in self.metrics:
+            if taken(metric.name):
+                raise UserError(f"task {self.name}: the metric name {metric.name!r} is taken; choose another name")
+        own = [metric.name for metric in self.metrics]
+        for name in self.scores:
+            if name not in own and known_metrics.metric(name) is None:
+                raise UserError(
+                    f"task {self.name}: unknown metric {name!r}{nearest(name, [*own, *known_metrics.METRICS])}"
+                )
+
+    @property
+    def description(self) -> TaskDescription:
+        """It without its functions: plain values."""
+        return TaskDescription(
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(TaskDescription)}
+        )
+
+    def width(self, latent_dim: int | None) -> int:
+        """Numbers in a row of noise, for a run of this latent dimension."""
+        return self.noise_width if self.noise_width is not None else latent_dim or 0
 
 
-def names() -> list[str]:
-    """All task names, the usual ones first. Loads no task (and so no torch)."""
+def built_in() -> list[str]:
+    """The names of the tasks of this folder, the usual ones first. Loads no task (and so no torch)."""
     found = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
     return sorted(found, key=lambda name: (DEFAULT.index(name) if name in DEFAULT else len(DEFAULT), name))
 
 
-def get(name: str) -> Task:
-    if name not in names():
-        raise UserError(f"unknown task {name!r}{nearest(name, names())}")
-    return importlib.import_module(f"bench.tasks.{name}").TASK
+def registry(plugins: Sequence[str | Path] = ()) -> Registry:
+    """The architectures that can be had, and the modules of the plug-ins, which may hold tasks beside or instead."""
+    from archs.registry import discover  # here and below: --help reads this file too
+
+    found = discover(plugins, also=(Task,))
+    held(found.plugins)
+    return found
+
+
+def names(plugins: Plugins | None = None) -> list[str]:
+    """All task names, the usual ones first, those of plug-ins last."""
+    return [*built_in(), *held(plugins or {})]
+
+
+def get(name: str, plugins: Plugins | None = None) -> Task:
+    """A task of this folder, or of a plug-in. Raises `UserError` if there is none of that name."""
+    own = held(plugins or {})
+    if name in own:
+        return own[name][0]
+    if name not in built_in():
+        raise unknown(name, plugins)
+    task: Task = importlib.import_module(f"bench.tasks.{name}").TASK
+    if task.name != name:
+        raise UserError(f"bench/tasks/{name}.py: its task is called {task.name!r}; expected {name!r}, the file's name")
+    return task
+
+
+def unknown(name: str, plugins: Plugins | None = None) -> UserError:
+    more = "" if plugins else "; a task of yours is in a file that --plugin names"
+    return UserError(f"unknown task {name[:40]!r}{nearest(name[:40], names(plugins))}{more}")
+
+
+def held(plugins: Plugins) -> dict[str, tuple[Task, ModuleType]]:
+    """The tasks that plug-ins hold, by name, each with its module. Raises `UserError` for a name that is taken."""
+    found: dict[str, tuple[Task, ModuleType]] = {}
+    own: dict[str, Metric] = {}
+    for path, module in plugins.items():
+        for task in list(vars(module).values()):
+            if not isinstance(task, Task) or any(task is other for other, _ in found.values()):
+                continue
+            if task.name in built_in():
+                if task is get(task.name):  # imported from there
+                    continue
+                raise UserError(
+                    f"{path}: the name {task.name!r} is taken by bench/tasks/{task.name}.py; choose another name"
+                )
+            if task.name in found:
+                other = found[task.name][1].__file__
+                raise UserError(f"{path}: the name {task.name!r} is taken by {other}; choose another name")
+            for metric in task.metrics:
+                if own.setdefault(metric.name, metric) != metric:
+                    raise UserError(
+                        f"{path}: the metric name {metric.name!r} is taken by another task; choose another name"
+                    )
+            found[task.name] = task, module
+    return found
+
+
+def fingerprint(name: str, plugins: Plugins) -> str | None:
+    """Sixteen hex digits that change whenever the code behind a plug-in's task does; see `archs.identity.fingerprint`.
+
+    None for a task of this folder: `bench.spec.run.PROTOCOL` stands for it, as for what a plug-in imports from `bench`.
+    """
+    if name not in (own := held(plugins)):
+        return None
+    from archs.identity.fingerprint import defining_module, name_within, reachable, read_module
+
+    task, module = own[name]
+    functions: tuple[Any, ...] = (task.build, task.loss, task.score, task.noise_rows)
+    starts = {module.__name__, *map(defining_module, functions)}
+    reached = {one for start in starts if not harness(start) for one in reachable(start) if not harness(one)}
+    digest = hashlib.sha256(f"{name}\n{read_module(module.__name__).code}\n".encode())
+    others = {name_within(module.__name__, other): other for other in reached - {module.__name__}}
+    for known_as in sorted(others):
+        digest.update(f"{known_as}\n{read_module(others[known_as]).code}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def harness(module: str) -> bool:
+    return module.partition(".")[0] in ("bench", "reports")
+
+
+def declared(tasks: Iterable[Task]) -> Declared:
+    """What a manifest says of `tasks`. Raises `UserError` for a label that is another task's."""
+    tasks = list(tasks)
+    metrics = {metric.name: metric for task in tasks for metric in task.metrics}
+    found = Declared({task.name: task.description for task in tasks}, metrics)
+    before_declarations().joined(found)  # as a page has them
+    return found

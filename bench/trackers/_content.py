@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError
+from bench.spec.declared import built_in
+from bench.spec.metrics import METRICS, Metric
 from bench.spec.run import RunSpec
 
 if TYPE_CHECKING:
@@ -16,14 +18,24 @@ if TYPE_CHECKING:
 
 SETTINGS = ("arch", "task", "dataset", "likelihood", "seed", "epochs", "batch_size", "lr", "latent_dim",
             "train_images", "labels", "threads", "device")  # fmt: skip
-SCORES = {"test/elbo": "test ELBO (nats)", "test/accuracy": "test accuracy", "size/params_total": "parameters",
-          "speed/train_images_per_s": "training (images/s)"}  # fmt: skip
-"""The columns of a table of runs, with what they are called there."""
-
 SIZES = ("params_total", "params_conv", "params_fc", "macs")
 SPEEDS = ("train_seconds", "train_images_per_s")
 GAP = 2  # pixels between images
 WHITE = 255
+
+
+def columns() -> dict[str, str]:
+    """The scores in a table of runs, with what they are called there: of each built-in task the one that decides."""
+    declared = built_in()
+    deciding = dict.fromkeys(declared.primary(task) for task in declared.tasks)
+    found = {f"test/{metric.name}": f"test {titled(metric)}" for metric in deciding}
+    size, speed = METRICS["params_total"], METRICS["train_images_per_s"]
+    return found | {f"size/{size.name}": titled(size), f"speed/{speed.name}": titled(speed)}
+
+
+def titled(metric: Metric) -> str:
+    """With the unit, unless what is recorded is in another."""
+    return f"{metric.label} ({metric.unit})" if metric.unit and metric.scale == 1 else metric.label
 
 
 def settings(spec: RunSpec) -> dict[str, Any]:

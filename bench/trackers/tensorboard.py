@@ -114,7 +114,7 @@ class TensorBoard:
                 writer.file_writer.add_summary(
                     summary_v2.hparams_config_pb(
                         hparams=[summary_v2.HParam(name) for name in content.SETTINGS],
-                        metrics=[summary_v2.Metric(tag, display_name=name) for tag, name in content.SCORES.items()],
+                        metrics=[summary_v2.Metric(tag, display_name=name) for tag, name in content.columns().items()],
                     )
                 )
 

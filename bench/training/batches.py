@@ -37,7 +37,7 @@ class Feed:
     """Draws the batches of a training.
 
     images uint8 [M, 28, 28], labels [M]: the training split, on the device. noise_rows: how many rows of noise a step
-    takes, in the parts in which they are drawn.
+    takes, in the parts in which they are drawn. width: numbers in such a row; default: the latent dimension.
     """
 
     def __init__(
@@ -48,9 +48,10 @@ class Feed:
         streams: Sequence[Streams],
         noise_rows: Sequence[int],
         dtype: torch.dtype,
+        width: int | None = None,
     ):
         self.images, self.labels = images, labels
-        self.likelihood, self.latent_dim = spec.likelihood, spec.latent_dim or 0
+        self.likelihood, self.width = spec.likelihood, (spec.latent_dim or 0) if width is None else width
         self.streams, self.noise_rows, self.dtype = streams, noise_rows, dtype
 
     def draw(self, rows: Tensor) -> Batches:
@@ -70,7 +71,7 @@ class Feed:
     def noise(self, steps: int, draw: torch.Generator) -> Tensor:
         """[K, N, Z]."""
         parts = [
-            torch.randn((steps, rows, self.latent_dim), generator=draw, device=self.images.device, dtype=self.dtype)
+            torch.randn((steps, rows, self.width), generator=draw, device=self.images.device, dtype=self.dtype)
             for rows in self.noise_rows
         ]
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)

@@ -120,10 +120,10 @@ def training(
         few = min(spec.labels, batch)
         known = [labelled.subset(data.labels, spec.labels, each.seed) for each in specs]
         loss = functools.partial(task.loss, labelled=few, known=len(known[0]), images=len(data.labels))
-    dtype = next(models[0].parameters()).dtype
+    dtype, width = next(models[0].parameters()).dtype, task.width(spec.latent_dim)
 
     def feed_of(streams: Sequence[Streams]) -> Feed:
-        return Feed(data.images, data.labels, spec, streams, task.noise_rows(batch + few, few), dtype)
+        return Feed(data.images, data.labels, spec, streams, task.noise_rows(batch + few, few), dtype, width)
 
     streams = [Streams.of(each.seed, device) for each in specs]
     stack = Stack(models) if count > 1 else None

@@ -89,7 +89,9 @@ def evaluate_seeds(
         model.eval()
     data = dataclasses.replace(data, scored=data.levels(spec.likelihood, split))
     dtype = next(models[0].parameters()).dtype
-    noise = together([evaluation_noise(each, data, split, dtype) for each in specs])  # [S, N, Z]
+    noise = together(
+        [evaluation_noise(each, task.width(each.latent_dim), data, split, dtype) for each in specs]
+    )  # [S, N, Z]
     at_once = EVALUATION_BATCH
     if data.images.device.type != "cpu":
         at_once = max(EVALUATION_BATCH, EVALUATED_AT_ONCE // len(models))
@@ -110,13 +112,11 @@ def evaluate_seeds(
     ]
 
 
-def evaluation_noise(spec: RunSpec, data: Split, split: str, dtype: torch.dtype) -> Tensor:
-    """Latent noise for each image of a split, [N, Z], drawn for as many images at a time as a CPU evaluates."""
+def evaluation_noise(spec: RunSpec, width: int, data: Split, split: str, dtype: torch.dtype) -> Tensor:
+    """A row of noise for each image of a split, [N, W], drawn for as many images at a time as a CPU evaluates."""
     device, images = data.images.device, len(data.labels)
     draw = generator(spec.seed, f"latent/{split}", device)
-    sizes = [
-        (min(EVALUATION_BATCH, images - first), spec.latent_dim or 0) for first in range(0, images, EVALUATION_BATCH)
-    ]
+    sizes = [(min(EVALUATION_BATCH, images - first), width) for first in range(0, images, EVALUATION_BATCH)]
     return torch.cat([torch.randn(size, generator=draw, device=device, dtype=dtype) for size in sizes])
 
 

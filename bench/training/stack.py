@@ -96,7 +96,7 @@ def obstacle(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str | No
         loss = functools.partial(task.loss, labelled=few, known=few, images=TRIAL)
     x = torch.rand(count, TRIAL, 1, 28, 28, generator=draw, device=device).round()
     labels = torch.arange(TRIAL, device=device).repeat(count, 1)
-    size = (count, sum(task.noise_rows(TRIAL, few)), spec.latent_dim or 0)
+    size = (count, sum(task.noise_rows(TRIAL, few)), task.width(spec.latent_dim))
     noise = torch.randn(size, generator=draw, device=device)
     alone, together = ([copy.deepcopy(model).train() for model in models[:count]] for _ in range(2))
     losses = [loss(model, *of) for model, *of in zip(alone, x, labels, noise, strict=True)]

@@ -24,7 +24,7 @@ from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.status import Status
 from bench.store.store import Record, Store
-from bench.tasks import Task, get
+from bench.tasks import Task
 from bench.training.cuda_graph import Broken
 from bench.training.loop import Trained, to_the_end, training
 from bench.training.scores import EVALUATION_BATCH, Split, evaluate
@@ -32,7 +32,7 @@ from bench.training.splits import on_device, splits_of
 from bench.training.stack import obstacle
 from bench.worker.dataset import dataset_of
 from bench.worker.failures import check_finite, out_of_memory, reason
-from bench.worker.restore import arch_of, layers_of, on, restore
+from bench.worker.restore import arch_of, layers_of, on, restore, task_of
 from bench.worker.site import Site
 
 Report = Callable[[Progress], None]
@@ -112,10 +112,10 @@ def trained_together(
     memory is too small for is halved."""
     if specs[0].device == "cpu":
         compute_with(specs[0].threads)
-    task, members, models, begun = get(specs[0].task), list[Ready](), list[nn.Module](), time.time()
+    members, models, begun = list[Ready](), list[nn.Module](), time.time()
     parts = [[spec] for spec in specs]
     try:
-        members = [prepare(specs[0], site)]
+        task, members = task_of(specs[0], site.plugins), [prepare(specs[0], site)]
         splits = members[0].splits
         members += [prepare(spec, site, splits) for spec in specs[1:]]
         models = [member.model for member in members]
@@ -191,7 +191,7 @@ def execute(
 
 def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -> Ready:
     """splits: the data on the device, if they are there already."""
-    arch, task = arch_of(spec, site.plugins), get(spec.task)
+    arch, task = arch_of(spec, site.plugins), task_of(spec, site.plugins)
     device = torch.device(site.device)
     dataset = dataset_of(spec, site)
     model = task.build(arch, spec.latent_dim, spec.seed)
@@ -216,7 +216,7 @@ def run(spec: RunSpec, site: Site, own: Together) -> tuple[Record, dict[str, np.
     if isinstance(trained, Exception):
         raise trained
     assert own.ready is not None
-    task, (model, layers, splits, metrics) = get(spec.task), own.ready
+    task, (model, layers, splits, metrics) = task_of(spec, site.plugins), own.ready
     ended = time.perf_counter()
     scores, values = evaluate(model, task, splits["test"], spec, "test")
     metrics |= {**scores, "train_seconds": trained.seconds, "train_images_per_s": trained.images / trained.seconds}
@@ -246,8 +246,8 @@ def run(spec: RunSpec, site: Site, own: Together) -> tuple[Record, dict[str, np.
 
 
 def untrained(model: nn.Module, task: Task, validation: Split, spec: RunSpec) -> dict[str, float]:
-    """What a latent model scores before its first step, on one batch: near −784 ln 2, or something is wrong with it."""
-    if not task.has_code:
+    """What a model with an ELBO scores before its first step, on one batch: near −784 ln 2, or something is wrong."""
+    if task.bounds is None:
         return {}
     few = Split(validation.images[:EVALUATION_BATCH], validation.labels[:EVALUATION_BATCH])
     return {"untrained_elbo": evaluate(model, task, few, spec, "validation")[0]["elbo"]}

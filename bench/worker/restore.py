@@ -17,12 +17,12 @@ from archs.errors import UserError
 from archs.identity.fingerprint import fingerprint
 from archs.identity.old_fingerprint import old_fingerprint
 from archs.layers import layer_table
-from archs.registry import discover
+from bench import tasks
 from bench.spec.run import RunSpec
 from bench.spec.status import Status
 from bench.store.record import Record
 from bench.store.store import Damaged
-from bench.tasks import Task, get
+from bench.tasks import Task
 from bench.worker.failures import reason
 
 
@@ -48,7 +48,24 @@ def defined(name: str, plugins: tuple[str, ...]) -> tuple[Arch, str]:
     return arch, fingerprint(arch)
 
 
-registry = functools.cache(discover)
+def task_of(spec: RunSpec, plugins: Sequence[str]) -> Task:
+    """The task that `spec` is of. Raises RuntimeError if a plug-in's code is not what it was then."""
+    task, found = defined_task(spec.task, tuple(plugins))
+    if found != spec.task_fingerprint:
+        raise RuntimeError(
+            f"the definition of the task {spec.task} is not the one that run {spec.run_id} is of: it was edited since"
+        )
+    return task
+
+
+@functools.cache
+def defined_task(name: str, plugins: tuple[str, ...]) -> tuple[Task, str | None]:
+    """A task as this process knows it, and its fingerprint."""
+    known = registry(plugins).plugins
+    return tasks.get(name, known), tasks.fingerprint(name, known)
+
+
+registry = functools.cache(tasks.registry)
 
 
 def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
@@ -63,10 +80,10 @@ def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
         raise UserError(f"run {record.run_id} has no weights: it failed ({record.error})")
     spec = RunSpec(**record.spec)
     try:
-        arch = arch_of(spec, plugins)
+        arch, task = arch_of(spec, plugins), task_of(spec, plugins)
     except RuntimeError as error:
         raise UserError(str(error)) from error
-    model = get(spec.task).build(arch, spec.latent_dim, spec.seed)
+    model = task.build(arch, spec.latent_dim, spec.seed)
     try:
         model.load_state_dict(safetensors.torch.load(record.read("model.safetensors") or b""))
     except (SafetensorError, RuntimeError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from archs.errors import UserError
-from bench.spec.metrics import METRICS, PRIMARY, Metric, among
+from bench.spec.metrics import METRICS, Metric, among
 from bench.statistics.comparisons import compare_paired, holm, mean_interval, seed_values
 from bench.statistics.paired import ALPHA
 from bench.statistics.settings import SETTINGS as RUN_SETTINGS
@@ -58,6 +58,11 @@ class Comparison:
     removed: tuple[Cell, ...]
     not_compared: tuple[str, ...]  # reasons
 
+    def label(self, task: str) -> str:
+        """A task's name on the page, by the newer of the two that knows it."""
+        known = self.a.declared.joined(self.b.declared).tasks.get(task)
+        return known.label if known else task
+
     @property
     def worse(self) -> bool:
         """What --fail-on worse asks. Throughput is shown and never counts: load and machine move it."""
@@ -79,7 +84,7 @@ def compare(a: Path, b: Path) -> Comparison:
     shared = [cell for cell in dict.fromkeys((r.arch, r.task) for r in old.runs.itertuples()) if cell in cells_b]
     if not shared:
         raise UserError(f"{a} and {b} share no architecture and task: expected at least one cell in both")
-    metrics, reasons = _metrics(old, new)
+    metrics, reasons = _metrics(old, new, shared)
     records = _same_records(old, new)
     moved = []
     for metric in metrics:
@@ -101,22 +106,29 @@ def _settings(old: Report, new: Report) -> list[tuple[str, str, str]]:
     rows = [(name.replace("_", " "), old.settings(name), new.settings(name)) for name in SETTINGS]
     archs = [arch for arch in dict.fromkeys(old.runs["arch"]) if arch in set(new.runs["arch"])]
     rows += [(f"definition of {arch}", old.fingerprint(arch), new.fingerprint(arch)) for arch in archs]
+    tasks = [task for task in dict.fromkeys(old.runs["task"]) if task in set(new.runs["task"])]
+    rows += [(f"definition of {task}", old.task_fingerprint(task), new.task_fingerprint(task)) for task in tasks]
     seeds = [tuple(str(seed) for seed in sorted(set(report.runs["seed"]))) for report in (old, new)]
     rows.append(("seeds", seeds[0], seeds[1]))
     return [(name, ", ".join(was) or "none", ", ".join(now) or "none") for name, was, now in rows if was != now]
 
 
-def _metrics(old: Report, new: Report) -> tuple[list[Metric], list[str]]:
+def _metrics(old: Report, new: Report, shared: list[Cell]) -> tuple[list[Metric], list[str]]:
     """Primary metrics and throughput, less those whose numbers don't mean the same in both."""
-    names, reasons = list(dict.fromkeys(PRIMARY.values())), []
+    tasks, declared = {task for _, task in shared}, old.declared.joined(new.declared)
+    found, reasons = (
+        dict.fromkeys(declared.primary(task) for task in declared.tasks if task in tasks),
+        list[str](),
+    )
     if old.settings("likelihood") != new.settings("likelihood") or old.settings("protocol") != new.settings("protocol"):
-        names = [name for name in names if name != "elbo"]
-        reasons.append("ELBO: the likelihood or protocol differs, so the numbers don't mean the same.")
+        for metric in [metric for metric in found if metric.likelihood]:
+            del found[metric]
+            reasons.append(f"{metric.label}: the likelihood or protocol differs, so the numbers don't mean the same.")
     if old.settings("device") == new.settings("device") and old.settings("threads") == new.settings("threads"):
-        names.append("train_images_per_s")
+        found[METRICS["train_images_per_s"]] = None
     else:
         reasons.append("Throughput: device or threads differ.")
-    return [METRICS[name] for name in names], reasons
+    return list(found), reasons
 
 
 def _failing(old: Report, new: Report, shared: list[Cell]) -> list[tuple[str, str, int]]:
@@ -135,7 +147,8 @@ def _same_records(old: Report, new: Report) -> dict[Cell, set[int]]:
     """
     a, b = (report.runs[report.runs["status"] == "finished"] for report in (old, new))
     both = a.merge(b, on=["arch", "task", "seed", "run_id"])
-    names = among(set(a) & set(b))
+    shared = set(a) & set(b)
+    names = [*among(shared), *sorted(shared & {*old.declared.metrics, *new.declared.metrics})]
     equal, timed = pd.Series(True, both.index), pd.Series(False, both.index)
     for name in names:
         before, after = both[f"{name}_x"], both[f"{name}_y"]
@@ -151,7 +164,7 @@ def _valueless(old: Report, new: Report, shared: list[Cell], metric: Metric) -> 
     reasons = []
     for arch, task in shared:
         has = [bool(_values(report, arch, task, metric)) for report in (old, new)]
-        if metric.name == PRIMARY.get(task) and has[0] != has[1]:
+        if metric.name == _primary(old, new, task) and has[0] != has[1]:
             reasons.append(f"{arch} {task}: no run with a finite {metric.label} in {'A' if has[1] else 'B'}.")
     return reasons
 
@@ -162,12 +175,17 @@ def _family(
     """Every shared cell on one metric, Holm-adjusted together."""
     found = []
     for arch, task in shared:
-        if metric.name in (PRIMARY.get(task), "train_images_per_s"):
+        if metric.name in (_primary(old, new, task), "train_images_per_s"):
             a, b = (_values(report, arch, task, metric) for report in (old, new))
             if a and b:
                 found.append(_cell(arch, task, metric, a, b, records.get((arch, task), set())))
     adjusted = holm([one.p for one in found])
     return [_judged(one, p) for one, p in zip(found, adjusted, strict=True)]
+
+
+def _primary(old: Report, new: Report, task: str) -> str | None:
+    known = old.declared.joined(new.declared).tasks.get(task)
+    return known.primary if known else None
 
 
 def _values(report: Report, arch: str, task: str, metric: Metric) -> dict[int, float]:

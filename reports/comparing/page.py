@@ -11,7 +11,6 @@ from reports.findings.ranking import MARKS
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.rendering import markdown
-from reports.wording.phrases import shown_task
 from reports.wording.words import NOTHING, difference, listed, number, plural, ratio, significant
 
 WORDS = {**MARKS, "same": "identical", "same runs": "same runs"}
@@ -33,18 +32,18 @@ def render(found: Comparison) -> str:
         blocks.append(Text("The same in both."))
     for name, cells in (("Only in B", found.added), ("Only in A", found.removed)):
         if cells:
-            blocks.append(Text(f"{name}: {listed([_cell(cell) for cell in cells], 8)}."))
+            blocks.append(Text(f"{name}: {listed([_cell(found, cell) for cell in cells], 8)}."))
     blocks.append(Heading("Results"))
     blocks += [Text(md(reason)) for reason in found.not_compared]
     if found.newly_failing:
-        failing = [f"{_cell((arch, task))} ({failed} failed)" for arch, task, failed in found.newly_failing]
+        failing = [f"{_cell(found, (arch, task))} ({failed} failed)" for arch, task, failed in found.newly_failing]
         blocks.append(Text(f"**More failed runs in B**: {listed(failing, 8)}."))
     moved = [one for one in found.moved if one.verdict in ("better", "worse")]
     still = [one for one in found.moved if one not in moved]
     if moved:
-        blocks.append(_table(moved))
+        blocks.append(_table(found, moved))
     if still:
-        table = _table(still)
+        table = _table(found, still)
         blocks.append(Details(f"{plural(len(still), 'cell')} not moved beyond noise", [table]) if moved else table)
     if left_out := _left_out(found):
         blocks.append(Text(left_out))
@@ -77,16 +76,16 @@ def _unmoved(quality: list[Moved]) -> str:
     return text
 
 
-def _cell(cell: Cell) -> str:
-    return f"{md(cell[0])} {md(shown_task(cell[1]))}"
+def _cell(found: Comparison, cell: Cell) -> str:
+    return f"{md(cell[0])} {md(found.label(cell[1]))}"
 
 
-def _table(rows: list[Moved]) -> Table:
+def _table(found: Comparison, rows: list[Moved]) -> Table:
     headers = ("architecture", "task", "metric", "A", "B", "B − A", "p (Holm)", "seeds", "")
-    return Table(headers, tuple(_row(one) for one in rows), "lllrrrrll")
+    return Table(headers, tuple(_row(found, one) for one in rows), "lllrrrrll")
 
 
-def _row(one: Moved) -> tuple[str, ...]:
+def _row(found: Comparison, one: Moved) -> tuple[str, ...]:
     metric = one.metric
     if metric.name == "train_images_per_s":
         values = (significant(math.exp(one.a)), significant(math.exp(one.b)))
@@ -96,8 +95,8 @@ def _row(one: Moved) -> tuple[str, ...]:
         values = (number(one.a * metric.scale, metric.digits), number(one.b * metric.scale, metric.digits))
         gap = difference(metric, one.difference, one.low, one.high)
     p = NOTHING if math.isnan(one.p) else "< 0.001" if one.p < 0.001 else number(one.p, 3)
-    name = f"{metric.label} ({metric.unit})"
-    return one.arch, shown_task(one.task), name, *values, gap, p, _seeds(one), WORDS[one.verdict]
+    name = f"{metric.label} ({metric.unit})" if metric.unit else metric.label
+    return one.arch, found.label(one.task), name, *values, gap, p, _seeds(one), WORDS[one.verdict]
 
 
 def _seeds(one: Moved) -> str:
@@ -119,7 +118,7 @@ def _left_out(found: Comparison) -> str:
     parts = []
     for left_out, where in cells.items():
         seeds = [f"{_ranges(own)} of {name}" for name, own in zip("AB", left_out, strict=True) if own]
-        parts.append(listed(seeds) + ("" if everywhere else f" ({listed([_cell(cell) for cell in where], 8)})"))
+        parts.append(listed(seeds) + ("" if everywhere else f" ({listed([_cell(found, cell) for cell in where], 8)})"))
     return f"Left out, since the other report has no such result: {'; '.join(parts)}." if parts else ""
 
 

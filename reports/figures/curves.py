@@ -79,9 +79,12 @@ def _curves(
         )
     axis.autoscale_view()
     late = values[values["epoch"] > 1]["value"]
-    if values["epoch"].max() >= LONG and late.min() - values["value"].min() > 2 * (late.max() - late.min()):
-        # a first epoch far below would hide the rest, of which there is enough to show
-        axis.set_ylim(bottom=late.min() - 0.1 * (late.max() - late.min()))
+    spread = late.max() - late.min()
+    if values["epoch"].max() >= LONG:  # a first epoch far away would hide the rest, of which there is enough to show
+        if late.min() - values["value"].min() > 2 * spread:
+            axis.set_ylim(bottom=late.min() - 0.1 * spread)
+        if values["value"].max() - late.max() > 2 * spread:
+            axis.set_ylim(top=late.max() + 0.1 * spread)
     axis.set_xlabel("epoch")
-    axis.set_ylabel(f"validation {metric.label} ({metric.unit})")
+    axis.set_ylabel(f"validation {metric.label}{f' ({metric.unit})' if metric.unit else ''}")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

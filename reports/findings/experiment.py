@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from bench.spec.metrics import METRICS, PRIMARY, Metric
+from bench.spec.metrics import Metric
 from bench.statistics.comparisons import comparisons_frame
 from reports.findings.grid import Analysis, analyses
 from reports.findings.ranking import Ranking, rank
@@ -35,16 +35,17 @@ class Experiment(ReportFolder):
         return analyses(self.runs, self.layers, self.rankings, self.manifest.get("factors") or {})
 
     def primary(self, task: str) -> Metric:
-        return METRICS[PRIMARY[task]]
+        return self.declared.primary(task)
 
 
 def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
     """Read a report folder and rank its architectures; see `read_folder`."""
     read = read_folder(folder, runs_dir)
-    comparisons = comparisons_frame(read.runs, read.baseline) if read.baseline in set(read.runs["arch"]) else None
-    rankings = {task: rank(read.runs, read.summary, comparisons, task, read.baseline) for task in read.tasks}
+    has_baseline = read.baseline in set(read.runs["arch"])
+    comparisons = comparisons_frame(read.runs, read.baseline, declared=read.declared) if has_baseline else None
+    rankings = {task: rank(read, comparisons, task) for task in read.tasks}
     return Experiment(
-        **vars(read),
+        **{field.name: getattr(read, field.name) for field in fields(read)},
         comparisons=pd.DataFrame() if comparisons is None else comparisons,
         rankings=rankings,
         order=_order(list(read.archs), list(rankings.values())),

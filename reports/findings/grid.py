@@ -17,9 +17,13 @@ Factors = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Analysis:
-    """One task's grid: `frame` has a row per finished run with a column per factor; `names` are those that vary."""
+    """One task's grid, `label` being the task's.
+
+    `frame` has a row per finished run with a column per factor; `names` are those that vary.
+    """
 
     task: str
+    label: str
     metric: Metric
     frame: pd.DataFrame
     names: tuple[str, ...]
@@ -95,7 +99,7 @@ def _analysis(runs: pd.DataFrame, layers: pd.DataFrame, ranking: Ranking, factor
     frame = runs[["arch", "seed", "status", ranking.metric.name]].reset_index(drop=True)
     for name in names:
         frame[name] = [str(factors[arch][name]) for arch in frame["arch"]]
-    return Analysis(ranking.task, ranking.metric, frame, names)
+    return Analysis(ranking.task, ranking.about.label, ranking.metric, frame, names)
 
 
 def _has_decoder(layers: pd.DataFrame, task: str, levels: Mapping[str, str]) -> bool:

@@ -14,9 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.spec.metrics import METRICS, PRIMARY, Metric
+from bench.spec.declared import Declared
+from bench.spec.metrics import Metric
+from bench.spec.task import TaskDescription
 from bench.statistics.comparisons import Comparison, comparisons_frame
 from bench.statistics.paired import ALPHA
+from reports.reading.report_folder import ReportFolder
 
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "unresolved": "?"}
 
@@ -25,19 +28,23 @@ MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "unresolved": "?"
 class Ranking:
     """One task's architectures on its primary metric.
 
-    order: those with a finished run, best mean first.
+    about: the task, in words. order: those with a finished run, best mean first.
     cells: arch → n, n_failed, mean, std, low, high (raw unit).
     versus: arch → its comparison with the baseline (absent for the baseline, and where no pair of seeds was finished).
     rivals: those that can't be told apart from the leader; empty when the leader is resolvably best.
     """
 
-    task: str
+    about: TaskDescription
     metric: Metric
     baseline: str
     order: tuple[str, ...]
     cells: Mapping[str, Any]
     versus: Mapping[str, Any]
     rivals: tuple[str, ...]
+
+    @property
+    def task(self) -> str:
+        return self.about.name
 
     @property
     def leader(self) -> str | None:
@@ -61,23 +68,21 @@ class Ranking:
         return [arch for arch in self.order if arch in self.versus and self.versus[arch].verdict == verdict]
 
 
-def rank(
-    runs: pd.DataFrame, summary: pd.DataFrame, comparisons: pd.DataFrame | None, task: str, baseline: str
-) -> Ranking:
-    """The ranking of one task, from the frames of `bench.statistics.frames` and `bench.statistics.comparisons`."""
-    metric = METRICS[PRIMARY[task]]
+def rank(folder: ReportFolder, comparisons: pd.DataFrame | None, task: str) -> Ranking:
+    """The ranking of one task, from a report's frames and that of `bench.statistics.comparisons`."""
+    runs, summary, metric = folder.runs, folder.summary, folder.declared.primary(task)
     rows = summary[(summary["task"] == task) & (summary["metric"] == metric.name)]
     cells = {row.arch: row for row in rows.itertuples(index=False)}
     finished = [arch for arch, cell in cells.items() if math.isfinite(cell.mean)]
     order = sorted(finished, key=lambda arch: cells[arch].mean, reverse=metric.higher_is_better is not False)
     return Ranking(
-        task=task,
+        about=folder.declared.tasks[task],
         metric=metric,
-        baseline=baseline,
+        baseline=folder.baseline,
         order=tuple(order),
         cells=cells,
         versus=versus(comparisons, task, metric.name),
-        rivals=tuple(_rivals(runs[runs["task"] == task], metric.name, order)),
+        rivals=tuple(_rivals(runs[runs["task"] == task], metric.name, order, folder.declared)),
     )
 
 
@@ -89,7 +94,7 @@ def versus(comparisons: pd.DataFrame | None, task: str, metric: str) -> dict[str
     return {row.arch: row for row in rows.itertuples(index=False) if row.n}
 
 
-def _rivals(runs: pd.DataFrame, metric: str, order: list[str]) -> list[str]:
+def _rivals(runs: pd.DataFrame, metric: str, order: list[str], declared: Declared) -> list[str]:
     """Those not resolvably worse than the leader.
 
     The leader was picked by looking, so beating it counts only at p·(k - 1) < 5 %: if another were truly as good,
@@ -97,7 +102,7 @@ def _rivals(runs: pd.DataFrame, metric: str, order: list[str]) -> list[str]:
     """
     if len(order) < 2:
         return []
-    table = comparisons_frame(runs[runs["arch"].isin(order)], order[0], metrics=[metric])
+    table = comparisons_frame(runs[runs["arch"].isin(order)], order[0], metrics=[metric], declared=declared)
     return [row.arch for row in table.itertuples(index=False) if not _beaten(row, len(order))]
 
 

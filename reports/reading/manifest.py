@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from archs.errors import UserError, nearest
-from bench.spec.metrics import PRIMARY
+from bench.spec.declared import of_manifest
 from bench.store.record import lone_surrogate
 from bench.store.shape import misfit
 
@@ -71,9 +71,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     problem = misfit(manifest, Manifest)
     if problem:
         raise UserError(f"{path} is no manifest of run_ablation.py: {problem}")
+    try:
+        known = of_manifest(manifest).tasks
+    except UserError as error:
+        raise UserError(f"{path}: declared: {error}") from None
     for task in manifest["tasks"]:
-        if task not in PRIMARY:
-            raise UserError(f"{path}: unknown task {task[:40]!r}{nearest(task[:40], PRIMARY)}")
+        if task not in known:
+            raise UserError(f"{path}: unknown task {task[:40]!r}{nearest(task[:40], known)}")
     if lone_surrogate(content, manifest):
         raise UserError(f"{path} holds a character that can't be written")
     return dict(manifest)

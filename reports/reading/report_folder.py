@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from archs.errors import UserError
-from bench.spec.metrics import PRIMARY
-from bench.statistics.frames import history_frame, layers_frame, records_frame, summary_frame
+from bench.spec.declared import Declared, of_manifest
+from bench.statistics.frames import history_frame, layers_frame, measured, records_frame, summary_frame
 from bench.statistics.settings import refuse_mixed
 from bench.store.evaluations import gather
 from bench.store.record import Damaged, Record
@@ -36,6 +36,16 @@ class ReportFolder:
     runs: pd.DataFrame
     summary: pd.DataFrame
     layers: pd.DataFrame
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What is known of the tasks and metrics: what the manifest says, beside what is built in."""
+        return of_manifest(self.manifest)
+
+    def label(self, task: str) -> str:
+        """VAE · CVAE · M2 · classifier: a task's name on the page."""
+        known = self.declared.tasks.get(task)
+        return known.label if known else task
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -111,7 +121,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
     manifest = read_manifest(folder)
     where = runs_directory(folder, str(manifest["runs_dir"]), runs_dir)
     evaluations = {str(run_id) for run_id in manifest.get("evaluations") or ()}
-    records, missing = _records(where, [str(run_id) for run_id in manifest["run_ids"]], evaluations)
+    records, missing = _records(where, [str(one) for one in manifest["run_ids"]], evaluations, of_manifest(manifest))
     if not records:
         raise UserError(f"none of the {len(missing)} runs of {folder} is in {where}; point --runs-dir at them")
     runs = records_frame(records)
@@ -126,7 +136,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
         records=tuple(records),
         missing=tuple(missing),
         runs=runs,
-        summary=summary_frame(runs),
+        summary=summary_frame(runs, measured(records)),
         layers=layers_frame(records),
     )
 
@@ -140,14 +150,16 @@ def runs_directory(folder: Path, written: str, override: Path | None) -> Path:
     raise UserError(f"no runs directory {candidates[0]}: expected the records of {folder}; point --runs-dir at them")
 
 
-def _records(where: Path, run_ids: list[str], evaluations: set[str]) -> tuple[list[Record], list[str]]:
+def _records(
+    where: Path, run_ids: list[str], evaluations: set[str], declared: Declared
+) -> tuple[list[Record], list[str]]:
     """The runs, each with those of its evaluations that the manifest names, and the ids that have no sound record."""
     store = Store(where)
     records, missing = [], []
     for run_id in dict.fromkeys(run_ids):
         try:
             record = store.find(run_id)
-            if record is not None and record.spec.get("task") not in PRIMARY:
+            if record is not None and record.spec.get("task") not in declared.tasks:
                 raise Damaged(f"run {run_id}: unknown task {str(record.spec.get('task'))[:40]!r}")
         except Damaged as error:
             print(f"WARNING: {error}; left out", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,9 @@ def read_apart(folder: Path, runs: pd.DataFrame, tasks: tuple[str, ...], baselin
     if document is None:
         return None
     finished = runs[runs["status"] == "finished"]
-    wanted = {(run.arch, run.arch_fingerprint, run.task) for run in finished.itertuples(index=False)}
-    works = [one for one in document["works"] if (one["arch"], one["arch_fingerprint"], one["task"]) in wanted]
-    found = {(one["arch"], one["arch_fingerprint"], one["task"]) for one in works}
+    wanted = {key_of(run) for run in finished.to_dict("records")}
+    works = [one for one in document["works"] if key_of(one) in wanted]
+    found = {key_of(one) for one in works}
     whole = tuple(
         t for t in tasks if {key for key in wanted if key[2] == t} <= found and any(k[2] == t for k in wanted)
     )
@@ -45,3 +45,9 @@ def read_apart(folder: Path, runs: pd.DataFrame, tasks: tuple[str, ...], baselin
         return None
     kept = {**document, "works": [one for one in works if one["task"] in whole]}
     return Apart(document, rounds_frame(kept), speeds_frame(kept, baseline), whole)
+
+
+def key_of(one: Mapping[Hashable, Any]) -> tuple[str, str, str, str | None]:
+    """What a run or a measured work is of: architecture and its code, task and, of a plug-in, its code."""
+    code = one.get("task_fingerprint")
+    return one["arch"], one["arch_fingerprint"], one["task"], code if isinstance(code, str) else None

@@ -10,7 +10,6 @@ from reports.findings.ranking import Ranking
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.tables import value_header
 from reports.wording.words import listed
 
@@ -31,7 +30,7 @@ def pareto(context: Context) -> Iterator[Block]:
             for cost, panel in zip(COSTS, panels, strict=True)
             if panel.points
         ]
-        lines.append(f"- **{md(shown_task(ranking.task))}** – {'; '.join(parts)}")
+        lines.append(f"- **{md(ranking.about.label)}** – {'; '.join(parts)}")
     numbers = "" if len(experiment.order) <= 8 else " Numbers are rows of the comparison table."
     yield Text(
         f"No other architecture beats those on the line on both axes, by their means; hollow ones are dominated.{numbers}\n\n"
@@ -47,7 +46,7 @@ def _panel(context: Context, ranking: Ranking, cost: Cost) -> scatter.Panel:
         x_label=cost.label,
         y_label=value_header(context.experiment, ranking),
         points=found,
-        title=f"{shown_task(ranking.task)} against {cost.short}",
+        title=f"{ranking.about.label} against {cost.short}",
         log=cost.lower_is_better and bool(found) and _spread(found) > 3,
         counts=True,
         front=best,

@@ -13,7 +13,6 @@ from reports.findings.grid import Analysis
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.words import difference, number, plural
 
 
@@ -24,10 +23,10 @@ def blocks(context: Context) -> Iterator[Block]:
     yield Heading("What caused the difference")
     for analysis in found:
         lines = "\n".join(f"- {md(sentence)}" for sentence in analysis.sentences)
-        yield Text(f"**{md(shown_task(analysis.task))}, {md(analysis.metric.label)}**\n\n{lines}")
+        yield Text(f"**{md(analysis.label)}, {md(analysis.metric.label)}**\n\n{lines}")
     drawn = [analysis for analysis in found if len(analysis.effects)]
     if drawn:
-        panels = [(shown_task(a.task), a.effects, a.metric, _resolved(a)) for a in drawn]
+        panels = [(a.label, a.effects, a.metric, _resolved(a)) for a in drawn]
         alt = "What each step of a factor is worth, with its 95 % interval over seeds"
         yield context.album.block("effects", alt, effects.effects, panels)
         yield Text(
@@ -41,7 +40,7 @@ def blocks(context: Context) -> Iterator[Block]:
 
 
 def _heatmaps(context: Context, found: list[Analysis]) -> Iterator[Block]:
-    panels = [(shown_task(a.task), a.strongest[0], a.metric) for a in found if a.strongest is not None]
+    panels = [(a.label, a.strongest[0], a.metric) for a in found if a.strongest is not None]
     if not panels:
         return
     settings = {a.strongest[1] for a in found if a.strongest is not None}
@@ -69,4 +68,4 @@ def _rows(analysis: Analysis) -> Iterator[tuple[str, ...]]:
 def _row(analysis: Analysis, name: str, row: pd.Series, metric: Metric) -> tuple[str, ...]:
     size = f"{difference(metric, row['effect'], row['low'], row['high'])} {metric.unit_of_difference}"
     p = "< 0.001" if row["p_holm"] < 0.001 else number(row["p_holm"], 3)
-    return shown_task(analysis.task), name, size, p, str(int(row["cells"])), reading(row, metric.margin)
+    return analysis.label, name, size, p, str(int(row["cells"])), reading(row, metric.margin)

@@ -8,24 +8,26 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from bench.spec.metrics import IWAE, Metric, among
-from bench.spec.metrics import metric as declared
+from bench.spec.metrics import IWAE, Metric
 from bench.statistics.comparisons import comparisons_frame
 from reports.figures import confusion, kl
 from reports.findings.experiment import Experiment
+from reports.findings.ranking import Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.sanity import collapse
 from reports.wording.words import NOTHING, difference, listed, mean_sd, number, signed
 
-LATENT = ("vae", "cvae", "m2")
-FULL = {
-    "vae": ("iwae", "probe_accuracy"),
-    "cvae": ("iwae", "elbo_marginal", "bayes_accuracy", "sample_accuracy"),
+GIVES = {
+    "iwae": ("iwae",),
+    "probe": ("probe_accuracy",),
+    "bayes": ("elbo_marginal", "bayes_accuracy"),
+    "samples": ("sample_accuracy",),
 }
-"""What a full evaluation adds to a task; "iwae" stands for the bounds that carry their k and n in their names."""
+"""What the parts of a full evaluation add; "iwae" stands for the bounds that carry their k and n in their names."""
+PUBLISHED = {"m2": {100: 11.97, 600: 4.94, 1000: 3.60, 3000: 3.92}}
+"""Test error in % on MNIST by the number of labels: of m2 by Kingma et al. 2014, table 1."""
 NAMES = {"iwae": "importance-weighted bound", "elbo_marginal": "marginal bound"}
 BASIC = ("reconstruction", "kl", "bits_per_dim", "active_units", "aggregate_kl")
 ACCURACIES = ("probe_accuracy", "bayes_accuracy", "sample_accuracy", "judge_accuracy")
@@ -40,18 +42,20 @@ ANCHORS = (
 
 def blocks(context: Context) -> Iterator[Block]:
     experiment = context.experiment
-    tasks = [task for task in experiment.tasks if task in LATENT and experiment.rankings[task].order]
+    about = experiment.declared.tasks
+    tasks = [task for task in experiment.tasks if about[task].has_code and experiment.rankings[task].order]
     if not tasks or not (set(BASIC) & set(experiment.runs)):
         return
-    yield Heading("Behind the ELBO")
+    yield Heading("Behind the ELBO" if any(about[task].bounds for task in tasks) else "The latent code")
     for task in tasks:
-        yield Text(f"**{md(shown_task(task))}.** {' '.join(map(md, sentences(experiment, task)))}".strip())
+        yield Text(f"**{md(experiment.label(task))}.** {' '.join(map(md, sentences(experiment, task)))}".strip())
         yield table(experiment, task)
     if text := definitions(experiment, tasks):
         yield Text(text)
     yield from _kl(context, tasks)
     yield from _confusions(context)
-    if experiment.dataset == "mnist" and experiment.likelihood == "dynamic" and "vae" in tasks:
+    bounds_of_images = any(about[task].bounds == "log p(x)" for task in tasks)
+    if experiment.dataset == "mnist" and experiment.likelihood == "dynamic" and bounds_of_images:
         rows = Table(("published, dynamically binarised MNIST", "bound", "nats"), ANCHORS, "llr", name="anchors")
         yield Details("Published numbers to compare the VAEs' bounds with (larger models, trained for longer)", [rows])
 
@@ -60,20 +64,21 @@ def sentences(experiment: Experiment, task: str) -> Iterator[str]:
     """Why the two extremes differ, collapse by its name, and what was not computed."""
     if text := decomposition(experiment, task):
         yield text
-    yield from (sentence for sentence in collapse(experiment) if f"({shown_task(task)})" in sentence)
+    yield from (sentence for sentence in collapse(experiment) if f"({experiment.label(task)})" in sentence)
     present = set(experiment.runs.columns[experiment.runs[experiment.runs["task"] == task].notna().any()])
     lacking = [
         name
-        for name in FULL.get(task, ())
+        for part in experiment.declared.tasks[task].evaluations
+        for name in GIVES.get(part, ())
         if not (any(map(IWAE.fullmatch, present)) if name == "iwae" else name in present)
     ]
     if lacking:
-        names = listed([NAMES.get(name) or labelled(name) for name in lacking], 6)
+        names = listed([NAMES.get(name) or labelled(experiment, name) for name in lacking], 6)
         yield f"Not computed: {names}" + (". --evaluate full adds them." if _level(experiment) != "full" else ".")
 
 
-def labelled(name: str) -> str:
-    found = declared(name)
+def labelled(experiment: Experiment, name: str) -> str:
+    found = experiment.declared.metric(name)
     return found.label if found else name
 
 
@@ -102,11 +107,11 @@ def decomposition(experiment: Experiment, task: str) -> str:
 
 def shown_metrics(experiment: Experiment, task: str) -> list[Metric]:
     """The ELBO, the tighter bounds, then the rest: those that some architecture has."""
-    present = among(experiment.summary.loc[experiment.summary["task"] == task, "metric"])
+    present = experiment.declared.among(experiment.summary.loc[experiment.summary["task"] == task, "metric"])
     bounds = [name for name in present if IWAE.fullmatch(name)]
     marginal = [] if experiment.likelihood == "grey" else ["elbo_marginal"]
     names = ["elbo", *bounds, *marginal, *BASIC, *ACCURACIES]
-    return [found for name in names if name in present and (found := declared(name)) is not None]
+    return [found for name in names if name in present and (found := experiment.declared.metric(name)) is not None]
 
 
 def table(experiment: Experiment, task: str) -> Table:
@@ -147,7 +152,7 @@ def differences(experiment: Experiment, task: str, order: list[str], metrics: li
     names = [metric.name for metric in metrics]
     # a direction is asked for, since a verdict is given; only the difference and its interval are used
     either = {metric.name: metric.higher_is_better is not False for metric in metrics}
-    found = comparisons_frame(runs, experiment.baseline, names, directions=either)
+    found = comparisons_frame(runs, experiment.baseline, names, directions=either, declared=experiment.declared)
     rows = {row.metric: row for row in found.itertuples(index=False)}
     texts = dict.fromkeys(names, NOTHING)
     for metric in metrics:
@@ -162,7 +167,8 @@ def header(experiment: Experiment, task: str, metric: Metric) -> str:
         sizes = experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].dropna().unique()
         return f"{metric.label} (of {sizes.max():.0f})"
     is_bound = metric.name == "elbo" or (IWAE.fullmatch(metric.name) and metric.higher_is_better)
-    given = " of log p(x|y)" if task in ("cvae", "m2") and is_bound else ""
+    about = experiment.declared.tasks[task]
+    given = f" of {about.bounds}" if about.naming_cost and is_bound else ""
     unit = f" ({metric.unit})" if metric.unit else ""
     return f"{metric.label}{given}{arrow}{unit}"
 
@@ -184,7 +190,7 @@ def _kl(context: Context, tasks: list[str]) -> Iterator[Block]:
             if record.spec["task"] == task and (values := record.arrays("kl_per_dim").get("kl_per_dim")) is not None:
                 curves.setdefault(record.spec["arch"], []).append(np.sort(values)[::-1])
         if curves:
-            panels[shown_task(task)] = {arch: np.mean(found, axis=0) for arch, found in curves.items()}
+            panels[context.experiment.label(task)] = {arch: np.mean(found, axis=0) for arch, found in curves.items()}
     if panels:
         yield context.album.block(
             "kl",
@@ -202,39 +208,45 @@ def _kl(context: Context, tasks: list[str]) -> Iterator[Block]:
 
 def _confusions(context: Context) -> Iterator[Block]:
     panels: dict[str, np.ndarray] = {}
-    for arch in context.experiment.order:
+    about = context.experiment.declared.tasks
+    task = next((task for task in context.experiment.tasks if "bayes" in about[task].evaluations), None)
+    for arch in context.experiment.order if task else ():
         counts = [
             arrays["bayes_confusion"]
             for record in context.experiment.finished
-            if record.spec["arch"] == arch and record.spec["task"] == "cvae"
+            if record.spec["arch"] == arch and record.spec["task"] == task
             if "bayes_confusion" in (arrays := record.arrays("bayes_confusion"))
         ]
         if counts and len(panels) < MOST_CONFUSIONS:
             panels[arch] = np.sum(counts, axis=0)
-    if panels:
-        yield context.album.block(
-            "confusion", "Confusion of the CVAE as a Bayes classifier, per true label", confusion.draw, panels
-        )
+    if task and panels:
+        label = about[task].label
+        alt = f"Confusion of the {label} as a Bayes classifier, per true label"
+        yield context.album.block("confusion", alt, confusion.draw, panels)
         beyond = len(context.experiment.order) - len(panels)
         yield Text(
-            "The CVAE as a Bayes classifier: of the test images of a true label (row), the share in % read as another one (column); "
+            f"The {md(label)} as a Bayes classifier: of the test images of a true label (row), the share in % read as another "
+            "one (column); "
             "all seeds together, the diagonal left out." + (f" The best {len(panels)} are shown." if beyond > 0 else "")
         )
 
 
 def semi_supervised(context: Context) -> Iterator[Block]:
-    """Test error with few labels beside the published row (Kingma et al. 2014, table 1)."""
-    published = {100: 11.97, 600: 4.94, 1000: 3.60, 3000: 3.92}
-    experiment = context.experiment
-    ranking = experiment.rankings.get("m2")
-    if ranking is None or not ranking.order:
-        return
-    runs: pd.DataFrame = experiment.runs[experiment.runs["task"] == "m2"]
+    """Test error with few labels, beside the published one where there is one."""
+    rankings = [one for one in context.experiment.rankings.values() if one.about.needs_labels and one.order]
+    for index, ranking in enumerate(ranking for ranking in rankings if ranking.metric.name == "accuracy"):
+        if not index:
+            yield Heading("With few labels")
+        yield from _error(context.experiment, ranking)
+
+
+def _error(experiment: Experiment, ranking: Ranking) -> Iterator[Block]:
+    runs: pd.DataFrame = experiment.runs[experiment.runs["task"] == ranking.task]
     labels = int(runs["labels"].dropna().iloc[0])
-    yield Heading("With few labels")
-    anchor = published.get(labels) if experiment.dataset == "mnist" else None
+    anchor = PUBLISHED.get(ranking.task, {}).get(labels) if experiment.dataset == "mnist" else None
     yield Text(
-        f"M2 with {labels:,} labelled images, as many of each class; the other training images come without. "
+        f"{md(ranking.about.label)} with {labels:,} labelled images, as many of each class; the other training images come "
+        "without. "
         + (
             f"Published for {labels:,} labels: {anchor:.2f} % (Kingma et al. 2014, table 1)."
             if anchor

@@ -10,9 +10,8 @@ from reports.figures.seeds import Panel, draw
 from reports.findings.ranking import Ranking
 from reports.markup.blocks import Block, Text
 from reports.sections.context import Context
-from reports.wording.phrases import finding
+from reports.wording.phrases import elbo_protocol, finding
 from reports.wording.tables import value_header
-from reports.wording.words import PROTOCOL
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -25,7 +24,7 @@ def blocks(context: Context) -> Iterator[Block]:
     panels = [_panel(context, ranking, finished) for ranking in rankings]
     alt = f"Results per seed. {'; '.join(panel.title for panel in panels)}"
     yield context.album.block("results", alt, draw, panels, shown, context.colours)
-    protocol = PROTOCOL.get(experiment.likelihood or "", "")
+    protocol = elbo_protocol(experiment)
     yield Text(
         "Each dot is a run, each diamond a mean"
         + (" with its 95 % interval over seeds" if experiment.seeds > 1 else "")

@@ -13,11 +13,7 @@ from reports.findings.ranking import MARKS, Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.words import NOTHING, difference
-
-PER_IMAGE = {"elbo": "test_elbo", "accuracy": "test_correct"}
-"""Metric → the array of its per-image values in a record."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ def blocks(context: Context) -> Iterator[Block]:
         f"All against {md(experiment.baseline)}, with 95 % intervals; the per-image tests are not corrected for their number."
     )
     headers = ["task", "architecture", "over seeds", "over images"]
-    lines = [[shown_task(row.task), row.arch, row.over_seeds, row.over_images] for row in rows]
+    lines = [[experiment.label(row.task), row.arch, row.over_seeds, row.over_images] for row in rows]
     if seeds:
         headers.append(f"McNemar (seed {min(seeds)})" if len(seeds) == 1 else "McNemar (seed)")
         for line, row in zip(lines, rows, strict=True):
@@ -68,7 +64,7 @@ def _of_mcnemar(seeds: Collection[int]) -> str:
 
 
 def _rows(experiment: Experiment, ranking: Ranking) -> Iterator[Row]:
-    name = PER_IMAGE.get(ranking.metric.name)
+    name = ranking.about.array_of_primary
     if name is None or ranking.baseline not in ranking.order:
         return
     values = _values(experiment, ranking.task, name)
@@ -81,7 +77,7 @@ def _rows(experiment: Experiment, ranking: Ranking) -> Iterator[Row]:
         found = paired_images_over_seeds(own, base)
         over_seeds = f"{difference(ranking.metric, row.difference, row.low, row.high)} {MARKS[row.verdict]}"
         over_images = difference(ranking.metric, found.difference, found.low, found.high)
-        seed = min(of_all or common[arch]) if name == "test_correct" else None
+        seed = min(of_all or common[arch]) if next(iter(own.values())).dtype == bool else None
         text = "" if seed is None else _mcnemar(own[seed], base[seed])
         yield Row(ranking.task, arch, over_seeds, over_images, text, seed)
 

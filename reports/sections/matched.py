@@ -12,7 +12,6 @@ from reports.findings.ranking import MARKS, Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.tables import value_header
 from reports.wording.words import difference, number, plural
 
@@ -34,16 +33,14 @@ def blocks(context: Context) -> Iterator[Block]:
     for ranking in rankings:
         found = pairs(experiment, ranking.task)
         table = points(experiment, ranking.task)
-        yield Text(
-            f"**{md(shown_task(ranking.task))}**: {' '.join(_sentences(ranking, found, rank_correlations(table)))}"
-        )
+        yield Text(f"**{md(ranking.about.label)}**: {' '.join(_sentences(ranking, found, rank_correlations(table)))}")
         scale = ranking.metric.scale
         panels.append(
             Panel(
                 x_label="conv share of the parameters (%)",
                 y_label=value_header(experiment, ranking),
                 points={row.arch: (100 * row.conv_share, row.quality * scale) for row in table.itertuples(index=False)},
-                title=shown_task(ranking.task),
+                title=ranking.about.label,
                 numbered=highlighted(experiment.order, experiment.baseline),
                 links=[(pair.more, pair.less) for pair in found] if len(found) <= SHOWN else [],
             )
@@ -107,6 +104,6 @@ def _conclusion(counts: Counter[str], total: int) -> str:
 def _row(ranking: Ranking, pair: Pair) -> tuple[str, ...]:
     row = pair.comparison
     return (
-        shown_task(ranking.task), pair.more, f"{100 * pair.shares[0]:.0f} %", pair.less, f"{100 * pair.shares[1]:.0f} %",
+        ranking.about.label, pair.more, f"{100 * pair.shares[0]:.0f} %", pair.less, f"{100 * pair.shares[1]:.0f} %",
         f"{pair.sizes[0] / pair.sizes[1]:.2f}×", difference(ranking.metric, row.difference, row.low, row.high), MARKS[row.verdict],
     )  # fmt: skip

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from reports.figures.parameters import draw
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.tables import split
 from reports.wording.words import number
 
@@ -30,13 +27,16 @@ def blocks(context: Context) -> Iterator[Block]:
         "Counted from the layers of the models that were trained. Conv takes in transposed convolutions; FC is every "
         "fully connected layer: the heads, and the one that feeds a decoder."
     )
-    alt, titles = "Parameters per architecture and task, by kind of layer", {task: shown_task(task) for task in tasks}
+    alt, titles = (
+        "Parameters per architecture and task, by kind of layer",
+        {task: experiment.label(task) for task in tasks},
+    )
     yield context.album.block("parameters", alt, draw, experiment.layers, titles, order)
     table = _totals(experiment, order, tasks)
     yield table if len(table.rows) <= 12 else Details("Parameters per architecture and task", [table])
     yield Details(
         "Every layer (of each architecture's first task; layers.csv has all)",
-        [_layers(experiment.layers, order, tasks)],
+        [_layers(experiment, order, tasks)],
     )
 
 
@@ -45,7 +45,8 @@ def _totals(experiment: Experiment, order: list[str], tasks: list[str]) -> Table
     found = {(row.arch, row.task): row for row in runs.itertuples(index=False)}
     rows = [
         (
-            arch, shown_task(task), number(row.params_total, 0), number(row.params_conv, 0), number(row.params_fc, 0),
+            arch, experiment.label(task), number(row.params_total, 0), number(row.params_conv, 0),
+            number(row.params_fc, 0),
             split(row.params_total, row.params_conv, row.params_fc), number(row.macs, 0),
         )
         for arch in order for task in tasks if (row := found.get((arch, task))) is not None
@@ -53,15 +54,15 @@ def _totals(experiment: Experiment, order: list[str], tasks: list[str]) -> Table
     return Table(HEADERS, tuple(rows), "llrrrrr", name="parameters")
 
 
-def _layers(layers: pd.DataFrame, order: list[str], tasks: list[str]) -> Table:
+def _layers(experiment: Experiment, order: list[str], tasks: list[str]) -> Table:
     """The first task that an architecture has, which shows most parts; layers.csv has them all."""
     ranks = {task: i for i, task in enumerate(tasks)}
     rows = []
     for arch in order:
-        own = layers[layers["arch"] == arch]
+        own = experiment.layers[experiment.layers["arch"] == arch]
         task = min(set(own["task"]), key=lambda name: ranks.get(name, len(ranks)))
         rows += [
-            (arch, shown_task(task), row.part, row.layer, row.output_shape.replace("x", "×"),
+            (arch, experiment.label(task), row.part, row.layer, row.output_shape.replace("x", "×"),
              number(row.weights, 0), number(row.biases, 0), number(row.macs, 0))
             for row in own[own["task"] == task].itertuples(index=False)
         ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.words import listed, plural, shorten
 
 SHEETS = 4  # architectures of which whole sheets are shown: the best ones
@@ -30,7 +29,7 @@ def blocks(context: Context) -> Iterator[Block]:
     order = context.experiment.order
     yield Heading("What the models reconstruct")
     panels = {
-        shown_task(task): pictures.Rows(
+        context.experiment.label(task): pictures.Rows(
             {arch: own["reconstructions"] for arch, own in arrays.items()},
             next(iter(arrays.values()))["originals"],
             "test images",
@@ -47,7 +46,7 @@ def blocks(context: Context) -> Iterator[Block]:
     )
     seeds = {task: {arch: int(chosen[task][arch].spec["seed"]) for arch in arrays} for task, arrays in found.items()}
     yield Text(
-        f"The same ten test images for every architecture, originals on top; {of_seeds(seeds)}. Every picture shows "
+        f"The same ten test images for every architecture, originals on top; {of_seeds(seeds, context.experiment.label)}. Every picture shows "
         "p(x|z)'s mean, at the posterior mean of z."
     )
     yield from _samples(context, found)
@@ -73,8 +72,8 @@ def drawn(records: dict[str, Record]) -> dict[str, dict[str, np.ndarray]]:
     return {arch: arrays for arch, arrays in found.items() if {"originals", "reconstructions"} <= arrays.keys()}
 
 
-def of_seeds(seeds: dict[str, dict[str, int]]) -> str:
-    """From task → arch → seed, whose models are shown: "models of seed 0, but cnn3 of seed 2 (VAE); …"."""
+def of_seeds(seeds: dict[str, dict[str, int]], label: Callable[[str], str]) -> str:
+    """From task → arch → seed, whose models are shown, and names of tasks: "models of seed 0, but cnn3 of seed 2 (VAE); …"."""
     used = {seed for own in seeds.values() for seed in own.values()}
     if len(used) == 1:
         return f"models of seed {md(min(used))}"
@@ -83,14 +82,14 @@ def of_seeds(seeds: dict[str, dict[str, int]]) -> str:
         most, _ = Counter(own.values()).most_common(1)[0]
         others = [f"{md(arch)} of seed {seed}" for arch, seed in own.items() if seed != most]
         but = f", but {listed(others, len(others))}" if others else ""
-        parts.append(f"of seed {most}{but} ({md(shown_task(task))})")
+        parts.append(f"of seed {most}{but} ({md(label(task))})")
     return f"models {'; '.join(parts)}"
 
 
 def _samples(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]]) -> Iterator[Block]:
     order = context.experiment.order
     prior = {
-        shown_task(task): pictures.Rows(
+        context.experiment.label(task): pictures.Rows(
             {arch: own["prior"][:SAMPLES] for arch, own in arrays.items() if "prior" in own}
         )
         for task, arrays in found.items()
@@ -106,17 +105,20 @@ def _samples(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]
     for task, arrays in found.items():
         grids = {shorten(arch, 24): own["grid"] for arch, own in list(arrays.items())[:SHEETS] if "grid" in own}
         if grids:
-            alt = f"{shown_task(task)}: a row per label, the same z down a column"
+            alt = f"{context.experiment.label(task)}: a row per label, the same z down a column"
             labels = [str(label) for label in range(10)]
             yield context.album.block(f"grid_{task}", alt, pictures.sheets, grids, labels)
             yield Text(
-                f"{md(shown_task(task))}: a row per label, one z per column. A column should show one handwriting, a row one digit."
+                f"{md(context.experiment.label(task))}: a row per label, one z per column. "
+                "A column should show one handwriting, a row one digit."
             )
     if paths:
         task, sheets = paths
         alt = "Straight lines in z between pairs of test images"
         yield context.album.block("interpolations", alt, pictures.sheets, sheets)
-        yield Text(f"Straight lines in z between the posterior means of two test images ({md(shown_task(task))}).")
+        yield Text(
+            f"Straight lines in z between the posterior means of two test images ({md(context.experiment.label(task))})."
+        )
 
 
 def _sheets(found: dict[str, dict[str, dict[str, np.ndarray]]], name: str) -> tuple[str, dict[str, np.ndarray]] | None:
@@ -142,7 +144,7 @@ def _latent(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]]
             yield Heading("The latent plane")
             said = True
         yield context.album.block(
-            f"latent_{task}", f"{shown_task(task)}: the two-dimensional latent space", latent.draw, panels
+            f"latent_{task}", f"{context.experiment.label(task)}: the two-dimensional latent space", latent.draw, panels
         )
         if any(manifold is not None for *_, manifold in panels.values()):
             more = (
@@ -151,4 +153,6 @@ def _latent(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]]
             )
         else:
             more = " The label is given, so the code need not tell classes apart: the clouds should lie on each other."
-        yield Text(f"{md(shown_task(task))}: every test image at its posterior mean, coloured by its class.{more}")
+        yield Text(
+            f"{md(context.experiment.label(task))}: every test image at its posterior mean, coloured by its class.{more}"
+        )

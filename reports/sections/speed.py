@@ -11,7 +11,6 @@ from reports.markup.blocks import Block, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections import speed_apart
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.words import ratio, significant
 
 
@@ -30,7 +29,7 @@ def while_training(context: Context) -> Iterator[Block]:
     summary = experiment.summary[experiment.summary["metric"] == metric.name]
     panels = [
         seeds.Panel(
-            shown_task(task),
+            experiment.label(task),
             "training (images/s) ↑",
             metric,
             finished[finished["task"] == task],
@@ -76,5 +75,5 @@ def _table(context: Context, tasks: list[str], shown: list[str]) -> Table:
                 text += f" ({ratio(found.value)}{brackets})"
             cells.append(text)
         rows.append(tuple(cells))
-    headers = ("architecture", *(f"{shown_task(task)} (images/s)" for task in tasks))
+    headers = ("architecture", *(f"{experiment.label(task)} (images/s)" for task in tasks))
     return Table(headers, tuple(rows), "l" + "r" * len(tasks), name="speed")

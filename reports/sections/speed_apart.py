@@ -16,7 +16,6 @@ from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.reading.speeds import Apart
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
 from reports.wording.words import NOTHING, listed, number, plural, ratio, significant
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
@@ -31,15 +30,19 @@ def blocks(context: Context) -> Iterator[Block]:
     shown = [arch for arch in context.experiment.order if arch in set(apart.speeds["arch"])]
     yield Heading("Speed")
     works = [work for work in WORKS if (apart.speeds["work"] == work).any()]
-    rows = [[_panel(apart, task, work) for work in works] for task in apart.tasks]
+    rows = [[_panel(context, apart, task, work) for work in works] for task in apart.tasks]
     alt = "Images per second, every round, median and its 95 % interval"
     yield context.album.block("throughput", alt, seeds.draw_rows, rows, shown, context.colours)
     notes: list[str] = []
     tables: list[Heading | Text | Table] = []
     for task in apart.tasks:
         table, same = _table(context, apart, task, shown)
-        tables += [Text(f"**{md(shown_task(task))}**"), table] if len(apart.tasks) > 1 else [table]
-        notes += [f"{md(shown_task(task))}, the same for all: {'; '.join(md(text) for text in same)}."] if same else []
+        tables += [Text(f"**{md(context.experiment.label(task))}**"), table] if len(apart.tasks) > 1 else [table]
+        notes += (
+            [f"{md(context.experiment.label(task))}, the same for all: {'; '.join(md(text) for text in same)}."]
+            if same
+            else []
+        )
     yield Text(" ".join([*_method(context, apart), *notes]))
     yield from _machine(apart)
     if len(shown) <= MOST_OPEN:
@@ -48,7 +51,7 @@ def blocks(context: Context) -> Iterator[Block]:
         yield Details(f"Speed of {len(shown)} architectures", tables)
 
 
-def _panel(apart: Apart, task: str, work: str) -> seeds.Panel | None:
+def _panel(context: Context, apart: Apart, task: str, work: str) -> seeds.Panel | None:
     rounds = apart.rounds[(apart.rounds["task"] == task) & (apart.rounds["work"] == work)]
     if rounds.empty:
         return None
@@ -57,7 +60,7 @@ def _panel(apart: Apart, task: str, work: str) -> seeds.Panel | None:
         low, high = median_interval(group["images_per_s"].tolist())
         rows.append([arch, group["images_per_s"].median(), low, high])
     summary = pd.DataFrame(rows, columns=["arch", "mean", "low", "high"])
-    title = f"{shown_task(task)}: {WORKS[work]}"
+    title = f"{context.experiment.label(task)}: {WORKS[work]}"
     return seeds.Panel(title, "images/s ↑", SPEED, rounds.rename(columns={"round": "seed"}), summary, True)
 
 
@@ -129,7 +132,8 @@ def _method(context: Context, apart: Apart) -> Iterator[str]:
             else "NVML does not give it."
         )
     for one in apart.document["failed"]:
-        yield f"{md(one['arch'])} ({md(shown_task(one['task']))}) could not be measured: {md(one['error'])}."
+        cell = f"{md(one['arch'])} ({md(context.experiment.label(one['task']))})"
+        yield f"{cell} could not be measured: {md(one['error'])}."
 
 
 def _machine(apart: Apart) -> Iterator[Block]:

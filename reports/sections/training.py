@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from reports.figures import curves
 from reports.markup.blocks import Block, Heading, Text
 from reports.sections.context import Context
-from reports.wording.phrases import shown_task
-from reports.wording.words import PROTOCOL
+from reports.wording.phrases import elbo_protocol
 
 
 def learning(context: Context) -> Iterator[Block]:
     experiment = context.experiment
     history = experiment.history
     panels = {
-        task: (shown_task(task), ranking.metric)
+        task: (ranking.about.label, ranking.metric)
         for task, ranking in experiment.rankings.items()
         if f"val_{ranking.metric.name}" in history
         and history.loc[history["task"] == task, f"val_{ranking.metric.name}"].notna().any()
@@ -29,7 +28,7 @@ def learning(context: Context) -> Iterator[Block]:
     alt = "Validation quality against epochs, mean over seeds with a band of ± 1 sd"
     yield context.album.block("curves", alt, curves.draw, history, panels, order, named, context.colours)
     band = "Mean over seeds; the band is ± 1 standard deviation." if experiment.seeds > 1 else "One seed, so no band."
-    protocol = PROTOCOL.get(experiment.likelihood or "")
+    protocol = elbo_protocol(experiment)
     yield Text(
         f"{band} Validation images only: the test set was used once, at the end.{f' ELBO: {protocol}.' if protocol else ''}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.findings.experiment import Experiment
 from reports.findings.sizes import sizes
 from reports.markup.escape import md
-from reports.wording.phrases import shown_task
+from reports.wording.tables import JOINT
 from reports.wording.words import PROTOCOL
 
 MARKED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds (Holm-adjusted over a column)"
@@ -29,20 +29,26 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         notes.append("One seed: differences have no interval and no verdict (?).")
     if any(ranking.best for ranking in experiment.rankings.values()):
         notes.append(f"{'*' if compact else 'Bold'} is resolvably the best.")
-    if experiment.likelihood:
+    abouts = [ranking.about for ranking in experiment.rankings.values()]
+    if experiment.likelihood and any(about.bounds for about in abouts):
         notes.append(
             f"ELBO: {PROTOCOL.get(experiment.likelihood, md(experiment.likelihood))}; nats per test image, β = 1."
         )
-    if "cvae" in experiment.rankings and experiment.likelihood != "grey":
-        notes.append("A CVAE's ELBO bounds log p(x|y); less ln 10 it bounds log p(x, y) and compares with a VAE's.")
+    for about in abouts:
+        if JOINT in about.scores and experiment.likelihood != "grey":
+            notes.append(
+                f"A {md(about.label)}'s ELBO bounds log p(x|y); less ln 10 it bounds log p(x, y) and compares with a "
+                "VAE's."
+            )
     counted = sizes(experiment)
     if experiment.tasks and counted:
         first = next(iter(dict.fromkeys(task for task, *_ in counted.values())))
         others = sorted(
-            {f"{md(arch)} ({md(shown_task(task))})" for arch, (task, *_) in counted.items() if task != first}
+            {f"{md(arch)} ({md(experiment.label(task))})" for arch, (task, *_) in counted.items() if task != first}
         )
         apart = f", except {', '.join(others)}" if others else ""
         notes.append(
-            f"Parameters and speed are those of the {shown_task(experiment.tasks[0])}{apart}; ×: against the baseline."
+            f"Parameters and speed are those of the {md(experiment.label(experiment.tasks[0]))}{apart}; "
+            "×: against the baseline."
         )
     return notes

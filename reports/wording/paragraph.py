@@ -11,7 +11,7 @@ from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import training_ratios
 from reports.markup.escape import md
 from reports.wording.paragraph_many import many
-from reports.wording.phrases import claim, gap, measured, seeds_wanted, shown, shown_task, subject, won_by
+from reports.wording.phrases import claim, gap, measured, seeds_wanted, shown, subject, won_by
 from reports.wording.words import PROTOCOL, interval, listed, number, plural, ratio
 
 NORMAL = (
@@ -59,7 +59,7 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
     if max(counts) > 1:
         span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
         words.append(f"{span} {'paired ' if ranking.versus else ''}seeds")
-    if ranking.metric.name == "elbo" and experiment.likelihood:
+    if ranking.metric.likelihood and experiment.likelihood:
         words.append(PROTOCOL.get(experiment.likelihood, experiment.likelihood))
     new = [word for word in words if word not in said]
     said.update(new)
@@ -82,17 +82,17 @@ def _pair(ranking: Ranking, context: str) -> str:
     row = ranking.versus[other]
     if row.verdict in ("better", "worse"):
         winner, loser = (other, base) if row.verdict == "better" else (base, other)
-        text = f"{claim(ranking.task, winner)}: {won_by(row, metric, measured(ranking))} over {md(loser)}"
+        text = f"{claim(ranking, winner)}: {won_by(row, metric, measured(ranking))} over {md(loser)}"
         return f"**{text}**{context}."
     values = f"{shown(metric, ranking.cells[base].mean)} ({md(base)}) vs {shown(metric, ranking.cells[other].mean)} ({md(other)})"
     if row.n < 2:
         short = "" if ranking.one_seed else "; too few paired seeds for a verdict"
-        return f"{subject(ranking.task)}: {values} of {measured(ranking)}{context}{short}."
+        return f"{subject(ranking)}: {values} of {measured(ranking)}{context}{short}."
     found = f"{values} of {measured(ranking)}, difference {gap(metric, row.difference, row.low, row.high)}{context}"
     if row.verdict == "equivalent":
         margin = f"{number((metric.margin or math.nan) * metric.scale, 1)} {metric.unit_of_difference}"
-        return f"{subject(ranking.task)} they are equivalent to within ±{margin}: {found}."
-    return f"{subject(ranking.task)} they can't be told apart: {found}{seeds_wanted(row)}."
+        return f"{subject(ranking)} they are equivalent to within ±{margin}: {found}."
+    return f"{subject(ranking)} they can't be told apart: {found}{seeds_wanted(row)}."
 
 
 def cost(experiment: Experiment) -> str:
@@ -129,7 +129,7 @@ def cause(experiment: Experiment) -> str:
     overlap = OVERLAP.search(sentence)
     if overlap and int(overlap[1]) >= MOST_OVERLAP:
         return ""
-    return f"On the grid ({md(shown_task(found[0].task))}): {md(sentence)}"
+    return f"On the grid ({md(experiment.label(found[0].task))}): {md(sentence)}"
 
 
 def failures(experiment: Experiment) -> str:

@@ -22,10 +22,15 @@ def many(ranking: Ranking, context: str) -> list[str]:
     return [_leader(ranking, context), _tally(ranking)]
 
 
+def higher(ranking: Ranking) -> bool:
+    return ranking.metric.higher_is_better is not False
+
+
 def _measured_once(ranking: Ranking, context: str) -> str:
     top, bottom = ranking.order[0], ranking.order[-1]
     values = [f"{shown(ranking.metric, ranking.cells[arch].mean)} ({md(arch)})" for arch in (top, bottom)]
-    return f"{subject(ranking.task)} the {len(ranking.order)} architectures measured from {values[0]} down to {values[1]} of {measured(ranking)}{context}."
+    span = f"{values[0]} {'down' if higher(ranking) else 'up'} to {values[1]}"
+    return f"{subject(ranking)} the {len(ranking.order)} architectures measured from {span} of {measured(ranking)}{context}."
 
 
 def _leader(ranking: Ranking, context: str) -> str:
@@ -40,13 +45,13 @@ def _leader(ranking: Ranking, context: str) -> str:
         beaten = ranking.versus.get(second) if leader == ranking.baseline else None
         if beaten is not None and beaten.verdict == "worse":
             over = f", {won_by(beaten, metric)} over {md(second)}, the next"
-        text = f"Of {len(ranking.order)} architectures {claim(ranking.task, leader, best=True)}: {mean}{over}"
+        text = f"Of {len(ranking.order)} architectures {claim(ranking, leader, best=True)}: {mean}{over}"
         return f"**{text}**{context}."
     everyone = len(ranking.rivals) == len(ranking.order) - 1
     rivals = "none of the others" if everyone else listed([md(arch) for arch in ranking.rivals], 3)
     return (
-        f"**{subject(ranking.task)}, no single best: {md(leader)} has the highest mean, {mean}{over}**{context}, "
-        f"but {rivals} can{'' if everyone else chr(39) + 't'} be told apart from it."
+        f"**{subject(ranking)}, no single best: {md(leader)} has the {'highest' if higher(ranking) else 'lowest'} mean, "
+        f"{mean}{over}**{context}, but {rivals} can{'' if everyone else chr(39) + 't'} be told apart from it."
     )
 
 

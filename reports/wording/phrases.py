@@ -6,42 +6,30 @@ import math
 from typing import Any
 
 from bench.spec.metrics import Metric
+from bench.spec.task import WINNER
+from reports.findings.experiment import Experiment
 from reports.findings.ranking import Ranking
-from reports.markup.escape import md
-from reports.wording.words import decimals, interval, number, shorten, signed
-
-CLAIM = {
-    "vae": "{winner} models the images better",
-    "cvae": "Given the label, {winner} models the images better",
-    "classifier": "{winner} classifies better",
-    "m2": "With few labels {winner} classifies better",
-}
-BEST = {
-    "vae": "{winner} models the images best",
-    "cvae": "{winner} models the images best given the label",
-    "classifier": "{winner} classifies best",
-    "m2": "With few labels {winner} classifies best",
-}
-SUBJECT = {"vae": "As VAEs", "cvae": "As CVAEs", "classifier": "As classifiers", "m2": "With few labels (M2)"}
-MEASURED = {
-    "vae": "test ELBO",
-    "cvae": "test ELBO of log p(x|y)",
-    "classifier": "test accuracy",
-    "m2": "semi-supervised test accuracy",
-}
+from reports.markup.escape import prose
+from reports.wording.words import PROTOCOL, decimals, interval, number, shorten, signed
 
 
-def claim(task: str, winner: str, best: bool = False) -> str:
-    words = (BEST if best else CLAIM).get(task, f"{{winner}} does {'best' if best else 'better'} on {md(task)}")
-    return words.format(winner=md(winner))
+def claim(ranking: Ranking, winner: str, best: bool = False) -> str:
+    return prose((ranking.about.best if best else ranking.about.better).replace(WINNER, winner))
 
 
-def subject(task: str) -> str:
-    return SUBJECT.get(task, f"On {md(task)}")
+def elbo_protocol(experiment: Experiment) -> str:
+    """What its ELBOs are measured on; empty where no task has one."""
+    if not any(ranking.about.bounds for ranking in experiment.rankings.values()):
+        return ""
+    return PROTOCOL.get(experiment.likelihood or "", "")
+
+
+def subject(ranking: Ranking) -> str:
+    return prose(ranking.about.subject)
 
 
 def measured(ranking: Ranking) -> str:
-    return MEASURED.get(ranking.task, f"{ranking.metric.label} on {md(ranking.task)}")
+    return prose(ranking.about.measured or f"test {ranking.metric.label}")
 
 
 def shown(metric: Metric, value: float, unit: bool = True) -> str:
@@ -84,7 +72,7 @@ def _missing(value: Any) -> bool:
 
 def finding(ranking: Ranking) -> str:
     """A figure's title: the finding where the verdicts support one, else the quantity."""
-    name = shown_task(ranking.task)
+    name = ranking.about.label
     if ranking.best:
         return f"{name}: {shorten(ranking.best, 24)} is {'better' if len(ranking.order) == 2 else 'best'}"
     if ranking.one_seed or len(ranking.order) < 2:
@@ -94,8 +82,3 @@ def finding(ranking: Ranking) -> str:
         equal = row is not None and row.verdict == "equivalent"
         return f"{name}: {'equivalent' if equal else 'no difference resolved'}"
     return f"{name}: no single best"
-
-
-def shown_task(task: str) -> str:
-    """VAE · CVAE · M2 · classifier."""
-    return task.upper() if task in ("vae", "cvae", "m2") else task

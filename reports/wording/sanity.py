@@ -9,7 +9,6 @@ import pandas as pd
 
 from bench.spec.metrics import IWAE
 from reports.findings.experiment import Experiment
-from reports.wording.phrases import shown_task
 from reports.wording.words import listed, number
 
 IMPOSSIBLE_NLL = 78.0  # nats: NVAE's 78.01 (2020) is about the best published on dynamically binarised MNIST
@@ -28,8 +27,10 @@ def _impossible(experiment: Experiment, runs: pd.DataFrame) -> Iterator[str]:
     if experiment.likelihood != "dynamic" or experiment.dataset != "mnist":
         return
     columns = [name for name in runs if name in ("elbo_joint", "elbo_marginal") or IWAE.fullmatch(str(name))]
-    for task, offset in (("vae", 0.0), ("cvae", math.log(10)), ("m2", math.log(10))):
-        own = runs[runs["task"] == task]
+    for task, about in experiment.declared.tasks.items():
+        own, offset = runs[runs["task"] == task], about.naming_cost
+        if about.bounds is None:
+            continue
         for row in own.to_dict("records"):
             # of log p(x|y) the cost of naming y is taken off; the other two bound log p(x) as they are
             bounds = {"elbo": row["elbo"] - offset} | {
@@ -79,12 +80,13 @@ def collapse(experiment: Experiment) -> list[str]:
         most = [arch for arch in ranking.order if 0.5 <= means.get(arch, math.nan) < size / 2]
         if whole:
             sentences.append(
-                f"Posterior collapse ({shown_task(task)}): {listed(whole)} {'uses' if len(whole) == 1 else 'use'} no latent "
-                "dimension; the decoder draws the same image whatever z is."
+                f"Posterior collapse ({experiment.label(task)}): {listed(whole)} {'uses' if len(whole) == 1 else 'use'} "
+                "no latent dimension; the decoder draws the same image whatever z is."
             )
         if most:
             named = [f"{arch} ({number(means[arch], 1)} of {size:.0f})" for arch in most]
             sentences.append(
-                f"Partial posterior collapse ({shown_task(task)}): fewer than half of the latent dimensions are active in {listed(named)}."
+                f"Partial posterior collapse ({experiment.label(task)}): fewer than half of the latent dimensions "
+                f"are active in {listed(named)}."
             )
     return sentences

@@ -12,9 +12,10 @@ from reports.findings.ranking import MARKS, Ranking
 from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import training_ratios, training_speed
 from reports.markup.blocks import Table
-from reports.wording.words import NOTHING, difference, mean_sd, number, ratio, significant
+from reports.wording.words import NOTHING, PROTOCOL, difference, mean_sd, number, ratio, significant
 
-TASK_LABEL = {"vae": "", "cvae": "CVAE ", "m2": "M2 "}
+JOINT = "elbo_joint"
+"""The metric that makes an ELBO of log p(x|y) comparable with a VAE's; it stands beside it, in the same cell."""
 LONG_NAME = 12  # characters; a longer baseline is named under the table, not in every header
 GREY = "grey BCE + KL, not a likelihood"
 
@@ -37,19 +38,19 @@ def comparison(experiment: Experiment, *, compact: bool = False) -> tuple[Table,
     for ranking in experiment.rankings.values():
         columns += _task_columns(experiment, ranking, compact)
     columns += _speed_columns(experiment)
-    rows = {column.header: [column.cell(arch) for arch in experiment.order] for column in columns}
-    shown, common = [], []
+    shown, rows, common = [], [], []  # rows: of each column that is shown, its cells from top to bottom
     for column in columns:
-        cells = set(rows[column.header])
-        if cells == {NOTHING}:
+        cells = [column.cell(arch) for arch in experiment.order]
+        if set(cells) == {NOTHING}:
             continue
-        if column.keep or len(cells) > 1 or len(experiment.order) == 1:
+        if column.keep or len(set(cells)) > 1 or len(cells) == 1:
             shown.append(column)
+            rows.append(cells)
         else:
-            common.append(f"{column.header} {cells.pop()}")
+            common.append(f"{column.header} {cells[0]}")
     table = Table(
         headers=tuple(column.header for column in shown),
-        rows=tuple(tuple(rows[column.header][i] for column in shown) for i in range(len(experiment.order))),
+        rows=tuple(zip(*rows, strict=True)),
         align="".join(column.align for column in shown),
         bold=frozenset(
             (i, j) for i, arch in enumerate(experiment.order) for j, column in enumerate(shown) if arch == column.best
@@ -78,11 +79,11 @@ def _size_columns(experiment: Experiment) -> list[Column]:
 
 def value_header(experiment: Experiment, ranking: Ranking) -> str:
     metric = ranking.metric
-    label = f"{TASK_LABEL.get(ranking.task, '')}{metric.label}"
-    if metric.name == "elbo" and experiment.likelihood == "grey":
-        label += f" ({GREY})"
+    label = _short(ranking)
+    if metric.likelihood and experiment.likelihood == "grey":
+        label += f" ({GREY if metric.name == 'elbo' else PROTOCOL['grey']})"
     arrow = {True: " ↑", False: " ↓", None: ""}[metric.higher_is_better]
-    return f"{label}{arrow} ({metric.unit})"
+    return f"{label}{arrow}{f' ({metric.unit})' if metric.unit else ''}"
 
 
 def value_cell(ranking: Ranking, arch: str, failed: int, beside: str | None = None) -> str:
@@ -105,7 +106,12 @@ def versus_cell(ranking: Ranking, arch: str) -> str:
 def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> list[Column]:
     failed = experiment.failed[experiment.failed["task"] == ranking.task]["arch"].value_counts()
     header, joint = value_header(experiment, ranking), {}
-    if ranking.task == "cvae" and experiment.likelihood != "grey" and not compact:
+    if (
+        JOINT in ranking.about.scores
+        and ranking.metric.name == "elbo"
+        and experiment.likelihood != "grey"
+        and not compact
+    ):
         header, joint = header.replace(" ↑", " ↑ / − ln 10"), _joint(experiment, ranking)
 
     def value(arch: str) -> str:
@@ -123,14 +129,14 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
 
 
 def _short(ranking: Ranking) -> str:
-    return f"{TASK_LABEL.get(ranking.task, '')}{ranking.metric.label}"
+    return f"{ranking.about.prefix or ''}{ranking.metric.label}"
 
 
 def _joint(experiment: Experiment, ranking: Ranking) -> dict[str, str]:
     """arch → mean bound on log p(x, y): what a CVAE's ELBO is when it is to be compared with a VAE's."""
     rows = experiment.summary
-    rows = rows[(rows["task"] == ranking.task) & (rows["metric"] == "elbo_joint")]
-    return {row.arch: number(row.mean, METRICS["elbo_joint"].digits) for row in rows.itertuples(index=False)}
+    rows = rows[(rows["task"] == ranking.task) & (rows["metric"] == JOINT)]
+    return {row.arch: number(row.mean, METRICS[JOINT].digits) for row in rows.itertuples(index=False)}
 
 
 def _speed_columns(experiment: Experiment) -> list[Column]:

@@ -82,6 +82,20 @@ def test_the_documented_architecture_trains(tmp_path: Path) -> None:
     assert "wide2" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
 
 
+def test_the_documented_task_gets_a_report(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "adding-a-task.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    plugin = tmp_path / "denoise.py"
+    plugin.write_text(code, encoding="utf-8")
+    status = main(
+        ["--archs", "cnn3", "--tasks", "denoise", "--plugin", str(plugin), "--dataset", "digits", "--epochs", "1",
+         "--seeds", "1", "--train-images", "200", "--device", "cpu", "--throughput", "off",
+         "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "report")]
+    )  # fmt: skip
+    assert status == 0
+    assert "nats of test denoising error" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+
+
 def test_the_readme_table_is_the_published_summary() -> None:
     """Every "mean ± sd" in the README's table, against summary.csv."""
     summary = pd.read_csv(PUBLISHED / "summary.csv").set_index(["arch", "task", "metric"])

@@ -23,6 +23,10 @@ CASES = [
     (["--device", "gpu"], "unknown device 'gpu'; did you mean"),
     (["--device", "cuda:99"], "device 'cuda:99' is not there"),
     (["--tasks", "vea"], "unknown task 'vea'; did you mean 'vae'"),
+    (
+        ["--tasks", "denois"],
+        "unknown task 'denois'; choose from classifier, cvae, m2, vae; a task of yours is in a file that --plugin",
+    ),
     (["--likelihood", "gray"], "unknown likelihood 'gray'; did you mean 'grey'"),
     (["--dataset", "mnits"], "unknown data set 'mnits'; did you mean 'mnist'"),
     (["--seeds", "0"], "'0' is not a whole number from 1"),
@@ -67,8 +71,13 @@ CASES = [
     (["--plugin", "README.md"], "plug-in README.md: not a Python file; its name must end in .py"),
 ]
 
+TASK = """from bench.spec.metrics import Metric
+from bench.tasks import Task
+SAME = dict(summary='', build=print, loss=print, score=print)
+"""
+
 PLUGINS = {
-    "empty": ("", "holds no Arch or Family at module level"),
+    "empty": ("", "holds no Arch, Family or Task at module level"),
     "syntax": ("def f(:\n  pass", "line 1: SyntaxError"),
     "raises": ("x = 1\nx.y", "line 2: AttributeError: 'int' object has no attribute 'y'"),
     "exits": ("import sys\nsys.exit(3)", "line 2: SystemExit: 3"),
@@ -79,6 +88,14 @@ PLUGINS = {
     "bad name": ("from archs.base import Arch\nA = Arch(name='../x', summary='', source='', encoder=print)",
                  "'../x' is not a name; use a-z, 0-9"),
     "lacks": ("from archs.base import Arch\nA = Arch(name='x')", "line 2: TypeError"),
+    "a task's name taken": (f"{TASK}T = Task(name='vae', primary='elbo', **SAME)", "the name 'vae' is taken by bench/tasks/vae.py"),
+    "a task's label taken": (f"{TASK}T = Task(name='x', primary='elbo', label='VAE', **SAME)", "the label 'VAE' is taken by the task vae"),
+    "a task without a winner": (f"{TASK}T = Task(name='x', primary='elbo', best='good', **SAME)", "best is 'good', expected {winner}"),
+    "a task of an unknown metric": (f"{TASK}T = Task(name='x', primary='elbow', **SAME)", "unknown metric 'elbow'; did you mean 'elbo'?"),
+    "a metric's name taken": (f"{TASK}T = Task(name='x', primary='seed', metrics=(Metric('seed', '', '', True, ''),), **SAME)",
+                              "the metric name 'seed' is taken"),
+    "a path for a task": (f"{TASK}T = Task(name='../x', primary='elbo', **SAME)", "task '../x': not a name"),
+    "keeps what it does not score": (f"{TASK}T = Task(name='x', primary='elbo', kept={{'test_a': 'kl'}}, **SAME)", "kl not among its scores"),
     "recursion": ("def f(): f()\nf()", "RecursionError"),
 }  # fmt: skip
 
@@ -89,10 +106,11 @@ def test_a_bad_plug_in_is_one_line(name: str, tmp_path: Path, capsys: pytest.Cap
     plugin = tmp_path / "mine.py"
     plugin.write_text(source, encoding="utf-8")
     where = ["--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--dataset", "digits"]
-    assert main(["--plugin", str(plugin), *where]) == 2
+    tasks = ["--tasks", "x"] if "label" in name else []
+    assert main(["--plugin", str(plugin), *where, *tasks]) == 2
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) == 1
-    assert shown[0].startswith(f"error: plug-in {plugin}") or shown[0].startswith(f"error: {plugin}")
+    assert shown[0].startswith((f"error: plug-in {plugin}", f"error: {plugin}", "error: task x"))
     assert expected in shown[0]
     assert sorted(tmp_path.glob("*.py")) == [plugin]
     assert not (tmp_path / "runs").exists()

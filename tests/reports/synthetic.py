@@ -140,7 +140,7 @@ def write_experiment(
                 )  # fmt: skip
                 spec = dataclasses.replace(spec, **dict(settings or {}))
                 run_ids.append(spec.run_id)
-                shared = {"spec": dataclasses.asdict(spec), "environment": around, "run_id": spec.run_id}
+                shared = {"spec": spec.content(), "environment": around, "run_id": spec.run_id}
                 error = (failures or {}).get((arch, task, seed))
                 if error is not None:
                     store.write(Record(**shared, status="failed", error=error))

@@ -44,6 +44,13 @@ def setting(**fields: Any) -> Callable[[dict[str, Any]], object]:
     return lambda manifest: manifest.update(fields)
 
 
+METRIC = {"name": "mine", "label": "mine", "unit": "", "higher_is_better": True, "definition": ""}
+
+
+def declaring(**fields: Any) -> Callable[[dict[str, Any]], object]:
+    return setting(declared={"tasks": [{"name": "mine", "summary": "", "primary": "elbo", **fields}]})
+
+
 MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "no runs_dir": (lambda m: m.pop("runs_dir"), "object missing required field `runs_dir`"),
     "no archs": (lambda m: m.pop("archs"), "object missing required field `archs`"),
@@ -59,6 +66,21 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "archs numbers": (setting(archs=[2]), "archs[0] is 2: expected `str`, got `int`"),
     "an unknown task": (setting(tasks=["clasifier"]), "unknown task 'clasifier'; did you mean 'classifier'?"),
     "a path for a task": (setting(tasks=["../../x"]), "unknown task '../../x'; choose from"),
+    "declared a list": (setting(declared=[]), "declared: [], expected tasks and metrics"),
+    "a task without a name": (setting(declared={"tasks": [{"summary": ""}]}), "declared: tasks[0] lacks name"),
+    "a label that is a number": (declaring(label=3), "declared: tasks[0]: label is 3, expected str"),
+    "a bound on something else": (declaring(bounds="log p(z)"), "tasks[0]: bounds is 'log p(z)', expected Literal"),
+    "a path for a declared task": (declaring(name="../x"), "task '../x': not a name"),
+    "a path for an array": (declaring(kept={"../x": "elbo"}), "kept has ../x"),
+    "pictures for numbers": (declaring(kept={"originals": "elbo"}), "kept has originals; call an array test_"),
+    "a label taken": (declaring(label="VAE"), "task mine: the label 'VAE' is taken by the task vae; choose another"),
+    "words that look into objects": (declaring(better="{winner.__class__}"), "expected {winner} in it once"),
+    "words without end": (declaring(subject="x" * 10_000), "subject has more than 200 characters"),
+    "a metric that nobody declares": (declaring(primary="mine"), "task mine: metric 'mine' is not declared"),
+    "a metric that is built in": (setting(declared={"metrics": [METRIC | {"name": "elbo"}]}), "the metric name 'elbo' is taken"),
+    "a metric that is a column": (setting(declared={"metrics": [METRIC | {"name": "status"}]}), "the metric name 'status' is taken"),
+    "digits without end": (setting(declared={"metrics": [METRIC | {"digits": 10**9}]}), "metric mine: digits 1000000000"),
+    "a scale of nothing": (setting(declared={"metrics": [METRIC | {"scale": 0.0}]}), "metric mine: digits 2, scale 0.0"),
     "baseline a list": (setting(baseline=[]), "baseline is []: expected `str`, got `array`"),
     "title a list": (setting(title=["x"]), "title is ['x']: expected `str | null`, got `array`"),
     "warnings a text": (setting(warnings="careful"), "warnings is 'careful': expected `array | null`, got `str`"),

@@ -25,7 +25,7 @@ BASE = RunSpec(
 OTHER = {
     "arch_fingerprint": "bb", "dataset": "digits", "data_fingerprint": "ee", "likelihood": "static", "epochs": 10,
     "batch_size": 64, "lr": 0.001, "latent_dim": 2, "train_images": 500, "device": "cuda", "threads": 2, "protocol": 1,
-    "labels": 100, "deterministic": True,
+    "labels": 100, "deterministic": True, "task_fingerprint": "cc",
 }  # fmt: skip
 
 
@@ -130,3 +130,11 @@ def test_a_page_of_two_settings_is_refused_by_name(setting: str, named: str, tmp
     (tmp_path / "report" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(UserError, match=rf"report mixes vae runs with .*{named}"):
         reports.load(tmp_path / "report")
+
+
+def test_the_code_of_one_plug_in_s_task_is_no_setting_of_another_s(tmp_path: Path) -> None:
+    mine, yours = (
+        dataclasses.replace(BASE, task=task, task_fingerprint=code) for task, code in (("mine", "aa"), ("yours", "bb"))
+    )
+    write(tmp_path, *seeds(mine), *seeds(yours))
+    assert "task_fingerprint" not in bench.load(tmp_path, "summary").columns

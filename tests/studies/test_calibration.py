@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 
 from archs.errors import UserError
-from bench.studies import calibration_sim
+from bench.studies import calibration, calibration_sim
 from bench.studies.calibration import main, power_frame
 from bench.studies.calibration_real import real_aa
 from bench.studies.calibration_sim import calibrate, draw, holm_rejects, judge, power, simulate
@@ -107,3 +108,18 @@ def test_the_committed_page_shows_the_committed_numbers() -> None:
     assert (DOCS / "table.md").read_text(encoding="utf-8") == text
     again = power_frame(trials=2_000)
     np.testing.assert_allclose(powers["exact"], again["exact"], atol=1e-5)
+
+
+def test_the_calibration_on_real_runs_takes_a_plug_ins_task_from_the_manifest(tmp_path: Path) -> None:
+    rows = [
+        {"arch": "cnn2", "task": "mine", "seed": seed, "status": "finished", "mine_error": 1.0 + 0.01 * seed}
+        for seed in range(6)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "records.csv", index=False)
+    with pytest.raises(UserError, match="no architecture in the records has 6 finished seeds"):
+        calibration._real(tmp_path / "records.csv")
+    metric = {"name": "mine_error", "label": "error", "unit": "", "higher_is_better": False, "definition": ""}
+    declared = {"tasks": [{"name": "mine", "summary": "", "primary": "mine_error"}], "metrics": [metric]}
+    (tmp_path / "manifest.json").write_text(json.dumps({"declared": declared}), encoding="utf-8")
+    found = calibration._real(tmp_path / "records.csv")
+    assert list(zip(found["task"], found["metric"], found["n"], strict=True)) == [("mine", "mine_error", 3)]

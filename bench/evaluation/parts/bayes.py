@@ -55,4 +55,4 @@ def confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
     return counts
 
 
-PART = Part("bayes", "CVAE as a Bayes classifier", ("cvae",), run)
+PART = Part("bayes", "CVAE as a Bayes classifier", run)

@@ -58,4 +58,4 @@ def settings(asked: EvaluationRequest) -> dict[str, Any]:
     return {"samples": asked.iwae_samples, "images": asked.iwae_images}
 
 
-PART = Part("iwae", "importance-weighted bound", ("vae", "cvae"), run, settings)
+PART = Part("iwae", "importance-weighted bound", run, settings)

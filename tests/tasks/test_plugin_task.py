@@ -1,0 +1,313 @@
+"""A task in a file of one's own: through the real command to a report, and from records to that report again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import bench
+from archs.errors import UserError
+from archs.identity.fingerprint import read_module
+from bench import tasks, verify
+from bench.launchers.ray_code import stage
+from bench.store.store import Store
+from bench.worker import restore
+from run_ablation import main
+from tests.conftest import ROOT
+
+DENOISE = '''
+"""A denoising autoencoder: the decoder is fed with the encoder's features."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from bench.models.latent import feature_count
+from bench.models.streams import normal, stream_seed
+from bench.spec.metrics import Metric
+from bench.tasks import Task
+
+
+class Denoiser(nn.Module):
+    def __init__(self, encoder, decoder):
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, x, labels=None):
+        return self.decoder(self.encoder(x))
+
+
+def build(arch, latent_dim, seed):
+    assert latent_dim is None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "init/denoise"))
+        encoder = arch.encoder(1)
+        return Denoiser(encoder, arch.decoder(feature_count(arch, encoder, 1)))
+
+
+def error(model, x, noise):
+    masked = x * (normal(noise, x.flatten(1)) > 0).view_as(x)
+    return F.binary_cross_entropy_with_logits(model(masked), x, reduction="none").flatten(1).sum(1)
+
+
+def loss(model, x, labels, noise):
+    return error(model, x, noise).mean()
+
+
+def score(model, x, labels, noise):
+    return {"denoise_error": error(model, x, noise)}
+
+
+TASK = Task(
+    name="denoise",
+    summary="half of the pixels hidden",
+    primary="denoise_error",
+    uses_latent_dim=False,
+    label="denoiser",
+    subject="As denoisers",
+    better="{winner} sees through noise better",
+    best="{winner} sees through noise best",
+    build=build,
+    loss=loss,
+    score=score,
+    noise_width=28 * 28,
+    metrics=(
+        Metric(name="denoise_error", label="denoising error", unit="nats", higher_is_better=False,
+               definition="cross-entropy to the clean image", margin=0.5, digits=1, likelihood=True),
+    ),
+)
+'''
+
+TINY = ["--dataset", "digits", "--train-images", "256", "--device", "cpu", "--archs", "mlp", "cnn3", "--seeds", "2"]
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    forget()
+
+
+def forget() -> None:
+    """What was read of files: here those of one name have other contents each time."""
+    for cached in (restore.registry, restore.defined_task, restore.defined):
+        cached.cache_clear()
+    getattr(read_module, "cache_clear", lambda: None)()
+
+
+def job(folder: Path, plugin: Path, out: str, *more: str) -> int:
+    where = ["--runs-dir", str(folder / "runs"), "--out", str(folder / out), "--plugin", str(plugin)]
+    return main([*TINY, *where, "--tasks", "denoise", *more])
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two jobs of the same task: `report`, with speeds, and `shorter`, of one epoch. Then the plug-in is deleted."""
+    folder = tmp_path_factory.mktemp("denoise")
+    plugin = folder / "mine.py"
+    plugin.write_text(DENOISE, encoding="utf-8")
+    assert job(folder, plugin, "report", "--epochs", "8", "--evaluate", "full") == 0
+    assert job(folder, plugin, "shorter", "--epochs", "1", "--throughput", "off") == 0
+    plugin.unlink()
+    return folder
+
+
+def test_the_page_is_in_the_tasks_own_words(done: Path) -> None:
+    page = (done / "report" / "report.md").read_text(encoding="utf-8")
+    title, _, answer, _, table = page.split("\n")[:5]
+    assert title == "# mlp vs cnn3 on scikit-learn's digits"
+    assert "test denoising error" in answer
+    assert "sees through noise better" in answer or "As denoisers they " in answer
+    assert "ELBO" not in page
+    assert "| denoising error ↓ (nats) |" in " ".join(table.split()) + " |"
+    assert "denoising error vs mlp" in table
+    assert "Parameters and speed are those of the denoiser" in page
+    for figure in ("results", "curves", "cost", "parameters", "throughput"):
+        assert (done / "report" / "figures" / f"{figure}.png").stat().st_size > 5_000
+
+
+def test_winning_is_having_less_of_what_lower_is_better(done: Path) -> None:
+    row = pd.read_csv(done / "report" / "comparisons.csv").set_index("arch").loc["cnn3"]
+    assert (row["task"], row["metric"]) == ("denoise", "denoise_error")
+    summary = pd.read_csv(done / "report" / "summary.csv").set_index(["arch", "metric"])["mean"]
+    means = {arch: summary[arch, "denoise_error"] for arch in ("mlp", "cnn3")}
+    assert row["difference"] == pytest.approx(means["cnn3"] - means["mlp"])
+    table = (done / "report" / "report.md").read_text(encoding="utf-8").split("\n")[4:]
+    first = next(line for line in table if line.startswith(("| mlp", "| cnn3", "| **")))
+    assert min(means, key=means.__getitem__) in first
+    if row["verdict"] in ("better", "worse"):
+        assert (row["verdict"] == "better") == (row["difference"] < 0)
+
+
+def test_the_records_hold_the_metric_and_the_tasks_code(done: Path) -> None:
+    frame = pd.read_csv(done / "report" / "records.csv")
+    assert frame["denoise_error"].between(1, 784).all()
+    assert frame["task_fingerprint"].nunique() == 1
+    assert frame["latent_dim"].isna().all()
+    assert frame["likelihood"].eq("dynamic").all()
+    for record in Store(done / "runs").records():
+        kept = record.arrays()["test_denoise_error"]
+        assert kept.mean(dtype="float64") == pytest.approx(record.metrics["denoise_error"])
+        assert set(record.history[0]) == {"epoch", "train_loss", "val_denoise_error", "seconds"}
+        assert (
+            record.history[-1]["val_denoise_error"] < record.history[0]["val_denoise_error"] or len(record.history) == 1
+        )
+    assert np.isfinite(bench.load(done / "runs", "history")["val_denoise_error"]).all()
+    assert "denoise_error" in set(bench.load(done / "runs", "summary")["metric"])
+
+
+def test_speed_was_measured_apart_without_sampling(done: Path) -> None:
+    document = json.loads((done / "report" / "throughput.json").read_text(encoding="utf-8"))
+    assert not document["failed"]
+    assert {work["work"] for work in document["works"]} == {"train", "inference"}
+    assert {len(work["task_fingerprint"]) for work in document["works"]} == {16}
+
+
+def test_the_page_is_rendered_again_without_torch_and_without_the_file(done: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(done, moved)
+    before = {path.name: path.read_bytes() for path in (moved / "report").glob("*.*") if path.suffix in (".md", ".csv")}
+    code = f"""
+import sys
+from reports.__main__ import main
+assert main(["render", {str(moved / "report")!r}]) == 0
+assert "torch" not in sys.modules and not [name for name in sys.modules if "plugin" in name and "mine" in name]
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert {name: (moved / "report" / name).read_bytes() for name in before} == before
+
+
+def test_two_reports_of_it_are_compared(done: Path, capsys: pytest.CaptureFixture) -> None:
+    from reports.__main__ import main as reports
+
+    assert reports(["compare", str(done / "report"), str(done / "shorter"), "--fail-on", "worse"]) in (0, 1)
+    page = capsys.readouterr().out
+    assert "| epochs" in page
+    assert page.count("denoiser") >= 2
+    assert "denoising error (nats)" in page
+    path = done / "shorter" / "records.csv"
+    known = path.read_text(encoding="utf-8")
+    path.write_text(known.replace(pd.read_csv(path)["task_fingerprint"][0], "0" * 16), encoding="utf-8")
+    try:
+        assert reports(["compare", str(done / "report"), str(done / "shorter")]) == 0
+    finally:
+        path.write_text(known, encoding="utf-8")
+    assert "| definition of denoise" in capsys.readouterr().out
+    values = pd.read_csv(path)["denoise_error"]
+    assert values.mean() > pd.read_csv(done / "report" / "records.csv")["denoise_error"].mean()
+
+
+def test_a_run_is_verified_and_loaded_with_its_file_and_not_without(
+    done: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    plugin, runs = tmp_path / "mine.py", done / "runs"
+    plugin.write_text(DENOISE, encoding="utf-8")
+    run_id = next(record.run_id for record in Store(runs).records() if record.spec["epochs"] == 1)
+    where = [run_id, "--runs-dir", str(runs)]
+    assert verify.main([*where, "--plugin", str(plugin)]) == 0
+    assert "matches, bit for bit" in capsys.readouterr().out
+    model = bench.load_model(runs, run_id, plugins=(str(plugin),))
+    assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 1, 28, 28)
+
+    assert verify.main(where) == 2
+    shown = capsys.readouterr().err.splitlines()[-1]
+    assert shown.startswith("error: unknown task 'denoise'")
+    assert "--plugin" in shown
+    with pytest.raises(UserError, match="unknown task 'denoise'"):
+        bench.load_model(runs, run_id)
+
+    other = tmp_path / "other"
+    other.mkdir()
+    plugin = other / "mine.py"
+    plugin.write_text(DENOISE.replace("> 0)", "> 0.5)"), encoding="utf-8")
+    forget()
+    with pytest.raises(UserError, match="the definition of the task denoise is not the one that run"):
+        bench.load_model(runs, run_id, plugins=(str(plugin),))
+
+
+def test_a_misspelt_task_is_one_line_with_the_nearest_name(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(DENOISE, encoding="utf-8")
+    assert main([*TINY, "--plugin", str(plugin), "--tasks", "denoize", "--runs-dir", str(tmp_path / "runs")]) == 2
+    assert capsys.readouterr().err.splitlines() == ["error: unknown task 'denoize'; did you mean 'denoise'?"]
+    assert not (tmp_path / "runs").exists()
+
+
+def print_of(folder: Path, code: str, name: str = "mine") -> str | None:
+    """The fingerprint of the task in a file with this code."""
+    folder.mkdir()
+    plugin = folder / f"{name}.py"
+    plugin.write_text(code, encoding="utf-8")
+    getattr(read_module, "cache_clear", lambda: None)()
+    return tasks.fingerprint("denoise", tasks.registry([plugin]).plugins)
+
+
+def test_a_fingerprint_is_of_the_code_and_not_of_what_is_shown(tmp_path: Path) -> None:
+    first = print_of(tmp_path / "1", DENOISE)
+    for number, (old, new) in enumerate(
+        [("through noise", "through fog"), ("denoising error", "error"), ("A denoising", "The denoising"),
+         ("digits=1", "digits=2"), ("margin=0.5", "margin=2.0"), ('label="denoiser"', 'label="D"')], start=2
+    ):  # fmt: skip
+        assert old in DENOISE
+        assert print_of(tmp_path / str(number), DENOISE.replace(old, new)) == first, old
+    for number, (old, new) in enumerate([("> 0)", "> 1)"), (".mean()", ".sum()"), ("28 * 28", "28 * 29")], start=20):
+        assert print_of(tmp_path / str(number), DENOISE.replace(old, new)) != first, old
+    assert print_of(tmp_path / "30", DENOISE, name="renamed") == first
+
+
+def test_it_is_the_same_task_on_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the code of a job travels to, the plug-in and its helper lie elsewhere."""
+    plugin = tmp_path / "home" / "mine.py"
+    plugin.parent.mkdir()
+    plugin.with_name("mask_of_mine.py").write_text("CUT = 0\n", encoding="utf-8")
+    code = DENOISE.replace("import torch\n", "import torch\nfrom mask_of_mine import CUT\n", 1).replace(
+        "> 0)", "> CUT)"
+    )
+    plugin.write_text(code, encoding="utf-8")
+
+    def found(path: Path) -> str | None:
+        forget()
+        sys.modules.pop("mask_of_mine", None)
+        with monkeypatch.context() as patched:
+            patched.syspath_prepend(str(path.parent))
+            return tasks.fingerprint("denoise", tasks.registry([path]).plugins)
+
+    here = found(plugin)
+    (name,) = stage(tmp_path / "away", [str(plugin)])
+    there = tmp_path / "away" / name
+    assert there.with_name("mask_of_mine.py").exists()
+    assert (tmp_path / "away" / "bench" / "spec" / "builtin_tasks.json").exists()
+    assert found(there) == here
+    there.with_name("mask_of_mine.py").write_text("CUT = 1\n", encoding="utf-8")
+    assert found(there) != here
+    sys.modules.pop("mask_of_mine", None)
+
+
+def test_a_file_may_hold_architectures_and_tasks(tmp_path: Path) -> None:
+    plugin = tmp_path / "both.py"
+    more = (
+        "\nfrom archs.mlp import ARCH as OTHER\nfrom archs.base import Arch\nfrom bench.tasks.vae import TASK as VAE\n"
+    )
+    more += "A = Arch(name='twin', summary='', source='', encoder=OTHER.encoder, decoder=OTHER.decoder)\n"
+    plugin.write_text(DENOISE + more, encoding="utf-8")
+    found = tasks.registry([plugin])
+    assert "twin" in found.archs
+    assert tasks.names(found.plugins) == [*tasks.built_in(), "denoise"]
+    assert tasks.get("vae", found.plugins) is tasks.get("vae")
+
+
+def test_two_files_share_a_task_but_not_a_name(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    first.write_text(DENOISE, encoding="utf-8")
+    module = tasks.registry([first]).plugins[str(first)]
+    known = {"first.py": module, "second.py": module}  # the second has imported it from the first
+    assert tasks.names(known) == [*tasks.built_in(), "denoise"]
+    second.write_text(DENOISE, encoding="utf-8")
+    with pytest.raises(UserError, match=r"second.py: the name 'denoise' is taken by .*first.py; choose another name"):
+        tasks.registry([first, second])
