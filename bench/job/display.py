@@ -1,23 +1,18 @@
-"""Progress of a job: runs done of total, the runs in flight, and a remaining time that converges.
-
-The remaining time is what is left to train divided by how fast it goes. Runs differ: seconds per full run are learned
-per (architecture, task) from finished runs and from those in flight, and a kind not met yet is taken for the average.
-"""
+"""What a job shows while it runs: a live bar on a terminal, plain lines elsewhere. All of it goes to stderr."""
 
 from __future__ import annotations
 
 import itertools
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from bench.job.estimate import Estimate, duration
 from bench.launchers.events import Event, EventKind
 from bench.spec.run import RunSpec, Work
 
@@ -28,94 +23,14 @@ PLAIN_SECONDS = 15.0
 """Between two plain lines about runs in flight, where the output is not a terminal."""
 
 
-@dataclass
-class Tally:
-    """What is known of the runs of one kind."""
-
-    left: int = 0  # not ended, those in flight included
-    timed: int = 0  # ended here
-    seconds: float = 0.0  # of those, together
-
-
-class Estimate:
-    """What is left of a job, in seconds; pure arithmetic on the events.
-
-    An event costs about the same whether ten runs are left or ten thousand, and so does the answer: it looks at the
-    kinds and at what is in flight.
-    """
-
-    def __init__(self, specs: Iterable[Work], workers: int):
-        self.workers = workers
-        self.kinds: dict[tuple[str, ...], Tally] = {}
-        for spec in specs:
-            self.kinds.setdefault(spec.kind, Tally()).left += 1
-        self.ended: set[str] = set()  # run ids
-        self.failed = 0
-        self.flying: dict[str, Work] = {}  # by run id
-        self.done: dict[str, tuple[float, float]] = {}  # in flight: run id → (share, seconds)
-        self.first: dict[str, tuple[float, float]] = {}  # the same at its first sign of progress
-
-    def update(self, event: Event) -> None:
-        if event.spec is None:
-            return
-        run_id = event.spec.run_id
-        if event.kind.is_end:
-            for known in (self.flying, self.done, self.first):
-                known.pop(run_id, None)
-            self.ended.add(run_id)
-            self.failed += event.kind is EventKind.FAILED
-            tally = self.kinds[event.spec.kind]
-            tally.left -= 1
-            if event.kind is not EventKind.SKIPPED and not event.by_another:
-                tally.timed += 1
-                tally.seconds += event.seconds
-        elif event.kind is EventKind.STARTED:
-            self.flying[run_id] = event.spec
-            self.done[run_id] = (0.0, 0.0)
-        elif event.progress is not None:
-            self.flying[run_id] = event.spec
-            self.done[run_id] = (event.progress.done, event.seconds)
-            self.first.setdefault(run_id, self.done[run_id])
-
-    def remaining(self) -> float | None:
-        """Seconds to go; None while nothing is known."""
-        known = {kind: replace(tally) for kind, tally in self.kinds.items()}
-        flying: dict[tuple[str, ...], list[float]] = {}  # kind → what is left of each that is in flight, as a share
-        for run_id, (share, seconds) in self.done.items():
-            kind = self.flying[run_id].kind
-            flying.setdefault(kind, []).append(1 - share)
-            share_before, before = self.first.get(run_id, (share, seconds))
-            if share > share_before:  # since the first progress, so that starting up isn't taken for slowness
-                known[kind].timed += 1
-                known[kind].seconds += (seconds - before) / (share - share_before)
-        means = {kind: tally.seconds / tally.timed for kind, tally in known.items() if tally.timed}
-        if not means:
-            return None
-        typical = fmean(means.values())
-        count, total, longest = 0, 0.0, 0.0
-        for kind, tally in known.items():
-            if tally.left:
-                shares, mean = flying.get(kind, []), means.get(kind, typical)
-                not_begun = tally.left - len(shares)
-                count += tally.left
-                total += mean * (not_begun + sum(shares))
-                longest = max(longest, mean * max([*shares, 1.0 if not_begun else 0.0]))
-        if not count:
-            return 0.0
-        return max(total / min(self.workers, count), longest if count <= self.workers else 0.0)
-
-
-def duration(seconds: float | None) -> str:
-    """`95` → "1:35"; a dash if unknown."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 class Display:
-    """Shows a job: a live bar on a terminal, plain lines elsewhere. Everything goes to stderr."""
+    """Shows a job, or one round of it.
+
+    Args:
+        specs: what is to be done.
+        already: how many pieces of work were done before.
+        workers: how many of them are at work at once.
+    """
 
     def __init__(self, specs: Sequence[Work], already: int, workers: int):
         self.console = Console(file=sys.stderr)
@@ -148,6 +63,7 @@ class Display:
             self.live.stop()
 
     def show(self, event: Event) -> None:
+        """Show something that happened, or that time passes."""
         self.estimate.update(event)
         if event.spec is not None:
             if event.kind.is_end:
@@ -184,15 +100,13 @@ class Display:
 
     def _say_flying(self) -> None:
         self.said = time.monotonic()
-        flying = "; ".join(f"{e.spec.label} {at(e)}" for e in self.flying.values() if e.spec and e.progress)
+        flying = "; ".join(f"{e.spec.label} {place_of(e)}" for e in self.flying.values() if e.spec and e.progress)
         left = duration(self.estimate.remaining())
-        text = (
-            f"[{len(self.estimate.ended)}/{self.total}] {flying or self._elsewhere() or 'starting'}, about {left} left"
-        )
+        text = f"[{len(self.estimate.ended)}/{self.total}] {flying or self._waiting() or 'starting'}, about {left} left"
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _elsewhere(self) -> str:
-        """What other jobs have of this one's runs."""
+    def _waiting(self) -> str:
+        """Say what other jobs have of this one's runs."""
         if not self.elsewhere:
             return ""
         event = next(iter(self.elsewhere.values()))
@@ -213,18 +127,18 @@ class Display:
             is_training = event.progress is not None and isinstance(event.spec, RunSpec)
             runs.add_row(
                 f"  {event.spec.label}",
-                at(event),
+                place_of(event),
                 f"loss {event.progress.loss:.4g}" if event.progress and is_training else "",
                 f"{event.progress.done:.0%}" if event.progress else "",
             )
         if self.elsewhere:
-            runs.add_row(f"  {self._elsewhere()}")
+            runs.add_row(f"  {self._waiting()}")
         picture.add_row(runs)
         return picture
 
 
-def at(event: Event) -> str:
-    """Where a piece of work in flight is."""
+def place_of(event: Event) -> str:
+    """Say where a piece of work in flight is."""
     if event.progress is None:
         return "starting"
     if isinstance(event.spec, RunSpec):

@@ -1,4 +1,4 @@
-"""The table that --list prints: the registry, from the registry."""
+"""The table that --list prints, made from the registry."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from archs.registry import Registry
 from bench.spec.defaults import DEFAULT_LATENT
 from bench.tasks import Plugins, Task, get, names
 
+HEADERS = ["name", "summary", "tasks", "parameters", "source"]
+WIDTHS = [None, 44, None, None, 40]
+
 
 def table(registry: Registry) -> str:
-    """Name, summary, tasks, parameters (per task, at the default latent dimension) and source of every entry."""
+    """Return every entry with its tasks, its parameters for each task at the default latent dimension, and its source."""
     rows = [row(arch, registry.plugins) for _, arch in sorted(registry.archs.items())]
     for _, family in sorted(registry.families.items()):
         example = family.build({})
         rows.append([f"{family.name}:…", family.summary, *row(example, registry.plugins)[2:4], family.source])
-    return tabulate(rows, ["name", "summary", "tasks", "parameters", "source"], disable_numparse=True,
-                    maxcolwidths=[None, 44, None, None, 40])  # fmt: skip
+    return tabulate(rows, HEADERS, disable_numparse=True, maxcolwidths=WIDTHS)
 
 
 def row(arch: Arch, plugins: Plugins) -> list[str]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import math
 import os
-import re
 from collections.abc import Sequence
 
 from archs.errors import UserError, nearest
 from bench.evaluation import LEVELS
+from bench.job import values
 from bench.job.request import Request
 from bench.spec.arguments import Parser, whole
 from bench.spec.defaults import (
@@ -28,7 +27,6 @@ from bench.spec.run import LIKELIHOODS
 from bench.tasks import DEFAULT, names
 from bench.trackers import kinds
 
-THROUGHPUT = ("off", "quick", "full")
 LAUNCHERS = ("local", "ray")
 
 EXAMPLES = """examples:
@@ -37,45 +35,6 @@ EXAMPLES = """examples:
   python run_ablation.py --archs cnn:depth=2/3,kernel=3/5 --quick       a grid, at a glance
   python run_ablation.py --archs cnn2 my_arch --plugin my_arch.py       your own beside ours
 """
-
-
-def labelled(text: str) -> int:
-    count = whole(10, 50_000)(text)
-    if count % 10:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} can't be shared equally by ten classes; expected a multiple of 10, for example {count // 10 * 10}"
-        )
-    return count
-
-
-def rate(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= 10:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a learning rate; expected a number above 0, at most 10")
-    return value
-
-
-def device(text: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text):
-        raise argparse.ArgumentTypeError(f"unknown device {text!r}{nearest(text, ('auto', 'cpu', 'cuda', 'cuda:0'))}")
-    return text
-
-
-def throughput(text: str) -> str:
-    if text not in THROUGHPUT:
-        raise argparse.ArgumentTypeError(f"unknown effort {text!r}{nearest(text, THROUGHPUT)}")
-    return text
-
-
-def stack(text: str) -> str:
-    if text not in ("auto", "off") and not re.fullmatch(r"[0-9]{1,3}", text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a way to stack; expected auto, off or a number of seeds, for example 8"
-        )
-    return text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -88,8 +47,13 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     what = build.add_argument_group("what is compared")
-    what.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"], metavar="ARCH",
-                      help="names, families (cnn:depth=2/3,kernel=5), crossings (cnn2+cnn3), wildcards; default: cnn2 cnn3")  # fmt: skip
+    what.add_argument(
+        "--archs",
+        nargs="+",
+        default=["cnn2", "cnn3"],
+        metavar="ARCH",
+        help="names, families (cnn:depth=2/3,kernel=5), crossings (cnn2+cnn3), wildcards; default: cnn2 cnn3",
+    )
     what.add_argument(
         "--plugin",
         dest="plugins",
@@ -98,8 +62,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a Python file with architectures or tasks of yours",
     )
-    what.add_argument("--tasks", nargs="+", default=None, metavar="TASK",
-                      help=f"of {', '.join(names())}; default: {', '.join(DEFAULT)}, if the architecture can")  # fmt: skip
+    what.add_argument(
+        "--tasks",
+        nargs="+",
+        default=None,
+        metavar="TASK",
+        help=f"of {', '.join(names())}; default: {', '.join(DEFAULT)}, if the architecture can",
+    )
     what.add_argument(
         "--seeds",
         type=whole(1, 10_000),
@@ -112,12 +81,21 @@ def parser() -> argparse.ArgumentParser:
 
     data = build.add_argument_group("data")
     data.add_argument("--dataset", default="auto", help="auto, mnist, fashion_mnist, kmnist or digits; default: auto")
-    data.add_argument("--data-dir", default=os.environ.get("ABLATION_DATA", "data"), metavar="DIR",
-                      help="where the data set is or goes; default: $ABLATION_DATA, else data/")  # fmt: skip
+    data.add_argument(
+        "--data-dir",
+        default=os.environ.get("ABLATION_DATA", "data"),
+        metavar="DIR",
+        help="where the data set is or goes; default: $ABLATION_DATA, else data/",
+    )
     data.add_argument("--likelihood", default="dynamic", help=f"of {', '.join(LIKELIHOODS)}; default: dynamic")
     data.add_argument("--train-images", type=whole(1, 60_000), metavar="N", help="only the first N training images")
-    data.add_argument("--labels", type=labelled, default=DEFAULT_LABELS, metavar="N",
-                      help=f"labelled training images of the task m2, as many of each class; default: {DEFAULT_LABELS}")  # fmt: skip
+    data.add_argument(
+        "--labels",
+        type=values.labelled,
+        default=DEFAULT_LABELS,
+        metavar="N",
+        help=f"labelled training images of the task m2, as many of each class; default: {DEFAULT_LABELS}",
+    )
 
     how = build.add_argument_group("training")
     how.add_argument(
@@ -129,18 +107,24 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument(
         "--batch-size", type=whole(1, 60_000), default=DEFAULT_BATCH, metavar="N", help=f"default: {DEFAULT_BATCH}"
     )
-    how.add_argument("--lr", type=rate, default=DEFAULT_LR, help=f"peak learning rate of Adam; default: {DEFAULT_LR}")
+    how.add_argument(
+        "--lr", type=values.rate, default=DEFAULT_LR, help=f"peak learning rate of Adam; default: {DEFAULT_LR}"
+    )
     how.add_argument(
         "--latent-dim", type=whole(1, 1_000), default=DEFAULT_LATENT, metavar="Z", help=f"default: {DEFAULT_LATENT}"
     )
-    how.add_argument("--quick", action="store_true",
-                     help=f"a minute's look: {QUICK['epochs']} epochs of {QUICK['train_images']:,} images")  # fmt: skip
-    how.add_argument("--device", type=device, default="auto", help="auto, cpu, cuda or cuda:n; default: auto")
+    how.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"a minute's look: {QUICK['epochs']} epochs of {QUICK['train_images']:,} images",
+    )
+    how.add_argument("--device", type=values.device, default="auto", help="auto, cpu, cuda or cuda:n; default: auto")
     how.add_argument(
         "--workers",
         type=whole(1, 512),
         metavar="N",
-        help="processes that train; default: one per core on a CPU, one for each GPU, which has several runs side by side",
+        help="processes that train; default: one per core on a CPU, one for each GPU, which has several runs side "
+        "by side",
     )
     how.add_argument(
         "--threads",
@@ -149,32 +133,68 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="CPU threads of each run, part of its identity; default: 1",
     )
-    how.add_argument("--stack", type=stack, default="auto", metavar="HOW",
-                     help="seeds of an architecture trained together as one model: auto, off or at most so many; default: auto, "
-                     "up to 32 on a GPU, off on a CPU")  # fmt: skip
+    how.add_argument(
+        "--stack",
+        type=values.stack,
+        default="auto",
+        metavar="HOW",
+        help="seeds of an architecture trained together as one model: auto, off or at most so many; default: auto, "
+        "up to 32 on a GPU, off on a CPU",
+    )
     how.add_argument(
         "--eager", action="store_true", help="on a GPU: training steps kernel by kernel, not as CUDA graphs"
     )
-    how.add_argument("--launcher", default="local", metavar="HOW",
-                     help="local, or ray: the runs go to the nodes of a Ray cluster (docs/cluster.md); default: local")  # fmt: skip
-    how.add_argument("--ray-address", default="auto", metavar="WHERE",
-                     help="auto (the cluster that this machine belongs to), local or HOST:PORT; default: auto")  # fmt: skip
-    how.add_argument("--fail-fast", action="store_true", help="stop at the first run that fails; the report says what is missing")  # fmt: skip
-    how.add_argument("--deterministic", action="store_true",
-                     help="on CUDA: the same bits each time, more slowly; a CPU gives them anyway")  # fmt: skip
+    how.add_argument(
+        "--launcher",
+        default="local",
+        metavar="HOW",
+        help="local, or ray: the runs go to the nodes of a Ray cluster (docs/cluster.md); default: local",
+    )
+    how.add_argument(
+        "--ray-address",
+        default="auto",
+        metavar="WHERE",
+        help="auto (the cluster that this machine belongs to), local or HOST:PORT; default: auto",
+    )
+    how.add_argument(
+        "--fail-fast", action="store_true", help="stop at the first run that fails; the report says what is missing"
+    )
+    how.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="on CUDA: the same bits each time, more slowly; a CPU gives them anyway",
+    )
     how.add_argument("--retry-failed", action="store_true", help="train runs again whose record says that they failed")
 
     after = build.add_argument_group("after training")
-    after.add_argument("--evaluate", default="basic", metavar="LEVEL",
-                       help="basic, or full: also importance-weighted bounds, linear probe, CVAE as a classifier, samples "
-                       "read by a classifier (a CPU needs about a minute per VAE and CVAE); default: basic")  # fmt: skip
-    after.add_argument("--iwae-samples", type=whole(1, 1_000_000), default=DEFAULT_IWAE_SAMPLES, metavar="K",
-                       help=f"of the importance-weighted bound; default: {DEFAULT_IWAE_SAMPLES}")  # fmt: skip
-    after.add_argument("--iwae-images", type=whole(1, 60_000), metavar="N",
-                       help="test images that it is computed on, spread over the test set; default: all")  # fmt: skip
-    after.add_argument("--throughput", type=throughput, default="quick", metavar="HOW",
-                       help="off, quick or full: afterwards, time training steps, inference and sampling one at a time, for about "
-                       "2 s (quick) or 20 s (full) per architecture and task; default: quick")  # fmt: skip
+    after.add_argument(
+        "--evaluate",
+        default="basic",
+        metavar="LEVEL",
+        help="basic, or full: also importance-weighted bounds, linear probe, CVAE as a classifier, samples "
+        "read by a classifier (a CPU needs about a minute per VAE and CVAE); default: basic",
+    )
+    after.add_argument(
+        "--iwae-samples",
+        type=whole(1, 1_000_000),
+        default=DEFAULT_IWAE_SAMPLES,
+        metavar="K",
+        help=f"of the importance-weighted bound; default: {DEFAULT_IWAE_SAMPLES}",
+    )
+    after.add_argument(
+        "--iwae-images",
+        type=whole(1, 60_000),
+        metavar="N",
+        help="test images that it is computed on, spread over the test set; default: all",
+    )
+    after.add_argument(
+        "--throughput",
+        type=values.throughput,
+        default="quick",
+        metavar="HOW",
+        help="off, quick or full: afterwards, time training steps, inference and sampling one at a time, for about "
+        "2 s (quick) or 20 s (full) per architecture and task; default: quick",
+    )
 
     where = build.add_argument_group("output")
     where.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")

@@ -16,7 +16,7 @@ import torch
 from tabulate import tabulate
 
 from archs.errors import UserError
-from bench.job.options import device as device_option
+from bench.job.values import device as device_option
 from bench.machine.cpu import compute_with
 from bench.spec.arguments import whole
 from bench.studies.made_up import images, model_of, spec_of

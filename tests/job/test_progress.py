@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
 
-from bench.job.display import Display, Estimate, duration
+from bench.job.display import Display
+from bench.job.estimate import Estimate, duration
 from bench.launchers.events import Event, EventKind
 from bench.launchers.queue import Queue
 from bench.spec import run as spec_module

@@ -1,0 +1,57 @@
+"""The values of options, read from what was typed: each function converts one kind, or objects in one line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+
+from archs.errors import nearest
+from bench.spec.arguments import whole
+
+THROUGHPUT = ("off", "quick", "full")
+
+
+def labelled(text: str) -> int:
+    """Convert a number of labelled images, as many of each of ten classes."""
+    count = whole(10, 50_000)(text)
+    if count % 10:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} can't be shared equally by ten classes; expected a multiple of 10, "
+            f"for example {count // 10 * 10}"
+        )
+    return count
+
+
+def rate(text: str) -> float:
+    """Convert a learning rate."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a learning rate; expected a number above 0, at most 10")
+    return value
+
+
+def device(text: str) -> str:
+    """Convert "auto", "cpu", "cuda" or "cuda:n"; whether it is there is for the plan to see."""
+    if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text):
+        raise argparse.ArgumentTypeError(f"unknown device {text!r}{nearest(text, ('auto', 'cpu', 'cuda', 'cuda:0'))}")
+    return text
+
+
+def throughput(text: str) -> str:
+    """Convert how thoroughly speeds are measured."""
+    if text not in THROUGHPUT:
+        raise argparse.ArgumentTypeError(f"unknown effort {text!r}{nearest(text, THROUGHPUT)}")
+    return text
+
+
+def stack(text: str) -> str:
+    """Convert "auto", "off" or a number of seeds."""
+    if text not in ("auto", "off") and not re.fullmatch(r"[0-9]{1,3}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a way to stack; expected auto, off or a number of seeds, for example 8"
+        )
+    return text
