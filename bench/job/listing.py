@@ -15,7 +15,7 @@ WIDTHS = [None, 44, None, None, 40]
 
 
 def table(registry: Registry) -> str:
-    """Return every entry with its tasks, its parameters for each task at the default latent dimension, and its source."""
+    """Return every entry with its tasks, its parameters for each of them, and its source, as text."""
     rows = [row(arch, registry.plugins) for _, arch in sorted(registry.archs.items())]
     for _, family in sorted(registry.families.items()):
         example = family.build({})
