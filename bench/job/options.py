@@ -24,7 +24,7 @@ from bench.spec.defaults import (
     QUICK,
 )
 from bench.spec.run import LIKELIHOODS
-from bench.tasks import DEFAULT, names
+from bench.tasks import DEFAULT, names, unknown
 from bench.trackers import kinds
 
 LAUNCHERS = ("local", "ray")
@@ -217,8 +217,8 @@ def parse(arguments: Sequence[str]) -> Request:
     chosen = parser().parse_args(arguments)
     known(chosen.likelihood, LIKELIHOODS, "likelihood")
     for task in chosen.tasks or ():
-        if not chosen.plugins:  # which may hold it; the plan, which loads it, will say
-            known(task, names(), "task")
+        if task not in names() and not chosen.plugins:  # which may hold it; the plan, which loads them, will say
+            raise unknown(task)
     known(chosen.evaluate, LEVELS, "evaluation")
     known(chosen.launcher, LAUNCHERS, "launcher")
     if chosen.parquet and importlib.util.find_spec("pyarrow") is None:

@@ -99,7 +99,7 @@ def test_a_part_that_fails_leaves_its_run_finished(evaluated: Path, tmp_path: Pa
 def test_what_a_job_can_t_give_is_said(tmp_path: Path) -> None:
     arch = discover().archs["cnn3"]
     run = RunSpec("cnn3", fingerprint(arch), "cvae", "digits", "d", "dynamic", 0, 1, 8, 1e-3, 4, None, "cpu", 1)
-    planned, lacking = evaluation.plan([run], "full", {"iwae_samples": 4, "iwae_images": None}, "cnn3")
+    planned, lacking = evaluation.plan([run], evaluation.EvaluationRequest("full", 4), "cnn3")
     assert {spec.part for spec in planned} == {"iwae", "bayes"}
     assert lacking == ["samples read by a classifier: no run of this job gives what it needs"]
-    assert evaluation.plan([run], "basic", {}, "cnn3") == ([], [])
+    assert evaluation.plan([run], evaluation.EvaluationRequest(), "cnn3") == ([], [])

@@ -144,12 +144,12 @@ def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_mach
     plugins = [str(tmp_path / "travels.py")]
     work = work_of(tmp_path, plugins)
     sites = {
-        name: Site(str(tmp_path / name), "", tuple(plugins), "cpu", 2, **environment.commit())
+        name: Site(str(tmp_path / name), "", tuple(plugins), workers=2, **environment.commit())
         for name in ("ray", "local")
     }
     second = two_nodes.add_node(num_cpus=1, object_store_memory=100_000_000)  # type: ignore[attr-defined]
     cluster = Cluster(two_nodes.address, 1, plugins)  # type: ignore[attr-defined]
-    assert cluster.slots("cpu") == 2
+    assert cluster.slots([CPU]) == 2
     events: list[Event] = []
     lost = False
     with Display(work, 0, 2) as display, closing(cluster.launch(work, sites["ray"], {})) as happening:
@@ -162,7 +162,8 @@ def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_mach
                 two_nodes.remove_node(second, allow_graceful=False)  # type: ignore[attr-defined]
                 (head,) = held - {second.node_id}
                 (tmp_path / f"go-{head}").touch()
-    ended = [event for event in events if event.kind in ("finished", "failed", "skipped")]
+    cluster.close()
+    ended = [event for event in events if event.kind.is_end]
     assert lost
     assert [(event.kind, event.error) for event in ended] == [("finished", None)] * len(work)
     started = [event.spec.run_id for event in events if event.kind == "started" and event.spec]
