@@ -1,14 +1,15 @@
-"""Shared by all tests: where MNIST is, and why a test that needs it is skipped."""
+"""Shared by all tests: where MNIST is, why tests that need it are skipped, bytecode for the processes they start."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, here and in what the tests start
-os.environ.setdefault(
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0"
-)  # before Ray is: tests import it before bench.launchers.ray_cluster does
+# before Ray is: tests import it before bench.launchers.ray_cluster does
+os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
 import pytest
 
@@ -31,6 +32,19 @@ def mnist() -> Path:
     if folder is None:
         pytest.skip("MNIST is not in $ABLATION_DATA, ../shared/mnist or data/")
     return folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Lets the processes that tests start find bytecode where this one may not write any beside the sources.
+
+    Each of them would else compile torch anew, which takes twice as long as to import it.
+    """
+    torch = importlib.util.find_spec("torch")
+    assert torch is not None and torch.origin is not None
+    is_compiled = Path(importlib.util.cache_from_source(torch.origin)).exists()
+    if sys.dont_write_bytecode and not is_compiled and hasattr(config, "cache"):  # not with -p no:cacheprovider
+        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,7 +20,8 @@ from archs.plugins import load_plugin
 from tests.conftest import ROOT
 
 # Needs no torch and no file of ours, so that its fingerprint is that of this text alone. It holds what versions of
-# Python spell otherwise in `ast.unparse` or `ast.dump`: quotes in f-strings, type parameters, a character of Unicode 16, u"…".
+# Python spell otherwise in `ast.unparse` or `ast.dump`: quotes in f-strings, type parameters, a character of Unicode
+# 16, u"…".
 MADE_UP = '''"""Made up."""
 from dataclasses import dataclass
 WIDTHS = {"small": [16, 0x20], 'large': (1e3, 2.5e-3, 1j, ...)}

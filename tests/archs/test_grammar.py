@@ -124,7 +124,7 @@ def test_the_parser_alone_never_raises_anything_else(text: str) -> None:
 
 @st.composite
 def family_texts(draw: st.DrawFn) -> str:
-    """Well-formed texts of the family, legal or not: any subset of its options in any order, lists and grids included."""
+    """Well-formed texts of the family, legal or not: any subset of its options in any order, with lists and grids."""
     numbers = st.integers(0, 30).map(str)
     lists = st.lists(numbers, min_size=1, max_size=4).map("-".join)
     values = {

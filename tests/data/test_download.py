@@ -86,6 +86,7 @@ def test_a_download_that_fails_says_why_and_the_way_out(tmp_path: Path) -> None:
     assert not list((tmp_path / "data").iterdir())
 
 
+@pytest.mark.slow
 def test_a_job_that_may_choose_goes_on_with_the_digits(tmp_path: Path) -> None:
     small = ["--archs", "mlp", "--tasks", "classifier", "--seeds", "1", "--epochs", "1", "--throughput", "off"]
     _, shown = (job := started(tmp_path, REFUSED, *small)).communicate(timeout=120)

@@ -10,7 +10,7 @@ import pytest
 from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench import evaluation
-from bench.evaluation import pictures
+from bench.evaluation import EvaluationRequest, pictures
 from bench.spec.run import RunSpec
 from bench.store.evaluations import gather
 from bench.store.store import Store
@@ -55,8 +55,9 @@ def test_a_basic_run_has_its_portrait_and_a_full_evaluation_adds_to_it(evaluated
 
 def test_the_page_shows_what_the_full_evaluation_found(evaluated: Path) -> None:
     page = (evaluated / "report" / "report.md").read_text(encoding="utf-8")
-    for words in ("## Behind the ELBO", "IWAE-4 (n = 300)", "Bayes accuracy", "linear probe", "sample accuracy", "figures/kl.png",
-                  "figures/grid_cvae.png", "figures/confusion.png", "figures/samples.png", "figures/interpolations.png"):  # fmt: skip
+    for words in ("## Behind the ELBO", "IWAE-4 (n = 300)", "Bayes accuracy", "linear probe", "sample accuracy",
+                  "figures/kl.png", "figures/grid_cvae.png", "figures/confusion.png", "figures/samples.png",
+                  "figures/interpolations.png"):  # fmt: skip
         assert words in page, words
     assert "Not computed" not in page
 
@@ -71,15 +72,16 @@ def test_other_settings_compute_only_what_depends_on_them(evaluated: Path) -> No
     assert job(evaluated, *JOB, "--evaluate", "full", "--iwae-samples", "5") == 0
     after = evaluation_stamps(evaluated)
     assert {key: after[key] for key in before} == before
-    new = [Store(path.parent.parent).load(path.parent.name) for path in (evaluated / "runs").glob("*/evaluations/*/record.json")
-           if path.parent.name not in before]  # fmt: skip
+    folders = [path.parent for path in (evaluated / "runs").glob("*/evaluations/*/record.json")]
+    new = [Store(path.parent).load(path.name) for path in folders if path.name not in before]
     assert [part.spec["part"] for part in new] == ["iwae", "iwae"]
 
 
 def test_a_part_that_fails_leaves_its_run_finished(evaluated: Path, tmp_path: Path) -> None:
     plugin = tmp_path / "moody.py"
     plugin.write_text(
-        "from torch import nn\nfrom archs.base import Arch\nfrom archs.cnn3 import decoder\n\n\nclass Moody(nn.Module):\n"
+        "from torch import nn\nfrom archs.base import Arch\nfrom archs.cnn3 import decoder\n\n\n"
+        "class Moody(nn.Module):\n"
         "    def forward(self, x):\n        if len(x) == 500 and not self.training and x.shape[1] == 1:\n"
         '            raise ValueError("five hundred is too many")\n        return x.flatten(1)[:, :8]\n\n\n'
         'ARCH = Arch("moody", "fails on batches of the probe", "test", lambda channels: Moody(), decoder)\n',
@@ -96,10 +98,10 @@ def test_a_part_that_fails_leaves_its_run_finished(evaluated: Path, tmp_path: Pa
     assert "1 evaluation failed; the runs themselves are finished." in page
 
 
-def test_what_a_job_can_t_give_is_said(tmp_path: Path) -> None:
+def test_an_evaluation_that_lacks_what_it_reads_is_named(tmp_path: Path) -> None:
     arch = discover().archs["cnn3"]
     run = RunSpec("cnn3", fingerprint(arch), "cvae", "digits", "d", "dynamic", 0, 1, 8, 1e-3, 4, None, "cpu", 1)
-    planned, lacking = evaluation.plan([run], evaluation.EvaluationRequest("full", 4), "cnn3")
+    planned, lacking = evaluation.plan([run], EvaluationRequest("full", 4, None), "cnn3")
     assert {spec.part for spec in planned} == {"iwae", "bayes"}
     assert lacking == ["samples read by a classifier: no run of this job gives what it needs"]
-    assert evaluation.plan([run], evaluation.EvaluationRequest(), "cnn3") == ([], [])
+    assert evaluation.plan([run], EvaluationRequest("basic", 4, None), "cnn3") == ([], [])

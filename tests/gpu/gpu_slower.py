@@ -1,5 +1,6 @@
-"""A pytest plug-in that plants a slowdown: `SLOWER=0.15 pytest bench -p tests.gpu.gpu_slower` makes every benchmark slower
-by 15 %.
+"""A pytest plug-in that plants a slowdown.
+
+`SLOWER=0.15 pytest bench -p tests.gpu.gpu_slower` makes every benchmark slower by 15 %.
 
 A GPU is kept busy for so much longer after each call, on the stream of the work itself: a host that waits would be
 hidden behind the GPU's own time. On a CPU the host is kept busy. The reference workload is left alone.

@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from tests.gpu.pretended_graph import CUDAGraph, Event, Stream, current_stream, graph, stream
+from tests.gpu.pretended_graph import CUDAGraph, graph
 from tests.gpu.pretended_machine import Generator, now
+from tests.gpu.pretended_streams import Event, Stream, current_stream, stream
 
 __all__ = [
     "CUDAGraph", "Event", "Stream", "current_device", "current_stream", "default_stream", "device", "device_count",

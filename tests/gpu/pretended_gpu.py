@@ -6,10 +6,11 @@
         x.sum().item()
         assert gpu.waits == 1
 
-Each storage says where it pretends to lie (`tests.gpu.pretended_machine`). A mode sees every operation, checks what CUDA
-would check and says where the result lies (`tests.gpu.pretended_kernels`); while a graph is captured it has the operation
-recorded (`tests.gpu.pretended_graph`). What Python asks torch apart from operations is patched for as long: `x.device`,
-`x.to("cuda")`, `torch.zeros(3, device="cuda")` and the like in this file, `torch.cuda` in `tests.gpu.pretended_cuda`.
+Each storage says where it pretends to lie (`tests.gpu.pretended_machine`). A mode sees every operation, checks what
+CUDA would check and says where the result lies (`tests.gpu.pretended_kernels`); while a graph is captured it has the
+operation recorded (`tests.gpu.pretended_graph`). What Python asks torch apart from operations is patched for as long:
+`x.device`, `x.to("cuda")`, `torch.zeros(3, device="cuda")` and the like in this file, `torch.cuda` in
+`tests.gpu.pretended_cuda`.
 
 Not pretended: how long anything takes, what a GPU rounds otherwise or reports late, streams that should have waited for
 one another, a memory that is full, `torch.autocast`, `torch.set_default_device` and `with torch.device(…)`, sparse
@@ -29,9 +30,9 @@ import torch.utils._device
 from torch import Tensor
 
 from tests.gpu import pretended_cuda
-from tests.gpu.pretended_graph import Stream, current_stream
 from tests.gpu.pretended_kernels import Kernels, is_pinned
 from tests.gpu.pretended_machine import CPU, Generator, State, installed, now, place, pretending, storage_of
+from tests.gpu.pretended_streams import Stream, current_stream
 
 FACTORIES = (
     "arange", "empty", "empty_strided", "eye", "full", "linspace", "logspace", "ones", "rand", "randint", "randn",

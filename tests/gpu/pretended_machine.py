@@ -1,8 +1,8 @@
 """The pretended machine itself: its counters, what lies on which GPU, and generators of random numbers.
 
 The device of a tensor is written down on its storage (`place`, `mark`), so views, `detach()` and `.data` share it, and
-it is forgotten with the memory. `tests.gpu.pretended_graph` adds streams and graphs, `tests.gpu.pretended_gpu` puts all of it
-in the place of torch's own.
+it is forgotten with the memory. `tests.gpu.pretended_streams` and `tests.gpu.pretended_graph` add streams and
+graphs, `tests.gpu.pretended_gpu` puts all of it in the place of torch's own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 if TYPE_CHECKING:
-    from tests.gpu.pretended_graph import CUDAGraph, Stream
+    from tests.gpu.pretended_graph import CUDAGraph
+    from tests.gpu.pretended_streams import Stream
 
 CPU = torch.device("cpu")
 REAL_DEVICE = Tensor.device  # the true property, before another is put in its place

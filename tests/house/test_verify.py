@@ -25,7 +25,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, R
     folder = tmp_path_factory.mktemp("verify")
     plugin = folder / "broken.py"
     plugin.write_text(BROKEN, encoding="utf-8")
-    assert job(folder, "--archs", "mlp", "explodes", "--plugin", str(plugin), "--tasks", "vae", "classifier", "--seeds", "1") == 1  # fmt: skip
+    wanted = ["--archs", "mlp", "explodes", "--plugin", str(plugin), "--tasks", "vae", "classifier", "--seeds", "1"]
+    assert job(folder, *wanted) == 1
     found = Store(folder / "runs").records()
     return folder, {r.spec["task"] if r.spec["arch"] == "mlp" else r.spec["arch"]: r for r in found}
 

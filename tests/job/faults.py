@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
-import json
 import os
 import random
 import signal
@@ -29,14 +27,10 @@ from multiprocessing import forkserver
 from pathlib import Path
 from unittest.mock import patch
 
-import numpy as np
-
-import reports
 import run_ablation
-from bench.job.manifest import write_manifest
 from bench.machine import child
-from bench.store.differences import CIRCUMSTANCE, differences, is_clock
-from bench.store.store import Record, Store
+from bench.store.store import Record
+from tests.job.fault_checks import check, inspect, neutral_page, sound_records
 
 PLAN = [
     "--archs", "cnn:depth=1,channels=2", "cnn:depth=1,channels=3", "--tasks", "vae", "classifier", "--seeds", "6",
@@ -70,10 +64,6 @@ ARCH = Arch(name="counted", summary="notes each training", source="test", encode
 """
 
 
-class Fault(AssertionError):
-    """Something was lost, wrong, or did not end."""
-
-
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.job.faults")
     parser.add_argument("--kills", type=int, default=200)
@@ -103,11 +93,6 @@ def main(arguments: list[str]) -> int:
         f"no finished run lost or trained again, no record wrong, every final report the same"
     )
     return 0
-
-
-def check(condition: bool, message: str) -> None:
-    if not condition:
-        raise Fault(message)
 
 
 def reference(folder: Path) -> float:
@@ -247,58 +232,6 @@ def kill(processes: list[int]) -> bool:
             os.kill(process, signal.SIGKILL)
             hit = True
     return hit
-
-
-def inspect(folder: Path, theirs: dict[str, Record], before: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """Every record is sound, those finished `before` are untouched, and all equal the undisturbed ones."""
-    kept = {}
-    for record in sound_records(folder):
-        if record.status == "finished":
-            differ = differences(record, theirs[record.run_id])
-            check(not differ, f"run {record.run_id} is wrong: {differ}")
-            assert record.folder is not None
-            stat = (record.folder / "record.json").stat()
-            kept[record.run_id] = (stat.st_ino, stat.st_mtime_ns)
-    for run_id, stamp in before.items():
-        check(kept.get(run_id) == stamp, f"run {run_id} was finished, and is {'changed' if run_id in kept else 'lost'}")
-    return kept
-
-
-def sound_records(folder: Path) -> list[Record]:
-    def refuse(error: Exception) -> None:
-        raise Fault(f"a record is damaged: {error}")
-
-    found = Store(folder / "runs").records(damaged=refuse)
-    for record in found:
-        record.verify()
-    return found
-
-
-def timeless(record: Record) -> Record:
-    """A copy in which everything that is read off a clock, or off the job around the run, is 1."""
-
-    def still(values: dict) -> dict:
-        return {key: 1 if is_clock(key) or key in CIRCUMSTANCE else value for key, value in values.items()}
-
-    return dataclasses.replace(
-        record,
-        metrics=still(record.metrics),
-        history=[still(epoch) for epoch in record.history],
-        environment=still(record.environment),
-    )
-
-
-def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
-    """The report, drawn from a timeless copy of the records: its text and tables, byte by byte."""
-    store = Store(copy / "runs")
-    for record in sound_records(folder):
-        store.write(timeless(record), {name: np.array(array) for name, array in record.arrays().items()})
-    manifest = json.loads((folder / "report" / "manifest.json").read_text(encoding="utf-8"))
-    manifest |= {"runs_dir": "../runs", "command": "", "created": "2000-01-01T00:00:00+00:00", "wall_seconds": 1}
-    (copy / "report").mkdir(parents=True)
-    write_manifest(copy / "report", manifest)
-    reports.build(copy / "report")
-    return {path.name: path.read_bytes() for path in (copy / "report").iterdir() if path.suffix in (".md", ".csv")}
 
 
 if __name__ == "__main__":

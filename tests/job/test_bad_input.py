@@ -146,7 +146,10 @@ def test_the_program_itself_shows_no_traceback() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = "import sys; from bench.job.options import parser; parser(); print(sorted({'torch', 'pandas', 'scipy'} & set(sys.modules)))"
+    code = (
+        "import sys; from bench.job.options import parser; parser(); "
+        "print(sorted({'torch', 'pandas', 'scipy'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

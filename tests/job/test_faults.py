@@ -1,4 +1,4 @@
-"""A sample of tests/job/faults.py, and what else can go wrong around a job: a full disk, damage, signals, the first failure."""
+"""What can go wrong around a job: kills, a full disk, damage, signals, the first failure."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def command(folder: Path, *arguments: str) -> list[str]:
     return [sys.executable, "run_ablation.py", *TINY, *where, *arguments]
 
 
+@pytest.mark.slow
 def test_kills_lose_nothing_and_two_jobs_share_a_store() -> None:
     """The long mode is `python -m tests.job.faults --kills 200`."""
     done = subprocess.run(
@@ -82,11 +83,13 @@ def test_a_disk_that_fills_up_before_the_job_stops_it(tmp_path: Path) -> None:
 def can_mount() -> bool:
     """Whether a small file system can be mounted here, in a namespace of its own."""
     try:
-        return subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "x", "/mnt"], capture_output=True).returncode == 0  # fmt: skip
+        command = ["unshare", "-rm", "mount", "-t", "tmpfs", "x", "/mnt"]
+        return subprocess.run(command, capture_output=True).returncode == 0
     except OSError:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_mount(), reason="no small file system can be mounted here")
 def test_a_disk_that_fills_up_during_the_job_stops_it_and_leaves_no_half_record(tmp_path: Path) -> None:
     """Real ENOSPC: a store of 1.3 MB, room for a few runs of 135 kB."""
@@ -120,6 +123,7 @@ def test_the_first_failure_stops_a_job_that_asks_for_it(tmp_path: Path, capsys: 
     assert "1 run of 8 failed." in page and "7 runs of 8 have no record: not run yet, or removed." in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signals_stop_a_job_cleanly_and_a_second_one_at_once(tmp_path: Path, number: int, status: int) -> None:
     arguments = command(tmp_path, "--archs", "mlp", "--seeds", "50", "--workers", "1")
@@ -144,7 +148,8 @@ def test_a_claim_is_exclusive_and_goes_with_its_process(tmp_path: Path) -> None:
         "import sys, time; from pathlib import Path; from bench.store.claims import Claims; claims = Claims();"
         "print(claims.take(Path(sys.argv[1]), sys.argv[2]), flush=True); time.sleep(60)"
     )
-    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path), run_id], cwd=ROOT, stdout=subprocess.PIPE, text=True)  # fmt: skip
+    arguments = [sys.executable, "-c", code, str(tmp_path), run_id]
+    other = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
     assert other.stdout.readline().strip() == "True"
     claims = Claims()

@@ -184,7 +184,8 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
     assert found["dies"].error is not None
     assert "killed by SIGKILL" in found["dies"].error
     for name, said in {
-        "hungry": "out of memory (RuntimeError: .* use a smaller --batch-size or fewer --workers: neither is changed unasked",
+        "hungry": "out of memory (RuntimeError: .* "
+        "use a smaller --batch-size or fewer --workers: neither is changed unasked",
         "nan": r"Diverged: loss is nan by step \d+ of \d+ \(epoch 1\)",
     }.items():
         assert re.match(said.replace("memory (", r"memory \("), str(found[name].error))
@@ -204,12 +205,14 @@ def test_a_result_that_is_no_number_is_a_failure() -> None:
         check_finite(Record("0" * 16, {}, "finished", metrics={"kl": 1.0, "elbo": -math.inf}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("everything", [True, False], ids=["the whole job", "only the parent"])
 def test_a_kill_loses_at_most_the_runs_in_flight(finished: Path, tmp_path: Path, everything: bool) -> None:
     arguments = ["--archs", "cnn2", "cnn3", "--seeds", "2", "--workers", "2", "--runs-dir", str(tmp_path / "runs"),
                  "--out", str(tmp_path / "report")]  # fmt: skip
     process = subprocess.Popen([sys.executable, "run_ablation.py", *TINY, *arguments], cwd=ROOT,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               start_new_session=True)  # fmt: skip
     wait_for(lambda: len(stamps(tmp_path)) >= 3)
     if everything:
         os.killpg(process.pid, signal.SIGKILL)
@@ -265,6 +268,7 @@ def test_what_a_kill_left_unfinished_is_cleared_away_in_time(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == [".partial-0123456789abcdef-new"]  # another job's, perhaps
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     arguments = ["--archs", "cnn2", "--seeds", "9", "--workers", "1", "--runs-dir", str(tmp_path / "runs"),
                  "--out", str(tmp_path / "report")]  # fmt: skip

@@ -32,7 +32,9 @@ def record(spec: Work, status: Status = Status.FINISHED, elbo: float = -100.0) -
 
 @dataclass
 class FakeLauncher:
-    """Does work by writing records. outcomes: run id → what becomes of it; "skipped" leaves nothing, the rest finish."""
+    """Does work by writing records. outcomes: run id → what becomes of it; "skipped" leaves nothing.
+    The rest finish.
+    """
 
     outcomes: dict[str, str] = field(default_factory=dict)
     launched: list[list[Work]] = field(default_factory=list)

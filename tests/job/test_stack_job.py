@@ -1,4 +1,4 @@
-"""--stack through the command line: the same results as without, who is refused says why, a death fails all of a stack."""
+"""--stack through the command line: the same results as without, a refusal says why, a death fails all of a stack."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def records(folder: Path) -> dict[tuple[str, str, int], Record]:
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, dict]:
     """The records of one job with its seeds alone and with them together."""
-    wanted = ["--archs", "cnn3", "pool4", "--tasks", "vae", "classifier", "--seeds", "3", "--workers", "1"]
+    wanted = ["--archs", "cnn3", "pool4", "--tasks", "vae", "classifier", "--seeds", "3", "--workers", "1",
+              "--train-images", "128", "--epochs", "1"]  # fmt: skip
     folders = [tmp_path_factory.mktemp(name) for name in ("alone", "together")]
     assert job(folders[0], *wanted) == 0
     assert job(folders[1], *wanted, "--stack", "3") == 0
@@ -44,7 +45,7 @@ def test_stacked_runs_are_the_same_runs_with_nearly_the_same_numbers(both: tuple
         assert record.metrics["train_seconds"] > 0
 
 
-def test_records_say_how_large_the_same_but_seed_was_or_why_there_was_none(both: tuple[dict, dict]) -> None:
+def test_a_record_says_how_many_seeds_were_stacked_or_why_they_were_not(both: tuple[dict, dict]) -> None:
     alone, together = both
     assert {record.environment["stack"] for record in alone.values()} == {1}
     for (arch, _, _), record in together.items():
@@ -88,7 +89,7 @@ def test_gpus_are_taken_in_turn() -> None:
 
 
 @pytest.mark.parametrize("text", ["on", "-1", "2.5", ""])
-def test_a_way_to_stack_that_is_none_is_one_line(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_value_of_stack_is_one_line(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         parse([f"--stack={text}"])
     assert stop.value.code == 2

@@ -95,6 +95,7 @@ def test_a_record_from_elsewhere_is_taken_in_whole_or_not_at_all(tmp_path: Path)
     assert bytes_of(here.load(record.run_id)) == files
 
 
+@pytest.mark.slow
 def test_an_address_where_nobody_listens_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     pytest.importorskip("ray", reason="Ray is not installed (the extra [cluster])")
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
@@ -133,6 +134,7 @@ def work_of(folder: Path, plugins: list[str]) -> list[Work]:
     return [*runs_of(held, [get("classifier")], 2, recipe, data), *runs, *further]
 
 
+@pytest.mark.slow
 def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_machine(
     two_nodes: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,15 +146,19 @@ def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_mach
     plugins = [str(tmp_path / "travels.py")]
     work = work_of(tmp_path, plugins)
     sites = {
-        name: Site(str(tmp_path / name), "", tuple(plugins), workers=2, **environment.commit())
+        name: Site(str(tmp_path / name), "", tuple(plugins), CPU, workers=2, **environment.commit())
         for name in ("ray", "local")
     }
     second = two_nodes.add_node(num_cpus=1, object_store_memory=100_000_000)  # type: ignore[attr-defined]
     cluster = Cluster(two_nodes.address, 1, plugins)  # type: ignore[attr-defined]
-    assert cluster.slots([CPU]) == 2
     events: list[Event] = []
     lost = False
-    with Display(work, 0, 2) as display, closing(cluster.launch(work, sites["ray"], {})) as happening:
+    with (
+        closing(cluster),
+        Display(work, 0, 2) as display,
+        closing(cluster.launch(work, sites["ray"], {})) as happening,
+    ):
+        assert cluster.slots([CPU]) == 2
         for event in happening:
             display.show(event)
             events.append(event)
@@ -162,7 +168,6 @@ def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_mach
                 two_nodes.remove_node(second, allow_graceful=False)  # type: ignore[attr-defined]
                 (head,) = held - {second.node_id}
                 (tmp_path / f"go-{head}").touch()
-    cluster.close()
     ended = [event for event in events if event.kind.is_end]
     assert lost
     assert [(event.kind, event.error) for event in ended] == [("finished", None)] * len(work)
@@ -181,6 +186,7 @@ def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_mach
     assert not list(Path(sites["ray"].runs_dir).glob(".partial-*"))
 
 
+@pytest.mark.slow
 def test_no_room_on_the_cluster_is_one_line(two_nodes: object, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     address = two_nodes.address  # type: ignore[attr-defined]
     command = [*TINY, "--launcher", "ray", "--ray-address", address, "--threads", "64"]

@@ -19,6 +19,8 @@ from reports.sections.generative import decomposition, semi_supervised, table
 from reports.wording.sanity import collapse, warnings
 from tests.reports.synthetic import write_experiment
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def loaded(folder: Path, **options: object) -> reports.Experiment:  # type: ignore[name-defined]
     return reports.load(write_experiment(folder, tasks=("vae", "cvae"), **options))  # type: ignore[arg-type]

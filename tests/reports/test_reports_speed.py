@@ -17,6 +17,8 @@ from reports.markup.escape import plain
 from tests.reports.synthetic import write_experiment
 from tests.speed.test_throughput import timed
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 JITTER = [1.0, 1.02, 0.99, 1.01, 1.0, 0.98, 1.03, 1.0]
 
 

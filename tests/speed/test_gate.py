@@ -26,8 +26,11 @@ from tests.house.test_docs import commands
 
 
 def sample(slower: float = 1.0, machine: float = 1.0, busy: float = 0.0, rounds: int = 100, salt: int = 0) -> Sample:
-    """A benchmark of 20 ms and a reference of 5 ms. machine: slows both. busy: the share of rounds with a neighbour, who
-    slows the benchmark by half and the reference to twice its time."""
+    """A benchmark of 20 ms and a reference of 5 ms.
+
+    machine: slows both. busy: the share of rounds with a neighbour, who slows the benchmark by half and the reference
+    to twice its time.
+    """
     noise = np.random.default_rng([rounds, salt])
     disturbed = noise.random(rounds + 1) < busy
     own = 0.02 * slower * machine * np.where(disturbed[:rounds], 1.5, 1) * noise.lognormal(0, 0.02, rounds)
@@ -40,7 +43,7 @@ def word(old: Sample, new: Sample, **options: Any) -> str:
     return found.word
 
 
-def test_the_decision() -> None:
+def test_a_change_is_called_slower_or_faster_only_beyond_the_threshold() -> None:
     assert word(sample(), sample(salt=1)) == "same"
     assert word(sample(), sample(1.15, salt=1)) == "slower"
     assert word(sample(), sample(1 / 1.15, salt=1)) == "faster"
@@ -82,7 +85,8 @@ def write(path: Path, samples: dict[str, Sample], **changes: Any) -> str:
     }
     content = [
         {"stats": {"data": [2 * s for s in one.seconds]},
-         "extra_info": {**info, "what": name.rstrip("*"), "images": one.images, "calls": 2, "reference_seconds": list(one.reference_seconds)}}
+         "extra_info": {**info, "what": name.rstrip("*"), "images": one.images, "calls": 2,
+                        "reference_seconds": list(one.reference_seconds)}}
         for name, one in samples.items()
     ]  # fmt: skip
     path.write_text(json.dumps({"benchmarks": content}), encoding="utf-8")
@@ -108,7 +112,7 @@ def test_markdown_and_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture)
 
 
 def test_the_turns_of_a_benchmark_are_one_sample(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    """A machine that is slow during three turns of four, the benchmark more than the reference, hides nothing and invents nothing."""
+    """A machine that is slow in three turns of four, the benchmark more than the reference, changes no verdict."""
     disturbed = sample(1.3, machine=2, rounds=50)
     old = write(tmp_path / "old.json", {"x": sample(salt=1, rounds=50), "x*": sample(salt=2, rounds=50)})
     same = write(
@@ -163,6 +167,7 @@ def test_the_benchmarks_cover_the_registry() -> None:
     assert any("cnn:" in name for name, _ in CASES)
 
 
+@pytest.mark.slow
 def test_the_gate_reads_what_the_benchmarks_write(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     file = tmp_path / "new.json"
     command = [
@@ -214,6 +219,7 @@ def test_the_trial_counts_what_the_gate_said(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_trial_is_run_and_written_down(tmp_path: Path) -> None:
     file = tmp_path / "trials.jsonl"
     asked = ["--work", "sampling", "--load", "none", "--trials", "1", "--seconds", "1"]

@@ -53,7 +53,8 @@ def test_the_bootstrap_interval_covers_the_true_median_about_as_often_as_it_says
 
 def timed(arch: str, seconds: list[float], task: str = "vae", work: str = "train", **extra: Any) -> dict[str, Any]:
     return {"arch": arch, "arch_fingerprint": f"f-{arch}", "task": task, "work": work, "images": 100, "calls": 2,
-            "seconds": seconds, "flops_per_image": 1e6, "peak_bytes": 5e6, "joules_per_image": None, **extra}  # fmt: skip
+            "seconds": seconds, "flops_per_image": 1e6, "peak_bytes": 5e6, "joules_per_image": None,
+            **extra}  # fmt: skip
 
 
 def document(works: list[dict[str, Any]], matmul: list[float]) -> dict[str, Any]:
@@ -116,7 +117,8 @@ def test_a_gpu_is_described_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
     library = SimpleNamespace(
         NVMLError=NVMLError, NVML_CLOCK_SM=1, nvmlClocksThrottleReasonSwPowerCap=4, nvmlInit=lambda: None,
         nvmlDeviceGetHandleByUUID=lambda uuid: uuid, nvmlDeviceGetClockInfo=lambda handle, kind: next(clocks),
-        nvmlDeviceGetMaxClockInfo=lambda handle, kind: 1980, nvmlDeviceGetCurrentClocksThrottleReasons=lambda handle: 4 + 1,
+        nvmlDeviceGetMaxClockInfo=lambda handle, kind: 1980,
+        nvmlDeviceGetCurrentClocksThrottleReasons=lambda handle: 4 + 1,
         nvmlDeviceGetComputeRunningProcesses=lambda handle: [SimpleNamespace(pid=os.getpid()), SimpleNamespace(pid=1)],
         nvmlDeviceGetTotalEnergyConsumption=absent,
     )  # fmt: skip
@@ -137,9 +139,9 @@ def test_a_gpu_is_described_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def spec(**changes: Any) -> RunSpec:
-    values = {"arch": "cnn3", "arch_fingerprint": "f", "task": "classifier", "dataset": "digits", "data_fingerprint": "d",
-              "likelihood": None, "seed": 0, "epochs": 1, "batch_size": 8, "lr": 1e-3, "latent_dim": None, "train_images": None,
-              "device": "cpu", "threads": 1}  # fmt: skip
+    values = {"arch": "cnn3", "arch_fingerprint": "f", "task": "classifier", "dataset": "digits",
+              "data_fingerprint": "d", "likelihood": None, "seed": 0, "epochs": 1, "batch_size": 8, "lr": 1e-3,
+              "latent_dim": None, "train_images": None, "device": "cpu", "threads": 1}  # fmt: skip
     return RunSpec(**{**values, **changes})
 
 
@@ -184,6 +186,7 @@ def test_what_was_measured_is_kept_until_something_differs(tmp_path: Path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["throughput.json"]
 
 
+@pytest.mark.slow
 def test_a_job_measures_apart_once(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     arguments = ["--archs", "cnn3", "mlp", "--tasks", "classifier", "--seeds", "1", "--throughput", "quick"]
     assert job(tmp_path, *arguments) == 0

@@ -1,4 +1,4 @@
-"""What is timed apart, and what it is counted to cost: FLOPs against torch's own count, memory against hand-made sums."""
+"""What is timed apart, and what it is counted to cost: FLOPs by torch's own count, memory by hand-made sums."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from bench.store.inventory import inventory
 from bench.store.record import Record
 from bench.store.store import Store
-from tests.store.test_store import ARRAYS, FAILED, RECORD, SPEC, WEIGHTS, record_path
+from tests.store.one_run import ARRAYS, FAILED, RECORD, SPEC, WEIGHTS, record_path
 
 
 class Arrival:

@@ -142,7 +142,7 @@ def test_a_tracker_that_raises_is_named_once_and_costs_nothing(
 
     kind = trackers.Kind("broken", "X", "", (), "x", lambda value: Broken())  # type: ignore[arg-type,return-value]
     monkeypatch.setattr(trackers, "crew", lambda options: real({"broken": "x"}, [kind]))
-    assert job(tmp_path) == 0
+    assert job(tmp_path, "--archs", "mlp", "--tasks", "classifier") == 0
     shown = capsys.readouterr().err
     assert shown.count("WARNING: --broken: OSError: no space; runs and report go on without it") == 1
     assert shown.count("WARNING: --broken") == 1

@@ -21,23 +21,20 @@ class Mallinfo(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd u f o d k".split()]
 mallinfo = ctypes.CDLL(None).mallinfo2
 mallinfo.restype = Mallinfo
-{call}
-before = mallinfo().hblks
-piece = torch.empty(31 << 18)  # 31 MiB
-print(mallinfo().hblks - before)
+for prepare in (torch.set_num_threads, compute_with):
+    prepare(1)
+    before = mallinfo().hblks
+    piece = torch.empty(31 << 18)  # 31 MiB
+    print(mallinfo().hblks - before)
+    del piece
 """
-
-
-def pieces_mapped(call: str) -> int:
-    """How many pieces of memory the system is asked for apart from the heap, each to be given back and faulted in anew."""
-    done = subprocess.run([sys.executable, "-c", MAPPED.format(call=call)], capture_output=True, text=True, check=True)
-    return int(done.stdout)
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc is told how to keep its memory")
 def test_large_tensors_come_from_the_heap_that_is_kept() -> None:
-    assert pieces_mapped("compute_with(1)") == 0
-    assert pieces_mapped("torch.set_num_threads(1)") == 1  # or the above shows nothing
+    """Else the system is asked for each apart from the heap, to be given back and faulted in anew."""
+    done = subprocess.run([sys.executable, "-c", MAPPED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]  # mapped without being told, or the second number would show nothing
 
 
 ASKED = """
@@ -88,6 +85,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_the_process_that_keeps_the_results_never_loads_torch(tmp_path: Path) -> None:
     """Nor a plug-in: what they do to a process, they do to one that can be replaced. And what is asked of CUDA reaches those."""
     script = tmp_path / "job.py"
@@ -111,6 +109,7 @@ def test_the_process_that_keeps_the_results_never_loads_torch(tmp_path: Path) ->
     assert done.stdout.splitlines()[-1] == ":4096:8", "cuBLAS reads it in the workers, which have what their server had"
 
 
+@pytest.mark.slow
 def test_a_job_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()

@@ -1,0 +1,49 @@
+"""A few training steps on a GPU, and whether two models ended at the same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from archs.base import Arch
+from archs.registry import discover
+from bench.machine import cuda
+from bench.spec.device import FIRST_GPU, Device
+from bench.tasks import get
+from bench.training.loop import Trained, train_seeds
+from bench.training.splits import on_device
+from tests.training.test_train import DIGITS, spec_of
+
+BATCH = 4
+STEPS = 11  # of an epoch: looks at the loss come after 11, 20 and 22 of them
+
+
+def trained(
+    arch: str | Arch,
+    task: str,
+    seeds: Sequence[int] = (1,),
+    graph: bool = False,
+    dtype: torch.dtype = torch.float32,
+    device: Device = FIRST_GPU,
+    epochs: int = 1,
+    steps: int = 2,
+) -> tuple[list[nn.Module], list[Trained]]:
+    """A few steps on digits: the models, and what came of them."""
+    cuda.use(device)
+    batch = 24 if task == "m2" else BATCH  # so that there are images of each class
+    built = discover().resolve([arch]).archs[0] if isinstance(arch, str) else arch
+    more = {"labels": 10} if task == "m2" else {}
+    specs = [spec_of("cnn3", task, seed, batch_size=batch, epochs=epochs, **more) for seed in seeds]
+    models = [get(task).build(built, specs[0].latent_dim, seed).to(device, dtype) for seed in seeds]
+    models = [model.to(memory_format=torch.channels_last) for model in models]
+    data, val = (on_device(DIGITS, part, torch.device(device), batch * steps) for part in ("train", "val"))
+    outcomes = train_seeds(models, get(task), specs, data, val, graph=graph)
+    assert all(isinstance(outcome, Trained) for outcome in outcomes)
+    return models, outcomes  # type: ignore[return-value]
+
+
+def assert_same(one: nn.Module, other: nn.Module, tolerance: float) -> None:
+    for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        torch.testing.assert_close(a.cpu(), b.cpu(), rtol=tolerance, atol=tolerance, msg=name)
