@@ -1,4 +1,4 @@
-"""What is compared: one short file per architecture, found by `archs.registry` without further registration.
+"""The architectures that are compared, one short file each, which `archs.registry` finds by itself.
 
-Importing this package loads nothing heavy: names and errors must not cost a torch import.
+Importing this package does not import torch, since names and errors are needed without it.
 """

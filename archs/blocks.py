@@ -78,16 +78,20 @@ class TransposedConv2d(nn.ConvTranspose2d):
 
 
 def fastest_form(out_channels: int, stride: int, in_size: int) -> str:
-    """Return the form of a `TransposedConv2d` that was measured to be the fastest on a CPU (docs/log/performance.md#convolutions-on-a-cpu)."""
+    """Return the form of a `TransposedConv2d` that is the fastest on a CPU.
+
+    Measured in docs/log/performance.md#convolutions-on-a-cpu.
+    """
     if in_size == 1:
         return "matrix"
     return "blocks" if out_channels == 1 or faster_in_blocks(out_channels, stride) else "direct"
 
 
 def faster_in_blocks(channels: int, stride: int) -> bool:
-    """Whether a transposed convolution to so many channels is faster in blocks on a CPU (docs/log/performance.md#convolutions-on-a-cpu).
+    """Return whether a transposed convolution to this number of channels is faster in blocks on a CPU.
 
-    The gradient of the input of a convolution from so many channels is one too.
+    The gradient of the input of a convolution from this number of channels is such a transposed convolution too.
+    Measured in docs/log/performance.md#convolutions-on-a-cpu.
     """
     return stride > 1 and channels <= 16
 
@@ -95,9 +99,10 @@ def faster_in_blocks(channels: int, stride: int) -> bool:
 class Conv2d(nn.Conv2d):
     """A convolution in the form that is fastest on its device.
 
-    Where the kernel is as large as the image, it is a product with a matrix. Otherwise it is torch's on a CPU, with the
-    gradients of `archs.forms.Convolution`, which take less time than torch's (docs/log/performance.md#convolutions-on-a-cpu); and a product of
-    matrices on a GPU (archs.products). Whatever has groups, gaps, no bias or unequal sides is torch's in all respects.
+    If the kernel is as large as the image, it is a product with a matrix. Otherwise it is torch's on a CPU, with the
+    gradients of `archs.forms.Convolution`, which take less time than torch's
+    (docs/log/performance.md#convolutions-on-a-cpu), and a product of matrices on a GPU (archs.products). A convolution
+    with groups, gaps, unequal sides or without a bias is torch's in all respects.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The one error type for a mistake in what the user asked for."""
+"""The error for a mistake in what the user asked for."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Bad input. Its message is one line: the offender, what was expected, the nearest valid choice.
+    """Bad input, with a message of one line: the offender, what was expected, the nearest valid choice.
 
-    Entry points print it on stderr and exit with status 2; it is never shown as a traceback.
+    Entry points print the message on stderr, without a traceback, and exit with status 2.
     """
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """`"; did you mean 'cnn3'?"` for the closest of `choices`, or their list when none is close."""
-    import difflib  # here: hardly any call of the program needs it
+    """Return "; did you mean 'cnn3'?" for the closest of `choices`, or their list if none is close."""
+    import difflib  # here, since few calls of the program need it
 
     known = sorted(set(choices))
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)

@@ -25,7 +25,10 @@ PATTERN = re.compile(r"[a-z0-9_.*?-]+")
 KEY = re.compile(r"[a-z][a-z0-9_]*")
 VALUE = re.compile(r"[a-z0-9.-]*")
 MAX_GRID = 10_000
+"""The most architectures that one argument may span."""
+
 MAX_LENGTH = 1_000
+"""The most characters of one argument."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The layer table: a row per layer with its output shape, weights, biases and multiply-accumulates for one image."""
+"""The layer table of a model: the output shape, weights, biases and multiply-accumulates of each layer."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ class Layer:
 
 
 def layer_table(model: nn.Module, run: Callable[[], object]) -> list[Layer]:
-    """Make a row for each module that owns parameters, in the order in which `run()` reaches them.
+    """Return a row for each module that owns parameters, in the order in which an image reaches them.
 
-    run: passes one image through the model.
+    A parameter that two modules share is counted with the first.
 
-    A parameter that two modules share is counted with the first. Raises RuntimeError if the rows do not add up to
-    `sum(p.numel())`: a module that owns parameters but is never called has no place in a fair count.
+    Args:
+        run: passes one image through the model.
+
+    Raises:
+        RuntimeError: the rows don't add up to all parameters, since a module that owns some was not called.
     """
     rows: dict[str, Layer] = {}
     names = {module: name for name, module in model.named_modules()}
@@ -52,8 +55,8 @@ def layer_table(model: nn.Module, run: Callable[[], object]) -> list[Layer]:
         biases = sum(value.numel() for key, value in own if key == "bias")
         shape = "x".join(str(size) for size in output.shape[1:])
         weights = sum(value.numel() for _, value in own) - biases
-        part, said = name.partition(".")[0], describe(name, module)
-        rows[name] = Layer(part, said, kind(module), shape, weights, biases, macs(module, inputs[0], output))
+        part, description = name.partition(".")[0], describe(name, module)
+        rows[name] = Layer(part, description, kind(module), shape, weights, biases, macs(module, inputs[0], output))
 
     hooks = [module.register_forward_hook(record) for module in names if owns_parameters(module)]
     training = model.training
@@ -72,14 +75,17 @@ def layer_table(model: nn.Module, run: Callable[[], object]) -> list[Layer]:
 
 
 def parameter_count(model: nn.Module) -> int:
+    """Return the number of weights and biases of a model."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def owns_parameters(module: nn.Module) -> bool:
+    """Return whether a module has parameters itself, not only in modules within it."""
     return next(module.parameters(recurse=False), None) is not None
 
 
 def kind(module: nn.Module) -> str:
+    """Return the kind of a layer: conv, transposed conv, fc or other."""
     if isinstance(module, nn.ConvTranspose2d):
         return "transposed conv"
     if isinstance(module, nn.Conv2d):
@@ -100,7 +106,7 @@ def describe(name: str, module: nn.Module) -> str:
 
 
 def macs(module: nn.Module, x: Tensor, y: Tensor) -> int | None:
-    """Multiply-accumulates of a layer for one image; None if unknown.
+    """Return the multiply-accumulates of a layer for one image; None if unknown.
 
     A transposed convolution multiplies every input pixel by its whole kernel.
     """
@@ -112,5 +118,5 @@ def macs(module: nn.Module, x: Tensor, y: Tensor) -> int | None:
 
 
 def count(rows: Iterable[Layer], *kinds: str) -> int:
-    """Weights and biases of the rows of these kinds (of all rows if none is named)."""
+    """Return the weights and biases of the rows of these kinds; of all rows if none is named."""
     return sum(row.weights + row.biases for row in rows if not kinds or row.kind in kinds)

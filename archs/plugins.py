@@ -1,8 +1,8 @@
 """Loads the files named with `--plugin`, each as a module of its own, whatever it is called and wherever it lies.
 
-A plug-in may import files of its own folder (`import helper`), which is put at the end of Python's search path then.
-Python has one module of a name, though: two plug-ins that each have a `helper.py` of their own can't be in one job, and
-are told so.
+A plug-in may import files of its own folder (`import helper`), which is then put at the end of Python's search path.
+Since Python has only one module of a name, two plug-ins that each have a `helper.py` of their own can't be in one job;
+that is an error that says so.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from archs.errors import UserError
-from archs.identity.fingerprint import HARNESS, SITE, file_in, read_file, source_of, source_path
+from archs.identity.fingerprint import HARNESS_PACKAGES, SITE_FOLDERS, file_in, read_file, source_of, source_path
 
 
-class Clash(UserError):
+class NameClash(UserError):
     """Two files that one job would import by the same name."""
 
 
 class PluginLoader(SourceFileLoader):
-    """Runs the source itself, never a compiled copy, which passes for current if it is of the same second and size."""
+    """Runs the source itself, never a compiled copy, which Python takes for current if second and size are the same."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
-def each_once(plugins: Iterable[str | Path]) -> list[Path]:
-    """The files in the order given, without those that another path named already."""
+def without_repeats(plugins: Iterable[str | Path]) -> list[Path]:
+    """Return the files in the order given, each once, even if two paths name it."""
     found: dict[Path, Path] = {}
     for plugin in plugins:
         found.setdefault(Path(plugin).resolve(), Path(plugin))
@@ -41,9 +41,10 @@ def each_once(plugins: Iterable[str | Path]) -> list[Path]:
 
 
 def load_plugin(path: Path) -> ModuleType:
-    """Imports the file at `path`; whatever goes wrong in it becomes one line that names the file and line.
+    """Import a plug-in; a file that is loaded already and has not been edited since gives the same module again.
 
-    The same module again for a file that is loaded already and was not edited since.
+    Raises:
+        UserError: something is wrong with it; the message, of one line, names the file and the line.
     """
     if not path.is_file():
         raise UserError(f"plug-in {path}: no such file; give the path of a Python file, for example my_arch.py")
@@ -59,11 +60,11 @@ def load_plugin(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     search = list(sys.path)
     try:
-        make_importable(helpers(file), path)
+        make_importable(local_imports(file), path)
         sys.modules[name] = module
-        source_of(module)
+        source_of(module)  # remembered for the fingerprint, even if the file is edited later
         spec.loader.exec_module(module)
-    except Clash:
+    except NameClash:
         sys.path[:] = search
         raise
     except (Exception, SystemExit) as error:
@@ -77,42 +78,45 @@ def load_plugin(path: Path) -> ModuleType:
 
 
 def module_name(file: Path) -> str:
-    """One of its own for each file, and the same in every process: workers may hand its classes to each other."""
+    """Return the module name of a file: its own, and the same in every process, so that its classes can be pickled."""
     folder = hashlib.sha256(str(file).encode(errors="surrogateescape")).hexdigest()[:12]
     return f"plugin_{re.sub(r'[^a-zA-Z0-9]', '_', file.stem)}_{folder}"
 
 
-def helpers(file: Path) -> dict[str, Path]:
-    """The modules of the folder of `file` that it imports, directly or not; none of a file that can't be parsed."""
+def local_imports(file: Path) -> dict[str, Path]:
+    """Return the modules of a file's own folder that it imports, directly or not; none if it can't be parsed."""
     found: dict[str, Path] = {}
     waiting = [(file.stem, file)]
     while waiting:
         try:
             names = read_file(*waiting.pop()).imports
-        except (SyntaxError, ValueError, ImportError):  # which running it will say better
+        except (SyntaxError, ValueError, ImportError):  # running the file reports it better
             continue
         for name in names:
-            path = None if name.partition(".")[0] in HARNESS | {"archs"} else file_in(file.parent, name)
+            path = None if name.partition(".")[0] in HARNESS_PACKAGES | {"archs"} else file_in(file.parent, name)
             if path and name not in found:
                 found[name] = path
                 waiting.append((name, path))
     return found
 
 
-def make_importable(helpers: dict[str, Path], plugin: Path) -> None:
-    """Sees to it that each of `helpers` is what Python imports by its name, or raises `Clash`.
+def make_importable(modules: dict[str, Path], plugin: Path) -> None:
+    """Let Python import `modules`, names → files of a plug-in's folder, by their names.
 
-    An installed package or a standard module of the same name goes first, as if the file were not there.
+    An installed package or a standard module of the same name comes first, as if the file were not there.
+
+    Raises:
+        NameClash: another file has one of the names already.
     """
-    own = {name: path for name, path in helpers.items() if name.partition(".")[0] not in sys.stdlib_module_names}
+    own = {name: path for name, path in modules.items() if name.partition(".")[0] not in sys.stdlib_module_names}
     folder = str(plugin.resolve().parent)
     if own and folder not in sys.path:
         sys.path.append(folder)
         importlib.invalidate_caches()
     for name, path in own.items():
         other = source_path(name)
-        if other is not None and other != path and SITE.isdisjoint(other.parts):
-            raise Clash(
+        if other is not None and other != path and SITE_FOLDERS.isdisjoint(other.parts):
+            raise NameClash(
                 f"plug-in {plugin}: imports {name} from its own folder, but {name} is {other} here; "
                 "rename one of the two"
             )

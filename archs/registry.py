@@ -1,9 +1,9 @@
 """Finds architectures and turns what was asked for into `Arch` objects.
 
 Every module in this folder, and every file named with `--plugin`, is searched for module-level `Arch` and `Family`
-values. An installed package declares its own as entry points; its code runs when one of these names is asked for, or by
-`--list`, and otherwise not. Wildcards do not reach into packages, so that installing one changes no command. A name taken
-twice is an error, never a warning.
+values. An installed package declares its own as entry points; its code runs only when one of these names is asked for,
+or by `--list`. Wildcards leave installed packages out, so that installing one changes no command. A name taken twice is
+an error, never a warning.
 """
 
 from __future__ import annotations
@@ -22,34 +22,47 @@ import archs
 from archs.base import Arch, Family
 from archs.errors import UserError, nearest
 from archs.grammar import NAME, Part, Spec, parse
-from archs.plugins import each_once, load_plugin
+from archs.plugins import load_plugin, without_repeats
 
 GROUP = "conv_ablation.archs"
-"""Of entry points: an installed package declares each of its architectures and families there under its name."""
+"""The group of entry points in which an installed package declares each of its architectures and families by name."""
 
 
 class UnknownName(UserError):
-    """A misspelling, not an illegal combination: never set aside."""
+    """A name that nothing has, which is an error even as a part of a grid."""
 
 
 @dataclass
 class Registry:
-    """Architectures and families by name. `discover()` makes one; two never share state."""
+    """Architectures and families by name; `discover` makes one."""
 
     archs: dict[str, Arch] = field(default_factory=dict)
     families: dict[str, Family] = field(default_factory=dict)
+
     origin: dict[str, str] = field(default_factory=dict)
-    installed: Mapping[str, list[EntryPoint]] = field(default_factory=dict)  # by name; loaded when that is asked for
-    plugins: dict[str, ModuleType] = field(default_factory=dict)  # by the path that was given
+    """Name of an architecture or family → the file or the package that it is from, for messages."""
+
+    installed: Mapping[str, list[EntryPoint]] = field(default_factory=dict)
+    """Name → the entry points of installed packages that declare it; `load` loads one when its name is asked for."""
+
+    plugins: dict[str, ModuleType] = field(default_factory=dict)
+    """Path of a plug-in, as it was given → the loaded module."""
 
     def add_module(self, module: ModuleType, where: str) -> int:
-        """Registers the entries that `module` holds; returns how many were new."""
+        """Register the architectures and families that a module holds, and return how many were new.
+
+        Args:
+            where: the file of the module, for messages.
+
+        Raises:
+            UserError: a name is taken, or is not a name.
+        """
         count = 0
         for entry in list(vars(module).values()):
             if not isinstance(entry, Arch | Family):
                 continue
             known = self.archs.get(entry.name) or self.families.get(entry.name)
-            if known is entry:  # the same object, imported by name from another file
+            if known is entry:  # the same object, which this module imports from another
                 continue
             if known is not None:
                 other = self.origin[entry.name]
@@ -65,32 +78,35 @@ class Registry:
         return count
 
     def load(self, name: str) -> None:
-        """Registers `name` from the installed package that declares it, if one does; the only code of it that is run.
+        """Register `name` from the installed package that declares it, if one does; no other code of it is run.
 
-        Raises `UserError` if the name is somebody else's too, or if the package can't be loaded.
+        Raises:
+            UserError: the name is taken, or the package can't be loaded.
         """
         points = self.installed.get(name, [])
-        if not points or self.origin.get(name) == where(points[0]):
+        if not points or self.origin.get(name) == package_of(points[0]):
             return
         takers = [self.origin[name]] if name in self.origin else []
-        takers += [where(point) for point in points]
+        takers += [package_of(point) for point in points]
         if len(takers) > 1:
             raise UserError(f"the name {name!r} is taken by {' and by '.join(takers)}; uninstall or rename one")
         (point,) = points
         try:
             found = point.load()
         except (Exception, SystemExit) as error:
-            said = " ".join(str(error).split()) or "no message"
-            raise UserError(f"{where(point)}: {point.value} can't be loaded: {type(error).__name__}: {said}") from error
-        entry = found if isinstance(found, Arch | Family) else self._named(found, name)
+            reason = " ".join(str(error).split()) or "no message"
+            raise UserError(
+                f"{package_of(point)}: {point.value} can't be loaded: {type(error).__name__}: {reason}"
+            ) from error
+        entry = found if isinstance(found, Arch | Family) else self._entry_named(found, name)
         if entry is None or entry.name != name:
-            raise UserError(f"{where(point)}: {point.value} holds no Arch or Family of the name {name!r}")
+            raise UserError(f"{package_of(point)}: {point.value} holds no Arch or Family of the name {name!r}")
         holder: dict[str, Any] = self.archs if isinstance(entry, Arch) else self.families
         holder[name] = entry
-        self.origin[name] = where(point)
+        self.origin[name] = package_of(point)
 
     def load_installed(self) -> list[str]:
-        """Registers whatever installed packages declare; returns a line for each that can't be had."""
+        """Register all that installed packages declare, and return a line for each entry that can't be loaded."""
         problems = []
         for name in sorted(self.installed):
             try:
@@ -100,19 +116,22 @@ class Registry:
         return problems
 
     @staticmethod
-    def _named(module: object, name: str) -> Arch | Family | None:
+    def _entry_named(module: object, name: str) -> Arch | Family | None:
+        """Return the architecture or family of this name that a module holds."""
         entries = (value for value in getattr(module, "__dict__", {}).values() if isinstance(value, Arch | Family))
         return next((entry for entry in entries if entry.name == name), None)
 
     def names(self) -> list[str]:
-        """Those declared by installed packages included."""
+        """Return all names, those that installed packages declare included."""
         return sorted({*self.archs, *self.families, *self.installed})
 
     def resolve(self, texts: Iterable[str]) -> Resolved:
-        """All architectures that `texts` spell, each once, in the order asked for.
+        """Return the architectures that `texts` spell, each once, in their order there.
 
-        A part of a grid that is illegal is set aside with its reason; a single spec that is illegal is an error, and
-        so are a name that nothing has and a request that leaves nothing.
+        A cell of a grid that can't be built is listed with its reason.
+
+        Raises:
+            UserError: a name is unknown, an architecture that is no cell of a grid can't be built, or none is left.
         """
         found: dict[str, Arch] = {}
         illegal: dict[str, str] = {}
@@ -124,7 +143,7 @@ class Registry:
                 except UserError as error:
                     if len(specs) == 1 or isinstance(error, UnknownName):
                         raise
-                    illegal[spelled(spec)] = str(error)
+                    illegal[spell(spec)] = str(error)
                 else:
                     found.setdefault(arch.name, arch)
         if not found:
@@ -133,6 +152,7 @@ class Registry:
         return Resolved(tuple(found.values()), illegal)
 
     def _expand(self, spec: Spec) -> list[Spec]:
+        """Return the specs that a spec with wildcards stands for."""
         encoders = self._matches(spec.encoder)
         if spec.decoder is None:
             return [Spec(part) for part in encoders]
@@ -148,10 +168,10 @@ class Registry:
         return [Part(name) for name in names]
 
     def _build(self, spec: Spec) -> Arch:
-        encoder = self._part(spec.encoder)
+        encoder = self._build_part(spec.encoder)
         if spec.decoder is None:
             return encoder
-        decoder = self._part(spec.decoder)
+        decoder = self._build_part(spec.decoder)
         if decoder.decoder is None:
             having = [name for name, arch in self.archs.items() if arch.decoder]
             raise UserError(
@@ -168,7 +188,7 @@ class Registry:
             factors={"encoder": encoder.name, "decoder": decoder.name},
         )
 
-    def _part(self, part: Part) -> Arch:
+    def _build_part(self, part: Part) -> Arch:
         self.load(part.name)
         if not part.is_family and part.name in self.archs:
             return self.archs[part.name]
@@ -181,12 +201,16 @@ class Registry:
 
 @dataclass(frozen=True)
 class Resolved:
+    """What `Registry.resolve` made of the names that it was given."""
+
     archs: tuple[Arch, ...]
-    illegal: dict[str, str]  # spec as asked for → why it can't be built
+
+    illegal: dict[str, str]
+    """Cell of a grid, as it was spelled → why it can't be built."""
 
 
-def spelled(spec: Spec) -> str:
-    """A spec as text, options as they were given."""
+def spell(spec: Spec) -> str:
+    """Return a spec as text, with its options as they were given."""
 
     def side(part: Part) -> str:
         options = ",".join(f"{key}={value}" for key, value in part.options.items())
@@ -195,20 +219,26 @@ def spelled(spec: Spec) -> str:
     return side(spec.encoder) if spec.decoder is None else f"{side(spec.encoder)}+{side(spec.decoder)}"
 
 
-def listed(words: Sequence[str]) -> str:
+def joined_with_or(words: Sequence[str]) -> str:
+    """Return a list in words: "a, b or c"."""
     return " or ".join([", ".join(words[:-1]), words[-1]])
 
 
-def where(point: EntryPoint) -> str:
-    """The package that declares an entry point, in words."""
+def package_of(point: EntryPoint) -> str:
+    """Return the package that declares an entry point, in words."""
     return f"package {point.dist.name} {point.dist.version}" if point.dist else f"entry point {point.value}"
 
 
 def discover(plugins: Sequence[str | Path] = (), also: Sequence[type] = ()) -> Registry:
-    """A registry of everything in this folder and in the `plugins` files.
+    """Return a registry of all that is in this folder, in the plug-ins and, by name only, in installed packages.
 
-    also: what a plug-in may hold instead of an architecture, which is then the caller's to find in `Registry.plugins`.
-    What installed packages declare in the entry point group `GROUP` is known by name, and loaded when that is asked for.
+    Args:
+        plugins: paths of Python files.
+        also: types of which a plug-in may hold a value instead of an architecture; the caller finds those values in
+            `Registry.plugins`.
+
+    Raises:
+        UserError: a plug-in can't be loaded or holds nothing of use, or a name is taken.
     """
     installed: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=GROUP):
@@ -217,10 +247,10 @@ def discover(plugins: Sequence[str | Path] = (), also: Sequence[type] = ()) -> R
     for info in sorted(pkgutil.iter_modules(archs.__path__), key=lambda info: info.name):
         module = importlib.import_module(f"archs.{info.name}")
         registry.add_module(module, f"archs/{info.name}.py")
-    for path in each_once(plugins):
+    for path in without_repeats(plugins):
         module = registry.plugins[str(path)] = load_plugin(path)
         others = any(isinstance(value, tuple(also)) for value in vars(module).values())
         if registry.add_module(module, str(path)) == 0 and not others:
-            kinds = listed([kind.__name__ for kind in (Arch, Family, *also)])
+            kinds = joined_with_or([kind.__name__ for kind in (Arch, Family, *also)])
             raise UserError(f"plug-in {path}: holds no {kinds} at module level; see archs/cnn3.py for one")
     return registry

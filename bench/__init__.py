@@ -1,4 +1,4 @@
-"""How architectures are compared: run specs, data, tasks, training, evaluation, the store of records, statistics.
+"""How architectures are compared: data, tasks, training, evaluation, the store of records, statistics, jobs.
 
 From Python:
 
@@ -19,25 +19,32 @@ if TYPE_CHECKING:
 
 
 def load(runs_dir: str | Path, table: str = "runs") -> pd.DataFrame:
-    """A tidy frame of every record in `runs_dir`; failed runs are rows of "runs" only.
+    """Return the records in `runs_dir` as a tidy data frame; failed runs are rows of the table "runs" only.
 
-    table: "runs" (a row per run with its settings, sizes and metrics, evaluations included: as records.csv), "history"
-    (a row per epoch of each run), "summary" (a row per architecture, task and metric: n, mean, std, 95 % interval) or
-    "layers" (a row per layer of each architecture and task). Runs of different settings are never averaged: where a
-    store holds such, the last three have a further column for each setting that differs. Raises
-    `archs.errors.UserError` for another name.
+    Runs of different settings are never averaged: if a store holds such, the last three tables have a further column
+    for each setting that differs.
+
+    Args:
+        runs_dir: the store.
+        table: "runs": a row per run with its settings, sizes and metrics, evaluations included, as in records.csv;
+            "history": a row per epoch of each run;
+            "summary": a row per architecture, task and metric with n, mean, std and 95 % interval;
+            "layers": a row per layer of each architecture and task.
+
+    Raises:
+        archs.errors.UserError: there is no such table.
     """
     from archs.errors import UserError, nearest
-    from bench.statistics.frames import history_frame, layers_frame, measured, records_frame, summary_frame
-    from bench.store.evaluations import gather
+    from bench.statistics.frames import history_frame, layers_frame, metric_names, records_frame, summary_frame
+    from bench.store.evaluations import with_evaluations
     from bench.store.store import Store
 
     store = Store(runs_dir)
-    records = [gather(store, record) for record in store.records()]
+    records = [with_evaluations(store, record) for record in store.records()]
     tables = {
         "runs": lambda: records_frame(records),
         "history": lambda: history_frame(records),
-        "summary": lambda: summary_frame(records_frame(records), measured(records)),
+        "summary": lambda: summary_frame(records_frame(records), metric_names(records)),
         "layers": lambda: layers_frame(records),
     }
     if table not in tables:
@@ -46,11 +53,19 @@ def load(runs_dir: str | Path, table: str = "runs") -> pd.DataFrame:
 
 
 def load_model(runs_dir: str | Path, run_id: str, plugins: tuple[str, ...] = ()) -> nn.Module:
-    """The trained model of a finished run, on the CPU and in eval mode.
+    """Return the trained model of a finished run, on the CPU and in eval mode.
 
     A VAE or CVAE has `.encoder`, `.head` and `.decoder`; a classifier maps images [B, 1, 28, 28] in [0, 1] to logits
-    [B, 10]. Raises `archs.errors.UserError` if there is no such finished run, or if the architecture's definition
-    has changed since (the weights would then belong to another network).
+    [B, 10].
+
+    Args:
+        runs_dir: the store.
+        run_id: sixteen hex digits; records.csv has them.
+        plugins: the files that the run's job was given with `--plugin`.
+
+    Raises:
+        archs.errors.UserError: there is no such finished run, or the code that defines its architecture has changed
+            since, so that the weights would belong to another network.
     """
     from bench.store.store import Store
     from bench.worker.restore import restore

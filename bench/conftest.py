@@ -1,4 +1,4 @@
-"""The benchmarks' own option and defaults: one thread, as runs have."""
+"""Settings of `pytest bench`: its option --seconds, and one thread, as runs have."""
 
 from __future__ import annotations
 

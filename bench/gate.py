@@ -27,39 +27,45 @@ MARKS = {"slower": "▼ slower", "faster": "▲ faster", "same": ""}
 
 @dataclass(frozen=True)
 class Session:
-    """One file. reference: the workload and kind of device that its ratios are to. machine: in words."""
+    """What one file holds: the timings of one call of `pytest bench`."""
 
     path: Path
     samples: dict[str, Sample]
+    """By the names of the benchmarks."""
+
     reference: str
+    """The workload that was timed in turns with the benchmarks, with device and threads, in words."""
+
     machine: str
+    """The device that computed, in words."""
 
 
 def read(path: Path) -> Session:
-    """Raises UserError for a file that is not there, or is not what `pytest bench` wrote."""
+    """Read a file that `pytest bench` wrote; raises UserError if it is missing or is something else."""
     expected = f"expected a file that this version's `pytest bench --benchmark-json={path}` wrote"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         samples: dict[str, Sample] = {}
-        for one in content["benchmarks"]:  # a benchmark has several, one for each turn
-            what = one["extra_info"]["what"]
-            samples[what] = samples[what] + sample(one) if what in samples else sample(one)
-        info = [one["extra_info"] for one in content["benchmarks"]]
-        references = {f"{one['reference']}, {one['device']}, threads {one['threads']}" for one in info}
-        machines = {one["device_name"] for one in info}
+        for entry in content["benchmarks"]:  # several of each benchmark, one for each turn
+            name = entry["extra_info"]["what"]
+            samples[name] = samples[name] + sample_of(entry) if name in samples else sample_of(entry)
+        infos = [entry["extra_info"] for entry in content["benchmarks"]]
+        references = {f"{info['reference']}, {info['device']}, threads {info['threads']}" for info in infos}
+        machines = {info["device_name"] for info in infos}
     except FileNotFoundError:
         raise UserError(f"{path} is not there: {expected}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{path} can't be read: {what}; {expected}") from None
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"{path} can't be read: {reason}; {expected}") from None
     if not samples or len(references) != 1:
         raise UserError(f"{path} holds {len(samples)} benchmarks beside {len(references)} references: {expected}")
     return Session(path, samples, references.pop(), ", ".join(sorted(machines)))
 
 
-def sample(one: dict[str, Any]) -> Sample:
-    info = one["extra_info"]
-    seconds = tuple(block / info["calls"] for block in one["stats"]["data"])
+def sample_of(entry: dict[str, Any]) -> Sample:
+    """Return the timings of one benchmark in one turn; raises ValueError if there are none that can be used."""
+    info = entry["extra_info"]
+    seconds = tuple(block / info["calls"] for block in entry["stats"]["data"])
     found = Sample(seconds, tuple(info["reference_seconds"]), info["images"], info["threshold"])
     values = [*found.seconds, *found.reference_seconds]
     if not found.seconds or not found.reference_seconds or not all(math.isfinite(v) and v > 0 for v in values):
@@ -68,24 +74,32 @@ def sample(one: dict[str, Any]) -> Sample:
 
 
 def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
-    """The verdict in a sentence, a row per benchmark, and what was not judged."""
+    """Return the verdict as Markdown: a sentence, a table with a row per benchmark, and what was not judged."""
     slower = [one for one in judged if one.word == "slower"]
     faster = [one for one in judged if one.word == "faster"]
     first = f"**{len(slower)} of {len(judged)} benchmarks are slower**" if slower else "**Nothing is slower**"
     lines = [f"{first}{f'; {len(faster)} are faster' if faster else ''}: {new.path} against {old.path}.", ""]
     rows = [
         [
-            one.name, speed(old.samples[one.name]), speed(new.samples[one.name]),
-            f"{100 * one.change:+.1f} %".replace("-", "−"), f"{one.p:.1g}", f"{100 * one.threshold:g} %", MARKS[one.word],
+            one.name,
+            speed(old.samples[one.name]),
+            speed(new.samples[one.name]),
+            f"{100 * one.change:+.1f} %".replace("-", "−"),
+            f"{one.p:.1g}",
+            f"{100 * one.threshold:g} %",
+            MARKS[one.word],
         ]
         for one in judged
-    ]  # fmt: skip
+    ]
     headers = ["benchmark", "old (images/s)", "new (images/s)", "time per reference", "p", "threshold", ""]
     lines.append(tabulate(rows, headers, tablefmt="pipe", disable_numparse=True, colalign=("left",) + ("right",) * 5))
-    lines += ["", f"Time per reference: a benchmark's time over that of a fixed workload timed in turns with it "
-              f"({new.reference}), each in its quickest quarter of rounds, so that a busy or another machine changes it little. "
-              f"Slower: by more than the threshold, with p (Mann–Whitney, Holm-adjusted) below {100 * LEVEL:g} %. "
-              "Images/s are of the same rounds; on a CPU, per second of processor time."]  # fmt: skip
+    lines += [
+        "",
+        f"Time per reference: a benchmark's time over that of a fixed workload timed in turns with it "
+        f"({new.reference}), each in its quickest quarter of rounds, so that a busy or another machine changes it "
+        f"little. Slower: by more than the threshold, with p (Mann–Whitney, Holm-adjusted) below {100 * LEVEL:g} %. "
+        "Images/s are of the same rounds; on a CPU, per second of processor time.",
+    ]
     if old.machine != new.machine:
         lines += ["", f"⚠ Different machines: {old.machine} and {new.machine}."]
     for only, where in ((old.samples.keys() - new.samples.keys(), old), (new.samples.keys() - old.samples.keys(), new)):
@@ -94,11 +108,13 @@ def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
     return "\n".join(lines)
 
 
-def speed(found: Sample) -> str:
-    return f"{found.images / statistics.median(quickest(found.seconds)):,.0f}"
+def speed(sample: Sample) -> str:
+    """Return the median images/s of the quickest rounds, as text."""
+    return f"{sample.images / statistics.median(quickest(sample.seconds)):,.0f}"
 
 
 def percent(text: str) -> float:
+    """Return a percentage as a fraction: an argparse type."""
     try:
         value = float(text)
     except ValueError:
@@ -122,6 +138,7 @@ def parser() -> Parser:
 
 
 def main(arguments: list[str]) -> int:
+    """Print the verdict on two files and return the exit status."""
     chosen = parser().parse_args(arguments)
     try:
         old, new = read(chosen.old), read(chosen.new)

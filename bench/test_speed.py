@@ -1,10 +1,10 @@
-"""How fast each registered architecture is: `pytest bench`, about a minute and a half on two cores.
+"""Benchmarks of the speed of each registered architecture, for `pytest bench` and the gate.
 
     pytest bench --benchmark-json=new.json
     python -m bench.gate old.json new.json
 
-Blocks of calls are timed in turns with the reference workload, in processor time on a CPU; the gate judges the ratio.
-On a GPU all of them are CUDA graphs, as training steps are in a run: what is judged is the GPU's work, not Python's.
+Blocks of calls are timed in turns with a reference workload, in processor time on a CPU; the gate judges the ratio.
+On a GPU the calls are CUDA graphs, as training steps are in a run, so that the GPU's work is judged and not Python's.
 All benchmarks are gone through four times, a quarter of the time each; the gate puts a benchmark's turns together.
 """
 
@@ -19,7 +19,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from archs.base import Arch
 from archs.registry import discover
 from bench.machine import cuda
-from bench.machine.cpu import compute_with
+from bench.machine.cpu import prepare_cpu
 from bench.machine.cuda import device_name
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.spec.device import CPU, FIRST_GPU
@@ -34,7 +34,7 @@ SETTING = Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", DEVICE, threads=1)
 
 
 def registered() -> dict[str, Arch]:
-    """Every named architecture, and an example of every family."""
+    """Return every named architecture, and an example of every family, by name."""
     registry = discover()
     examples = [family.build({}) for _, family in sorted(registry.families.items())]
     return {arch.name: arch for arch in [*(arch for _, arch in sorted(registry.archs.items())), *examples]}
@@ -44,7 +44,7 @@ ARCHS = registered()
 
 
 def task_of(arch: Arch) -> str:
-    """A CVAE takes as long as a VAE but for its label planes, and a classifier is half of one: one task is enough."""
+    """Return the one task that is timed: a CVAE is a VAE but for its label planes, and a classifier is half of one."""
     return "vae" if arch.decoder else "classifier"
 
 
@@ -53,21 +53,29 @@ CASES = [(name, work) for name, arch in ARCHS.items() for work in WORKS if arch.
 
 @functools.lru_cache(maxsize=1)
 def bench_of(name: str) -> Bench:
-    compute_with(SETTING.threads)
-    cuda.use(DEVICE)
+    """Return the workloads of an architecture, kept until the next one's are asked for."""
+    prepare_cpu(SETTING.threads)
+    cuda.use_device(DEVICE)
     return prepare(ARCHS[name], get(task_of(ARCHS[name])), SETTING)
 
 
 @pytest.mark.benchmark(disable_gc=True, timer=clock(DEVICE))
 @pytest.mark.parametrize(("name", "work"), CASES, ids=[f"{n} {task_of(ARCHS[n])} {w}" for n, w in CASES])
-@pytest.mark.parametrize("turn", range(1, TURNS + 1), ids="turn {}".format)  # the outer loop
+@pytest.mark.parametrize("turn", range(1, TURNS + 1), ids="turn {}".format)  # last, so that it is the outer loop
 def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: str, work: str, turn: int) -> None:
-    (chosen,) = (one for one in bench_of(name).works if one.name == work)
+    (chosen,) = (candidate for candidate in bench_of(name).works if candidate.name == work)
     neighbour = Neighbour(DEVICE)
     timed = fitted(chosen.call, neighbour, pytestconfig.getoption("--seconds") / TURNS)
     benchmark.pedantic(timed.once, setup=neighbour.time, rounds=timed.rounds)
     neighbour.time()
     benchmark.extra_info.update(
-        what=f"{name} {task_of(ARCHS[name])} {work}", reference=reference_name(DEVICE), reference_seconds=neighbour.seconds, calls=timed.calls, images=chosen.images, threshold=THRESHOLD,
-        device=DEVICE.kind, device_name=device_name(DEVICE), threads=SETTING.threads,
-    )  # fmt: skip
+        what=f"{name} {task_of(ARCHS[name])} {work}",
+        reference=reference_name(DEVICE),
+        reference_seconds=neighbour.seconds,
+        calls=timed.calls,
+        images=chosen.images,
+        threshold=THRESHOLD,
+        device=DEVICE.kind,
+        device_name=device_name(DEVICE),
+        threads=SETTING.threads,
+    )

@@ -18,7 +18,7 @@ from bench.spec.arguments import Parser
 from bench.spec.device import CPU
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
-from bench.store.differences import differences, is_clock, surroundings
+from bench.store.differences import differences, environment_differences, is_timing
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.worker.site import Site
@@ -28,13 +28,18 @@ def parser() -> argparse.ArgumentParser:
     build = Parser(prog="python -m bench.verify", description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
     build.add_argument("run", metavar="RUN", help="a run id, or the beginning of one: records.csv has them")
     build.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")
-    build.add_argument("--data-dir", default=os.environ.get("ABLATION_DATA", "data"), metavar="DIR",
-                       help="where the data set is; default: $ABLATION_DATA, else data/")  # fmt: skip
+    build.add_argument(
+        "--data-dir",
+        default=os.environ.get("ABLATION_DATA", "data"),
+        metavar="DIR",
+        help="where the data set is; default: $ABLATION_DATA, else data/",
+    )
     build.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a file that the run's job had")
     return build
 
 
 def main(arguments: list[str]) -> int:
+    """Verify the run that the command line names and return the exit status."""
     chosen = parser().parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="verify-") as folder:
@@ -49,35 +54,45 @@ def main(arguments: list[str]) -> int:
 
 
 def verify(store: Store, run: str, site: Site) -> int:
-    """Train a run of `store` again, at `site`; return the exit status."""
-    record = find(store, run)
+    """Train a run again, print what differs, and return the exit status.
+
+    Args:
+        store: where the run is recorded.
+        run: its id, or the beginning of it.
+        site: where it is trained again.
+    """
+    record = find_run(store, run)
     spec = spec_of(record)
     print(f"training {spec.label} again ({spec.epochs} epochs) …", file=sys.stderr, flush=True)
-    again = retrained(spec, site)
+    again = retrain(spec, site)
     differ = differences(record, again)
     print(f"run {record.run_id} ({spec.label}) {'does not match' if differ else 'matches, bit for bit'}")
-    for line in (differ or [f"compared: {compared(record)}"]) + surroundings(record, again):
+    for line in (differ or [f"compared: {what_was_compared(record)}"]) + environment_differences(record, again):
         print(f"  {line}")
     return 1 if differ else 0
 
 
-def compared(record: Record) -> str:
+def what_was_compared(record: Record) -> str:
+    """Say what two equal records have in common."""
     if record.status == Status.FAILED:
         return f"it fails again, with the same words ({record.error})"
-    metrics = sum(not is_clock(name) for name in record.metrics)
+    metrics = sum(not is_timing(name) for name in record.metrics)
     return f"{metrics} metrics, {len(record.history)} epochs, the arrays, the weights"
 
 
-def find(store: Store, text: str) -> Record:
-    """The run whose id is, or begins with, `text`; every byte of its record verified."""
+def find_run(store: Store, text: str) -> Record:
+    """Return the run whose id is, or begins with, `text`, with every byte of its record verified."""
     known = store.run_ids()
     matching = [run_id for run_id in known if text and run_id.startswith(text)]
     if len(matching) > 1:
-        raise UserError(f"run {text!r}: {len(matching)} ids in {store.folder} begin so; give more of it, for example {matching[0]}")  # fmt: skip
+        raise UserError(
+            f"run {text!r}: {len(matching)} ids in {store.folder} begin so; give more of it, for example {matching[0]}"
+        )
     if not matching:
         hint = nearest(text, known) if len(known) < 20 else ""
         raise UserError(
-            f"run {text[:40]!r}: no record of {store.folder} has an id that begins so{hint}; name the store with --runs-dir"
+            f"run {text[:40]!r}: no record of {store.folder} has an id that begins so{hint}; "
+            "name the store with --runs-dir"
         )
     record = store.load(matching[0])
     record.verify()
@@ -85,20 +100,25 @@ def find(store: Store, text: str) -> Record:
 
 
 def spec_of(record: Record) -> RunSpec:
-    """What was trained. Raises `UserError` if this code can't train it."""
+    """Return the spec of a recorded run; raises `UserError` if this version can't train it."""
     try:
         spec = RunSpec(**record.spec)
     except TypeError as error:
         raise UserError(f"run {record.run_id}: its spec is not of this version ({error})") from error
     if spec.run_id != record.run_id:
-        raise UserError(f"run {record.run_id}: its spec is that of run {spec.run_id}; the record was put together by hand")  # fmt: skip
+        raise UserError(
+            f"run {record.run_id}: its spec is that of run {spec.run_id}; the record was put together by hand"
+        )
     if spec.protocol != PROTOCOL:
-        raise UserError(f"run {record.run_id}: trained by protocol {spec.protocol}, this code has protocol {PROTOCOL}; use the version that it was trained with")  # fmt: skip
+        raise UserError(
+            f"run {record.run_id}: trained by protocol {spec.protocol}, this code has protocol {PROTOCOL}; "
+            "use the version that it was trained with"
+        )
     return spec
 
 
-def retrained(spec: RunSpec, site: Site) -> Record:
-    """The record of the same run, done once more at `site`, on its kind of device."""
+def retrain(spec: RunSpec, site: Site) -> Record:
+    """Train a run again at `site`, on the kind of device that it was trained on, and return its record."""
     from bench.job.devices import device_of
     from bench.machine import determinism, environment
     from bench.worker.dataset import dataset_of
@@ -112,11 +132,11 @@ def retrained(spec: RunSpec, site: Site) -> Record:
         arch_of(spec, site.plugins)
         task_of(spec, site.plugins)
         dataset_of(spec, site)
-    except RuntimeError as error:  # the architecture, the task or the data set is another by now
+    except RuntimeError as error:  # the architecture, the task or the data set has changed
         raise UserError(str(error)) from error
     try:
         execute(spec, site)
-    except RuntimeError as error:  # a GPU that can't go on; what else fails is a record
+    except RuntimeError as error:  # a GPU that can't go on; every other failure is a record
         raise UserError(f"run {spec.run_id} can't be trained here: {' '.join(str(error).split())[:200]}") from error
     return Store(site.runs_dir).load(spec.run_id)
 

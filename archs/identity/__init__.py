@@ -1,4 +1,6 @@
-"""What tells one definition of an architecture from another: a fingerprint of the code that builds it.
+"""The fingerprint of an architecture: what tells one definition of it from another.
+
+Start at `fingerprint.py`.
 
 May import: nothing of archs.
 """

@@ -1,8 +1,8 @@
-"""The fingerprint as it was before it was the same on every version of Python: what the records of before are named by.
+"""Computes the first kind of fingerprint, which depends on the version of Python and is in old records.
 
-Only to recognise such a record's code as unchanged (`bench.load_model`, `bench.verify`), on the version of Python that
-it was trained with; nothing new is named so. To be deleted when `bench.spec.run.PROTOCOL` goes to 3: then no record of
-before can be trained again anyway.
+It serves only to recognise the code of such a record as unchanged (`bench.load_model`, `bench.verify`), on the version
+of Python that the run was trained with. Delete this file when `bench.spec.run.PROTOCOL` goes to 3, since no old record
+can be trained again then anyway.
 """
 
 from __future__ import annotations
@@ -13,34 +13,36 @@ import sys
 from pathlib import Path
 
 from archs.base import Arch
-from archs.identity.fingerprint import homes, reachable, read_module, source_of, source_path
+from archs.identity.fingerprint import defining_modules, reachable, read_module, source_of, source_path
 from archs.plugins import PluginLoader
 
 
 def old_fingerprint(arch: Arch) -> str:
-    """Sixteen hex digits, over `ast.unparse` of the same files."""
+    """Return sixteen hex digits, the hash of `ast.unparse` of the files that define `arch`."""
     digest = hashlib.sha256(arch.name.encode())
-    for role, home in homes(arch):
+    for role, home in defining_modules(arch):
         digest.update(f"\n{role}\n".encode())
-        for name in sorted(reachable(home, follow=loaded), key=name_then):
+        for name in sorted(reachable(home, follow=loaded_imports), key=old_name):
             tree = ast.parse(source_of(sys.modules[name]))
-            digest.update(f"{name_then(name)}\n{ast.unparse(WithoutProse().visit(tree))}\n".encode())
+            digest.update(f"{old_name(name)}\n{ast.unparse(WithoutProse().visit(tree))}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def loaded(name: str) -> list[str]:
-    """What was followed then: no package for its own sake, nothing that is imported later."""
+def loaded_imports(name: str) -> list[str]:
+    """Return the loaded modules that a module imports: all that this kind of fingerprint follows."""
     return [imported for imported in read_module(name).imports if imported in sys.modules]
 
 
-def name_then(name: str) -> str:
-    """What a module was called: a plug-in after its file alone."""
+def old_name(name: str) -> str:
+    """Return the name that a module had: a plug-in was named after its file alone."""
     top, dot, rest = name.partition(".")
     is_plugin = isinstance(getattr(sys.modules[top], "__loader__", None), PluginLoader)
     return f"plugin_{Path(source_path(top) or top).stem}{dot}{rest}" if is_plugin else name
 
 
 class WithoutProse(ast.NodeTransformer):
+    """Removes docstrings, and the descriptions of architectures and families."""
+
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             return ast.Pass()

@@ -1,4 +1,4 @@
-"""The data sets: where they come from, what is checked of them, and how they are split.
+"""The data sets: how they are found or downloaded, verified, and split.
 
 Start at `datasets.py`.
 

@@ -1,4 +1,4 @@
-"""What a data set is: images and labels in three splits, and a fingerprint of all of it."""
+"""A data set in memory: images and labels in three splits, and a fingerprint of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class DataDescription:
-    """A data set without its images."""
+    """A data set without its images: its name, its fingerprint and its sizes."""
 
     name: str
     fingerprint: str
+    """As in `Dataset`."""
+
     train_images: int
     val_images: int
     test_images: int
@@ -26,31 +28,39 @@ class DataDescription:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels. Equal to itself alone, so that what is made of it can be kept."""
+    """Images and labels in three splits. It is equal only to itself, so that it can be the key of a cache."""
 
     name: str
     train_images: np.ndarray
-    """uint8 [N, 28, 28], as all images."""
+    """uint8 [N, 28, 28], as the images of the other splits."""
+
     train_labels: np.ndarray
-    """int64 [N] in 0…9, as all labels."""
+    """int64 [N] in 0…9, as the labels of the other splits."""
+
     val_images: np.ndarray
     val_labels: np.ndarray
     test_images: np.ndarray
     test_labels: np.ndarray
     fingerprint: str
-    """Sixteen hex digits that change with any byte and with the split."""
+    """Sixteen hex digits that change with any byte of the data and with the split."""
 
     def describe(self) -> DataDescription:
+        """Return its name, fingerprint and sizes."""
         sizes = (len(images) for images in (self.train_images, self.val_images, self.test_images))
         return DataDescription(self.name, self.fingerprint, *sizes)
 
-    def most_labels(self, train_images: int | None, classes: int = 10) -> int:
-        """How many labelled images of the first `train_images` there can be with as many of each class."""
+    def max_balanced_labels(self, train_images: int | None, classes: int = 10) -> int:
+        """Return the most labelled images that can be drawn with equally many of each class.
+
+        Args:
+            train_images: draw from this many of the training images, from the first on; None for all.
+        """
         counts = np.bincount(self.train_labels[:train_images], minlength=classes)
         return classes * int(counts.min())
 
 
-def hashed(what: str, arrays: Iterable[np.ndarray]) -> str:
+def fingerprint_of(what: str, arrays: Iterable[np.ndarray]) -> str:
+    """Return sixteen hex digits of the SHA-256 of `what`, the name and the split, and of the bytes of `arrays`."""
     digest = hashlib.sha256(what.encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).data)

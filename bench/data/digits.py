@@ -1,4 +1,4 @@
-"""scikit-learn's digits: 1,797 real ones of 8×8 pixels, enlarged to 28×28. They need no download."""
+"""The data set `digits`: scikit-learn's 1,797 real digits of 8×8 pixels, enlarged to 28×28. It needs no download."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from archs.base import IMAGE_SIZE
 from archs.errors import UserError
-from bench.data.dataset import Dataset, hashed
+from bench.data.dataset import Dataset, fingerprint_of
 
 
 def digits() -> Dataset:
-    """scikit-learn's digits: 1,297 train, 200 validation, 300 test, drawn once from a fixed permutation."""
+    """Return the data set: 1,297 training, 200 validation and 300 test images, in the order of a fixed permutation."""
     rows = digits_rows()
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(rows))
     images = enlarge(rows[order, :64].reshape(-1, 8, 8))
@@ -27,12 +27,15 @@ def digits() -> Dataset:
         val_labels=labels[train:val],
         test_images=images[val:],
         test_labels=labels[val:],
-        fingerprint=hashed("digits 1297 1497", (images, labels)),
+        fingerprint=fingerprint_of("digits 1297 1497", (images, labels)),
     )
 
 
 def digits_rows() -> np.ndarray:
-    """[1797, 65]: 64 grey levels and the label. Read from scikit-learn's file: importing it takes seconds per process."""
+    """Return an array [1797, 65] of 64 grey levels (0 to 16) and the label of each digit.
+
+    It reads scikit-learn's file where it can, since importing scikit-learn takes seconds.
+    """
     found = importlib.util.find_spec("sklearn")
     if found is None or not found.submodule_search_locations:
         raise UserError("the data set digits is scikit-learn's, which is not installed; pip install scikit-learn")
@@ -46,8 +49,8 @@ def digits_rows() -> np.ndarray:
 
 
 def enlarge(images: np.ndarray) -> np.ndarray:
-    """[N, 8, 8] in 0…16 → uint8 [N, 28, 28], linear interpolation along both axes."""
+    """Enlarge images [N, 8, 8] in 0…16 to uint8 [N, 28, 28] by linear interpolation along both axes."""
     small, large = images.shape[-1], IMAGE_SIZE
-    at = np.clip((np.arange(large) + 0.5) * small / large - 0.5, 0, small - 1)
-    weights = np.stack([np.interp(at, np.arange(small), row) for row in np.eye(small)], axis=1)  # [28, 8]
+    positions = np.clip((np.arange(large) + 0.5) * small / large - 0.5, 0, small - 1)
+    weights = np.stack([np.interp(positions, np.arange(small), row) for row in np.eye(small)], axis=1)  # [28, 8]
     return np.rint(weights @ images @ weights.T * (255 / 16)).astype(np.uint8)

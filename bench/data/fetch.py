@@ -1,4 +1,4 @@
-"""Which data set is used, and downloads, with a bounded wait and a clear way out."""
+"""Provides the data set that a job asks for, and downloads it within a time limit if it is not on disk."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from archs.errors import UserError, nearest
 from bench.data.dataset import Dataset
 from bench.data.datasets import FILES, FOLDERS, NAMES, is_complete, load, raw_folder
 
-SECONDS = 120
-"""The longest that a download may take."""
+TIMEOUT_SECONDS = 120
+"""How long a download may take."""
 
 LEFTOVER_SECONDS = 3_600
-"""A folder of a download that is older is nobody's."""
+"""The age from which a download's scratch folder is taken to belong to a job that was killed."""
 
 DOWNLOADER = """
 import os, sys, threading
@@ -36,16 +36,18 @@ getattr(torchvision.datasets, sys.argv[1])(sys.argv[2], download=True)
 """
 
 
-def provide(name: str, data_dir: str | Path, seconds: float = SECONDS) -> tuple[Dataset, list[str]]:
-    """Return the data set that is asked for, downloaded if it has to be, and warnings.
+def load_or_download(name: str, data_dir: str | Path, seconds: float = TIMEOUT_SECONDS) -> tuple[Dataset, list[str]]:
+    """Return the data set that is asked for, downloaded if need be, and warnings for the report.
 
-    "auto" is MNIST if it is on disk or can be fetched, else `digits`. A data set that is named is never replaced by
-    another.
+    Args:
+        name: a data set's name, which is never replaced by another; or "auto", which is MNIST if that is on disk or can
+            be downloaded, else `digits`.
+        seconds: how long the download may take.
 
     Raises:
         UserError: it can't be had; the message says what to do.
     """
-    wanted = first_choice(name)
+    wanted = dataset_name(name)
     try:
         if not is_complete(wanted, data_dir):
             download(wanted, data_dir, seconds)
@@ -60,18 +62,19 @@ def provide(name: str, data_dir: str | Path, seconds: float = SECONDS) -> tuple[
     return load(wanted, data_dir), []
 
 
-def first_choice(name: str) -> str:
-    """Of what `provide` may give for `name`, which is "auto" or a data set's; raises `UserError` if it is neither."""
+def dataset_name(name: str) -> str:
+    """Return the data set that `name` stands for, MNIST for "auto"; raises `UserError` for an unknown name."""
     if name != "auto" and name not in NAMES:
         raise UserError(f"unknown data set {name!r}{nearest(name, ('auto', *NAMES))}")
     return "mnist" if name == "auto" else name
 
 
-def download(name: str, data_dir: str | Path, seconds: float = SECONDS) -> None:
-    """Fetches the raw files through torchvision in a process of its own, which can be stopped when time is up.
+def download(name: str, data_dir: str | Path, seconds: float = TIMEOUT_SECONDS) -> None:
+    """Download the raw files through torchvision, in a process of its own that is stopped when time is up.
 
-    To be called where signals arrive as exceptions (bench.machine.signals): one that stops the job stops the download, and
-    nothing of it is left. Of a job that is killed the download ends as well, and the next one clears its folder.
+    Call it where signals arrive as exceptions (bench.machine.signals): then one that stops the job stops the download
+    too and leaves nothing behind. If the job is killed, the download ends by itself, and the next job clears its
+    folder.
     """
     way_out = (
         f"put the four raw files into {raw_folder(name, data_dir)}, or use --dataset digits, which needs no download"
@@ -84,46 +87,49 @@ def download(name: str, data_dir: str | Path, seconds: float = SECONDS) -> None:
     except OSError as error:
         raise UserError(f"data folder {data_dir}: {error.strerror}; name a writable one with --data-dir") from error
     try:
-        status, said = downloaded(name, scratch, seconds)
+        status, stderr = run_downloader(name, scratch, seconds)
         if status != 0:
-            reason = (said.strip().splitlines() or ["no message"])[-1][:200]
+            reason = (stderr.strip().splitlines() or ["no message"])[-1][:200]
             raise UserError(f"download of {name} failed: {reason}; {way_out}")
-        keep(Path(scratch) / FOLDERS[name] / "raw", raw_folder(name, data_dir))
+        move_into_place(Path(scratch) / FOLDERS[name] / "raw", raw_folder(name, data_dir))
     except subprocess.TimeoutExpired:
         raise UserError(f"download of {name} took longer than {seconds:.0f} s; {way_out}") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def downloaded(name: str, scratch: str, seconds: float) -> tuple[int, str]:
-    """Exit status and stderr of the downloader, which is gone afterwards, whatever this raises."""
-    with tempfile.TemporaryFile(mode="w+", errors="replace") as said:
+def run_downloader(name: str, scratch: str, seconds: float) -> tuple[int, str]:
+    """Run the downloader and return its exit status and stderr; when this returns or raises, it has ended."""
+    with tempfile.TemporaryFile(mode="w+", errors="replace") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-c", DOWNLOADER, FOLDERS[name], scratch],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
         try:
             status = process.wait(seconds)
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # and whatever it has started
+                os.killpg(process.pid, signal.SIGKILL)  # with whatever it has started
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
-        said.seek(0)
-        return status, said.read()
+        stderr.seek(0)
+        return status, stderr.read()
 
 
 def clear_leftovers(data_dir: str | Path) -> None:
-    """Removes the folders of downloads whose job was killed."""
+    """Remove the folders of downloads whose job was killed."""
     for path in Path(data_dir).glob(".download-*"):
-        with contextlib.suppress(FileNotFoundError):  # another job clears as well
+        with contextlib.suppress(FileNotFoundError):  # another job was faster
             if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def keep(source: Path, target: Path) -> None:
-    """Moves downloaded files into place, each with its MD5 noted beside it. torchvision has verified the archives."""
+def move_into_place(source: Path, target: Path) -> None:
+    """Move downloaded files into place and write each one's MD5 beside it; torchvision has verified the archives."""
     target.mkdir(parents=True, exist_ok=True)
     for file, _ in FILES.values():
         checksum = hashlib.md5((source / file).read_bytes(), usedforsecurity=False).hexdigest()

@@ -59,7 +59,7 @@ def describe(
         "skipped": [dict(one) for one in plan.skipped],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "dataset": data.as_dict(),
-        "declared": plan.declared.plain(),
+        "declared": plan.declared.as_dict(),
         **circumstances,
     }
 

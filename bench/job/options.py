@@ -11,7 +11,7 @@ from archs.errors import UserError, nearest
 from bench.evaluation import LEVELS
 from bench.job import values
 from bench.job.request import Request
-from bench.spec.arguments import Parser, whole
+from bench.spec.arguments import Parser, integer
 from bench.spec.defaults import (
     DEFAULT_BATCH,
     DEFAULT_EPOCHS,
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument(
         "--seeds",
-        type=whole(1, 10_000),
+        type=integer(1, 10_000),
         default=DEFAULT_SEEDS,
         metavar="N",
         help=f"seeds 0…N−1, paired across architectures; default: {DEFAULT_SEEDS}",
@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
         help="where the data set is or goes; default: $ABLATION_DATA, else data/",
     )
     data.add_argument("--likelihood", default="dynamic", help=f"of {', '.join(LIKELIHOODS)}; default: dynamic")
-    data.add_argument("--train-images", type=whole(1, 60_000), metavar="N", help="only the first N training images")
+    data.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N training images")
     data.add_argument(
         "--labels",
         type=values.labelled,
@@ -100,18 +100,18 @@ def parser() -> argparse.ArgumentParser:
     how = build.add_argument_group("training")
     how.add_argument(
         "--epochs",
-        type=whole(1, 100_000),
+        type=integer(1, 100_000),
         metavar="N",
         help=f"default: {DEFAULT_EPOCHS} ({EPOCHS['digits']} on digits)",
     )
     how.add_argument(
-        "--batch-size", type=whole(1, 60_000), default=DEFAULT_BATCH, metavar="N", help=f"default: {DEFAULT_BATCH}"
+        "--batch-size", type=integer(1, 60_000), default=DEFAULT_BATCH, metavar="N", help=f"default: {DEFAULT_BATCH}"
     )
     how.add_argument(
         "--lr", type=values.rate, default=DEFAULT_LR, help=f"peak learning rate of Adam; default: {DEFAULT_LR}"
     )
     how.add_argument(
-        "--latent-dim", type=whole(1, 1_000), default=DEFAULT_LATENT, metavar="Z", help=f"default: {DEFAULT_LATENT}"
+        "--latent-dim", type=integer(1, 1_000), default=DEFAULT_LATENT, metavar="Z", help=f"default: {DEFAULT_LATENT}"
     )
     how.add_argument(
         "--quick",
@@ -121,14 +121,14 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--device", type=values.device, default="auto", help="auto, cpu, cuda or cuda:n; default: auto")
     how.add_argument(
         "--workers",
-        type=whole(1, 512),
+        type=integer(1, 512),
         metavar="N",
         help="processes that train; default: one per core on a CPU, one for each GPU, which has several runs side "
         "by side",
     )
     how.add_argument(
         "--threads",
-        type=whole(1, 512),
+        type=integer(1, 512),
         default=1,
         metavar="N",
         help="CPU threads of each run, part of its identity; default: 1",
@@ -176,14 +176,14 @@ def parser() -> argparse.ArgumentParser:
     )
     after.add_argument(
         "--iwae-samples",
-        type=whole(1, 1_000_000),
+        type=integer(1, 1_000_000),
         default=DEFAULT_IWAE_SAMPLES,
         metavar="K",
         help=f"of the importance-weighted bound; default: {DEFAULT_IWAE_SAMPLES}",
     )
     after.add_argument(
         "--iwae-images",
-        type=whole(1, 60_000),
+        type=integer(1, 60_000),
         metavar="N",
         help="test images that it is computed on, spread over the test set; default: all",
     )

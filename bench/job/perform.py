@@ -99,15 +99,15 @@ def launcher_of(request: Request) -> Launcher:
 
 def data_of(request: Request, device: Device | None) -> tuple[Dataset, list[str]]:
     """The data set, verified, and warnings; it is read while torch loads elsewhere."""
-    if not datasets.is_complete(fetch.first_choice(request.dataset), request.data_dir):
+    if not datasets.is_complete(fetch.dataset_name(request.dataset), request.data_dir):
         call_in_child(check, request, device)  # a misspelt name is not found out after a download
-    return fetch.provide(request.dataset, request.data_dir)
+    return fetch.load_or_download(request.dataset, request.data_dir)
 
 
 def check_labels(plan: JobPlan, data: Dataset) -> None:
     """Raise `UserError` if some class has too few training images for its share of the labels."""
     labels = next((run.labels for run in plan.policy.planned({}) if isinstance(run, RunSpec) and run.labels), 0)
-    most = data.most_labels(plan.recipe.train_images)
+    most = data.max_balanced_labels(plan.recipe.train_images)
     if labels > most:
         raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")
 

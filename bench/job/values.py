@@ -7,14 +7,14 @@ import math
 import re
 
 from archs.errors import nearest
-from bench.spec.arguments import whole
+from bench.spec.arguments import integer
 
 THROUGHPUT = ("off", "quick", "full")
 
 
 def labelled(text: str) -> int:
     """Convert a number of labelled images, as many of each of ten classes."""
-    count = whole(10, 50_000)(text)
+    count = integer(10, 50_000)(text)
     if count % 10:
         raise argparse.ArgumentTypeError(
             f"{text!r} can't be shared equally by ten classes; expected a multiple of 10, "

@@ -8,7 +8,7 @@ from bench.launchers.events import Event, EventKind
 from bench.launchers.queue import Queue
 from bench.spec.run import RunSpec, Work
 from bench.spec.status import Status
-from bench.store.claims import Claims, holder
+from bench.store.claims import Claims, describe_holder
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from bench.worker.site import Site
@@ -20,7 +20,7 @@ def why_not_start(spec: Work, site: Site, claims: Claims, again: Mapping[str, Re
         return Event(EventKind.SKIPPED, spec)
     store = Store(spec.store_folder(site.runs_dir))
     if not claims.take(store.folder, spec.run_id):
-        return Event(EventKind.ELSEWHERE, spec, error=holder(store.folder, spec.run_id))
+        return Event(EventKind.ELSEWHERE, spec, error=describe_holder(store.folder, spec.run_id))
     try:
         known = store.find(spec.run_id)
     except Damaged:  # since the job began; writing the new record sets it aside

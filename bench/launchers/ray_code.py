@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archs.identity.fingerprint import reachable, source_path
-from archs.plugins import each_once, load_plugin
+from archs.plugins import load_plugin, without_repeats
 from bench.machine.environment import ROOT
 
 OURS = (ROOT / "archs", ROOT / "bench")
@@ -23,7 +23,7 @@ def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
             if path.suffix in (".py", ".json"):
                 copy(path, folder / path.relative_to(ROOT))
     staged = []
-    for number, plugin in enumerate(each_once(plugins)):
+    for number, plugin in enumerate(without_repeats(plugins)):
         path, place = plugin.resolve(), folder / "plugins" / str(number)
         copy(path, place / path.name)
         staged.append(f"plugins/{number}/{path.name}")

@@ -1,4 +1,4 @@
-"""This computer: its processors and GPUs, what else it is doing, its versions, and processes beside this one.
+"""This computer: its CPUs and GPUs, what else it is doing, its software versions, and child processes.
 
 May import: spec.
 """

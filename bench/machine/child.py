@@ -1,8 +1,8 @@
-"""Functions called in a child process: one that has torch, for a caller that need not have it, and can be killed.
+"""Calls of functions in a child process, which has torch and can be killed.
 
-Children are forked by multiprocessing's server, which has imported torch and all that a worker needs once. The job
-itself never loads torch, so that it starts soon, and whatever torch does to a process it does not do to the one that
-keeps the results.
+Children are forked by multiprocessing's fork server, which has imported torch and all that a worker needs once. The
+job itself never loads torch, so that it starts soon, and so that whatever torch does to a process, a crash included,
+it does not do to the one that keeps the results.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from archs.errors import UserError
 
 PRELOAD = "bench.worker.preload"
-"""By its name, for only the server imports it."""
+"""The module that the fork server imports; a name, since the job must not import it."""
 
 
 @contextmanager
@@ -41,15 +41,17 @@ def gc_paused() -> Iterator[None]:
 
 
 def start_context() -> Any:
-    """Return multiprocessing's context for children, its server on the way; where there is none, that of new processes.
+    """Return multiprocessing's context for children, and start its fork server if it isn't running.
 
-    The server is started by the first call; later ones find it running.
+    On a system without fork servers the context starts new processes.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([PRELOAD])
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: a Ctrl-C amid its imports is not its own
+    before = signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the server inherits it: a Ctrl-C during its imports is the job's
     try:
         forkserver.ensure_running()
     finally:
@@ -62,8 +64,8 @@ def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Calla
 
     Args:
         function: it must be importable by its name, and its arguments and result must pickle.
-        listener: takes whatever the function says meanwhile; if given, the function's last argument is a callable to
-            say it with.
+        listener: called with whatever the function reports meanwhile; if given, the function gets as its last argument
+            a callable to report with.
 
     Raises:
         ChildDied: the process ended without an answer.
@@ -87,7 +89,7 @@ def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Calla
         raise ChildDied(f"the process that was to {function.__name__} {how_it_ended(process.exitcode)}") from None
     finally:
         ours.close()
-        process.kill()  # the server buries it; waiting for that would take longer than many an answer
+        process.kill()  # and don't wait: the server reaps it, which takes longer than many a call
 
 
 class ChildDied(UserError):
@@ -95,7 +97,7 @@ class ChildDied(UserError):
 
 
 def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...], says: bool) -> None:
-    """The life of such a process."""
+    """Call the function and send its result, or what it raised, through the pipe: the main function of a child."""
     leave_signals_to_the_parent()
     if says:
         arguments = (*arguments, lambda content: pipe.send(("said", content)))
@@ -104,18 +106,18 @@ def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any
     except Exception as raised:
         raised.add_note(traceback.format_exc())
         answer = ("raised", raised)
-    with suppress(OSError):  # nobody is there to hear
+    with suppress(OSError):  # the parent is gone
         pipe.send(answer)
 
 
 def leave_signals_to_the_parent() -> None:
-    """Ignore Ctrl-C and SIGTERM, which are sent to all processes of a job: they are its main process's to handle."""
+    """Ignore Ctrl-C and SIGTERM, which reach all processes of a job and which its main process handles."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 def how_it_ended(exitcode: int | None) -> str:
-    """ "was killed by SIGKILL (out of memory?)", "ended with status 3"."""
+    """Say how a process ended: "was killed by SIGKILL (out of memory?)", "ended with status 3"."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")

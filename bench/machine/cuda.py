@@ -1,4 +1,4 @@
-"""How a process uses a GPU: which one, with what precision; and what a record says of it."""
+"""How a process uses a GPU, and what a record says of that GPU."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from bench.machine import environment
 from bench.spec.device import Device
 
 PRECISION = "IEEE float32"
-"""Of matrix products and convolutions on a GPU. torch's own default rounds the inputs of convolutions to ten bits
-(TF32): then the same seed scores differently alone, in a stack and as a classifier's samples, and for layers this small
-it is no faster (docs/gpu.md)."""
+"""The precision of matrix products and convolutions on a GPU.
 
-DRIVER = Path("/sys/module/nvidia/version")
+torch's default for convolutions, TF32, rounds their inputs to ten bits. The same seed would then score differently
+by itself and in a stack, and layers this small are no faster with it
+(docs/decisions.md#ieee-float32-everywhere-on-a-gpu).
+"""
+
+DRIVER_VERSION = Path("/sys/module/nvidia/version")
 
 
-def use(device: Device) -> None:
-    """Makes "cuda:n" the current device of this process, for graphs and streams are made on that, and sets the
-    precision.
+def use_device(device: Device) -> None:
+    """Make "cuda:n" the current device of this process and set its precision; do nothing for the CPU.
 
-    Does nothing for a CPU.
+    CUDA graphs and streams are made on the current device, whatever the device of the tensors.
     """
     if device.is_gpu:
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -33,14 +35,14 @@ def use(device: Device) -> None:
 
 @functools.cache
 def described(device: Device) -> dict[str, Any]:
-    """Of "cuda:n": CUDA, cuDNN, driver, precision, compute capability and memory; of a CPU nothing."""
+    """Return a GPU's CUDA, cuDNN, driver, precision, compute capability and memory in bytes; nothing for the CPU."""
     if not device.is_gpu:
         return {}
     properties = torch.cuda.get_device_properties(torch.device(device))
     return {
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
-        "driver": DRIVER.read_text(encoding="utf-8").strip() if DRIVER.is_file() else None,
+        "driver": DRIVER_VERSION.read_text(encoding="utf-8").strip() if DRIVER_VERSION.is_file() else None,
         "precision": PRECISION,
         "compute_capability": f"{properties.major}.{properties.minor}",
         "device_bytes": properties.total_memory,
@@ -48,10 +50,10 @@ def described(device: Device) -> dict[str, Any]:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether a GPU is of no use to this process any more: a failed assertion, say, stays until it ends."""
+    """Return whether `error` makes the GPU useless to this process from now on, as a failed assertion does."""
     return isinstance(error, torch.AcceleratorError) and not isinstance(error, torch.OutOfMemoryError)
 
 
 def device_name(device: Device) -> str:
-    """What a device, "cpu" or "cuda:n", is sold as."""
+    """Return the name that a device is sold under."""
     return torch.cuda.get_device_name(torch.device(device)) if device.is_gpu else environment.processor()

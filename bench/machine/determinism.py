@@ -1,4 +1,4 @@
-"""CUDA made repeatable: torch's deterministic algorithms, and the workspace that cuBLAS needs for them.
+"""Repeatable training on CUDA: torch's deterministic algorithms, and the workspace that cuBLAS needs for them.
 
 A CPU gives the same bits anyway, for the same number of threads.
 """
@@ -10,20 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
-ALLOWED = (":4096:8", ":16:8")
+DETERMINISTIC_WORKSPACES = (":4096:8", ":16:8")
+"""The values of that variable with which cuBLAS is deterministic (cuBLAS manual, Results Reproducibility)."""
 
 
 def prepare(wanted: bool) -> None:
-    """Before CUDA is first used, in the process whose children train: cuBLAS reads its setting only once."""
-    if wanted and os.environ.get(WORKSPACE) not in ALLOWED:
-        os.environ[WORKSPACE] = ALLOWED[0]
+    """Set cuBLAS's workspace in the environment; call it before CUDA is first used, since cuBLAS reads it only once."""
+    if wanted and os.environ.get(WORKSPACE) not in DETERMINISTIC_WORKSPACES:
+        os.environ[WORKSPACE] = DETERMINISTIC_WORKSPACES[0]
 
 
 @contextmanager
 def deterministic(wanted: bool) -> Iterator[None]:
-    """Within it, torch takes deterministic algorithms, and raises RuntimeError for an operation that has none.
+    """Make torch use deterministic algorithms within the block, and raise RuntimeError where an operation has none.
 
-    Where they aren't wanted nothing is touched: torch's switch imports its compiler, two seconds of a worker's start.
+    If they aren't wanted, torch's switch is not touched: it imports torch's compiler, which takes seconds.
     """
     if not wanted:
         yield

@@ -1,4 +1,4 @@
-"""Where a run happened: versions, device, commit. Recorded beside the numbers, not part of their identity."""
+"""The versions, the processor and the commit that a run is recorded with. They are not part of its identity."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ PACKAGES = ("torch", "numpy", "pandas", "scipy")
 
 
 def git(*arguments: str) -> str | None:
+    """Return what a git command prints in this project's folder; None if it fails or there is no git."""
     try:
         done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
@@ -22,7 +23,7 @@ def git(*arguments: str) -> str | None:
 
 
 def commit() -> dict[str, Any]:
-    """The commit that the code is at, and whether it has been changed since; None outside a checkout."""
+    """Return the commit of the code and whether it has been changed since; None for both outside a checkout."""
     found = git("rev-parse", "HEAD")
     changed = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": found, "dirty": bool(changed) if changed is not None else None}
@@ -30,6 +31,8 @@ def commit() -> dict[str, Any]:
 
 @functools.cache
 def versions() -> dict[str, str | None]:
+    """Return the versions of Python and of the packages that can change numbers; None for one that is absent."""
+
     def known(package: str) -> str | None:
         try:
             return version(package)
@@ -40,7 +43,7 @@ def versions() -> dict[str, str | None]:
 
 
 def processor() -> str:
-    """The CPU's name, as well as the system knows it."""
+    """Return the name of the CPU as far as the system knows it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -1,6 +1,6 @@
-"""What NVIDIA's management library says about a GPU; nothing where it or its Python package (`nvidia-ml-py`) is absent.
+"""Readings of a GPU from NVML, NVIDIA's management library, where its Python package `nvidia-ml-py` is installed.
 
-Written against NVML's documentation and tested with a stand-in; it ran on an H200 (docs/gpu.md).
+The tests use a stand-in; what it read on a real GPU is in docs/gpu.md.
 """
 
 from __future__ import annotations
@@ -19,30 +19,32 @@ THROTTLING = {
     "HwThermalSlowdown": "heat (hardware)",
     "HwPowerBrakeSlowdown": "power brake",
 }
-"""The reasons that mean a GPU ran slower than it can, as NVML calls them and as we do."""
+"""NVML's names of the reasons for which a GPU runs slower than it can → our words for them."""
 
 
 class Gpu:
-    """One GPU. Every reading is None where the driver does not give it."""
+    """One GPU, each reading of which is None if the driver does not give it."""
 
     def __init__(self, library: Any, handle: Any):
         self.library, self.handle = library, handle
 
     def read(self, function: str, *arguments: Any) -> Any:
+        """Return what an NVML function says of this GPU; None if it, or the driver, doesn't know."""
         try:
             return getattr(self.library, function)(self.handle, *arguments)
         except (self.library.NVMLError, AttributeError):
             return None
 
     def clock_mhz(self) -> int | None:
-        """Of the streaming multiprocessors, at this moment."""
+        """Return the present clock of the streaming multiprocessors."""
         return self.read("nvmlDeviceGetClockInfo", self.library.NVML_CLOCK_SM)
 
-    def most_mhz(self) -> int | None:
+    def max_clock_mhz(self) -> int | None:
+        """Return the highest clock that the streaming multiprocessors can have."""
         return self.read("nvmlDeviceGetMaxClockInfo", self.library.NVML_CLOCK_SM)
 
     def throttling(self) -> set[str]:
-        """Why it runs slower than it can at this moment; empty if it doesn't, or if that is unknown."""
+        """Return why it runs slower than it can at this moment; empty if it doesn't, or if that is unknown."""
         bits = self.read("nvmlDeviceGetCurrentClocksThrottleReasons") or 0
         return {
             words
@@ -51,18 +53,21 @@ class Gpu:
         }
 
     def foreign_processes(self) -> int | None:
-        """Compute processes on this GPU that are not this one."""
+        """Return how many other processes compute on this GPU."""
         processes = self.read("nvmlDeviceGetComputeRunningProcesses")
         return None if processes is None else sum(process.pid != os.getpid() for process in processes)
 
     def joules(self) -> float | None:
-        """Used since the driver was loaded; the counter moves every few tens of milliseconds."""
+        """Return the energy used since the driver was loaded; the counter moves every few tens of milliseconds."""
         millijoules = self.read("nvmlDeviceGetTotalEnergyConsumption")
         return None if millijoules is None else millijoules / 1000
 
 
 def open_gpu(device: Device) -> Gpu | None:
-    """The GPU behind "cuda:n", found by its UUID because torch may number fewer GPUs than the driver; None for a CPU."""
+    """Return the GPU behind "cuda:n"; None for the CPU, or without NVML.
+
+    It is found by its UUID, since torch may number the GPUs otherwise than the driver does.
+    """
     if not device.is_gpu:
         return None
     try:

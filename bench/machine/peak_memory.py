@@ -1,4 +1,4 @@
-"""The most memory that the tensors of one call hold at the same time, beyond what was there before."""
+"""Measures the most memory that the tensors of one call hold at the same time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch.utils._pytree import tree_leaves
 from bench.spec.device import Device
 
 
-class Tracker(TorchDispatchMode):
-    """Adds up the storages that operations return while they live. What an operation uses within itself is unseen."""
+class AllocationTracker(TorchDispatchMode):
+    """Adds up the storages that operations return, while they live; what an operation uses internally is not seen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,16 +43,19 @@ class Tracker(TorchDispatchMode):
 
 
 def peak_bytes(call: Callable[[], Any], device: Device) -> int:
-    """Of one call. On a GPU it is the allocator's own peak; on a CPU the tensors that operations return."""
+    """Return the peak of one call in bytes, beyond what was allocated before.
+
+    On a GPU it is the peak of the allocator; on the CPU, that of the tensors that operations return.
+    """
     if device.is_gpu:
         where = torch.device(device)
-        call()  # the first one also allocates what libraries keep for themselves
+        call()  # a first call also allocates what libraries keep
         torch.cuda.synchronize(where)
         torch.cuda.reset_peak_memory_stats(where)
         before = torch.cuda.memory_allocated(where)
         call()
         torch.cuda.synchronize(where)
         return torch.cuda.max_memory_allocated(where) - before
-    with Tracker() as tracker:
+    with AllocationTracker() as tracker:
         call()
     return tracker.peak

@@ -1,4 +1,4 @@
-"""How a job is stopped from outside: SIGTERM does what Ctrl-C does, and only the exit status differs."""
+"""How a job is stopped from outside: by Ctrl-C, or by SIGTERM, which does the same but for the exit status."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-CTRL_C = 130
+CTRL_C_STATUS = 130
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: a scheduler or a system that shuts down wants the job to end. status: what to exit with."""
+    """SIGTERM arrived: a scheduler, or a system that shuts down, wants the job to end."""
 
     status = 128 + signal.SIGTERM
+    """The exit status of a program that SIGTERM ends."""
 
 
 def raise_terminated(number: int, frame: object) -> None:
@@ -22,7 +23,7 @@ def raise_terminated(number: int, frame: object) -> None:
 
 @contextmanager
 def sigterm_stops() -> Iterator[None]:
-    """Within it, SIGTERM raises `Terminated` in the main thread."""
+    """Make SIGTERM raise `Terminated` within the block; only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -34,5 +35,5 @@ def sigterm_stops() -> Iterator[None]:
 
 
 def stopping_status(interrupt: KeyboardInterrupt) -> int:
-    """The exit status that an interrupt asks for: 130 after Ctrl-C, 143 after SIGTERM."""
-    return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C
+    """Return the exit status that an interrupt asks for: 130 after Ctrl-C, 143 after SIGTERM."""
+    return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C_STATUS

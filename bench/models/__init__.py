@@ -1,4 +1,4 @@
-"""The probabilistic models that tasks train, and the named streams of random numbers behind them.
+"""The probabilistic models that tasks train, and the named random streams that they draw from.
 
 May import: nothing of bench.
 """

@@ -1,4 +1,4 @@
-"""q(z|x), a Gaussian with a diagonal covariance: its parameters, a sample and its divergence from the prior N(0, I)."""
+"""The posterior q(z|x), a diagonal Gaussian: its parameters, its samples and its divergence from the prior N(0, I)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class GaussianHead(nn.Module):
-    """Features [B, F] → mean and log-variance of q(z|x), each [B, Z]."""
+    """The layers that map features [B, F] to the mean and the log-variance of q(z|x), each [B, Z]."""
 
     def __init__(self, features: int, latent_dim: int):
         super().__init__()
@@ -19,10 +19,10 @@ class GaussianHead(nn.Module):
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) ‖ N(0, 1)) per dimension, in nats. Kingma & Welling 2013, appendix B."""
+    """Return KL(N(mean, variance) ‖ N(0, 1)) per dimension, in nats (Kingma & Welling 2013, appendix B)."""
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
 
 
 def sample(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
-    """The reparametrised sample z = mean + deviation·noise, all [B, Z]; the noise is standard normal."""
+    """Return the reparametrised sample z = mean + deviation·noise, all [B, Z]; the noise is standard normal."""
     return mean + torch.exp(0.5 * log_variance) * noise

@@ -1,4 +1,4 @@
-"""The Gaussian latent-variable model behind the `vae` and `cvae` tasks: q(z|x), p(z) = N(0, I), Bernoulli p(x|z)."""
+"""The Gaussian latent-variable model of the tasks `vae` and `cvae`: q(z|x), p(z) = N(0, I), Bernoulli p(x|z)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,17 @@ CLASSES = 10
 
 
 class Bound(NamedTuple):
-    """The evidence lower bound of each image and what it is made of, in nats: elbo = log_likelihood − kl, each [B]."""
+    """The evidence lower bound of each image and its parts, in nats: elbo = log_likelihood − kl."""
 
     elbo: Tensor
+    """[B]."""
+
     log_likelihood: Tensor
+    """Of the pixels given the sampled z, [B]."""
+
     kl: Tensor
+    """Of q(z|x) from the prior, [B]."""
+
     mean: Tensor
     """Of q(z|x), [B, Z]."""
 
@@ -31,7 +37,10 @@ class Bound(NamedTuple):
 
 
 class LatentModel(nn.Module):
-    """A VAE, or with `classes` > 0 a CVAE: labels as constant image planes for the encoder, one-hot beside z."""
+    """A VAE or, with `classes` > 0, a CVAE.
+
+    A CVAE gives the label to the encoder as constant image planes, and to the decoder one-hot, beside z.
+    """
 
     def __init__(self, encoder: nn.Module, head: GaussianHead, decoder: nn.Module, classes: int):
         super().__init__()
@@ -39,21 +48,27 @@ class LatentModel(nn.Module):
         self.classes = classes
 
     def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Images [B, 1, 28, 28], labels [B] → mean, log-variance [B, Z]."""
+        """Map images [B, 1, 28, 28] and labels [B] to mean and log-variance, each [B, Z]."""
         if self.classes:
             planes = F.one_hot(labels, self.classes).to(x.dtype)[:, :, None, None]
             x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
         if x.device.type == "cuda" or x.shape[1] > 1:
-            x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, said so that vmap knows it
+            x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, in a form that vmap keeps
         mean, log_variance = self.head(self.encoder(x))
         return mean, log_variance
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
-        """[B, Z], [B] → logits [B, 1, 28, 28]."""
+        """Map codes [B, Z] and labels [B] to logits [B, 1, 28, 28]."""
         return self.decoder(torch.cat([z, F.one_hot(labels, self.classes).to(z.dtype)], 1) if self.classes else z)
 
     def bound(self, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Bound:
-        """The ELBO with one sample of z."""
+        """Return the ELBO with one sample of z.
+
+        Args:
+            x: images [B, 1, 28, 28].
+            labels: [B].
+            noise: standard normal [B, Z], or the generator to draw it from.
+        """
         mean, log_variance = self.encode(x, labels)
         z = sample(mean, log_variance, normal(noise, mean))
         kl = gaussian_kl(mean, log_variance).sum(1)
@@ -61,12 +76,12 @@ class LatentModel(nn.Module):
         return Bound(likelihood - kl, likelihood, kl, mean, log_variance)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Reconstruction logits at the posterior mean."""
+        """Return the reconstruction logits at the posterior mean."""
         return self.decode(self.encode(x, labels)[0], labels)
 
 
 def feature_count(arch: Arch, encoder: nn.Module, in_channels: int) -> int:
-    """The F of the trunk's [B, F]; raises `UserError` if the trunk gives anything else."""
+    """Return the F of an encoder's output [B, F]; raises `UserError` for an output of another form."""
     training = encoder.training
     with torch.no_grad():
         shape = tuple(encoder.eval()(torch.zeros(2, in_channels, IMAGE_SIZE, IMAGE_SIZE)).shape)
@@ -80,8 +95,14 @@ def feature_count(arch: Arch, encoder: nn.Module, in_channels: int) -> int:
 
 
 def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0) -> LatentModel:
-    """A fresh model. Encoder, head and decoder are each initialised from a stream of their own, so that a crossing
-    starts from the very weights of the two architectures that it crosses."""
+    """Build and initialise a VAE or, with `classes` > 0, a CVAE.
+
+    Encoder, head and decoder are each initialised from a random stream of their own, so that a crossing starts from
+    the very weights of the two architectures that it crosses.
+
+    Raises:
+        UserError: the encoder or the decoder gives an output of the wrong form.
+    """
     assert arch.decoder is not None
     in_channels, in_features = 1 + classes, latent_dim + classes
     with torch.random.fork_rng(devices=[]):

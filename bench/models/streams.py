@@ -1,4 +1,4 @@
-"""Named random streams: each use of randomness has its own, so that adding one changes no other number.
+"""Named random streams, one for each use of randomness, so that adding a use changes no other number.
 
 Seed k gives every architecture the same data order, binarisation and latent noise: that is what makes differences
 between architectures *paired*.
@@ -14,31 +14,37 @@ from torch import Tensor
 
 
 def stream_seed(seed: int, name: str) -> int:
-    """A 63-bit seed for the stream `name` of run seed `seed`, the same on every machine and Python."""
+    """Return the 63-bit seed of the stream `name` of a run's seed, the same on every machine and Python."""
     digest = hashlib.sha256(f"{name}/{seed}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generator(seed: int, name: str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A fresh generator at the start of the stream."""
+    """Return a generator at the start of a stream."""
     return torch.Generator(device=device).manual_seed(stream_seed(seed, name))
 
 
 @dataclass(frozen=True)
 class Streams:
-    """What a training draws: the data's order (on the CPU), the pixels' coins and the latent noise (on the device)."""
+    """The random streams of a training."""
 
     order: torch.Generator
+    """Of the training images; on the CPU."""
+
     coins: torch.Generator
+    """That binarise pixels; on the device."""
+
     noise: torch.Generator
+    """Of the latent samples; on the device."""
 
     @classmethod
     def of(cls, seed: int, device: torch.device) -> Streams:
+        """Return the streams of a seed, each at its start."""
         return cls(generator(seed, "order"), generator(seed, "binarise", device), generator(seed, "latent", device))
 
 
 def normal(noise: torch.Generator | Tensor, like: Tensor) -> Tensor:
-    """Standard normal noise of the shape of `like`, drawn now; or that which was drawn before."""
+    """Return standard normal noise of the shape of `like`: drawn from `noise`, or `noise` itself if it is a tensor."""
     if isinstance(noise, Tensor):
         return noise
     return torch.randn(like.shape, generator=noise, device=like.device, dtype=like.dtype)

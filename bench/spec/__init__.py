@@ -1,6 +1,6 @@
-"""What a run is: every setting that can change a number, its identity, the metrics that it may have, and where it is.
+"""What a run is: the settings that identify it, its task, its metrics, its progress and its status.
 
-Loads nothing heavy, so that a command line can answer at once. Start at `run.py`.
+Imports nothing heavy, so that a command line can answer at once. Start at `run.py`.
 
 May import: nothing of bench.
 """

@@ -1,4 +1,4 @@
-"""Command lines that answer a bad argument in one line, and exit with status 2."""
+"""An argument parser that answers a bad argument in one line and exits with status 2."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archs.errors import nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """One line on stderr and status 2 for whatever argparse objects to."""
+    """An `argparse.ArgumentParser` that prints one line on stderr, without the usage, and exits with status 2."""
 
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
@@ -22,7 +22,9 @@ class Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """Return an argparse type for whole numbers from `low` to `high`."""
+
     def convert(text: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,12}", text) or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low:,} to {high:,}")

@@ -1,4 +1,4 @@
-"""Declarations of tasks and metrics by name, as values and as plain JSON: the job writes them, a page reads them."""
+"""Declarations of tasks and metrics, and their form in JSON: a job writes them into its manifest, a page reads them."""
 
 from __future__ import annotations
 
@@ -19,28 +19,37 @@ from bench.spec.run import RunSpec
 from bench.spec.task import TaskDescription
 
 BUILT_IN = Path(__file__).with_name("builtin_tasks.json")
-"""Of the tasks that were there before manifests held declarations: what their files in `bench/tasks` say."""
+"""What the files in `bench/tasks` say of the first four tasks, for manifests that are older than declarations."""
 
-TAKEN = {field.name for field in dataclasses.fields(RunSpec)} | {
-    "status", "error", "run_id", "torch", "commit", "params_other", "mean", "log_variance", "epoch", "seconds",
-}  # fmt: skip
-"""Names that mean something else in a table of runs, or in what a task scores."""
+RESERVED = {field.name for field in dataclasses.fields(RunSpec)} | {
+    "commit",
+    "epoch",
+    "error",
+    "log_variance",
+    "mean",
+    "params_other",
+    "run_id",
+    "seconds",
+    "status",
+    "torch",
+}
+"""Names that a task's own metric can't have: they mean something else in a table of runs, or in what a task scores."""
 
 Kind = TypeVar("Kind", TaskDescription, Metric)
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What is known of tasks and metrics."""
+    """The tasks and the metrics that a job, or a page, knows of."""
 
     tasks: Mapping[str, TaskDescription]
-    """By their names."""
+    """Name → task."""
 
     metrics: Mapping[str, Metric] = field(default_factory=dict)
-    """By their names: those that `bench.spec.metrics` lacks."""
+    """Name → metric, of the metrics that plug-ins add to those of `bench.spec.metrics`."""
 
     def __post_init__(self) -> None:
-        """Raises `UserError` if two tasks have one label: on a page nothing would tell them apart."""
+        """Raise `UserError` if two tasks have one label, since nothing would tell them apart on a page."""
         labels: dict[str, str] = {}
         for task in self.tasks.values():
             if labels.setdefault(task.label, task.name) != task.name:
@@ -50,57 +59,61 @@ class Declared:
                 )
 
     def metric(self, name: str) -> Metric | None:
-        """The metric of a column; None for a column that is none."""
+        """Return the metric of a column, or None if the column is no metric."""
         return self.metrics.get(name) or metrics.metric(name)
 
     def primary(self, task: str) -> Metric:
-        """The metric that decides for a task, which must be known."""
+        """Return the metric that decides for `task`, which must be one of `tasks`."""
         found = self.metric(self.tasks[task].primary)
-        assert found is not None, "of any declaration that is read, this is checked"
+        assert found is not None, "`read` checks that every metric is declared"
         return found
 
-    def among(self, columns: Iterable[str]) -> list[str]:
-        """The names of `columns` that are metrics, in one order: built in, weighted bounds, the others."""
+    def metric_columns(self, columns: Iterable[str]) -> list[str]:
+        """Return the `columns` that are metrics: built-in ones, then importance-weighted bounds, then the others."""
         present = set(columns)
-        return [*metrics.among(present), *(name for name in self.metrics if name in present)]
+        return [*metrics.metric_columns(present), *(name for name in self.metrics if name in present)]
 
-    def joined(self, other: Declared) -> Declared:
-        """Both; where they declare the same name, `other` counts."""
+    def merged_with(self, other: Declared) -> Declared:
+        """Return what both declare; where they declare the same name, `other` counts."""
         return Declared({**self.tasks, **other.tasks}, {**self.metrics, **other.metrics})
 
-    def plain(self) -> dict[str, Any]:
-        """As JSON holds it."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return the declarations as plain JSON values, which `read` turns back."""
         return {
             "tasks": [dataclasses.asdict(task) for task in self.tasks.values()],
             "metrics": [dataclasses.asdict(metric) for metric in self.metrics.values()],
         }
 
 
-def taken(name: str) -> bool:
-    """Whether a task's own metric can't have this name."""
-    return name in TAKEN or metrics.metric(name) is not None
+def is_reserved(name: str) -> bool:
+    """Return whether a task's own metric can't have this name."""
+    return name in RESERVED or metrics.metric(name) is not None
 
 
 @functools.cache
 def built_in() -> Declared:
-    """For manifests and records that come without declarations."""
+    """Return the declarations for manifests and records that come without their own."""
     return read(json.loads(BUILT_IN.read_text(encoding="utf-8")))
 
 
 def of_manifest(manifest: Mapping[str, Any]) -> Declared:
-    """What a report's manifest declares, beside what is built in. Raises `UserError` as `read` does."""
+    """Return what is built in and what a report's manifest adds to it; raises `UserError` as `read` does."""
     content = manifest.get("declared")
-    return built_in() if content is None else built_in().joined(read(content))
+    return built_in() if content is None else built_in().merged_with(read(content))
 
 
 def read(content: object) -> Declared:
-    """The reverse of `plain`, every field checked. Raises `UserError` that names the first that is wrong."""
+    """Return the declarations that `Declared.as_dict` wrote, with every field checked.
+
+    Raises:
+        UserError: a field is wrong; the message names the first one.
+    """
     if not isinstance(content, dict):
-        raise UserError(f"{shown(content)}, expected tasks and metrics")
-    own = by_name(Metric, content.get("metrics", []), "metrics")
-    found = Declared(by_name(TaskDescription, content.get("tasks", []), "tasks"), own)
+        raise UserError(f"{abbreviated(content)}, expected tasks and metrics")
+    own = declarations(Metric, content.get("metrics", []), "metrics")
+    found = Declared(declarations(TaskDescription, content.get("tasks", []), "tasks"), own)
     for name in own:
-        if taken(name):
+        if is_reserved(name):
             raise UserError(f"the metric name {name!r} is taken")
     for task in found.tasks.values():
         for name in task.scores:
@@ -109,40 +122,43 @@ def read(content: object) -> Declared:
     return found
 
 
-def by_name(kind: type[Kind], content: object, where: str) -> dict[str, Kind]:
+def declarations(kind: type[Kind], content: object, where: str) -> dict[str, Kind]:
+    """Return name → declaration of a JSON list; `where` is its place in the file, for messages."""
     if not isinstance(content, list):
-        raise UserError(f"{where} is {shown(content)}, expected a list")
-    found = [one(kind, item, f"{where}[{index}]") for index, item in enumerate(content)]
+        raise UserError(f"{where} is {abbreviated(content)}, expected a list")
+    found = [declaration(kind, item, f"{where}[{index}]") for index, item in enumerate(content)]
     return {item.name: item for item in found}
 
 
-def one(kind: type[Kind], content: object, where: str) -> Kind:
-    """A declaration from a JSON object. Fields that a later version may have added are left out."""
+def declaration(kind: type[Kind], content: object, where: str) -> Kind:
+    """Return the declaration that a JSON object holds, without fields that only a later version knows."""
     if not isinstance(content, dict):
-        raise UserError(f"{where} is {shown(content)}, expected its fields by name")
+        raise UserError(f"{where} is {abbreviated(content)}, expected its fields by name")
     hints, values = get_type_hints(kind), dict[str, Any]()
     for known in dataclasses.fields(kind):
         if known.name in content:
             value = content[known.name]
-            if not fits(hints[known.name], value):
-                raise UserError(f"{where}: {known.name} is {shown(value)}, expected {known.type}")
+            if not has_type(hints[known.name], value):
+                raise UserError(f"{where}: {known.name} is {abbreviated(value)}, expected {known.type}")
             values[known.name] = tuple(value) if isinstance(value, list) else value
         elif known.default is dataclasses.MISSING and known.default_factory is dataclasses.MISSING:
             raise UserError(f"{where} lacks {known.name}")
     return kind(**values)
 
 
-def fits(hint: Any, value: object) -> bool:
-    """Whether a JSON value is one of a field's type."""
+def has_type(hint: Any, value: object) -> bool:
+    """Return whether a JSON value has the type that a field is annotated with."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return any(fits(part, value) for part in parts)
+        return any(has_type(part, value) for part in parts)
     if origin is Literal:
         return value in parts
     if origin is tuple:
-        return isinstance(value, list) and all(fits(parts[0], item) for item in value)
+        return isinstance(value, list) and all(has_type(parts[0], item) for item in value)
     if isinstance(value, dict):
-        return len(parts) == 2 and all(fits(parts[0], key) and fits(parts[1], item) for key, item in value.items())
+        return len(parts) == 2 and all(
+            has_type(parts[0], key) and has_type(parts[1], item) for key, item in value.items()
+        )
     if hint is float:
         return type(value) in (int, float) and math.isfinite(float(str(value)))
     if hint is str:
@@ -150,5 +166,6 @@ def fits(hint: Any, value: object) -> bool:
     return type(value) is hint
 
 
-def shown(value: object) -> str:
+def abbreviated(value: object) -> str:
+    """Return `repr(value)` on one line of at most 60 characters."""
     return " ".join(repr(value).split())[:60]

@@ -1,15 +1,15 @@
-"""What a run is like unless it is asked for otherwise."""
+"""The defaults of the command line's options."""
 
 from __future__ import annotations
 
 DEFAULT_SEEDS = 3
 DEFAULT_EPOCHS = 10
 EPOCHS = {"digits": 30}
-"""Of data sets that need others than the default."""
+"""Data sets that need another number of epochs than the default."""
 
 DEFAULT_BATCH = 128
 DEFAULT_LR = 4e-3
-"""The peak of the schedule."""
+"""The peak learning rate of the schedule."""
 
 DEFAULT_LATENT = 20
 DEFAULT_LABELS = 100
@@ -17,4 +17,4 @@ DEFAULT_LABELS = 100
 
 DEFAULT_IWAE_SAMPLES = 64
 QUICK = {"epochs": 2, "train_images": 10_000}
-"""Of a job that is only to have a look."""
+"""What --quick sets, for a first look."""

@@ -1,4 +1,4 @@
-"""Where something is computed."""
+"""The name of a device, the CPU or one GPU, as a type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CPU_OR_GPU = re.compile(r"cpu|cuda:[0-9]+")
 
 
 class Device(str):
-    """ "cpu" or "cuda:n", as torch and the records spell it.
+    """A device as torch and the records spell it: "cpu" or "cuda:n".
 
     Raises:
         ValueError: the text is neither.
@@ -21,7 +21,7 @@ class Device(str):
 
     @property
     def kind(self) -> str:
-        """ "cpu" or "cuda": what the identity of a run holds."""
+        """The part that is in the identity of a run: "cpu" or "cuda"."""
         return self.partition(":")[0]
 
     @property

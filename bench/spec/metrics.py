@@ -1,4 +1,4 @@
-"""The metrics: name, unit, direction and meaning, declared once. Tables, plots, CSV headers and docs read them here."""
+"""The metrics, each declared once with its name, unit, direction and meaning, for tables, plots and CSV headers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from archs.errors import UserError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-"""Of a metric: it is the name of a column too."""
-LONGEST = 300
-"""Characters of a text of a metric: it is read from files that people send."""
-MOST_DIGITS = 10
+"""The form of a metric's name, which is the name of a column too."""
+MAX_TEXT_LENGTH = 300
+"""The most characters in a text of a metric, since metrics are read from files that people send."""
+MAX_DIGITS = 10
+"""The most decimals shown."""
 
 
 @dataclass(frozen=True)
@@ -21,46 +22,50 @@ class Metric:
     """A number that a trained model has."""
 
     name: str
-    """In records and CSV files: a-z, 0-9 and '_'."""
+    """The name in records and CSV files: a-z, 0-9 and '_'."""
 
     label: str
-    """On the page."""
+    """The name on the page."""
 
     unit: str
-    """Of the shown value; empty for a plain number."""
+    """The unit of the shown value; empty for a plain number."""
 
     higher_is_better: bool | None
-    """None: it can be neither won nor lost."""
+    """Which direction is better; None if the metric can be neither won nor lost."""
 
     definition: str
     """What it is, in a line."""
 
     margin: float | None = None
-    """A difference smaller than this doesn't matter, in the unit of the raw value: "equivalent"."""
+    """The difference that is still "equivalent", in the unit of the raw value; None if every difference matters."""
 
     scale: float = 1.0
-    """Shown value = raw value × scale."""
+    """Factor from the raw value to the shown one."""
 
     digits: int = 2
     """Decimals shown."""
 
     likelihood: bool = False
-    """Whether it is a log-likelihood of pixels, or a bound on one. Then it is said of which pixels, and
-    what `--likelihood` makes of them must be the same for two numbers to compare."""
+    """Whether it is a log-likelihood of pixels, or a bound on one.
+
+    If so, the page says of which pixels, and two numbers compare only with the same `--likelihood`.
+    """
 
     def __post_init__(self) -> None:
         texts = (self.name, self.label, self.unit, self.definition)
-        if not NAME.fullmatch(self.name) or max(map(len, texts)) > LONGEST:
-            raise UserError(f"metric {self.name[:40]!r}: expected a-z, 0-9 and '_', and no text longer than {LONGEST}")
-        if not (0 <= self.digits <= MOST_DIGITS and 0 < self.scale < math.inf and 0 <= (self.margin or 0) < math.inf):
+        if not NAME.fullmatch(self.name) or max(map(len, texts)) > MAX_TEXT_LENGTH:
+            raise UserError(
+                f"metric {self.name[:40]!r}: expected a-z, 0-9 and '_', and no text longer than {MAX_TEXT_LENGTH}"
+            )
+        if not (0 <= self.digits <= MAX_DIGITS and 0 < self.scale < math.inf and 0 <= (self.margin or 0) < math.inf):
             raise UserError(
                 f"metric {self.name}: digits {self.digits}, scale {self.scale}, margin {self.margin}; "
-                f"expected 0 to {MOST_DIGITS}, above 0, and none or at least 0"
+                f"expected 0 to {MAX_DIGITS}, above 0, and none or at least 0"
             )
 
     @property
     def unit_of_difference(self) -> str:
-        """Percentages differ by points."""
+        """The unit of a difference: percentages differ by points."""
         return "points" if self.unit == "%" else self.unit
 
 
@@ -73,7 +78,7 @@ METRICS: dict[str, Metric] = {
             "nats",
             True,
             "evidence lower bound of one test image, one latent sample",
-            0.5,
+            margin=0.5,
             digits=1,
             likelihood=True,
         ),
@@ -100,7 +105,7 @@ METRICS: dict[str, Metric] = {
             "nats",
             True,
             "a CVAE's bound on log p(x, y), uniform labels",
-            0.5,
+            margin=0.5,
             digits=1,
             likelihood=True,
         ),
@@ -111,7 +116,7 @@ METRICS: dict[str, Metric] = {
             "nats",
             True,
             "a CVAE's bound on log p(x): the labels summed out, 8 importance samples for each",
-            0.5,
+            margin=0.5,
             digits=1,
             likelihood=True,
         ),
@@ -141,16 +146,17 @@ METRICS: dict[str, Metric] = {
             digits=1,
             likelihood=True,
         ),
-        Metric("accuracy", "accuracy", "%", True, "share of test images classified correctly", 0.001, 100.0, 2),
+        Metric(
+            "accuracy", "accuracy", "%", True, "share of test images classified correctly", margin=0.001, scale=100.0
+        ),
         Metric(
             "probe_accuracy",
             "linear probe",
             "%",
             True,
             "test accuracy of logistic regression on the posterior means of the training images",
-            0.001,
-            100.0,
-            2,
+            margin=0.001,
+            scale=100.0,
         ),
         Metric(
             "bayes_accuracy",
@@ -158,9 +164,8 @@ METRICS: dict[str, Metric] = {
             "%",
             True,
             "test accuracy of a CVAE as a classifier: the label with the highest bound",
-            0.001,
-            100.0,
-            2,
+            margin=0.001,
+            scale=100.0,
         ),
         Metric(
             "sample_accuracy",
@@ -169,9 +174,8 @@ METRICS: dict[str, Metric] = {
             True,
             "share of 10,000 samples, 1,000 for each label, that the "
             "baseline's classifier of the same seed reads as that label",
-            0.001,
-            100.0,
-            2,
+            margin=0.001,
+            scale=100.0,
         ),
         Metric(
             "judge_accuracy",
@@ -199,11 +203,15 @@ METRICS: dict[str, Metric] = {
 }
 
 IWAE = re.compile(r"iwae_(gap_)?k(\d+)_n(\d+)")
+"""The names of importance-weighted bounds, which carry k and the number of test images: `iwae_k64_n10000`."""
 
 
 def metric(name: str) -> Metric | None:
-    """The metric of a column; None for a column that is none. The importance-weighted bounds carry their k and the
-    number of test images in their names: `iwae_k64_n10000`, and `iwae_gap_k64_n10000` for what they are above the ELBO."""
+    """Return the metric of a column, or None if the column is no metric.
+
+    Besides the declared ones these are the importance-weighted bounds (`iwae_k64_n10000`: k = 64 on 10,000 test images)
+    and how far they are above the ELBO (`iwae_gap_k64_n10000`).
+    """
     found = IWAE.fullmatch(name)
     if not found:
         return METRICS.get(name)
@@ -212,11 +220,11 @@ def metric(name: str) -> Metric | None:
         meaning = f"IWAE-{k:,} bound less the ELBO of the same {images:,} test images"
         return Metric(name, f"IWAE-{k:,} − ELBO", "nats", None, meaning, digits=1)
     meaning = f"importance-weighted bound with {k:,} samples on {images:,} test images"
-    return Metric(name, f"IWAE-{k:,} (n = {images:,})", "nats", True, meaning, 0.5, digits=1, likelihood=True)
+    return Metric(name, f"IWAE-{k:,} (n = {images:,})", "nats", True, meaning, margin=0.5, digits=1, likelihood=True)
 
 
-def among(columns: Iterable[str]) -> list[str]:
-    """The names of `columns` that are metrics: the declared ones in their order, then the importance-weighted bounds."""
+def metric_columns(columns: Iterable[str]) -> list[str]:
+    """Return the `columns` that are metrics: declared ones in their order, then importance-weighted bounds."""
     present = set(columns)
     bounds = sorted((name for name in present if IWAE.fullmatch(name)), key=lambda name: (len(name), name))
     return [name for name in METRICS if name in present] + bounds

@@ -1,4 +1,4 @@
-"""Where a run in flight is."""
+"""How far a run in flight is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run in flight is.
-
-    done: the share of its steps, 0 to 1. epoch: from 1. loss: mean over the steps since the last report (of a stack's
-    seeds: their mean), in nats; NaN where there is none.
-    """
+    """How far a run in flight is."""
 
     done: float
+    """The share of its steps, 0 to 1."""
+
     epoch: int
+    """Counted from 1."""
+
     loss: float
+    """Mean over the steps since the last report, in nats; of a stack, the mean of its seeds; NaN if there is none."""

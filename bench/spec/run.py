@@ -1,4 +1,4 @@
-"""The identity of a run, and of a later evaluation of it: every setting that can change a number, and nothing else."""
+"""The identity of a run, and of a later evaluation of one: the settings that can change a number, and no others."""
 
 from __future__ import annotations
 
@@ -12,43 +12,70 @@ from pathlib import Path
 from typing import Any
 
 PROTOCOL = 2
-"""Raised whenever training or evaluation changes in a way that changes numbers (tests/test_golden.py notices)."""
+"""The version of training and evaluation, raised whenever a change to them alters numbers.
+
+The golden values of tests/training/test_train.py notice such a change.
+"""
 
 LIKELIHOODS = ("dynamic", "static", "grey")
 
 ADDED_LATER = ("labels", "deterministic", "task_fingerprint")
-"""Fields that the first stores did not know. Where they have no meaning (None) they are left out of the identity, so
-that adding one makes no old run a new one."""
+"""Fields that the first stores did not have.
+
+Where they have no meaning (None) they are left out of the identity, so that adding a field makes no old run a new one
+(docs/decisions.md#a-setting-added-later-keeps-old-stores-valid).
+"""
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training run. A field that has no meaning for the task is None, so that it can't split identities."""
+    """One training run. A field that has no meaning for its task is None, so that it can't split identities."""
 
-    arch: str  # canonical name
-    arch_fingerprint: str  # of the code that defines it
+    arch: str
+    """The canonical name of the architecture."""
+
+    arch_fingerprint: str
+    """Of the code that defines the architecture."""
+
     task: str
     dataset: str
-    data_fingerprint: str  # of the images, labels and split
-    likelihood: str | None  # one of LIKELIHOODS; None for a classifier
+    data_fingerprint: str
+    """Of the images, the labels and the split."""
+
+    likelihood: str | None
+    """One of LIKELIHOODS; None for a classifier."""
+
     seed: int
     epochs: int
     batch_size: int
-    lr: float  # peak of the schedule
-    latent_dim: int | None  # None for a classifier
-    train_images: int | None  # only the first so many of the training split; None for all
-    device: str  # "cpu" | "cuda"
-    threads: int  # per run; the order of floating-point sums depends on it
+    lr: float
+    """The peak of the schedule."""
+
+    latent_dim: int | None
+    """None for a task that does not use it."""
+
+    train_images: int | None
+    """How many of the training split, from its beginning; None for all."""
+
+    device: str
+    """The kind of device: "cpu" or "cuda"."""
+
+    threads: int
+    """Threads of one run; the order of floating-point sums depends on them."""
+
     protocol: int = PROTOCOL
-    labels: int | None = None  # labelled training images of a semi-supervised task; None for the others
-    deterministic: bool | None = None  # True: on CUDA, by deterministic algorithms; None on a CPU, which is so anyway
-    task_fingerprint: str | None = (
-        None  # of the code of a plug-in's task; None for a built-in one, which has the protocol
-    )
+    labels: int | None = None
+    """Labelled training images of a semi-supervised task; None for the others."""
+
+    deterministic: bool | None = None
+    """True: trained on CUDA by deterministic algorithms; None on a CPU, which is deterministic anyway."""
+
+    task_fingerprint: str | None = None
+    """Of the code of a plug-in's task; None for a built-in one, which the protocol covers."""
 
     @cached_property  # asked for at every event of a job
     def run_id(self) -> str:
-        """Sixteen hex digits: the hash of the canonical JSON."""
+        """The identity of the run: sixteen hex digits, the hash of the spec's canonical JSON."""
         return digest(self.content())
 
     @property
@@ -57,41 +84,46 @@ class RunSpec:
 
     @property
     def kind(self) -> tuple[str, ...]:
-        """Runs of one kind take about as long as each other."""
+        """Runs of the same kind take about equally long."""
         return self.arch, self.task
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Ids of runs that must have finished before this can start."""
+        """The ids of the runs that must have finished before this one can start."""
         return ()
 
     def content(self) -> dict[str, Any]:
-        """What a record keeps of this spec, and what its identity is the hash of."""
+        """Return what a record keeps of this spec; its identity is the hash of this."""
         values = dataclasses.asdict(self)
         return {name: value for name, value in values.items() if name not in ADDED_LATER or value is not None}
 
     def store_folder(self, runs_dir: str | Path) -> Path:
-        """The folder of the store that holds its record."""
+        """Return the folder of the store that holds its record."""
         return Path(runs_dir)
 
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """One further evaluation of a finished run, kept beside it: `<runs_dir>/<run id>/evaluations/<own id>/`.
-
-    part: its name in `bench.evaluation`. settings: what it depends on beside the trained weights, plain JSON values.
-    others: ids of the other runs that it reads (a classifier that judges samples).
-    """
+    """One further evaluation of a finished run, kept beside it: `<runs_dir>/<run id>/evaluations/<own id>/`."""
 
     run: RunSpec
+    """The run that is evaluated."""
+
     part: str
+    """Name of the part of `bench.evaluation` that does it."""
+
     settings: Mapping[str, Any]
+    """What the result depends on besides the trained weights, as plain JSON values."""
+
     others: tuple[str, ...] = ()
+    """Ids of the other runs that it reads: a classifier that judges samples, say."""
+
     protocol: int = 1
+    """The version of the part, raised whenever a change to it alters numbers."""
 
     @cached_property
     def run_id(self) -> str:
-        """Its own identity, sixteen hex digits."""
+        """The identity of the evaluation: sixteen hex digits."""
         return digest(self.content())
 
     @property
@@ -120,12 +152,14 @@ class EvaluationSpec:
 
 
 Work = RunSpec | EvaluationSpec
-"""What a worker is handed."""
+"""A piece of work that a worker is given."""
 
 
 def digest(content: object) -> str:
+    """Return sixteen hex digits of the SHA-256 of the canonical JSON of `content`."""
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
 
 
 def canonical_json(value: object) -> str:
+    """Return JSON that is the same for equal values: sorted keys, no spaces, ASCII, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)

@@ -1,4 +1,4 @@
-"""How a run ended."""
+"""The ways in which a run ends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Of a run, or of a later evaluation of one, that has a record."""
+    """How a run, or a later evaluation of one, ended: the `status` of its record."""
 
     FINISHED = "finished"
     FAILED = "failed"

@@ -1,4 +1,4 @@
-"""What a task is in names and words: all that a plan, a table, a page or a tracker has to know of it. No torch."""
+"""The description of a task in names and words: what a plan, a table, a page or a tracker knows of it. No torch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from bench.spec.metrics import METRICS
 
 WINNER = "{winner}"
 """Stands for the architecture in `better` and `best`."""
-ARRAY = re.compile(r"test_[a-z0-9_]+")
-LONGEST = 200
-"""Characters of a text of a description: it is read from files that people send."""
+
+ARRAY_NAME = re.compile(r"test_[a-z0-9_]+")
+"""The form of the names in `kept`."""
+
+MAX_TEXT_LENGTH = 200
+"""The most characters in a text of a description, since descriptions are read from files that people send."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,57 +27,58 @@ class TaskDescription:
     """A task without its functions. Name, summary and primary metric must be given; the rest has a default."""
 
     name: str
-    """What it is called on the command line and in records: a-z, 0-9, '-', '_' and '.'."""
+    """The name on the command line and in records: a-z, 0-9, '-', '_' and '.'."""
 
     summary: str
     """What is trained and what is scored, in a line."""
 
     primary: str
-    """The metric that decides, by its name."""
+    """The name of the metric that decides between two architectures."""
 
     scores: tuple[str, ...] = ()
-    """All metrics that its `score` gives, by name. Default: the primary one."""
+    """The names of all metrics that its `score` gives. Default: the primary one."""
 
     kept: Mapping[str, str] = field(default_factory=dict)
     """Name in arrays.npz → the metric whose values per image it keeps. Default: `test_<name>` of the primary one."""
 
     needs_decoder: bool = True
-    """Whether an architecture without a decoder can't do it. If so, `--likelihood` says what is made of the pixels."""
+    """Whether it needs an architecture with a decoder; if so, `--likelihood` says what is made of the pixels."""
 
     needs_labels: bool = False
-    """Whether it is trained on some labelled images and the rest without (`--labels`)."""
+    """Whether it is semi-supervised: trained on some labelled images (`--labels`) and the rest without labels."""
 
     has_code: bool = False
-    """Whether its model has a Gaussian code q(z|x) to describe and draw from, as `bench.models.latent.LatentModel`."""
+    """Whether its model has a Gaussian code q(z|x) to describe and to draw from, as `bench.models.latent` has."""
 
     uses_latent_dim: bool | None = None
     """Whether `--latent-dim` means something to it. Default: as `needs_decoder`."""
 
     bounds: Literal["log p(x)", "log p(x|y)"] | None = None
-    """What its metric `elbo` is a lower bound on; None if it has no such metric."""
+    """The log-likelihood that its metric `elbo` is a lower bound on; None if it has no such metric."""
 
     evaluations: tuple[str, ...] = ()
     """The parts of `--evaluate full` that apply to its runs: names in `bench.evaluation.parts`."""
 
     label: str = ""
-    """Its name on the page: VAE. Default: its name."""
+    """The name on the page: "VAE". Default: `name`."""
 
     prefix: str | None = None
-    """Stands before a metric in the header of a column. Default: nothing for a metric of its own, else the label."""
+    """What stands before a metric in a column's header. Default: nothing if the metric is its own, else the label."""
 
     subject: str = ""
-    """Begins a sentence: "As VAEs", "they can't be told apart". Default: "On <label>"."""
+    """The beginning of a sentence: "As VAEs" in "As VAEs they can't be told apart". Default: "On <label>"."""
 
     better: str = ""
-    """That one of two is better: "{winner} models the images better". Default: "{winner} does better on <label>"."""
+    """Says that one of two wins: "{winner} models the images better". Default: "{winner} does better on <label>"."""
 
     best: str = ""
-    """The same of several: "{winner} models the images best". Default: "{winner} does best on <label>"."""
+    """Says that one of several is best: "{winner} models the images best". Default: "{winner} does best on <label>"."""
 
     measured: str = ""
-    """What the primary metric is here: "test ELBO". Default: "test <label of the metric>"."""
+    """The primary metric in a sentence: "test ELBO". Default: "test <label of the metric>"."""
 
     def __post_init__(self) -> None:
+        """Fill in the defaults that depend on other fields, and check all."""
         label = self.label or self.name
         own = self.primary not in METRICS
         default = {
@@ -93,16 +97,16 @@ class TaskDescription:
         self._check()
 
     def _check(self) -> None:
-        """Raises `UserError` for what no page could live with."""
-        if not NAME.fullmatch(self.name) or len(self.name) > LONGEST:
+        """Raise `UserError` for a field that no page could show."""
+        if not NAME.fullmatch(self.name) or len(self.name) > MAX_TEXT_LENGTH:
             raise UserError(f"task {self.name[:40]!r}: not a name; use a-z, 0-9, '-', '_' and '.'")
         for name in ("label", "prefix", "subject", "better", "best", "measured", "summary", "primary"):
-            if len(getattr(self, name)) > LONGEST:
-                raise UserError(f"task {self.name}: {name} has more than {LONGEST} characters")
+            if len(getattr(self, name)) > MAX_TEXT_LENGTH:
+                raise UserError(f"task {self.name}: {name} has more than {MAX_TEXT_LENGTH} characters")
         for name in ("better", "best"):
             if getattr(self, name).count(WINNER) != 1:
                 raise UserError(f"task {self.name}: {name} is {getattr(self, name)!r}, expected {WINNER} in it once")
-        if not all(map(ARRAY.fullmatch, self.kept)):
+        if not all(map(ARRAY_NAME.fullmatch, self.kept)):
             raise UserError(f"task {self.name}: kept has {', '.join(self.kept)}; call an array test_… (a-z, 0-9, '_')")
         unscored = {self.primary, *self.kept.values()} - set(self.scores)
         if unscored:
@@ -112,10 +116,10 @@ class TaskDescription:
 
     @property
     def naming_cost(self) -> float:
-        """What its ELBO is above a bound on log p(x, y), in nats: one of ten equally likely labels was named."""
+        """How far its ELBO is above a bound on log p(x, y): the nats that naming one of ten equal labels costs."""
         return math.log(10) if self.bounds == "log p(x|y)" else 0.0
 
     @property
     def array_of_primary(self) -> str | None:
-        """The array that keeps the primary metric's values per image."""
+        """The name of the array that keeps the primary metric of each image; None if there is none."""
         return next((array for array, metric in self.kept.items() if metric == self.primary), None)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.machine import cuda, environment
-from bench.machine.cpu import compute_with
+from bench.machine.cpu import prepare_cpu
 from bench.machine.cuda import device_name
-from bench.machine.load import Watch
+from bench.machine.load_monitor import LoadMonitor
 from bench.machine.nvml import Gpu, open_gpu
 from bench.machine.peak_memory import peak_bytes
 from bench.spec.device import Device
@@ -76,9 +76,9 @@ def measure(
     mode: "quick" or "full". Sets torch's threads, and uses the GPU as runs do.
     """
     begun, effort = time.time(), EFFORTS[mode, setting.device.kind]
-    cuda.use(setting.device)
+    cuda.use_device(setting.device)
     if not setting.device.is_gpu:
-        compute_with(setting.threads)
+        prepare_cpu(setting.threads)
     gpu = open_gpu(setting.device)
     works, products, conditions, failed = [], [], [], []
     for task in dict.fromkeys(cell.task for cell in cells):
@@ -148,7 +148,7 @@ def in_turns(
     product = warmed(multiply, wait, effort.block_seconds)
     everything = [*items.values(), product]
     order = random.Random(0)
-    watch, until = Watch(gpu), time.perf_counter() + effort.seconds * len(everything)
+    monitor, until = LoadMonitor(gpu), time.perf_counter() + effort.seconds * len(everything)
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -158,11 +158,11 @@ def in_turns(
             for item in order.sample(everything, len(everything)):
                 item.call()
                 item.seconds.append(block(item.call, item.calls, wait))
-            watch.look()
+            monitor.sample_gpu()
     finally:
         if collecting:
             gc.enable()
-    return items, {"flops": flops, "calls": product.calls, "seconds": product.seconds}, watch.ended()
+    return items, {"flops": flops, "calls": product.calls, "seconds": product.seconds}, monitor.summary()
 
 
 def block(

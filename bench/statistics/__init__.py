@@ -1,6 +1,6 @@
-"""From records to estimates, intervals and verdicts. Pure functions on numbers and data frames; no torch.
+"""Turns records into estimates, intervals and verdicts: pure functions on numbers and data frames, no torch.
 
-`paired.py` compares two architectures; `factors/` says which design choice caused a difference.
+Start at `paired.py`, which compares two architectures; `factors/` says which design choice caused a difference.
 
 May import: spec, store.
 """

@@ -1,4 +1,4 @@
-"""The percentile bootstrap of a median. numpy alone: scipy.stats, which has one, takes longer to load than a page to draw."""
+"""The percentile bootstrap of a median, with numpy alone: scipy.stats, which has one, is slow to import."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 
 RESAMPLES = 4_000
+SEED = 20_171_001
 
 
 def median_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """The interval of the median of finite `values`; (NaN, NaN) for fewer than two. Deterministic: its seed is fixed.
+    """Return the interval of the median of finite `values`; (NaN, NaN) for fewer than two.
 
-    A median because a moment's disturbance spoils a few rounds and not the rest.
+    The seed is fixed, so that the same values give the same interval. Speeds are medians, and so are their intervals,
+    since what disturbs a machine for a moment spoils a few rounds and not the rest.
     """
     x = np.asarray(values, dtype=float)
     if len(x) < 2 or not np.isfinite(x).all():
         return math.nan, math.nan
-    chosen = np.random.default_rng(20_171_001).integers(0, len(x), size=(RESAMPLES, len(x)))
+    chosen = np.random.default_rng(SEED).integers(0, len(x), size=(RESAMPLES, len(x)))
     low, high = np.quantile(np.median(x[chosen], axis=1), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

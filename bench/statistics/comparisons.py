@@ -1,7 +1,7 @@
-"""Statistics of the records: `comparisons_frame`, a pure function from the records frame to the verdicts.
+"""The verdicts on all architectures of a records frame against a baseline: `comparisons_frame`.
 
-The parts are in `bench.statistics.estimates` (one sample), `bench.statistics.paired` (two arms, Holm) and `bench.statistics.image_tests` (test images);
-the names that other rooms need are offered here.
+It is built on `bench.statistics.estimates` (one sample) and `bench.statistics.paired` (two arms, Holm); what other
+rooms need of them can be imported from here.
 """
 
 from __future__ import annotations
@@ -45,16 +45,23 @@ def comparisons_frame(
     directions: Mapping[str, bool] | None = None,
     declared: Declared | None = None,
 ) -> pd.DataFrame:
-    """A row per (task, metric, arch other than the baseline), in the order of the records.
+    """Return a row per task, metric and architecture other than the baseline, in the order of the records.
 
-    metrics     default: each task's primary metric; a metric applies to a task where some finished run has a value
-    margins     {metric: equivalence margin in its raw unit}, over the margins that are declared
-    directions  {metric: higher is better}, over those that are declared
-    declared    tasks and metrics; default: the built-in ones
     Runs that are not "finished" have no value: their seeds appear in `dropped`, and `n_failed` counts those of the
-    row's own arch. Tasks in which the baseline was never run have no rows. Holm's family is one (task, metric) table.
-    Raises UserError for an unknown baseline or metric, a metric with no better direction, repeated seeds, and runs of
-    one task that are of different settings: what they differ by would be taken for the architectures' doing.
+    row's own architecture. A task in which the baseline was never run has no rows. One task and metric is one family
+    for Holm's adjustment.
+
+    Args:
+        records_df: as `bench.statistics.frames.records_frame` returns it.
+        baseline: name of the architecture that the others are compared with.
+        metrics: which ones; default: each task's primary metric. A metric applies to a task if a finished run has it.
+        margins: metric → equivalence margin in its raw unit, in place of the declared one.
+        directions: metric → whether higher is better, in place of what is declared.
+        declared: tasks and metrics; default: the built-in ones.
+
+    Raises:
+        UserError: the baseline or a metric is unknown, a metric has no better direction, a seed is repeated, or runs
+            of one task differ in their settings, whose effect would be taken for the architectures'.
     """
     declared = declared or built_in()
     known = list(dict.fromkeys(records_df["arch"]))
@@ -68,11 +75,11 @@ def comparisons_frame(
     for task, frame in records_df.groupby("task", sort=False):
         if baseline not in set(frame["arch"]):
             continue
-        for metric in _primary(str(task), declared) if metrics is None else metrics:
+        for metric in _primary_metrics(str(task), declared) if metrics is None else metrics:
             finished = frame[frame["status"] == "finished"]
-            if metric not in frame.columns or not _finite(finished[metric]):
+            if metric not in frame.columns or not _any_finite(finished[metric]):
                 continue
-            better, margin = _rules(metric, declared, margins or {}, directions or {})
+            better, margin = _direction_and_margin(metric, declared, margins or {}, directions or {})
             table = _family(frame, baseline, metric, better, margin)
             failed = frame[frame["status"] != "finished"]["arch"].value_counts()
             rows += [
@@ -87,7 +94,7 @@ def comparisons_frame(
 def _family(
     frame: pd.DataFrame, baseline: str, metric: str, higher_is_better: bool, margin: float | None
 ) -> dict[Hashable, Comparison]:
-    """Every arch of one task against the baseline, Holm-adjusted together."""
+    """Compare every architecture of one task with the baseline, Holm-adjusted together."""
     by_arch = frame.groupby("arch", sort=False)
     arms: dict[Hashable, dict[int, float]] = {arch: seed_values(runs, metric) for arch, runs in by_arch}
     base = arms.pop(baseline)
@@ -98,9 +105,10 @@ def _family(
 
 
 def seed_values(runs: pd.DataFrame, metric: str) -> dict[int, float]:
-    """{seed: value} of one arch on one task, NaN for a run that did not finish.
+    """Return seed → value of one architecture on one task, NaN for a run that did not finish.
 
-    Raises UserError when one seed has two finished runs: averaging them would hide that the settings differ.
+    Raises:
+        UserError: a seed has two finished runs, which must differ in some setting.
     """
     finished = runs[runs["status"] == "finished"]
     repeated = finished[finished["seed"].duplicated()]
@@ -115,18 +123,18 @@ def seed_values(runs: pd.DataFrame, metric: str) -> dict[int, float]:
     return values | {int(s): float(v) for s, v in zip(finished["seed"], numbers, strict=True)}
 
 
-def _finite(values: pd.Series) -> bool:
+def _any_finite(values: pd.Series) -> bool:
     return bool(pd.to_numeric(values, errors="coerce").notna().any())
 
 
-def _primary(task: str, declared: Declared) -> list[str]:
+def _primary_metrics(task: str, declared: Declared) -> list[str]:
     return [declared.tasks[task].primary] if task in declared.tasks else []
 
 
-def _rules(
+def _direction_and_margin(
     metric: str, declared: Declared, margins: Mapping[str, float | None], directions: Mapping[str, bool]
 ) -> tuple[bool, float | None]:
-    """(higher is better, margin) of a metric: what the caller says, else what is declared."""
+    """Return whether higher is better and the margin: as the caller says, else as is declared."""
     found = declared.metric(metric)
     better = directions.get(metric, found.higher_is_better if found else None)
     if better is None:

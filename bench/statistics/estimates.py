@@ -1,7 +1,7 @@
-"""Estimates from one small sample of numbers: mean with interval, exact p, effect size, seeds needed.
+"""Estimates from one small sample of numbers: mean with interval, p values, effect size, seeds needed.
 
-Nothing here knows of architectures or seeds; `bench.statistics.comparisons` and `bench.statistics.factors` are built on it. Only `scipy.special`
-is used: `scipy.stats` would triple the import time for the same t distribution.
+Nothing here knows of architectures; `bench.statistics.comparisons` and `bench.statistics.factors` are built on it. It
+uses `scipy.special`, since `scipy.stats` is slow to import and has the same t distribution.
 """
 
 from __future__ import annotations
@@ -18,27 +18,41 @@ Floats = NDArray[np.float64]
 
 ALPHA = 0.05
 POWER = 0.80
-MAX_SEEDS = 10_000  # a design with more seeds than this is not advice
-EXACT_SIGNFLIP_N = 16  # 2**16 sums are milliseconds; beyond it the p is a seeded Monte Carlo estimate
+
+MAX_SEEDS = 10_000
+"""More seeds than this are not worth recommending."""
+
+EXACT_SIGNFLIP_N = 16
+"""The most values for which the sign-flip p is exact, from all 2**n sums; beyond, it is a Monte Carlo estimate."""
+
 MONTE_CARLO_FLIPS = 100_000
-NORMAL_ASSUMPTION_BELOW = 6  # 2 / 2**5 = 0.0625: below six pairs a sign-flip test cannot reach 5 %
+
+NORMAL_ASSUMPTION_BELOW = 6
+"""With fewer pairs a verdict rests on the t test's assumption: a sign-flip p of five pairs is at least 2 / 2**5."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its t interval, in the unit of the values; std has ddof=1. NaN where undefined."""
+    """A mean with its t interval, in the unit of the values; a number that is undefined is NaN."""
 
     mean: float
     std: float
+    """The sample standard deviation (ddof = 1)."""
+
     n: int
+    """How many values there are."""
+
     low: float
+    """The lower end of the interval."""
+
     high: float
+    """The upper end of the interval."""
 
 
 def mean_interval(values: Iterable[float], level: float = 0.95) -> Interval:
-    """Mean and two-sided t interval of finite `values`; n=1 has no spread (NaN), n=0 has nothing.
+    """Return the mean and the two-sided t interval of finite `values`; both are NaN as far as there are too few.
 
-    Values that are equal but for rounding have std exactly 0 and an interval that is a point.
+    Values that are equal but for rounding have a std of exactly 0, and their interval is a point.
     """
     x = np.asarray(list(values), dtype=float)
     n = len(x)
@@ -53,13 +67,13 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> Interval:
 
 
 def all_equal(x: Floats, scale: float | None = None) -> bool:
-    """True when the values differ by no more than rounding: 1e-12 of `scale`, by default of their largest size."""
+    """Return whether values differ by no more than rounding: 1e-12 of `scale`, by default the largest of them."""
     size = float(np.abs(x).max(initial=0.0)) if scale is None else scale
     return len(x) < 2 or float(np.ptp(x)) <= 1e-12 * size
 
 
 def without_rounding(differences: Floats, size: float) -> Floats:
-    """Differences of numbers as large as `size`: exactly equal (or exactly 0) where they are so but for rounding.
+    """Return differences of numbers as large as `size`, made exactly equal (or 0) if they are so but for rounding.
 
     Otherwise 0.3 - 0.2 and 0.4 - 0.3 would have a tiny std, and a gigantic t.
     """
@@ -70,7 +84,7 @@ def without_rounding(differences: Floats, size: float) -> Floats:
 
 
 def t_test_p(interval: Interval) -> float:
-    """Two-sided p of "the mean is 0"; NaN where there is no spread to judge by (n < 2 or std = 0)."""
+    """Return the two-sided p of "the mean is 0" by the t test; NaN without a spread to judge by (n < 2 or std = 0)."""
     if interval.n < 2 or not interval.std > 0:
         return np.nan
     t = interval.mean / (interval.std / np.sqrt(interval.n))
@@ -79,35 +93,36 @@ def t_test_p(interval: Interval) -> float:
 
 @lru_cache(maxsize=2)
 def _signs(n: int) -> Floats:
-    """[MONTE_CARLO_FLIPS, n] random signs: the same for every call, so that a p does not move between runs."""
+    """Return random signs [MONTE_CARLO_FLIPS, n], the same in every call, so that a p is the same in every report."""
     rng = np.random.default_rng(np.random.SeedSequence([20_171_001, n]))
     return np.where(rng.integers(0, 2, size=(MONTE_CARLO_FLIPS, n), dtype=np.int8) == 0, -1.0, 1.0)
 
 
 def sign_flip_p(differences: Iterable[float]) -> float:
-    """Two-sided sign-flip p of the mean: assumes only that differences are symmetric about 0 under the null.
+    """Return the two-sided sign-flip p of the mean, which assumes only that under the null differences are symmetric.
 
-    All 2**n sign patterns for n <= 16; else 100,000 seeded random patterns, the observed one counted in, so p > 0.
-    The smallest possible p is 2 / 2**n. NaN for n = 0.
+    It is taken over all 2**n sign patterns for n <= 16, else over 100,000 random ones and the observed one, so that
+    p > 0. The smallest possible p is 2 / 2**n; for n = 0 it is NaN.
     """
     d = np.asarray(list(differences), dtype=float)
     if len(d) == 0:
         return np.nan
-    observed = abs(float(d.sum())) - 1e-9 * float(np.abs(d).sum())  # a tie is not lost to rounding
+    observed = abs(float(d.sum())) - 1e-9 * float(np.abs(d).sum())  # so that rounding loses no tie
     if len(d) > EXACT_SIGNFLIP_N:
         hits = int((np.abs(_signs(len(d)) @ d) >= observed).sum())
         return (hits + 1) / (MONTE_CARLO_FLIPS + 1)
-    sums = d[:1]  # a pattern and its mirror image have the same |sum|: the first sign stays +
+    sums = d[:1]  # mirror images have the same |sum|, so that the first sign can stay +
     for value in d[1:]:
         sums = np.concatenate([sums + value, sums - value])
     return float((np.abs(sums) >= observed).mean())
 
 
 def decision_p(differences: Iterable[float], interval: Interval) -> float:
-    """The p a verdict rests on: the t test's, or the sign-flip test's when all n >= 2 differences are equal.
+    """Return the p that a verdict rests on: the t test's, or the sign-flip test's if all differences are equal.
 
-    Equal differences have no spread to scale by. The t statistic would be infinite, and a metric that moves in steps
-    (accuracy on few images) repeats itself often enough by chance at n = 2 to make that a false call. NaN for n < 2.
+    With equal differences t would be infinite. A metric that moves in steps, such as accuracy on few images, repeats
+    itself by chance often enough for that to be a false call at n = 2
+    (docs/decisions.md#differences-without-a-spread). NaN for n < 2.
     """
     if interval.n < 2:
         return np.nan
@@ -115,7 +130,7 @@ def decision_p(differences: Iterable[float], interval: Interval) -> float:
 
 
 def hedges_g(interval: Interval) -> float:
-    """Standardised paired difference: mean / std of the differences, times Hedges' small-sample correction.
+    """Return the standardised paired difference: mean / std of the differences, times Hedges' small-sample correction.
 
     The exact factor is J(m) = gamma(m/2) / (sqrt(m/2) gamma((m-1)/2)), m = n - 1 (Hedges 1981, about 1 - 3/(4m-1)).
     The unit is the std of the *differences* (d_z), not of one arm. NaN for n < 3, where J is 0, and for std = 0.
@@ -128,15 +143,15 @@ def hedges_g(interval: Interval) -> float:
 
 
 def t_power(effect: float, n: int, alpha: float = ALPHA) -> float:
-    """Power of the two-sided paired t test for a true difference of `effect` stds of the differences."""
+    """Return the power of the two-sided paired t test for a true difference of `effect` stds of the differences."""
     critical, shift = float(special.stdtrit(n - 1, 1 - alpha / 2)), abs(effect) * float(np.sqrt(n))
     return 1 - _t_below(critical, n - 1, shift) + _t_below(-critical, n - 1, shift)
 
 
 def equivalence_power(effect: float, margin: float, n: int, level: float = 0.95) -> float:
-    """Chance that the interval lies inside +-margin when the true difference is `effect` (both in stds).
+    """Return the chance that the interval lies inside ±margin if the true difference is `effect`, both in stds.
 
-    Two one-sided tests; by Bonferroni's inequality a lower bound, tight wherever it is above one half.
+    From the two one-sided tests it is, by Bonferroni's inequality, a lower bound, which is tight above one half.
     """
     critical, root = float(special.stdtrit(n - 1, (1 + level) / 2)), float(np.sqrt(n))
     miss = sum(_t_below(critical, n - 1, (margin + side * effect) * root) for side in (1.0, -1.0))
@@ -144,7 +159,7 @@ def equivalence_power(effect: float, margin: float, n: int, level: float = 0.95)
 
 
 def _t_below(t: float, df: int, shift: float) -> float:
-    """Noncentral t distribution function. scipy returns NaN where the value underflows: that is 0."""
+    """Return the noncentral t distribution function at `t`; scipy gives NaN where it underflows to 0."""
     value = float(special.nctdtr(df, shift, t))
     return 0.0 if np.isnan(value) else value
 
@@ -152,12 +167,12 @@ def _t_below(t: float, df: int, shift: float) -> float:
 def seeds_needed(
     interval: Interval, *, margin: float | None = None, alpha: float = ALPHA, level: float = 0.95
 ) -> int | None:
-    """Smallest n with 80 % power for a settled verdict, if the truth is the observed difference and std.
+    """Return the smallest n with 80 % power for a settled verdict, if the observed difference and std are true.
 
-    Settled is better/worse by the paired t test at `alpha` or, where a margin is stated and holds the observed
-    difference, equivalent: whichever needs fewer seeds. Equal nonzero differences need only the n at which a sign-flip
-    p can fall under `alpha`. None when nothing can be said (n < 2, no difference) or the answer is above 10,000.
-    It is a rough guide: at n = 3 the observed std is off by a factor of two as often as not.
+    Settled means better or worse by the paired t test at `alpha` or, if the observed difference is inside a stated
+    margin, equivalent: whichever needs fewer seeds. Equal nonzero differences need the n at which a sign-flip p can
+    fall below `alpha`. None if nothing can be said (n < 2, no difference) or the answer is above 10,000. It is a rough
+    guide: at n = 3 the observed std is off by a factor of two as often as not.
     """
     if interval.n < 2 or (interval.mean == 0 and (margin is None or interval.std == 0)):
         return None
@@ -171,7 +186,7 @@ def seeds_needed(
 
 
 def _smallest(power: Callable[[int], float]) -> int | None:
-    """Smallest n in 2..MAX_SEEDS with power(n) >= POWER, by bisection (power grows with n)."""
+    """Return the smallest n from 2 to MAX_SEEDS with power(n) >= POWER, by bisection, since power grows with n."""
     if power(MAX_SEEDS) < POWER:
         return None
     low, high = 1, MAX_SEEDS

@@ -1,4 +1,4 @@
-"""Records → tidy data frames. Pure functions; no torch, no judgement (that is `bench.statistics.comparisons`)."""
+"""Turns records into tidy data frames; verdicts are in `bench.statistics.comparisons`. Pure functions, no torch."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
-from bench.spec.metrics import among
+from bench.spec.metrics import metric_columns
 from bench.statistics.comparisons import mean_interval
-from bench.statistics.settings import differing_settings, plain
+from bench.statistics.settings import differing_settings, none_for_missing
 from bench.store.store import Record
 
 IDENTITY = ["arch", "task", "dataset", "likelihood", "seed"]
@@ -23,29 +23,31 @@ RECORD_COLUMNS = [
 ]  # fmt: skip
 PIXELS = 28 * 28
 LAYER_COLUMNS = ["part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
-SHAPING = ("arch_fingerprint", "dataset", "latent_dim", "protocol")
-"""The settings that can change an architecture's layers; the others can't, so that they ask for no further table."""
+SHAPE_SETTINGS = ("arch_fingerprint", "dataset", "latent_dim", "protocol")
+"""The settings that can change an architecture's layers, so that each value of them needs a layer table."""
 
 
 def records_frame(records: Iterable[Record]) -> pd.DataFrame:
-    """A row per run, failed ones included; a value that a run doesn't have is NaN or None."""
+    """Return a row per run, failed ones included; a value that a run doesn't have is NaN or None."""
     rows = []
     for record in records:
-        environment = {key: record.environment.get(key) for key in ("torch", "commit")}
-        rows.append({**record.spec, **environment, **parameter_counts(record), **record.metrics, **derived(record),
-                     "status": record.status, "error": record.error, "run_id": record.run_id})  # fmt: skip
+        row = dict(record.spec)
+        row |= {key: record.environment.get(key) for key in ("torch", "commit")}
+        row |= parameter_counts(record) | record.metrics | derived_metrics(record)
+        row |= {"status": record.status, "error": record.error, "run_id": record.run_id}
+        rows.append(row)
     extra = sorted({key for row in rows for key in row} - set(RECORD_COLUMNS))
     return pd.DataFrame(rows, columns=[*RECORD_COLUMNS, *extra])
 
 
-def derived(record: Record) -> dict[str, float]:
-    """What follows from a recorded metric: the ELBO in bits per pixel."""
+def derived_metrics(record: Record) -> dict[str, float]:
+    """Return the metrics that follow from recorded ones: the ELBO in bits per pixel."""
     elbo = record.metrics.get("elbo")
     return {} if elbo is None else {"bits_per_dim": -elbo / (PIXELS * math.log(2))}
 
 
 def parameter_counts(record: Record) -> dict[str, float]:
-    """Weights and biases by kind of layer, and multiply-accumulates (NaN if a layer's are unknown)."""
+    """Return the weights and biases by kind of layer, and the multiply-accumulates (NaN if a layer's are unknown)."""
     if not record.layers:
         return {}
 
@@ -64,24 +66,27 @@ def parameter_counts(record: Record) -> dict[str, float]:
     }
 
 
-def measured(records: Iterable[Record]) -> set[str]:
-    """The names of all metrics that some record has, declared or not."""
+def metric_names(records: Iterable[Record]) -> set[str]:
+    """Return the names of all metrics that a record has, declared or not."""
     return {name for record in records for name in record.metrics}
 
 
-def summary_frame(records: pd.DataFrame, further: Collection[str] = ()) -> pd.DataFrame:
-    """Per (arch, task, metric): n, n_failed, mean, std (ddof 1) and the 95 % t-interval of the mean, long form.
+def summary_frame(runs: pd.DataFrame, plugin_metrics: Collection[str] = ()) -> pd.DataFrame:
+    """Return a row per architecture, task and metric: n, n_failed, mean, std (ddof = 1) and 95 % t interval.
 
-    Runs of different settings are never averaged: where settings differ, each of those is a key, and a column, as well.
-    further: columns that are metrics too, beside those of `bench.spec.metrics`: of tasks that came as plug-ins.
+    Runs of different settings are never averaged: a setting that differs is a key, and a column, too.
+
+    Args:
+        runs: as `records_frame` returns it.
+        plugin_metrics: columns that are metrics of plug-in tasks.
     """
-    differing = differing_settings(records)
+    differing = differing_settings(runs)
     keys = ["arch", "task", *differing]
-    records = records.assign(**{name: plain(records[name]) for name in differing})
+    runs = runs.assign(**{name: none_for_missing(runs[name]) for name in differing})
     rows = []
-    metrics = among(records.columns)
-    metrics += sorted(set(further) & set(records.columns) - set(metrics))
-    for key, group in records.groupby(keys, sort=False, dropna=False):
+    metrics = metric_columns(runs.columns)
+    metrics += sorted(set(plugin_metrics) & set(runs.columns) - set(metrics))
+    for key, group in runs.groupby(keys, sort=False, dropna=False):
         finished = group[group["status"] == "finished"]
         for metric in metrics:
             values = finished[metric].dropna().astype(float)
@@ -93,11 +98,11 @@ def summary_frame(records: pd.DataFrame, further: Collection[str] = ()) -> pd.Da
 
 
 def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """A row per layer of each (arch, task), in the order in which an image passes.
+    """Return a row per layer of each architecture and task, in the order in which an image passes them.
 
-    Where settings that shape a network differ, there is a table for each, with those settings as further columns.
+    If settings that shape a network differ, each has its own rows, and those settings are columns too.
     """
-    keys = ["arch", "task", *(name for name in _differing(records) if name in SHAPING)]
+    keys = ["arch", "task", *(name for name in _differing(records) if name in SHAPE_SETTINGS)]
     rows = []
     seen = set()
     for record in records:
@@ -109,7 +114,7 @@ def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def history_frame(records: Sequence[Record]) -> pd.DataFrame:
-    """A row per epoch of each run, with the run's id and the settings in which the runs differ."""
+    """Return a row per epoch of each run, with the run's id and the settings in which the runs differ."""
     keys = ["arch", "task", "seed", *_differing(records)]
     rows = [
         {**{key: record.spec.get(key) for key in keys}, "run_id": record.run_id, **epoch}

@@ -1,8 +1,8 @@
-"""Paired tests over the test images: two trained models, the same images.
+"""Paired tests of two trained models over the same test images.
 
-They answer another question than `bench.statistics.comparisons`. A test over images asks whether *these trained weights* differ on
-images drawn like the test set; it says nothing of what another seed would give. A test over seeds asks the reverse.
-Every result carries its `noise` in words, to be printed beside the number.
+A test over images asks whether *these trained weights* differ on images drawn like the test set; it says nothing of
+what another seed would give. A test over seeds (`bench.statistics.comparisons`) asks the reverse. Every result says in
+words what its noise is, to be printed beside the number.
 """
 
 from __future__ import annotations
@@ -21,42 +21,71 @@ IMAGES_ONLY = "test images, for these trained weights: not what another training
 
 @dataclass(frozen=True)
 class McNemar:
-    """Exact McNemar test of two classifiers on n test images.
-
-    only_a and only_b count the images that one alone gets right; difference = accuracy a - b, as a fraction in [-1, 1].
-    """
+    """The result of an exact McNemar test of two classifiers."""
 
     n: int
+    """Test images."""
+
     both: int
+    """Images that both classify correctly."""
+
     only_a: int
+    """Images that a alone classifies correctly."""
+
     only_b: int
+    """Images that b alone classifies correctly."""
+
     neither: int
+    """Images that neither classifies correctly."""
+
     difference: float
+    """Accuracy of a less that of b, as a fraction from -1 to 1."""
+
     p: float
+    """Two-sided."""
+
     noise: str = IMAGES_ONLY
+    """The noise that the p covers, in words."""
 
 
 @dataclass(frozen=True)
 class ImageDifference:
-    """Mean per-image difference a - b over n test images, in the unit of the values, with its 95 % t interval.
-
-    `std` is over images; `seeds` names the trained pairs averaged (empty for one pair of arrays).
-    """
+    """The mean difference a - b per test image, in the unit of the values, with its t interval."""
 
     n: int
+    """Test images."""
+
     difference: float
     low: float
+    """The lower end of the interval."""
+
     high: float
+    """The upper end of the interval."""
+
     std: float
+    """Over images."""
+
     noise: str = IMAGES_ONLY
+    """The noise that the interval covers, in words."""
+
     seeds: tuple[int, ...] = ()
+    """The seeds of the trained pairs that were averaged; empty for one pair of arrays."""
+
     dropped: tuple[int, ...] = ()
+    """The seeds that only a or only b has."""
 
 
 def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
-    """Exact two-sided McNemar: a binomial test of the discordant images; p = 1 when there are none.
+    """Test exactly whether two classifiers differ: a binomial test of the images that one alone gets right.
 
-    Takes two boolean arrays [N_test]. Raises UserError when their shapes differ or a value is not 0 or 1.
+    If there are no such images, p is 1.
+
+    Args:
+        correct_a: boolean array [N_test].
+        correct_b: boolean array [N_test].
+
+    Raises:
+        UserError: the shapes differ, or a value is not 0 or 1.
     """
     from scipy.stats import binomtest  # here: slow to import, and only classifiers need it
 
@@ -71,10 +100,17 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
 
 
 def paired_images(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> ImageDifference:
-    """Mean per-image difference a - b of one pair of trained models: ELBO in nats, or right/wrong flags.
+    """Return the mean per-image difference a - b of one pair of trained models, in nats of ELBO or right/wrong flags.
 
-    Takes two arrays [N_test]; raises UserError when their shapes differ. A value that is not finite makes the result
-    NaN: leaving images out would compare the models on the images they find easy.
+    A value that is not finite makes the result NaN: leaving images out would compare the models on the images that
+    they find easy.
+
+    Args:
+        a: array [N_test].
+        b: array [N_test].
+
+    Raises:
+        UserError: the shapes differ.
     """
     x, y = _pair(a, b)
     return _difference(x - y, level, IMAGES_ONLY)
@@ -83,9 +119,14 @@ def paired_images(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> ImageDiffe
 def paired_images_over_seeds(
     a: Mapping[int, ArrayLike], b: Mapping[int, ArrayLike], level: float = 0.95
 ) -> ImageDifference:
-    """As `paired_images` for {seed: [N_test]}: each image's difference is first averaged over the common seeds.
+    """Return `paired_images` of several seeds: each image's difference is first averaged over the common seeds.
 
-    Still only image noise: the trained pairs are taken as given, however many there are.
+    The noise is still that of the images alone: the trained pairs are taken as given, however many there are.
+
+    Args:
+        a: seed → array [N_test].
+        b: seed → array [N_test].
+        level: of the interval.
     """
     seeds = tuple(sorted(set(a) & set(b)))
     dropped = tuple(sorted(set(a) ^ set(b)))

@@ -1,8 +1,8 @@
-"""Paired comparison of architectures over seeds: differences, intervals, p values and verdicts.
+"""Paired comparison of two architectures over seeds: difference, interval, p values and verdict.
 
 Seed k fixes data order, binarisation and noise for every architecture alike, so the unit of analysis is the per-seed
-*difference*. What an interval here covers is the noise between seeds (initialisation, data order, latent noise), on
-one fixed test set; `bench.statistics.image_tests` covers the test images. `docs/calibration/` shows how often the verdicts err.
+*difference*. An interval here covers the noise between seeds (initialisation, data order, latent noise) on one fixed
+test set; `bench.statistics.image_tests` covers the test images. `docs/calibration/` shows how often the verdicts err.
 """
 
 from __future__ import annotations
@@ -32,32 +32,46 @@ Verdict = Literal["better", "worse", "equivalent", "unresolved"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Arm a against arm b over common seeds; difference, interval and std in the metric's raw unit, as a - b.
-
-    n                  pairs used
-    low, high          95 % interval of this one difference (paired t), not widened for the family
-    p_t, p_signflip    two-sided; p_t is NaN where the differences have no spread
-    effect_size        Hedges-corrected difference / std of the differences, NaN below n = 3
-    verdict            rests on p_holm and the margin, see `compare_paired`
-    seeds_needed       for "unresolved": total seeds that would settle it with 80 % power; None when that is unknown
-    normal_assumption  n < 6: the verdict rests on roughly normal differences
-    dropped            seeds that have no finite value on one side or both
-    p_holm             the deciding p, Holm-adjusted within its family (of one, when compared alone)
-    """
+    """The result of comparing arm a with arm b; differences are a - b, in the metric's raw unit."""
 
     n: int
+    """Pairs of runs of the same seed that were used."""
+
     difference: float
+    """The mean over pairs."""
+
     low: float
+    """The lower end of the 95 % paired t interval of this one difference, not widened for the family."""
+
     high: float
+    """The upper end of that interval."""
+
     std: float
+    """Of the differences (ddof = 1)."""
+
     p_t: float
+    """Of the paired t test, two-sided; NaN if the differences have no spread."""
+
     p_signflip: float
+    """Of the sign-flip test, two-sided."""
+
     effect_size: float
+    """The difference over the std, with Hedges' correction; NaN below n = 3."""
+
     verdict: Verdict
+    """Rests on `p_holm` and the margin, as `compare_paired` says."""
+
     seeds_needed: int | None
+    """For "unresolved": the total of seeds that would settle it with 80 % power; None if that is unknown."""
+
     normal_assumption: bool
+    """Whether the verdict rests on roughly normal differences, since n < 6."""
+
     dropped: tuple[int, ...]
+    """Seeds without a finite value in one arm or both."""
+
     p_holm: float
+    """The deciding p, Holm-adjusted within its family; of a comparison by itself, the p as it is."""
 
 
 def compare_paired(
@@ -68,16 +82,17 @@ def compare_paired(
     margin: float | None = None,
     level: float = 0.95,
 ) -> Comparison:
-    """Compare {seed: value} maps on their common seeds; a seed whose value is not finite is dropped, and named.
+    """Compare two maps seed → value on their common seeds; a seed whose value is not finite is dropped, and named.
 
     The verdict, in this order:
-      equivalent   a margin is stated and the interval lies inside +-margin. This comes first: a difference smaller
-                   than the one said not to matter is not sold as a win, however well resolved it is.
-      better/worse the Holm-adjusted p is below 5 %.
-      unresolved   otherwise, and always for n < 2.
-    Degenerate data: n = 0 or 1 has no interval (NaN). When all n >= 2 differences are equal the interval is a point
-    and p_t is NaN: without a spread the sign-flip p decides, so equal nonzero differences count as better/worse from
-    n = 6 on; equal differences inside a stated margin (identical results included) are equivalent.
+      equivalent    a margin is stated and the interval lies inside ±margin. This comes first: a difference smaller
+                    than the one said not to matter is no win, however well resolved it is.
+      better/worse  the Holm-adjusted p is below 5 %.
+      unresolved    otherwise, and always for n < 2.
+
+    Degenerate data: n = 0 or 1 has no interval (NaN). If all n >= 2 differences are equal, the interval is a point and
+    p_t is NaN. Without a spread the sign-flip p decides, so that equal nonzero differences are better/worse from n = 6
+    on; equal differences inside a stated margin, identical results included, are equivalent.
     """
     seeds = sorted(set(a) & set(b))
     kept = [s for s in seeds if np.isfinite(a[s]) and np.isfinite(b[s])]
@@ -105,7 +120,7 @@ def compare_paired(
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm-adjusted p values (Holm 1979); NaN (no test was possible) stays NaN and is not counted.
+    """Return Holm-adjusted p values (Holm 1979); NaN (no test was possible) stays NaN and is not counted.
 
     The k-th smallest of m is multiplied by m − k + 1; none is then smaller than one before it, or above 1.
     """
@@ -124,11 +139,11 @@ def holm_family(
     margin: float | None = None,
     level: float = 0.95,
 ) -> dict[Key, Comparison]:
-    """The comparisons of one table with Holm-adjusted p values and the verdicts that follow from them.
+    """Return the comparisons of one table with Holm-adjusted p values and the verdicts that follow from them.
 
-    A verdict uses the adjusted p while each interval stays per comparison. The two can differ: an interval that
-    leaves out 0 beside "unresolved" means the difference is not large enough to stand out among that many looks.
-    "equivalent" rests on its interval and is not adjusted.
+    Verdicts use the adjusted p, intervals are not adjusted, so that the two can differ: an interval without 0 beside
+    "unresolved" means that the difference is not large enough to stand out among so many comparisons. "equivalent"
+    rests on its interval alone.
     """
     deciding = [c.p_t if c.std > 0 else c.p_signflip if c.n >= 2 else np.nan for c in family.values()]
     tests = int(np.isfinite(deciding).sum())
@@ -139,7 +154,7 @@ def holm_family(
 
 
 def _judged(c: Comparison, tests: int, higher_is_better: bool, margin: float | None, level: float) -> Comparison:
-    """`c` with its verdict, and with the seeds needed at the strictest Holm level (alpha / tests) if unresolved."""
+    """Return `c` with its verdict and, if unresolved, the seeds needed at Holm's strictest level, alpha / tests."""
     if margin is not None and -margin <= c.low and c.high <= margin:  # False for a NaN interval
         return replace(c, verdict="equivalent", seeds_needed=None)
     if c.p_holm < ALPHA:

@@ -1,4 +1,4 @@
-"""In which settings runs differ: numbers of different settings are not averaged or paired with each other. No torch."""
+"""Finds the settings in which runs differ, since such runs must not be averaged or paired. No torch."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from archs.errors import UserError
 from bench.spec.run import RunSpec
 
 SETTINGS = tuple(field.name for field in dataclasses.fields(RunSpec) if field.name not in ("arch", "task", "seed"))
-"""Every field of a run's identity but what is compared (architecture, task) and what is averaged over (seed)."""
+"""The fields of a run's identity, without what is compared (architecture, task) and what is averaged over (seed)."""
 
 
 def differing_settings(runs: pd.DataFrame) -> list[str]:
-    """The settings that are not the same in all of `runs`, in the order of `RunSpec`.
+    """Return the settings that are not the same in all of `runs`, in the order of `RunSpec`.
 
-    runs: a row per run, with arch, task and any of `SETTINGS` as columns. A setting that has no meaning for a task is
-    None there, which is no difference from other tasks; an architecture's fingerprint can only differ from its own.
+    A setting that has no meaning for a task is None there, which is no difference from other tasks. Fingerprints of an
+    architecture are compared only with each other.
+
+    Args:
+        runs: a row per run, with arch, task and any of `SETTINGS` as columns.
     """
     return [name for name in SETTINGS if name in runs and _differs(runs, name)]
 
 
 def refuse_mixed(runs: pd.DataFrame, whose: str) -> None:
-    """Raises UserError, naming the setting and its values, where runs of one task are of different settings."""
+    """Raise UserError if runs of one task differ in a setting; the message names it, its values and `whose` runs."""
     for task, group in runs.groupby("task", sort=False):
         for name in differing_settings(group):
-            of, values = "", plain(group[name])
+            of, values = "", none_for_missing(group[name])
             if name == "arch_fingerprint":  # of the first architecture that was edited between its runs
                 own = ((arch, codes) for arch, codes in values.groupby(group["arch"]) if len(set(codes)) > 1)
                 arch, values = next(own)
@@ -38,16 +41,16 @@ def refuse_mixed(runs: pd.DataFrame, whose: str) -> None:
             )
 
 
-def plain(values: pd.Series) -> pd.Series:
-    """`values` as Python objects, with None for whatever stands for a missing one."""
+def none_for_missing(values: pd.Series) -> pd.Series:
+    """Return `values` as Python objects, with None for NaN and other missing values."""
     return values.astype(object).where(values.notna(), None)
 
 
 def _differs(runs: pd.DataFrame, name: str) -> bool:
-    values = plain(runs[name])
+    values = none_for_missing(runs[name])
     if name == "arch_fingerprint":
         return any(len(set(group)) > 1 for _, group in values.groupby([runs["arch"], runs["task"]]))
     within_a_task = any(len(set(group)) > 1 for _, group in values.groupby(runs["task"]))
-    if name == "task_fingerprint":  # of a plug-in's task, which another's has nothing to do with
+    if name == "task_fingerprint":  # tasks have different ones anyway
         return within_a_task
     return within_a_task or values.nunique() > 1

@@ -1,4 +1,4 @@
-"""throughput.json → tidy frames: images/s, ratios to the baseline with intervals, MFU. Pure functions; no torch."""
+"""Turns throughput.json into tidy frames: images/s, ratios to the baseline, MFU. Pure functions, no torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SPEED_COLUMNS = [
 
 
 def rounds_frame(document: Mapping[str, Any]) -> pd.DataFrame:
-    """A row per architecture, task, work and round.
+    """Return a row per architecture, task, work and round.
 
-    mfu: model FLOPs/s over the rate of the matrix product timed in the same round; NaN where FLOPs are unknown.
+    mfu is the model's FLOP/s over those of the matrix product timed in the same round; NaN if its FLOPs are unknown.
     """
     rates = {
         (one["task"], one["work"]): one["flops"] * one["calls"] / np.asarray(one["seconds"])
@@ -39,11 +39,11 @@ def rounds_frame(document: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def speeds_frame(document: Mapping[str, Any], baseline: str) -> pd.DataFrame:
-    """A row per architecture, task and work: medians over rounds, quartiles, and the ratio to the baseline.
+    """Return a row per architecture, task and work: medians over rounds, quartiles, and the ratio to the baseline.
 
-    ratio: the median over rounds of this architecture's images/s over the baseline's in the same round, with its 95 %
-    bootstrap interval; NaN for the baseline. resolved: the interval leaves out 1 also after Bonferroni's correction
-    for the number of architectures compared. joules_per_image is NaN where it was not measured.
+    ratio is the median over rounds of the architecture's images/s over the baseline's in the same round, with its 95 %
+    bootstrap interval; NaN for the baseline. resolved says whether the interval, after Bonferroni's correction for the
+    number of architectures compared, leaves out 1. joules_per_image is NaN if it was not measured.
     """
     rounds = rounds_frame(document)
     known = {tuple(one[name] for name in KEYS): one for one in document["works"]}
@@ -64,7 +64,7 @@ def speeds_frame(document: Mapping[str, Any], baseline: str) -> pd.DataFrame:
 
 
 def _ratio(against: pd.Series | None, others: int) -> tuple[float, float, float, bool]:
-    """The median of per-round ratios, its interval, and whether it is resolved among `others` comparisons."""
+    """Return the median of per-round ratios, its interval, and whether it is resolved among `others` comparisons."""
     if against is None:
         return math.nan, math.nan, math.nan, False
     logs = np.log(against.to_numpy())

@@ -1,10 +1,10 @@
-"""Who trains what, when several jobs share a store: one lock file per run in flight, `<store>/.claims/<run_id>`.
+"""Claims of jobs that share a store: a run in flight has a lock file, `<store>/.claims/<run_id>`.
 
-The lock is the system's (`flock`, by way of filelock), held by the job's main process. It is gone the moment that
-process is, however it ends and whatever it has forked, so a dead job's claim needs no time-out and no guess about
-process ids. What the file says (host, process, since when) is for the reader of a message only. Between hosts this
-works where the file system has locks: local disks, NFS from version 4 on (or 3 with its lock daemon), most cluster file
-systems. Where it has none, `take` says so by raising.
+The lock is the system's (`flock`, through filelock), held by the job's main process. It ends with that process,
+however the process ends and whatever it has forked, so that the claim of a dead job needs no time-out and no guess
+about process ids. The content of the file (host, process, since when) is only for messages. Between hosts this works
+where the file system has locks: local disks, NFS from version 4 on (or 3 with its lock daemon), most cluster file
+systems. Where it has none, `take` raises.
 """
 
 from __future__ import annotations
@@ -22,19 +22,24 @@ from filelock import BaseFileLock, FileLock, Timeout
 from archs.errors import UserError
 
 FOLDER = ".claims"
+"""The folder of the lock files, within the store."""
 
 
 class Claims:
-    """The runs that this process has claimed. `close()` gives all of them back; so does the end of the process."""
+    """The runs that this process has claimed; `close`, or the end of the process, gives all of them back."""
 
     def __init__(self) -> None:
         self._held: dict[Path, BaseFileLock] = {}
 
     def take(self, store: Path, run_id: str) -> bool:
-        """Whether the run is now this job's alone to train; False while another living job has it."""
+        """Claim a run for this job; return False if another living job has it.
+
+        Raises:
+            UserError: the store can't be locked.
+        """
         path = store / FOLDER / run_id
-        # not `fallback_to_soft`: a file without a lock outlives its process
-        lock = FileLock(path, blocking=False, fallback_to_soft=False, on_acquired=sign)
+        # no fallback to soft locks: those are mere files, which outlive their process
+        lock = FileLock(path, blocking=False, fallback_to_soft=False, on_acquired=write_holder)
         while path not in self._held:
             try:
                 lock.acquire()
@@ -42,7 +47,7 @@ class Claims:
             except Timeout:
                 if path.exists():
                     return False
-                # else its last holder removed it between our open and our lock: that lock was on nothing
+                # else its holder removed the file between our open and our lock: try again with a new file
             except OSError as error:
                 raise UserError(
                     f"runs folder {store}: can't be locked ({error.strerror}); name a writable one, on a file system "
@@ -51,45 +56,50 @@ class Claims:
         return True
 
     def give_back(self, store: Path, run_id: str) -> None:
+        """Release a claim and remove its file; do nothing if this process doesn't hold it."""
         path = store / FOLDER / run_id
         lock = self._held.pop(path, None)
         if lock is not None:
             with contextlib.suppress(OSError):
-                path.unlink()  # while it is still locked, so that nobody else's is removed
+                path.unlink()  # while it is locked, so that no other job's file is removed
             lock.release()
 
     def close(self) -> None:
+        """Release all claims."""
         for path in list(self._held):
             self.give_back(path.parent.parent, path.name)
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until nobody else is within it for the same `path`, in this process or another.
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` within the block, alone among all threads and processes; wait for it first.
 
-    The file is there only meanwhile. Raises OSError where it can't be made or the file system has no locks.
+    The file is removed afterwards.
+
+    Raises:
+        OSError: the file can't be made, or its file system has no locks.
     """
     with FileLock(path, fallback_to_soft=False):
-        os.utime(path)  # where a killed process left it: it is in use again
+        os.utime(path)  # it may be a killed process's; an old one would be cleared away
         try:
             yield
         finally:
             with contextlib.suppress(OSError):
-                path.unlink()  # while it is still locked
+                path.unlink()  # while it is locked
 
 
-def sign(descriptor: int) -> None:
-    """Writes into a lock file who holds it."""
+def write_holder(descriptor: int) -> None:
+    """Write host, process id and time into a lock file."""
     since = time.strftime("%Y-%m-%d %H:%M:%S %z")
-    said = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "since": since})
+    content = json.dumps({"host": socket.gethostname(), "process": os.getpid(), "since": since})
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, said.encode(), 0)
+    os.pwrite(descriptor, content.encode(), 0)
 
 
-def holder(store: Path, run_id: str) -> str:
-    """Who has a claim, in words."""
+def describe_holder(store: Path, run_id: str) -> str:
+    """Say who has a claim: "process 1234 on host"."""
     try:
-        said = json.loads((store / FOLDER / run_id).read_bytes())
-        return f"process {int(said['process'])} on {str(said['host'])[:80]}"
+        content = json.loads((store / FOLDER / run_id).read_bytes())
+        return f"process {int(content['process'])} on {str(content['host'])[:80]}"
     except (OSError, ValueError, TypeError, KeyError):
         return "a process that did not say which"

@@ -1,7 +1,4 @@
-"""Whether two records of one run are the same in everything that is not read off a clock, and what differs if not.
-
-No torch: weights are read as numpy arrays.
-"""
+"""Compares two records of the same run in everything but timings. No torch: weights are read as numpy arrays."""
 
 from __future__ import annotations
 
@@ -13,55 +10,60 @@ import safetensors.numpy
 
 from bench.store.record import Record
 
-CIRCUMSTANCE = ("begun", "ended", "workers", "beside", "test_targets")
-"""What a record's environment holds beside what could explain a difference."""
+NOT_COMPARED = ("begun", "ended", "workers", "beside", "test_targets")
+"""Entries of a record's environment that can't explain why two records differ."""
 
 
-def is_clock(name: str) -> bool:
+def is_timing(name: str) -> bool:
+    """Return whether a number of this name is read off a clock, so that it differs from run to run."""
     return name.endswith(("seconds", "per_s"))
 
 
 def differences(ours: Record, theirs: Record) -> list[str]:
-    """A line for each part that differs, with its size; empty if all numbers are the same to the last bit."""
+    """Return a line for each part that differs, with the size of the difference; none if all are equal bit by bit."""
     found = []
     for name in ("spec", "status", "error", "layers"):
         if getattr(ours, name) != getattr(theirs, name):
-            found.append(f"{name}: {short(getattr(ours, name))} → {short(getattr(theirs, name))}")
+            found.append(f"{name}: {abbreviated(getattr(ours, name))} → {abbreviated(getattr(theirs, name))}")
     if ours.environment.get("test_targets") != theirs.environment.get("test_targets"):
         found.append("test images: binarised to other pixels")
-    found += numbers("metric", ours.metrics, theirs.metrics)
+    found += number_differences("metric", ours.metrics, theirs.metrics)
     if len(ours.history) != len(theirs.history):
         found.append(f"history: {len(ours.history)} epochs → {len(theirs.history)}")
     for before, after in zip(ours.history, theirs.history, strict=False):
-        changed = list(numbers(f"epoch {before.get('epoch')}", before, after))
-        if changed:  # the first epoch that differs says it all
+        changed = list(number_differences(f"epoch {before.get('epoch')}", before, after))
+        if changed:  # later epochs differ because this one does
             found += changed
             break
-    found += tensors("array", ours.arrays(), theirs.arrays())
-    found += tensors("weight", weights(ours), weights(theirs))
+    found += array_differences("array", ours.arrays(), theirs.arrays())
+    found += array_differences("weight", weights(ours), weights(theirs))
     return found
 
 
 def weights(record: Record) -> Mapping[str, np.ndarray]:
+    """Return the trained weights by name; none for a failed run."""
     content = record.read("model.safetensors")
     return {} if content is None else safetensors.numpy.load(content)
 
 
-def short(value: object) -> str:
+def abbreviated(value: object) -> str:
+    """Return `value` as text on one line of at most 80 characters."""
     text = " ".join(str(value).split())
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def numbers(kind: str, before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[str]:
+def number_differences(kind: str, before: Mapping[str, float], after: Mapping[str, float]) -> Iterator[str]:
+    """Yield a line for each number that differs, timings left out."""
     for name in sorted(before.keys() | after.keys()):
         a, b = before.get(name), after.get(name)
-        if is_clock(name) or repr(a) == repr(b):  # repr: exact, and NaN is NaN
+        if is_timing(name) or repr(a) == repr(b):  # repr is exact, and NaN equals NaN
             continue
         by = f" (by {abs(b - a):.3g})" if a is not None and b is not None else ""
         yield f"{kind} {name}: {a!r} → {b!r}{by}"
 
 
-def tensors(kind: str, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> Iterator[str]:
+def array_differences(kind: str, before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Yield a line for each array that differs in a bit, in its type or in its shape."""
     for name in sorted(before.keys() | after.keys()):
         if name not in before or name not in after:
             yield f"{kind} {name}: {'gone' if name in before else 'new'}"
@@ -73,15 +75,15 @@ def tensors(kind: str, before: Mapping[str, np.ndarray], after: Mapping[str, np.
             yield f"{kind} {name}: {np.mean(a != b):.1%} of its values differ, by at most {np.abs(a - b).max():.3g}"
 
 
-def surroundings(ours: Record, theirs: Record) -> list[str]:
-    """What differs around the runs: versions, device, threads, commit."""
+def environment_differences(ours: Record, theirs: Record) -> list[str]:
+    """Return a line for each difference in what the runs ran on: versions, device, commit."""
 
     def known(record: Record) -> dict[str, Any]:
-        return {k: v for k, v in record.environment.items() if k not in CIRCUMSTANCE and not is_clock(k)}
+        return {k: v for k, v in record.environment.items() if k not in NOT_COMPARED and not is_timing(k)}
 
     before, after = known(ours), known(theirs)
     return [
-        f"{name} was {short(before.get(name, 'not recorded'))}, is {short(after.get(name, 'not recorded'))}"
+        f"{name} was {abbreviated(before.get(name, 'not recorded'))}, is {abbreviated(after.get(name, 'not recorded'))}"
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]

@@ -1,4 +1,4 @@
-"""A run's record together with what later evaluations of it found. No torch."""
+"""Joins a run's record with the records of its later evaluations. No torch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Collection
 from bench.store.store import Record, Store
 
 
-def gather(store: Store, record: Record, wanted: Collection[str] | None = None) -> Record:
-    """`record` with the metrics of its evaluations added; those of ids in `wanted`, or all.
+def with_evaluations(store: Store, record: Record, wanted: Collection[str] | None = None) -> Record:
+    """Return `record` with its evaluations, and their metrics added to its own.
 
-    Where two evaluations give one metric (samples read by two judges), the later one counts. A metric of the run's own
-    is never replaced. Failed evaluations are among `record.evaluations`, and add nothing.
+    If two evaluations give the same metric (samples that two judges read), the later one counts. A metric of the run
+    itself is never replaced. A failed evaluation is among `evaluations` and adds no metric.
+
+    Args:
+        wanted: ids of the evaluations to add; None for all.
     """
-    beside = Store(store.folder / record.run_id / "evaluations")
-    found = beside.records(wanted, damaged=lambda error: None)  # as good as not there: the job computes it again
+    evaluations = Store(store.folder / record.run_id / "evaluations")
+    found = evaluations.records(wanted, damaged=lambda error: None)  # silently left out: a job computes it again
     found.sort(key=lambda evaluation: (evaluation.environment.get("ended") or 0, evaluation.run_id))
     metrics: dict[str, float] = {}
     for evaluation in found:

@@ -1,4 +1,4 @@
-"""What a store already holds of a plan, every byte verified; what is damaged is set aside. No torch."""
+"""Finds what a store already holds of a plan, verifies it, and sets aside what is damaged. No torch."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from bench.store.store import Store
 
 
 def inventory(work: Iterable[Work], runs_dir: str) -> dict[str, Record]:
-    """Run id → record of what has ended, finished or failed. A damaged record is named on stderr and set aside."""
+    """Return run id → record of the work that has ended; a damaged record is named on stderr and set aside."""
     found = {}
     with closing(Claims()) as claimed:
         for spec in work:
             store = Store(spec.store_folder(runs_dir))
-            record = sound(store, spec.run_id, claimed)
+            record = verified_or_set_aside(store, spec.run_id, claimed)
             if record is not None:
                 found[spec.run_id] = record
     return found
 
 
-def sound(store: Store, run_id: str, claimed: Claims) -> Record | None:
+def verified_or_set_aside(store: Store, run_id: str, claimed: Claims) -> Record | None:
+    """Return the record, or None if there is none or it is damaged; a damaged one is set aside unless a job has it."""
     try:
-        return verified(store, run_id)
+        return find_verified(store, run_id)
     except Damaged:
-        if not claimed.take(store.folder, run_id):  # another job is at it
+        if not claimed.take(store.folder, run_id):  # another job trains it
             return None
     try:
-        return verified(store, run_id)  # that job may have put it right in between
+        return find_verified(store, run_id)  # another job may have trained it in between
     except Damaged as error:
         place = store.set_aside(run_id)
-        if place is None:  # it has been put right since
+        if place is None:  # another job has trained it since
             return store.find(run_id)
         print(f"WARNING: {error}; set aside as {place}, and done again", file=sys.stderr, flush=True)
         return None
@@ -42,7 +43,8 @@ def sound(store: Store, run_id: str, claimed: Claims) -> Record | None:
         claimed.give_back(store.folder, run_id)
 
 
-def verified(store: Store, run_id: str) -> Record | None:
+def find_verified(store: Store, run_id: str) -> Record | None:
+    """Return the record, None if there is none; raises `Damaged` unless every byte is as it was written."""
     record = store.find(run_id)
     if record is not None:
         record.verify()

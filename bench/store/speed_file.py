@@ -1,4 +1,4 @@
-"""throughput.json: its name, its format, and how it is read. Loads nothing heavy."""
+"""The file throughput.json of a report folder: its name, its format, and how it is read. Loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from archs.errors import UserError
 
 FILE = "throughput.json"
 FORMAT = 1
-"""Of that file. Raised when what is timed, or how it is written down, changes."""
+"""The version of the file, raised when what is timed, or how it is written down, changes."""
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The document in a report folder; None if there is none, or one in another format (measured again when asked).
+    """Return the content of a report folder's file; None if there is none, or one of another format.
 
-    Raises UserError for a file that is not such a document.
+    Raises:
+        UserError: the file is not such a document.
     """
     path = folder / FILE
     try:

@@ -1,13 +1,13 @@
-"""The records on disk: one folder per run, named by its identity, complete or not there at all. No torch.
+"""The store of records: a folder per run, named by the run's identity, complete or not there at all. No torch.
 
 runs/<run_id>/record.json        spec, status, metrics, history, layers, environment, checksums
 runs/<run_id>/arrays.npz         per-image results and pictures (absent if the run failed)
 runs/<run_id>/model.safetensors  trained weights (absent if the run failed)
-runs/<run_id>/evaluations/       a store of the same form, of what was evaluated later (bench.evaluation)
-runs/.damaged/<run_id>.<n>       what was found to be damaged, set aside
-runs/.claims/<run_id>            held by the job that trains the run now (bench.store.claims)
+runs/<run_id>/evaluations/       a store of the same form, for later evaluations of the run (bench.evaluation)
+runs/.damaged/<run_id>.<n>       a record that was found to be damaged and set aside
+runs/.claims/<run_id>            the lock of the job that trains the run now (bench.store.claims)
 
-What is promised and what is not: docs/robustness.md.
+docs/robustness.md says what is promised and what is not.
 """
 
 from __future__ import annotations
@@ -29,28 +29,33 @@ import numpy as np
 
 from archs.errors import UserError, nearest
 from bench.spec.status import Status
-from bench.store.claims import alone
-from bench.store.record import FILES, Damaged, Record, as_text, from_text, note
+from bench.store.claims import exclusive_lock
+from bench.store.record import FILES, Damaged, Record, file_entry, from_json, to_json
 
 __all__ = ["Damaged", "Record", "Store", "Unwritable"]
 
 LEFTOVER_SECONDS = 3_600
+"""The age from which a half-written record is taken to be a killed job's: a write takes seconds."""
+
 PROBE_BYTES = 1 << 20
+"""The size of the file that is written to see whether a record would fit."""
+
+GOES_ON = "make it writable, and the same command goes on from the runs that are finished"
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class Unwritable(UserError):
-    """The disk is full or the store can't be written to: no run of this job can be kept, so the job stops."""
+    """The disk is full, or the store can't be written to: the job stops, since no run of it can be kept."""
 
 
 class Store:
-    """The folder of finished runs. Opening it creates nothing."""
+    """A folder of records. Opening it creates nothing."""
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
 
     def prepare(self) -> None:
-        """Makes the folder and checks that a record fits into it; raises `UserError` if not."""
+        """Make the folder and check that a record fits into it; raises `Unwritable` if not."""
         with self._writing("name a writable folder with --runs-dir"):
             self.folder.mkdir(parents=True, exist_ok=True)
             probe = self.folder / f".probe-{uuid.uuid4().hex}"
@@ -62,6 +67,7 @@ class Store:
 
     @contextlib.contextmanager
     def _writing(self, way_out: str) -> Iterator[None]:
+        """Turn an OSError within the block into `Unwritable`, with `way_out` as its advice."""
         try:
             yield
         except OSError as error:
@@ -70,18 +76,19 @@ class Store:
             raise Unwritable(f"runs folder {self.folder}: {error.strerror or error}; {hint}") from error
 
     def _clear_leftovers(self) -> None:
-        """Removes what killed jobs left half-written. A write takes seconds: what is an hour old is nobody's."""
+        """Remove what killed jobs left half-written."""
         for pattern in (".partial-*", ".replaced-*", ".replacing-*", ".probe-*"):
             for path in self.folder.glob(pattern):
-                with contextlib.suppress(FileNotFoundError):  # another job clears as well
+                with contextlib.suppress(FileNotFoundError):  # another job was faster
                     if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
                         shutil.rmtree(path, ignore_errors=True)
                         path.unlink(missing_ok=True)
 
     def status(self, run_id: str) -> Status | None:
-        """How the run ended; None if it has no sound record.
+        """Return how the run ended; None if it has no record, or a damaged one.
 
-        Raises `UserError` where a newer version has written it: that is neither ours to read nor to replace.
+        Raises:
+            UserError: a newer version of this program wrote the record, which is not to be replaced then.
         """
         try:
             found = self.find(run_id)
@@ -90,7 +97,7 @@ class Store:
         return found.status if found else None
 
     def find(self, run_id: str) -> Record | None:
-        """One record, or None if there is none; raises `Damaged` if it is not what was written."""
+        """Return one record, or None if there is none; raises `Damaged` if it is not what was written."""
         if not RUN_ID.fullmatch(run_id):
             raise UserError(f"run {run_id[:40]!r}: not a run id; expected 16 hex digits")
         folder = self.folder / run_id
@@ -103,18 +110,19 @@ class Store:
         except OSError as error:
             reason = error.strerror or error
             raise Damaged(f"run {run_id}: {folder / 'record.json'} can't be read ({reason})") from error
-        return from_text(run_id, text, folder)
+        return from_json(run_id, text, folder)
 
     def load(self, run_id: str) -> Record:
-        """One record; raises `UserError` if there is none, `Damaged` if it is not what was written."""
+        """Return one record; raises `UserError` if there is none, `Damaged` if it is not what was written."""
         found = self.find(run_id)
         if found is None:
             known = self.run_ids()
-            raise UserError(f"run {run_id}: no such record in {self.folder}{nearest(run_id, known) if len(known) < 20 else ''}")  # fmt: skip
+            hint = nearest(run_id, known) if len(known) < 20 else ""
+            raise UserError(f"run {run_id}: no such record in {self.folder}{hint}")
         return found
 
     def run_ids(self) -> list[str]:
-        """Of every record, damaged ones included, in order."""
+        """Return the ids of all records, damaged ones included, in order."""
         try:
             return sorted(name for name in os.listdir(self.folder) if RUN_ID.fullmatch(name))
         except (FileNotFoundError, NotADirectoryError):
@@ -123,9 +131,11 @@ class Store:
     def records(
         self, wanted: Collection[str] | None = None, damaged: Callable[[Damaged], None] | None = None
     ) -> list[Record]:
-        """Every sound record, or those of ids in `wanted`, in the order of their ids.
+        """Return the records in the order of their ids, without damaged ones.
 
-        A damaged one is left out, and handed to `damaged`, or named in a warning.
+        Args:
+            wanted: ids of the records to return; None for all.
+            damaged: called with the error of each damaged record; None: a warning names it.
         """
         found = []
         for run_id in self.run_ids():
@@ -141,9 +151,9 @@ class Store:
         return found
 
     def set_aside(self, run_id: str) -> Path | None:
-        """Moves a damaged record into `.damaged/`, where nothing reads it and nothing deletes it; returns its place.
+        """Move a damaged record into `.damaged/`, where nothing reads or deletes it, and return its new place.
 
-        None, and nothing is moved, if there is no damaged one any more: another job may have put a sound one there.
+        If the record is not damaged any more, since another job has replaced it, nothing is moved and None is returned.
         """
         with self._writing("name a writable folder with --runs-dir"), self._replacing(run_id):
             try:
@@ -155,69 +165,81 @@ class Store:
             return None
 
     def _replacing(self, run_id: str) -> contextlib.AbstractContextManager[None]:
-        """Within it nobody else takes away what is there. Whoever does so has looked at it within, too: else a finished
-        record that arrives between the look and the removal would be lost."""
-        return alone(self.folder / f".replacing-{run_id}")
+        """Return a lock under which alone a run's record is moved away.
+
+        The record is read under the lock too: else a finished one that arrives after the reading would be moved.
+        """
+        return exclusive_lock(self.folder / f".replacing-{run_id}")
 
     def _shelve(self, run_id: str) -> Path:
+        """Move a record into `.damaged/`, whatever it is."""
         shelf = self.folder / ".damaged"
         shelf.mkdir(exist_ok=True)
         place = next(path for n in range(1, 1_000_000) if not (path := shelf / f"{run_id}.{n}").exists())
         (self.folder / run_id).rename(place)
-        flush(self.folder)
+        fsync_folder(self.folder)
         return place
 
     def write(
         self, record: Record, arrays: Mapping[str, np.ndarray] | None = None, weights: bytes | None = None
     ) -> Path:
-        """Adds a record, whole or not at all. A finished run that is already there stays as it is.
+        """Add a record, whole or not at all, and return its folder; a finished run that is already there stays.
 
-        weights: the content of model.safetensors. Raises `Unwritable`.
+        Args:
+            arrays: the content of arrays.npz by name.
+            weights: the content of model.safetensors.
+
+        Raises:
+            Unwritable: the store can't be written to.
         """
         files = {} if weights is None else {"model.safetensors": weights}
         if arrays is not None:
-            files["arrays.npz"] = packed(arrays)
-        record = replace(record, files={name: note(content) for name, content in files.items()})
+            files["arrays.npz"] = npz_bytes(arrays)
+        record = replace(record, files={name: file_entry(content) for name, content in files.items()})
         final = self.folder / record.run_id
         partial = self.folder / f".partial-{record.run_id}-{uuid.uuid4().hex}"
         try:
-            with self._writing("make it writable, and the same command goes on from the runs that are finished"):
+            with self._writing(GOES_ON):
                 partial.mkdir(parents=True)
                 for name, content in files.items():
                     write_file(partial / name, content)
-                write_file(partial / "record.json", as_text(record).encode("utf-8"))
-                flush(partial)
+                write_file(partial / "record.json", to_json(record).encode("utf-8"))
+                fsync_folder(partial)
                 self._publish(partial, final)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return final
 
     def adopt(self, run_id: str, files: Mapping[str, bytes]) -> Record:
-        """Adds a record that was made in another store, from the bytes of its files; returns what is kept.
+        """Add a record from the bytes of its files in another store, and return the record that is now in this one.
 
-        Raises `Damaged`, and adds nothing, if they are not what was written there; `Unwritable` as `write` does.
+        Raises:
+            Damaged: the files are not what was written there; nothing is added.
+            Unwritable: the store can't be written to.
         """
         partial = self.folder / f".partial-{run_id}-{uuid.uuid4().hex}"
         try:
-            with self._writing("make it writable, and the same command goes on from the runs that are finished"):
+            with self._writing(GOES_ON):
                 partial.mkdir(parents=True)
                 for name in {"record.json", *FILES} & files.keys():
                     write_file(partial / name, files[name])
-                flush(partial)
-            from_text(run_id, files.get("record.json", b""), partial).verify()
-            with self._writing("make it writable, and the same command goes on from the runs that are finished"):
+                fsync_folder(partial)
+            from_json(run_id, files.get("record.json", b""), partial).verify()
+            with self._writing(GOES_ON):
                 self._publish(partial, self.folder / run_id)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return self.load(run_id)
 
     def _publish(self, partial: Path, final: Path) -> None:
-        """One rename, which happens or doesn't: it adds only where nothing is. Where a record is already, a finished one
-        stays."""
+        """Rename `partial` to `final`, which the system does wholly or not at all, and only if `final` is not there.
+
+        If `final` holds a finished record already, that one stays.
+        """
         while True:
             try:
                 partial.rename(final)
-                flush(self.folder)
+                fsync_folder(self.folder)
                 return
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
@@ -228,7 +250,7 @@ class Store:
                 except Damaged:
                     self._shelve(final.name)
                     continue
-                if known is None:  # another job was faster; look again
+                if known is None:  # another job has taken it away; try again
                     continue
                 if known.status == Status.FINISHED:
                     return
@@ -237,23 +259,23 @@ class Store:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def packed(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The content of an arrays.npz."""
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the content of an arrays.npz."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))
     return buffer.getvalue()
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Writes a new file and waits until the disk has it."""
+    """Write a new file and wait until it is on the disk."""
     with path.open("xb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
-def flush(folder: Path) -> None:
-    """Forces a folder to the disk, so that a rename never outruns what it names."""
+def fsync_folder(folder: Path) -> None:
+    """Wait until a folder's entries are on the disk, so that a rename never gets there before the files it names."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

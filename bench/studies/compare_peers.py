@@ -25,7 +25,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from bench.spec.arguments import whole
+from bench.spec.arguments import integer
 
 SEEDS = 4
 NOT_TAKEN_OVER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
@@ -83,7 +83,7 @@ PEERS: dict[str, tuple[Measure, int]] = {
 def main() -> None:
     options = argparse.ArgumentParser(description="Whole-process images/s of this project and of others.")
     options.add_argument("--data-dir", required=True, help="the folder that holds MNIST/raw")
-    options.add_argument("--rounds", type=whole(0, 1_000), default=5, help="more of them; default: 5")
+    options.add_argument("--rounds", type=integer(0, 1_000), default=5, help="more of them; default: 5")
     options.add_argument(
         "--results", metavar="JSON", help="a file that rounds are added to, so that a few at a time will do"
     )

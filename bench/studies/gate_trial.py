@@ -32,8 +32,8 @@ import torch.nn.functional as F
 from tabulate import tabulate
 
 from archs.registry import discover
-from bench.machine.cpu import compute_with
-from bench.spec.arguments import Parser, whole
+from bench.machine.cpu import prepare_cpu
+from bench.spec.arguments import Parser, integer
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.spec.device import CPU
 from bench.speed.gate_decision import Sample, judge
@@ -56,7 +56,7 @@ LOADS = {
 
 def load(alive: Connection, kind: str, seed: int) -> None:
     """Somebody else's training: products of matrices and convolutions, until the other end of `alive` is closed."""
-    compute_with(1)
+    prepare_cpu(1)
     turns = random.Random(seed)
     alive.send("at work")
     a, x, kernel = torch.randn(512, 512), torch.randn(64, 16, 28, 28), torch.randn(16, 16, 3, 3)
@@ -71,7 +71,7 @@ def load(alive: Connection, kind: str, seed: int) -> None:
 
 def session(pipe: Connection, work: str, slower: bool) -> None:
     """Times the work as `bench/test_speed.py` does: receives how long a turn lasts, sends its timings; None ends it."""
-    compute_with(1)
+    prepare_cpu(1)
     (arch,) = discover().resolve([ARCH]).archs
     bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", CPU, threads=1))
     (call,) = (one.call for one in bench.works if one.name == work)
@@ -183,10 +183,10 @@ def parser() -> Parser:
     runs.add_argument("file", type=Path, help="gets a line per trial")
     runs.add_argument("--work", choices=list(WORKS), default="train")
     runs.add_argument("--load", choices=list(LOADS), default="steady")
-    runs.add_argument("--trials", type=whole(1, 10_000), default=25, metavar="N")
+    runs.add_argument("--trials", type=integer(1, 10_000), default=25, metavar="N")
     runs.add_argument(
         "--seconds",
-        type=whole(1, 600),
+        type=integer(1, 600),
         default=4,
         help="of a session, in all its turns; default 4, as in `pytest bench`",
     )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from archs.blocks import Conv2d, TransposedConv2d, faster_in_blocks
 from archs.forms import Convolution
-from bench.machine.cpu import compute_with
+from bench.machine.cpu import prepare_cpu
 
 Layer = Callable[[Tensor], Tensor]
 BATCH = 128
@@ -119,7 +119,7 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int, size: int, 
 
 
 def main() -> None:
-    compute_with(1)
+    prepare_cpu(1)
     headers = ["layer", *(f"{form} (ms)" for form in (TORCH, *FORMS)), "chosen", "torch / chosen [quartiles]"]
     rows = [*(convolution(*layer) for layer in CONVOLUTIONS), *(transposed(*layer) for layer in TRANSPOSED)]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))

@@ -14,7 +14,7 @@ import time
 import torch
 from tabulate import tabulate
 
-from bench.machine.cpu import compute_with
+from bench.machine.cpu import prepare_cpu
 from bench.models.likelihood import targets
 from bench.models.streams import Streams
 from bench.spec.run import RunSpec
@@ -60,7 +60,7 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=15)
     options.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"])
     chosen = options.parse_args()
-    compute_with(1)
+    prepare_cpu(1)
     rows = [compare(name, chosen.rounds) for name in chosen.archs]
     headers = ["VAE", "bare loop (images/s)", "bench.training.loop (images/s)", "overhead [quartiles]"]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))

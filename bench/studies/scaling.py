@@ -20,8 +20,8 @@ import torch
 from matplotlib.ticker import StrMethodFormatter
 from tabulate import tabulate
 
-from bench.machine.cpu import compute_with
-from bench.spec.arguments import whole
+from bench.machine.cpu import prepare_cpu
+from bench.spec.arguments import integer
 from bench.studies.made_up import images
 from bench.studies.speed_table import seconds
 
@@ -86,9 +86,9 @@ def draw(rates: dict[Point, list[float]], path: str) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description="Training speed against batch size, depth and stacked seeds.")
     options.add_argument("--out", default="docs/scaling.png", metavar="PNG")
-    options.add_argument("--rounds", type=whole(2, 1_000), default=5)
+    options.add_argument("--rounds", type=integer(2, 1_000), default=5)
     chosen = options.parse_args()
-    compute_with(1)
+    prepare_cpu(1)
     rates = measure(chosen.rounds)
     rows = [
         [panel, arch, f"{x:g}", f"{statistics.median(values):,.0f}"] for (panel, x, arch, _, _), values in rates.items()

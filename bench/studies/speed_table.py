@@ -17,8 +17,8 @@ from tabulate import tabulate
 
 from archs.errors import UserError
 from bench.job.values import device as device_option
-from bench.machine.cpu import compute_with
-from bench.spec.arguments import whole
+from bench.machine.cpu import prepare_cpu
+from bench.spec.arguments import integer
 from bench.studies.made_up import images, model_of, spec_of
 from bench.tasks import get
 from bench.training.loop import train_seeds
@@ -68,10 +68,10 @@ def parsed() -> argparse.Namespace:
     options = argparse.ArgumentParser(description="Eager, graphed and stacked training side by side.")
     options.add_argument("--device", type=device_option, default="auto")
     options.add_argument("--archs", nargs="+", default=ARCHS)
-    options.add_argument("--seeds", nargs="+", type=whole(1, 1_000), default=[1, 3, 8, 32])
-    options.add_argument("--images", type=whole(128, 1_000_000), default=12_800, help="per epoch and seed")
-    options.add_argument("--batch-size", type=whole(1, 60_000), default=128)
-    options.add_argument("--rounds", type=whole(2, 1_000), default=5)
+    options.add_argument("--seeds", nargs="+", type=integer(1, 1_000), default=[1, 3, 8, 32])
+    options.add_argument("--images", type=integer(128, 1_000_000), default=12_800, help="per epoch and seed")
+    options.add_argument("--batch-size", type=integer(1, 60_000), default=128)
+    options.add_argument("--rounds", type=integer(2, 1_000), default=5)
     return options.parse_args()
 
 
@@ -81,7 +81,7 @@ def main() -> int:
     if name != "cpu" and not torch.cuda.is_available():
         print(f"error: device {name!r} is not there: torch sees no CUDA device; use --device cpu", file=sys.stderr)
         return 2
-    compute_with(1)
+    prepare_cpu(1)
     device = torch.device(name)
     data = images(chosen.images, device)
     try:

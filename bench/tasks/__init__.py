@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError, nearest
 from bench.spec import metrics as known_metrics
-from bench.spec.declared import Declared, taken
+from bench.spec.declared import Declared, is_reserved
 from bench.spec.declared import built_in as before_declarations
 from bench.spec.metrics import Metric
 from bench.spec.task import TaskDescription
@@ -66,7 +66,7 @@ class Task(TaskDescription):
     def __post_init__(self) -> None:
         super().__post_init__()
         for metric in self.metrics:
-            if taken(metric.name):
+            if is_reserved(metric.name):
                 raise UserError(f"task {self.name}: the metric name {metric.name!r} is taken; choose another name")
         own = [metric.name for metric in self.metrics]
         for name in self.scores:
@@ -158,14 +158,14 @@ def fingerprint(name: str, plugins: Plugins) -> str | None:
     """
     if name not in (own := held(plugins)):
         return None
-    from archs.identity.fingerprint import defining_module, name_within, reachable, read_module
+    from archs.identity.fingerprint import defining_module, name_in_package, reachable, read_module
 
     task, module = own[name]
     functions: tuple[Any, ...] = (task.build, task.loss, task.score, task.noise_rows)
     starts = {module.__name__, *map(defining_module, functions)}
     reached = {one for start in starts if not harness(start) for one in reachable(start) if not harness(one)}
     digest = hashlib.sha256(f"{name}\n{read_module(module.__name__).code}\n".encode())
-    others = {name_within(module.__name__, other): other for other in reached - {module.__name__}}
+    others = {name_in_package(module.__name__, other): other for other in reached - {module.__name__}}
     for known_as in sorted(others):
         digest.update(f"{known_as}\n{read_module(others[known_as]).code}\n".encode())
     return digest.hexdigest()[:16]
@@ -180,5 +180,5 @@ def declared(tasks: Iterable[Task]) -> Declared:
     tasks = list(tasks)
     metrics = {metric.name: metric for task in tasks for metric in task.metrics}
     found = Declared({task.name: task.description for task in tasks}, metrics)
-    before_declarations().joined(found)  # as a page has them
+    before_declarations().merged_with(found)  # as a page has them
     return found

@@ -53,10 +53,10 @@ def curves(record: Record) -> Iterator[tuple[str, int, float, float]]:
 
 def scores(record: Record) -> dict[str, float]:
     """The metrics of a finished run or evaluation, grouped as test/…, size/… and speed/…."""
-    from bench.statistics.frames import derived, parameter_counts
+    from bench.statistics.frames import derived_metrics, parameter_counts
 
     found = {f"{'speed' if name in SPEEDS else 'test'}/{name}": value for name, value in record.metrics.items()}
-    found |= {f"test/{name}": value for name, value in derived(record).items()}
+    found |= {f"test/{name}": value for name, value in derived_metrics(record).items()}
     return found | {f"size/{name}": value for name, value in parameter_counts(record).items() if name in SIZES}
 
 

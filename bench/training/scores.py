@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.models.likelihood import fixed_levels
+from bench.models.likelihood import evaluation_targets
 from bench.models.streams import generator
 from bench.spec.run import RunSpec
 from bench.tasks import Task
@@ -35,10 +35,10 @@ class Split:
     scored: Tensor | None = None
 
     def levels(self, likelihood: str | None, split: str) -> Tensor:
-        """The targets of an evaluation as `bench.models.likelihood.fixed_levels`: a quarter of what they take as float."""
+        """The targets of an evaluation as `bench.models.likelihood.evaluation_targets`: a quarter of what they take as float."""
         if self.scored is not None:
             return self.scored
-        return fixed_levels(self.images, likelihood, split).to(self.images.device)
+        return evaluation_targets(self.images, likelihood, split).to(self.images.device)
 
     def fixed(self, likelihood: str | None, split: str, rows: Tensor | slice = slice(None)) -> Tensor:
         """The targets of an evaluation, float32 [N, 1, 28, 28] in 0 to 1; of some of its images."""

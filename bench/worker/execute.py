@@ -18,7 +18,7 @@ from torch import nn
 from bench import evaluation
 from bench.evaluation.portrait import portrait
 from bench.machine import cuda, environment
-from bench.machine.cpu import compute_with
+from bench.machine.cpu import prepare_cpu
 from bench.machine.determinism import deterministic
 from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, RunSpec, Work
@@ -111,7 +111,7 @@ def trained_together(
     """One for each. Whatever stops a stack is the reason that it was refused: each is then trained alone. A stack that
     memory is too small for is halved."""
     if specs[0].device == "cpu":
-        compute_with(specs[0].threads)
+        prepare_cpu(specs[0].threads)
     members, models, begun = list[Ready](), list[nn.Module](), time.time()
     parts = [[spec] for spec in specs]
     try:
@@ -156,7 +156,7 @@ def execute(
     own: what became of the training of a run, if that is done. beside: the others in this process; None: there are
     none.
     """
-    cuda.use(site.device)
+    cuda.use_device(site.device)
     store, beside = Store(spec.store_folder(site.runs_dir)), beside or Beside()
     begun = own.begun if own else time.time()
     base: dict[str, Any] = {
@@ -256,7 +256,7 @@ def untrained(model: nn.Module, task: Task, validation: Split, spec: RunSpec) ->
 def evaluate_run(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Record, dict[str, np.ndarray]]:
     """One part of the full evaluation of a finished run."""
     if spec.run.device == "cpu":
-        compute_with(spec.run.threads)
+        prepare_cpu(spec.run.threads)
     store, device = Store(site.runs_dir), torch.device(site.device)
     dataset = dataset_of(spec.run, site)
     record = store.load(spec.run.run_id)

@@ -98,7 +98,7 @@ def work(pipe: Connection, site: Site) -> None:
     from bench.worker.execute import Beside, Crowded, group, stream_contexts
 
     leave_signals_to_the_parent()
-    cuda.use(site.device)
+    cuda.use_device(site.device)
     going: dict[int, Turns] = {}
     shares, free = Shares(), stream_contexts(site)
     beside = Beside(shares if site.beside > 1 else time.perf_counter, lambda: len(going) - 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from archs.errors import UserError
-from bench.spec.metrics import METRICS, Metric, among
+from bench.spec.metrics import METRICS, Metric, metric_columns
 from bench.statistics.comparisons import compare_paired, holm, mean_interval, seed_values
 from bench.statistics.paired import ALPHA
 from bench.statistics.settings import SETTINGS as RUN_SETTINGS
@@ -60,7 +60,7 @@ class Comparison:
 
     def label(self, task: str) -> str:
         """A task's name on the page, by the newer of the two that knows it."""
-        known = self.a.declared.joined(self.b.declared).tasks.get(task)
+        known = self.a.declared.merged_with(self.b.declared).tasks.get(task)
         return known.label if known else task
 
     @property
@@ -115,7 +115,7 @@ def _settings(old: Report, new: Report) -> list[tuple[str, str, str]]:
 
 def _metrics(old: Report, new: Report, shared: list[Cell]) -> tuple[list[Metric], list[str]]:
     """Primary metrics and throughput, less those whose numbers don't mean the same in both."""
-    tasks, declared = {task for _, task in shared}, old.declared.joined(new.declared)
+    tasks, declared = {task for _, task in shared}, old.declared.merged_with(new.declared)
     found, reasons = (
         dict.fromkeys(declared.primary(task) for task in declared.tasks if task in tasks),
         list[str](),
@@ -148,7 +148,7 @@ def _same_records(old: Report, new: Report) -> dict[Cell, set[int]]:
     a, b = (report.runs[report.runs["status"] == "finished"] for report in (old, new))
     both = a.merge(b, on=["arch", "task", "seed", "run_id"])
     shared = set(a) & set(b)
-    names = [*among(shared), *sorted(shared & {*old.declared.metrics, *new.declared.metrics})]
+    names = [*metric_columns(shared), *sorted(shared & {*old.declared.metrics, *new.declared.metrics})]
     equal, timed = pd.Series(True, both.index), pd.Series(False, both.index)
     for name in names:
         before, after = both[f"{name}_x"], both[f"{name}_y"]
@@ -184,7 +184,7 @@ def _family(
 
 
 def _primary(old: Report, new: Report, task: str) -> str | None:
-    known = old.declared.joined(new.declared).tasks.get(task)
+    known = old.declared.merged_with(new.declared).tasks.get(task)
     return known.primary if known else None
 
 

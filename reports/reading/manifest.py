@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from archs.errors import UserError, nearest
 from bench.spec.declared import of_manifest
 from bench.store.record import lone_surrogate
-from bench.store.shape import misfit
+from bench.store.validation import type_problem
 
 MOST = 10_000_000  # runs, seeds, workers: more than that is no number that anybody asked for
 
@@ -68,7 +68,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} is not a report folder: expected {path}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} can't be read: {' '.join(str(error).split())[:200]}") from None
-    problem = misfit(manifest, Manifest)
+    problem = type_problem(manifest, Manifest)
     if problem:
         raise UserError(f"{path} is no manifest of run_ablation.py: {problem}")
     try:

@@ -14,9 +14,9 @@ import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.declared import Declared, of_manifest
-from bench.statistics.frames import history_frame, layers_frame, measured, records_frame, summary_frame
+from bench.statistics.frames import history_frame, layers_frame, metric_names, records_frame, summary_frame
 from bench.statistics.settings import refuse_mixed
-from bench.store.evaluations import gather
+from bench.store.evaluations import with_evaluations
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from reports.reading.manifest import read_manifest
@@ -136,7 +136,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
         records=tuple(records),
         missing=tuple(missing),
         runs=runs,
-        summary=summary_frame(runs, measured(records)),
+        summary=summary_frame(runs, metric_names(records)),
         layers=layers_frame(records),
     )
 
@@ -167,5 +167,5 @@ def _records(
         if record is None:
             missing.append(run_id)
         else:
-            records.append(gather(store, record, evaluations) if evaluations else record)
+            records.append(with_evaluations(store, record, evaluations) if evaluations else record)
     return records, missing

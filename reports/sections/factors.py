@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from bench.spec.metrics import Metric
-from bench.statistics.factors import reading
+from bench.statistics.factors import effect_verdict
 from reports.figures import effects
 from reports.findings.grid import Analysis
 from reports.markup.blocks import Block, Details, Heading, Table, Text
@@ -54,7 +54,7 @@ def _heatmaps(context: Context, found: list[Analysis]) -> Iterator[Block]:
 
 
 def _resolved(analysis: Analysis) -> list[bool]:
-    return [reading(row, analysis.metric.margin) == "resolved" for _, row in analysis.effects.iterrows()]
+    return [effect_verdict(row, analysis.metric.margin) == "resolved" for _, row in analysis.effects.iterrows()]
 
 
 def _rows(analysis: Analysis) -> Iterator[tuple[str, ...]]:
@@ -68,4 +68,4 @@ def _rows(analysis: Analysis) -> Iterator[tuple[str, ...]]:
 def _row(analysis: Analysis, name: str, row: pd.Series, metric: Metric) -> tuple[str, ...]:
     size = f"{difference(metric, row['effect'], row['low'], row['high'])} {metric.unit_of_difference}"
     p = "< 0.001" if row["p_holm"] < 0.001 else number(row["p_holm"], 3)
-    return analysis.label, name, size, p, str(int(row["cells"])), reading(row, metric.margin)
+    return analysis.label, name, size, p, str(int(row["cells"])), effect_verdict(row, metric.margin)

@@ -107,7 +107,7 @@ def decomposition(experiment: Experiment, task: str) -> str:
 
 def shown_metrics(experiment: Experiment, task: str) -> list[Metric]:
     """The ELBO, the tighter bounds, then the rest: those that some architecture has."""
-    present = experiment.declared.among(experiment.summary.loc[experiment.summary["task"] == task, "metric"])
+    present = experiment.declared.metric_columns(experiment.summary.loc[experiment.summary["task"] == task, "metric"])
     bounds = [name for name in present if IWAE.fullmatch(name)]
     marginal = [] if experiment.likelihood == "grey" else ["elbo_marginal"]
     names = ["elbo", *bounds, *marginal, *BASIC, *ACCURACIES]

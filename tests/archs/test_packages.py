@@ -57,7 +57,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
             del sys.modules[loaded]
         monkeypatch.syspath_prepend(folder)
         importlib.invalidate_caches()
-        prints.top_levels.cache_clear()
+        prints.distributions_by_module.cache_clear()
         return folder / package
 
     return put

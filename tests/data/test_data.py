@@ -99,7 +99,7 @@ def test_a_flipped_bit_is_caught_by_the_checksum(tmp_path: Path, mnist: Path) ->
 
 def test_a_downloaded_file_is_held_to_the_checksum_noted_with_it(tmp_path: Path) -> None:
     raw = write_family(tmp_path)
-    fetch.keep(raw, raw)  # notes the checksums of files in place
+    fetch.move_into_place(raw, raw)  # notes the checksums of files in place
     load("fashion_mnist", tmp_path)
     path = raw / "train-images-idx3-ubyte"
     content = bytearray(path.read_bytes())
@@ -122,7 +122,7 @@ def test_auto_falls_back_to_digits_with_a_warning(tmp_path: Path, monkeypatch: p
         raise UserError("no network")
 
     monkeypatch.setattr(fetch, "download", refuse)
-    found, warnings = fetch.provide("auto", tmp_path)
+    found, warnings = fetch.load_or_download("auto", tmp_path)
     assert found.name == "digits"
     assert len(warnings) == 1
     assert "no network" in warnings[0]
@@ -134,7 +134,7 @@ def test_a_named_data_set_is_never_replaced(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(fetch, "download", refuse)
     with pytest.raises(UserError, match="no network"):
-        fetch.provide("mnist", tmp_path)
+        fetch.load_or_download("mnist", tmp_path)
 
 
 def test_a_download_is_given_up_in_bounded_time_and_says_the_way_out(tmp_path: Path) -> None:
@@ -148,4 +148,4 @@ def test_a_download_is_given_up_in_bounded_time_and_says_the_way_out(tmp_path: P
 
 def test_an_unknown_data_set_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown data set 'mnits'; did you mean 'mnist'"):
-        fetch.provide("mnits", tmp_path)
+        fetch.load_or_download("mnits", tmp_path)

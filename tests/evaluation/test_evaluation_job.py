@@ -12,7 +12,7 @@ from archs.registry import discover
 from bench import evaluation
 from bench.evaluation import EvaluationRequest, pictures
 from bench.spec.run import RunSpec
-from bench.store.evaluations import gather
+from bench.store.evaluations import with_evaluations
 from bench.store.store import Store
 from tests.job.test_job import job, records, stamps
 
@@ -34,7 +34,7 @@ JOB = ["--archs", "cnn3", "--seeds", "1"]
 def test_a_basic_run_has_its_portrait_and_a_full_evaluation_adds_to_it(evaluated: Path) -> None:
     store = Store(evaluated / "runs")
     for record in records(evaluated):
-        both = gather(store, record)
+        both = with_evaluations(store, record)
         if record.spec["task"] == "classifier":
             assert not both.evaluations
             continue
@@ -91,7 +91,7 @@ def test_a_part_that_fails_leaves_its_run_finished(evaluated: Path, tmp_path: Pa
     assert job(tmp_path, *arguments, "--evaluate", "full", "--iwae-samples", "2", report=True) == 1
     (record,) = records(tmp_path)
     assert record.status == "finished"
-    parts = {part.spec["part"]: part for part in gather(Store(tmp_path / "runs"), record).evaluations}
+    parts = {part.spec["part"]: part for part in with_evaluations(Store(tmp_path / "runs"), record).evaluations}
     assert parts["iwae"].status == "finished"
     assert parts["probe"].error == "ValueError: five hundred is too many"
     page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")

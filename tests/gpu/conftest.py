@@ -18,7 +18,7 @@ def gpu(request: pytest.FixtureRequest) -> Iterator[State | None]:
     """A machine with two GPUs that are pretended; None for a real one."""
     torch.set_num_threads(1)
     if request.param == "cuda":
-        cuda.use(FIRST_GPU)
+        cuda.use_device(FIRST_GPU)
         yield None
         return
     with pretended(gpus=2) as state:

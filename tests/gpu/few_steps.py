@@ -31,7 +31,7 @@ def trained(
     steps: int = 2,
 ) -> tuple[list[nn.Module], list[Trained]]:
     """A few steps on digits: the models, and what came of them."""
-    cuda.use(device)
+    cuda.use_device(device)
     batch = 24 if task == "m2" else BATCH  # so that there are images of each class
     built = discover().resolve([arch]).archs[0] if isinstance(arch, str) else arch
     more = {"labels": 10} if task == "m2" else {}

@@ -140,7 +140,7 @@ def env() -> None:
         write(
             part="nvml",
             clock=gpu.clock_mhz(),
-            most=gpu.most_mhz(),
+            most=gpu.max_clock_mhz(),
             throttling=sorted(gpu.throttling()),
             joules=gpu.joules(),
         )
@@ -152,7 +152,7 @@ def env() -> None:
             what=f"matmul 4096, TF32 {tf32}",
             tflops=round(2 * 4096**3 / per_call(functools.partial(torch.mm, a, a)) / 1e12, 1),
         )
-    cuda.use(FIRST_GPU)
+    cuda.use_device(FIRST_GPU)
     source, to = (torch.empty(2**28, device="cuda") for _ in range(2))
     write(part="peak", what="copy", tb_per_s=round(2 * source.nbytes / per_call(lambda: to.copy_(source)) / 1e12, 2))
 
@@ -169,7 +169,7 @@ def per_call(call: Callable[[], Tensor], count: int = 20) -> float:
 
 if __name__ == "__main__":
     if ON_GPU:
-        cuda.use(FIRST_GPU)
+        cuda.use_device(FIRST_GPU)
     else:
         torch.set_num_threads(1)
     {"env": env, "equal": equal, "job": job, "table": table, "profile": profile, "beside": beside}[sys.argv[1]]()

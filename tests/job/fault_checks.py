@@ -10,7 +10,7 @@ import numpy as np
 
 import reports
 from bench.job.manifest import write_manifest
-from bench.store.differences import CIRCUMSTANCE, differences, is_clock
+from bench.store.differences import NOT_COMPARED, differences, is_timing
 from bench.store.store import Record, Store
 
 
@@ -52,7 +52,7 @@ def timeless(record: Record) -> Record:
     """A copy in which everything that is read off a clock, or off the job around the run, is 1."""
 
     def still(values: dict) -> dict:
-        return {key: 1 if is_clock(key) or key in CIRCUMSTANCE else value for key, value in values.items()}
+        return {key: 1 if is_timing(key) or key in NOT_COMPARED else value for key, value in values.items()}
 
     return dataclasses.replace(
         record,

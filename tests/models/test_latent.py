@@ -12,7 +12,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from archs.registry import discover
 from bench.models.gaussian import gaussian_kl, sample
 from bench.models.latent import build_latent_model
-from bench.models.likelihood import fixed_levels, log_likelihood, targets
+from bench.models.likelihood import evaluation_targets, log_likelihood, targets
 from bench.models.streams import generator, stream_seed
 from bench.tasks import get
 
@@ -100,8 +100,10 @@ def test_protocols() -> None:
 
 def test_test_targets_are_the_same_each_time_and_training_targets_are_not() -> None:
     images = torch.full((4, 28, 28), 100, dtype=torch.uint8)
-    assert torch.equal(fixed_levels(images, "dynamic", "test"), fixed_levels(images, "dynamic", "test"))
-    assert not torch.equal(fixed_levels(images, "dynamic", "test"), fixed_levels(images, "dynamic", "validation"))
+    assert torch.equal(evaluation_targets(images, "dynamic", "test"), evaluation_targets(images, "dynamic", "test"))
+    assert not torch.equal(
+        evaluation_targets(images, "dynamic", "test"), evaluation_targets(images, "dynamic", "validation")
+    )
     coins = generator(0, "binarise")
     assert not torch.equal(targets(images, "dynamic", coins), targets(images, "dynamic", coins))
 

@@ -16,7 +16,7 @@ import torch
 from scipy.stats import bootstrap
 
 import reports
-from bench.machine import load, nvml
+from bench.machine import load_monitor, nvml
 from bench.spec.device import CPU, FIRST_GPU
 from bench.spec.run import RunSpec
 from bench.speed import phase
@@ -91,19 +91,19 @@ def test_without_the_baseline_or_known_flops_there_is_no_ratio_and_no_mfu() -> N
 def test_foreign_load_is_what_this_process_did_not_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tick = os.sysconf("SC_CLK_TCK")
     stat = tmp_path / "stat"
-    monkeypatch.setattr(load, "STAT", stat)
+    monkeypatch.setattr(load_monitor, "STAT", stat)
     now, own = [100.0], [5.0]
-    monkeypatch.setattr(load.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(load, "own_seconds", lambda: own[0])
+    monkeypatch.setattr(load_monitor.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(load_monitor, "process_cpu_seconds", lambda: own[0])
     stat.write_text(f"cpu {10 * tick} 0 0 {10 * tick} 0 0 0 0 0 0\n", encoding="ascii")
-    watch = load.Watch(None)
+    monitor = load_monitor.LoadMonitor(None)
     now[0], own[0] = 110.0, 14.0  # ten seconds, nine of them this process's
     stat.write_text(f"cpu {22 * tick} 0 0 {14 * tick} 0 0 0 {2 * tick} 0 0\n", encoding="ascii")
-    found = watch.ended()
+    found = monitor.summary()
     assert found["foreign_cores"] == pytest.approx(0.3)
     assert found["stolen"] == pytest.approx(2 / (12 + 4 + 2))
     stat.unlink()
-    assert load.Watch(None).ended()["foreign_cores"] is None, "no /proc: not known, and not a failure"
+    assert load_monitor.LoadMonitor(None).summary()["foreign_cores"] is None, "no /proc: not known, and not a failure"
 
 
 def test_a_gpu_is_described_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,10 +127,10 @@ def test_a_gpu_is_described_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = nvml.open_gpu(FIRST_GPU)
     assert gpu is not None and gpu.handle == "GPU-1-2"
     assert gpu.joules() is None, "a driver that doesn't count energy"
-    watch = load.Watch(gpu)
-    watch.look()
-    watch.look()
-    assert watch.ended()["gpu"] == {
+    monitor = load_monitor.LoadMonitor(gpu)
+    monitor.sample_gpu()
+    monitor.sample_gpu()
+    assert monitor.summary()["gpu"] == {
         "clock_mhz": [1500, 1980], "most_mhz": 1980, "throttling": ["power cap"], "foreign_processes": 1,
     }  # fmt: skip
     assert nvml.open_gpu(CPU) is None

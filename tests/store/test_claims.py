@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from archs.errors import UserError
-from bench.store.claims import Claims, holder
+from bench.store.claims import Claims, describe_holder
 from tests.conftest import ROOT
 
 RUN = "0123456789abcdef"
@@ -57,7 +57,7 @@ def test_who_has_a_claim_is_said_also_to_those_who_tried(tmp_path: Path) -> None
     assert first.take(tmp_path, RUN)
     for _ in range(2):
         assert not second.take(tmp_path, RUN)
-        assert holder(tmp_path, RUN).startswith(f"process {os.getpid()} on ")
+        assert describe_holder(tmp_path, RUN).startswith(f"process {os.getpid()} on ")
     second.close()  # gives back nothing that it has not
     assert not second.take(tmp_path, RUN)
     first.close()

@@ -70,7 +70,7 @@ def test_an_array_file_is_never_unpickled(store: Store) -> None:
     np.savez(buffer, test_correct=np.array([{"a": 1}], dtype=object), allow_pickle=True)
     path = store.folder / RECORD.run_id / "arrays.npz"
     path.write_bytes(buffer.getvalue())
-    edit(store, lambda content: content["files"].update({"arrays.npz": store_module.note(buffer.getvalue())}))
+    edit(store, lambda content: content["files"].update({"arrays.npz": store_module.file_entry(buffer.getvalue())}))
     with pytest.raises(Damaged, match="holds no arrays"):
         store.load(RECORD.run_id).arrays()
 

@@ -55,11 +55,11 @@ def test_a_short_declaration_is_enough() -> None:
 def test_declarations_come_back_from_json_as_they_went() -> None:
     own = Metric("mine", "mine", "", None, "", margin=0.5)
     declared = Declared({"a": TaskDescription(name="a", summary="", primary="mine")}, {"mine": own})
-    assert read(json.loads(json.dumps(declared.plain()))) == declared
+    assert read(json.loads(json.dumps(declared.as_dict()))) == declared
 
 
 def test_fields_of_a_later_version_are_left_out() -> None:
-    content = built_in().plain()
+    content = built_in().as_dict()
     content["tasks"][0]["colour"] = "red"
     assert read(json.loads(json.dumps(content))) == built_in()
 
@@ -97,5 +97,5 @@ def test_nobody_keeps_a_list_of_tasks_beside_their_declarations() -> None:
 
 
 if __name__ == "__main__":
-    text = json.dumps(as_the_files_say().plain(), indent=1, ensure_ascii=False)
+    text = json.dumps(as_the_files_say().as_dict(), indent=1, ensure_ascii=False)
     BUILT_IN.write_text(f"{text}\n", encoding="utf-8")

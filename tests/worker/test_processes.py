@@ -16,7 +16,7 @@ from tests.job.test_job import TINY
 MAPPED = """
 import ctypes
 import torch
-from bench.machine.cpu import compute_with
+from bench.machine.cpu import prepare_cpu
 class Mallinfo(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd u f o d k".split()]
 mallinfo = ctypes.CDLL(None).mallinfo2

@@ -1,13 +1,13 @@
-"""Factor analysis of a grid or a crossing: which design choice caused the difference.
+"""Factor analysis of a grid or a crossing: which design choice caused a difference.
 
-The parts: `bench.statistics.factors.grid` (cells, matched contrasts), `bench.statistics.factors.effects` (frames of effects with intervals),
-`bench.statistics.factors.variance` (shares of variance), `bench.statistics.factors.sentences` (the findings in English).
+`grid.py` makes matched contrasts, `effects.py` frames of effects with intervals, `variance.py` shares of variance, and
+`sentences.py` says in English what they show.
 """
 
 from __future__ import annotations
 
 from bench.statistics.factors.effects import conditional_effects, interactions, main_effects
-from bench.statistics.factors.sentences import reading, sentences
+from bench.statistics.factors.sentences import effect_verdict, sentences
 from bench.statistics.factors.variance import variance_shares
 
-__all__ = ["conditional_effects", "interactions", "main_effects", "reading", "sentences", "variance_shares"]
+__all__ = ["conditional_effects", "effect_verdict", "interactions", "main_effects", "sentences", "variance_shares"]

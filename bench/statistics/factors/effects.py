@@ -1,13 +1,13 @@
-"""What each factor of a grid is worth: main effects, two-way interactions, effects within a level.
+"""Estimates what each factor of a grid is worth: main effects, two-way interactions, effects within a level.
 
-Works for `cnn:depth=2/3,kernel=3/5` (factors depth, kernel) and for crossings `a+b` (factors encoder, decoder) alike.
-Every effect is computed within a seed first and then over the seeds, so the noise it covers is that between seeds.
-Frames in, frames out. Columns shared by the results:
+The factors are those of a grid `cnn:depth=2/3,kernel=3/5` (depth, kernel) or of a crossing `a+b` (encoder, decoder).
+An effect is computed within each seed first and then over the seeds, so that its interval covers the noise between
+seeds. All functions take a frame of runs, and the frames that they return share these columns:
 
-    effect, low, high, std   in the response's unit; 95 % interval over seeds, NaN with one seed
-    n, cells                 seeds, and matched cells averaged within each seed
-    p, p_holm                paired t (see `bench.statistics.estimates.decision_p`), and Holm-adjusted over the rows of the frame
-    cells_dropped, seeds_dropped   matched in part, left out because a run is missing
+    effect, low, high, std         in the response's unit; the 95 % interval is over seeds, and NaN with one seed
+    n, cells                       seeds, and matched cells averaged within each seed
+    p, p_holm                      as `bench.statistics.estimates.decision_p`; Holm-adjusted over the rows of the frame
+    cells_dropped, seeds_dropped   what is matched only in part, and left out because a run is missing
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CONDITIONAL_COLUMNS = ["factor", "from_level", "to_level", "by", "by_level"]
 def main_effects(
     df: pd.DataFrame, response: str, factors: Sequence[str], block: str = "seed", level: float = 0.95
 ) -> pd.DataFrame:
-    """A row per step between consecutive levels of a factor: mean(to) - mean(from) over matched cells."""
+    """Return a row per step between consecutive levels of a factor: mean(to) - mean(from) over matched cells."""
     grid = make_grid(df, response, factors, block)
     rows = []
     for factor in factors:
@@ -42,10 +42,10 @@ def main_effects(
 def interactions(
     df: pd.DataFrame, response: str, factors: Sequence[str], block: str = "seed", level: float = 0.95
 ) -> pd.DataFrame:
-    """A row per 2x2 block of consecutive levels of two factors: the difference between the two differences.
+    """Return a row per 2×2 block of consecutive levels of two factors: the difference between two differences.
 
-    effect = (step of a at to_b) - (step of a at from_b): how much more the step of `a` is worth after the step of `b`.
-    Steps without a matched 2x2 block have cells = 0 and NaN.
+    The effect is (step of a at to_b) - (step of a at from_b): how much more the step of a is worth after the step of b.
+    Steps without a matched 2×2 block have 0 cells and an effect of NaN.
     """
     grid = make_grid(df, response, factors, block)
     rows = []
@@ -67,7 +67,7 @@ def conditional_effects(
     block: str = "seed",
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """The steps of `factor` within each level of `by`: what an interaction looks like in the response's unit."""
+    """Return a row per step of `factor` within each level of `by`: an interaction in the response's unit."""
     grid = make_grid(df, response, factors, block)
     rows = []
     for low, high in pairwise(grid.levels[factor]):
@@ -78,7 +78,7 @@ def conditional_effects(
 
 
 def _estimate(c: Contrast) -> list[object]:
-    """The values of ESTIMATE_COLUMNS; p_holm is filled in when the frame is complete."""
+    """Return the values of ESTIMATE_COLUMNS; p_holm is filled in when the frame is complete."""
     i = c.interval
     return [i.mean, i.low, i.high, i.std, i.n, c.cells, c.p, float("nan"), c.cells_dropped, c.seeds_dropped]
 

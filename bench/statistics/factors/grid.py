@@ -1,4 +1,4 @@
-"""A grid of runs as a table of cells x seeds, and contrasts over the cells that match.
+"""Makes a grid of runs a table of cells × seeds, and computes contrasts over the cells that match.
 
 A cell is one combination of levels. A contrast uses only cells that exist at both of its levels with every other
 factor equal, so that a grid with holes (illegal cells, failed runs) never compares unlike with unlike.
@@ -15,32 +15,37 @@ import pandas as pd
 from archs.errors import UserError, nearest
 from bench.statistics.estimates import Interval, decision_p, mean_interval, without_rounding
 
-_ALWAYS = "(all)"  # a constant index level: leaves an index standing when every factor is dropped from it
+_ALWAYS = "(all)"
+"""A constant level of the index, so that an index is left when every factor is dropped from it."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """values: [cells, seeds], the response, NaN where there is no finished run; levels: {factor: ordered labels}."""
+    """A response over the cells of a grid and over seeds."""
 
     values: pd.DataFrame
+    """[cells, seeds], indexed by the factors; NaN where there is no finished run."""
+
     levels: dict[str, list[str]]
+    """Factor → labels of its levels, in order."""
 
     @property
     def size(self) -> float:
-        """Largest |response|: what rounding is measured against."""
+        """The largest |response|, which rounding is measured against."""
         return float(self.values.abs().max().max()) if self.values.size else 0.0
 
     def at(self, **levels: str) -> pd.DataFrame:
-        """The cells at these levels, indexed by the other factors."""
+        """Return the values of the cells at these levels, indexed by the other factors."""
         index = self.values.index
         keep = np.logical_and.reduce([index.get_level_values(f) == level for f, level in levels.items()])
         return self.values[keep].droplevel(list(levels))
 
 
 def tidy(df: pd.DataFrame, response: str, factors: Sequence[str], block: str = "seed") -> pd.DataFrame:
-    """The usable rows of `df`: finished (where there is a `status`), finite, on the grid; levels as labels.
+    """Return the usable rows of `df`, which are finished (if there is a `status`) and finite, with levels as labels.
 
-    Raises UserError for an unknown column, or when two runs share a cell and a seed (some factor is not listed).
+    Raises:
+        UserError: a column is unknown, or two runs share a cell and a seed, so that a factor must be missing.
     """
     for name in (*factors, response, block):
         if name not in df.columns:
@@ -58,14 +63,14 @@ def tidy(df: pd.DataFrame, response: str, factors: Sequence[str], block: str = "
 
 
 def make_grid(df: pd.DataFrame, response: str, factors: Sequence[str], block: str = "seed") -> Grid:
-    """The grid of a tidy frame; levels are in numeric order where all are numbers, else as given."""
+    """Return the grid of a frame of runs; levels are in numeric order if all are numbers, else as given."""
     rows = tidy(df, response, factors, block).assign(**{_ALWAYS: 0})
     levels = {f: ordered_levels(df[f], set(rows[f])) for f in factors}
     return Grid(rows.pivot(index=[*factors, _ALWAYS], columns=block, values=response), levels)
 
 
 def ordered_levels(given: pd.Series, used: set[str]) -> list[str]:
-    """Labels of the used levels: by number, else by category where the column has categories, else as they appear."""
+    """Return the labels of the used levels in the order of numbers, else of the column's categories, else as given."""
     source = given.cat.categories if isinstance(given.dtype, pd.CategoricalDtype) else given.dropna()
     labels = [label for label in dict.fromkeys(map(_label, source)) if label in used]
     try:
@@ -80,22 +85,30 @@ def _label(level: object) -> str:
 
 @dataclass(frozen=True)
 class Contrast:
-    """One effect over the seeds: its interval, the deciding p, and what it rests on.
-
-    cells: matched cells averaged in every seed; cells_dropped, seeds_dropped: matched, but with a run missing.
-    """
+    """One effect over the seeds, and what it rests on."""
 
     interval: Interval
     p: float
+    """The p that decides, as `bench.statistics.estimates.decision_p`."""
+
     cells: int
+    """Matched cells, averaged within every seed."""
+
     cells_dropped: int
+    """Matched cells that are left out because a run is missing."""
+
     seeds_dropped: tuple[int, ...]
+    """Seeds that are left out because a run is missing."""
 
 
 def contrast(plus: pd.DataFrame, minus: pd.DataFrame, size: float, level: float = 0.95) -> Contrast:
-    """plus - minus over matched cells: averaged over the cells within a seed, then a t interval over the seeds.
+    """Return the effect plus - minus: the mean over matched cells within a seed, then a t interval over the seeds.
 
-    `size` is the largest |response|; differences equal but for the rounding of such numbers count as equal.
+    Args:
+        plus: [cells, seeds].
+        minus: [cells, seeds].
+        size: the largest |response|; differences that are equal but for the rounding of such numbers count as equal.
+        level: of the interval.
     """
     difference = subtract(plus, minus)  # [cells, seeds]
     matched = difference.dropna(how="all")
@@ -108,16 +121,16 @@ def contrast(plus: pd.DataFrame, minus: pd.DataFrame, size: float, level: float 
 
 
 def subtract(plus: pd.DataFrame, minus: pd.DataFrame) -> pd.DataFrame:
-    """plus - minus, [cells, seeds], on the cells that both have."""
+    """Return plus - minus, [cells, seeds], on the cells that both have."""
     both = plus.index.intersection(minus.index)
     return plus.loc[both] - minus.loc[both]
 
 
 def complete_part(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` without the rows or columns that have holes: the one with the largest share of holes goes first.
+    """Return `table` without rows and columns that have holes, dropping whichever has the largest share of holes first.
 
-    Every seed must average the same cells, or the difference between cells would pass for noise between seeds.
-    On a tie the cell goes: seeds are what an interval is made of.
+    Every seed must average the same cells, or the difference between cells would pass for noise between seeds. On a
+    tie the cell is dropped, since an interval is made of seeds.
     """
     while table.size and table.isna().to_numpy().any():
         rows, columns = table.isna().mean(axis=1), table.isna().mean(axis=0)

@@ -1,4 +1,4 @@
-"""The factor analysis in English sentences that claim no more than the intervals do."""
+"""Says in English what a factor analysis shows, in sentences that claim no more than the intervals do."""
 
 from __future__ import annotations
 
@@ -14,31 +14,35 @@ from bench.statistics.factors.variance import variance_shares
 
 
 @dataclass(frozen=True)
-class Wording:
-    """How numbers of one metric are printed: displayed value = raw value * scale, `digits` decimals, `unit`."""
+class NumberFormat:
+    """How the numbers of one metric are printed."""
 
     unit: str = ""
     scale: float = 1.0
-    digits: int = 1
+    """Factor from the raw value to the shown one."""
 
-    def number(self, value: float) -> str:
-        """'+2.1' or '−2.1': a difference always carries its sign."""
+    digits: int = 1
+    """Decimals shown."""
+
+    def signed(self, value: float) -> str:
+        """Return a difference, which always carries its sign: '+2.1' or '−2.1'."""
         text = f"{value * self.scale:+.{self.digits}f}"
         zero = float(text) == 0
         return text[1:] if zero else text.replace("-", "−")
 
-    def plain(self, value: float) -> str:
-        """'2.1' or '−2.1': an interval's end."""
-        return self.number(value).removeprefix("+")
+    def unsigned(self, value: float) -> str:
+        """Return the end of an interval: '2.1' or '−2.1'."""
+        return self.signed(value).removeprefix("+")
 
     def interval(self, low: float, high: float) -> str:
-        return f"[{self.plain(low)}, {self.plain(high)}]"
+        """Return an interval: '[1.6, 2.7]'."""
+        return f"[{self.unsigned(low)}, {self.unsigned(high)}]"
 
     def amount(self, row: pd.Series) -> str:
-        """'+2.1 nats [1.6, 2.7]'; no brackets where there is no interval."""
+        """Return an effect with its interval, if it has one: '+2.1 nats [1.6, 2.7]'."""
         unit = f" {self.unit}" if self.unit else ""
         brackets = f" {self.interval(row['low'], row['high'])}" if row["n"] > 1 else ""
-        return f"{self.number(row['effect'])}{unit}{brackets}"
+        return f"{self.signed(row['effect'])}{unit}{brackets}"
 
 
 def sentences(
@@ -53,14 +57,23 @@ def sentences(
     block: str = "seed",
     pairs: pd.DataFrame | None = None,
 ) -> list[str]:
-    """What the grid shows, one sentence each: shares of variance, a sentence per factor, then the interactions.
+    """Return what the grid shows: a sentence on the shares of variance, one per factor, then the interactions.
 
-    pairs: the `interactions` of the same arguments, where the caller has them already.
+    An effect "is worth" something only if its Holm-adjusted p is below 5 %, and "does not matter" only if its interval
+    lies inside a stated margin. With one seed there are point estimates and no claim.
 
-    "Is worth" is claimed only where the Holm-adjusted p is below 5 %. An effect "does not matter" only where a
-    `margin` (raw unit) is stated and its interval lies inside. With one seed: point estimates, and no claim.
+    Args:
+        df: a row per run.
+        response: the column that is analysed.
+        factors: the columns of the design choices.
+        unit: of the shown values.
+        scale: factor from raw values to shown ones.
+        digits: decimals shown.
+        margin: the difference that doesn't matter, in the raw unit; None if there is none.
+        block: the column of the seeds.
+        pairs: what `interactions` returns for the same arguments, if the caller has it already.
     """
-    wording = Wording(unit, scale, digits)
+    form = NumberFormat(unit, scale, digits)
     factors = [f for f in factors if df[f].nunique() > 1] if set(factors) <= set(df.columns) else factors
     effects = main_effects(df, response, factors, block)
     effects = effects[effects["n"] > 0]
@@ -70,13 +83,13 @@ def sentences(
     found = [_shares_sentence(shares)]
     if effects["n"].max() == 1:
         found.append("One seed: these are point estimates, with no interval and no verdict.")
-    found += [_main_sentence(rows, wording, margin) for _, rows in effects.groupby("factor", sort=False)]
+    found += [_main_sentence(rows, form, margin) for _, rows in effects.groupby("factor", sort=False)]
     pairs = interactions(df, response, factors, block) if pairs is None else pairs
-    return found + _interaction_sentences(df, response, factors, pairs, shares, wording, margin, block)
+    return found + _interaction_sentences(df, response, factors, pairs, shares, form, margin, block)
 
 
-def reading(row: pd.Series, margin: float | None = None) -> str:
-    """An effect's verdict: 'resolved', 'negligible' (inside the margin; comes first), 'unresolved' or 'one seed'."""
+def effect_verdict(row: pd.Series, margin: float | None = None) -> str:
+    """Return an effect's verdict: 'negligible' (inside the margin), 'resolved', 'unresolved' or 'one seed'."""
     if row["n"] < 2:
         return "one seed"
     if margin is not None and -margin <= row["low"] and row["high"] <= margin:
@@ -85,7 +98,10 @@ def reading(row: pd.Series, margin: float | None = None) -> str:
 
 
 def _shares_sentence(shares: pd.DataFrame) -> str:
-    """'depth explains 78 % of the variance, kernel 12 %, depth × kernel 6 %; seed 1 %, residual 3 %.'"""
+    """Say what the variance is due to.
+
+    'depth explains 78 % of the variance, kernel 12 %, depth × kernel 6 %; seed 1 %, residual 3 %.'
+    """
     if shares["share"].isna().any():
         return "All runs of the grid have the same value: there is no variance to explain."
     named = shares[shares["kind"].isin(["main", "interaction"])].sort_values("share", ascending=False, kind="stable")
@@ -98,25 +114,29 @@ def _shares_sentence(shares: pd.DataFrame) -> str:
 
 
 def _percent(share: float) -> str:
+    """Return a share as '78 %'."""
     return f"{share:.0%}".replace("%", " %").replace("-", "−") if abs(share) >= 0.005 else "under 1 %"
 
 
-def _main_sentence(rows: pd.DataFrame, wording: Wording, margin: float | None) -> str:
-    """'kernel 3→5 is worth +2.1 nats [1.6, 2.7]; 5→7 is not resolved with 3 seeds (+0.2 nats [−0.1, 0.5]).'"""
-    parts = [f"{r['from_level']}→{r['to_level']} {_claim(r, wording, margin)}" for _, r in rows.iterrows()]
+def _main_sentence(rows: pd.DataFrame, form: NumberFormat, margin: float | None) -> str:
+    """Say what a factor's steps are worth.
+
+    'kernel 3→5 is worth +2.1 nats [1.6, 2.7]; 5→7 is not resolved with 3 seeds (+0.2 nats [−0.1, 0.5]).'
+    """
+    parts = [f"{r['from_level']}→{r['to_level']} {_claim(r, form, margin)}" for _, r in rows.iterrows()]
     cells = sorted(set(rows["cells"]))
     over = f" (mean over {'–'.join(map(str, cells))} matched cells)" if cells[-1] > 1 else ""
     return f"{rows.iloc[0]['factor']} {'; '.join(parts)}{over}."
 
 
-def _claim(row: pd.Series, wording: Wording, margin: float | None) -> str:
-    amount = wording.amount(row)
+def _claim(row: pd.Series, form: NumberFormat, margin: float | None) -> str:
+    amount = form.amount(row)
     return {
         "one seed": f"is {amount}",
-        "negligible": f"does not matter: {amount}, inside ±{wording.plain(margin or 0)}",
+        "negligible": f"does not matter: {amount}, inside ±{form.unsigned(margin or 0)}",
         "resolved": f"is worth {amount}",
         "unresolved": f"is not resolved with {row['n']} seeds ({amount})",
-    }[reading(row, margin)]
+    }[effect_verdict(row, margin)]
 
 
 def _interaction_sentences(
@@ -125,15 +145,15 @@ def _interaction_sentences(
     factors: Sequence[str],
     table: pd.DataFrame,
     shares: pd.DataFrame,
-    wording: Wording,
+    form: NumberFormat,
     margin: float | None,
     block: str,
 ) -> list[str]:
-    """A sentence per pair of factors with a resolved interaction; if none is, one that says so."""
+    """Return a sentence per pair of factors with a resolved interaction; if none is, one that says so."""
     table = table[table["n"] > 0]
     if table.empty or table["n"].max() < 2:
         return []
-    table = table.assign(reading=[reading(row, margin) for _, row in table.iterrows()])
+    table = table.assign(reading=[effect_verdict(row, margin) for _, row in table.iterrows()])
     share = dict(zip(shares["term"], shares["share"], strict=True))
     found = []
     for a, b in combinations(factors, 2):
@@ -145,23 +165,25 @@ def _interaction_sentences(
         subject, by, step = (a, b, "a") if share[a] <= share[b] else (b, a, "b")
         within = conditional_effects(df, response, factors, subject, by, block)
         of_step = (within["from_level"] == strongest[f"from_{step}"]) & (within["to_level"] == strongest[f"to_{step}"])
-        found.append(_conditional_sentence(within[of_step & (within["n"] > 0)], wording, margin))
+        found.append(_conditional_sentence(within[of_step & (within["n"] > 0)], form, margin))
     if not found:
         top = table.iloc[int(table["effect"].abs().argmax())]
         name = f"{top['factor_a']} × {top['factor_b']}"
-        found = [f"No two-way interaction is resolved; the largest is {name}, {wording.amount(top)}."]
+        found = [f"No two-way interaction is resolved; the largest is {name}, {form.amount(top)}."]
     return found
 
 
-def _conditional_sentence(rows: pd.DataFrame, wording: Wording, margin: float | None) -> str:
-    """'stride 1→2 matters only at depth 2: +3.0 nats [2.5, 3.5] there, +0.1 nats [−0.2, 0.3] at depth 3.'
+def _conditional_sentence(rows: pd.DataFrame, form: NumberFormat, margin: float | None) -> str:
+    """Say what a step is worth within each level of another factor.
+
+    'stride 1→2 matters only at depth 2: +3.0 nats [2.5, 3.5] at depth 2, +0.1 nats [−0.2, 0.3] at depth 3.'
 
     "Matters only" needs every other level inside the margin; without that it reads "is resolved only" or "depends on".
     """
     subject = f"{rows.iloc[0]['factor']} {rows.iloc[0]['from_level']}→{rows.iloc[0]['to_level']}"
     by = rows.iloc[0]["by"]
-    readings = [reading(row, margin) for _, row in rows.iterrows()]
-    listed = ", ".join(f"{wording.amount(row)} at {by} {row['by_level']}" for _, row in rows.iterrows())
+    readings = [effect_verdict(row, margin) for _, row in rows.iterrows()]
+    listed = ", ".join(f"{form.amount(row)} at {by} {row['by_level']}" for _, row in rows.iterrows())
     yes = [row["by_level"] for (_, row), r in zip(rows.iterrows(), readings, strict=True) if r == "resolved"]
     if len(yes) == 1 and len(rows) > 1:
         others = [r for r in readings if r != "resolved"]

@@ -1,4 +1,4 @@
-"""How much of a response's variance each factor of a grid explains."""
+"""Computes how much of a response's variance each factor of a grid explains."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ COLUMNS = ["term", "kind", "df", "sum_sq", "share"]
 
 
 def variance_shares(df: pd.DataFrame, response: str, factors: Sequence[str], block: str = "seed") -> pd.DataFrame:
-    """Type II sums of squares as shares of the total: a row per factor, pair of factors, seed, and what is left.
+    """Return the shares of the total sum of squares, of type II: a row per factor, pair of factors, seed and rest.
 
-    kind         term                 sum of squares of ...
-    main         "depth"              a factor, given the other factors, the pairs without it, and the seed
-    interaction  "depth x kernel"     a pair, given all else but its own
-    seed         the block            the seed, given all factors and pairs
-    higher       "higher interactions"   cells beyond main effects and pairs (three factors or more)
-    residual     "residual"           seed noise within cells; with one seed there is none to see
-    overlap      "shared (unbalanced)"   only where cells are missing: variance that terms cannot claim apart, or
-                                      claim twice (then negative); the shares then sum to 1 with this row
+    kind         term                   sum of squares of ...
+    main         "depth"                a factor, given the other factors, the pairs without it, and the seed
+    interaction  "depth × kernel"       a pair of factors, given all other terms
+    seed         the block              the seed, given all factors and pairs
+    higher       "higher interactions"  cells beyond main effects and pairs, with three factors or more
+    residual     "residual"             noise between seeds within cells; with one seed there is none to see
+    overlap      "shared (unbalanced)"  what several terms explain alike, or (negative) explain twice; only if cells
+                                        are missing, and then the shares sum to 1 with this row
 
-    Type II is the same as sequential on a balanced grid, and does not depend on the order of factors on any other.
-    Levels count as names, not numbers. A term that the cells present cannot tell from the others has df 0. Shares are
-    descriptive: they describe the levels that were run, and a term with many df also collects noise.
+    On a balanced grid type II equals sequential sums; on any other it does not depend on the order of factors. Levels
+    count as names, not as numbers. A term that the cells at hand can't tell from the others has df 0. Shares describe
+    the levels that were run, and a term with many df also collects noise.
     """
     rows = tidy(df, response, factors, block)
     y = rows[response].to_numpy(dtype=float)
@@ -62,13 +62,13 @@ def variance_shares(df: pd.DataFrame, response: str, factors: Sequence[str], blo
 
 
 def one_hot(rows: pd.DataFrame, columns: Sequence[str]) -> Floats:
-    """[rows, combinations] indicator matrix of the combinations of `columns` that occur."""
+    """Return the indicator matrix [rows, combinations] of the combinations of `columns` that occur."""
     codes = rows.groupby(list(columns), sort=False, observed=True).ngroup().to_numpy()
     return np.eye(int(codes.max(initial=-1)) + 1)[codes]
 
 
 def fit(y: Floats, matrices: Sequence[Floats]) -> tuple[float, int]:
-    """(residual sum of squares, rank) of the least-squares fit of y on an intercept and `matrices`."""
+    """Return residual sum of squares and rank of the least-squares fit of y on an intercept and `matrices`."""
     design = np.column_stack([np.ones(len(y)), *matrices])
     coefficients, _, rank, _ = np.linalg.lstsq(design, y, rcond=None)
     residual = y - design @ coefficients
@@ -76,7 +76,7 @@ def fit(y: Floats, matrices: Sequence[Floats]) -> tuple[float, int]:
 
 
 def _gain(y: Floats, others: Sequence[Floats], term: Floats) -> tuple[int, float]:
-    """(df, sum of squares) that `term` adds to a model of `others`."""
+    """Return the df and the sum of squares that `term` adds to a model of `others`."""
     without, rank_without = fit(y, others)
     with_term, rank_with = fit(y, [*others, term])
     return rank_with - rank_without, without - with_term

@@ -1,4 +1,4 @@
-"""Plain data held to a declared shape by msgspec, with what does not fit said in one line. Loads nothing heavy."""
+"""Checks plain data against declared types with msgspec, and says in one line what is wrong. Loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any
 import msgspec
 
 
-def misfit(content: Any, shape: Any) -> str | None:
-    """Where `content` does not fit, what is there and what was expected; None if it fits.
+def type_problem(content: Any, expected: Any) -> str | None:
+    """Say where `content` is not of the expected type, what is there and what was expected; None if all is well.
 
-    shape: a `msgspec.Struct`, a dataclass or any other annotation. An int may stand for a float, a bool for neither.
-    NaN and infinities are floats.
+    An int may stand for a float, a bool for neither. NaN and infinities are floats.
+
+    Args:
+        expected: a `msgspec.Struct`, a dataclass or any other annotation.
     """
     try:
-        msgspec.convert(content, shape)
+        msgspec.convert(content, expected)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         problem = "".join(character if character.isprintable() else "?" for character in problem)[:200]
@@ -24,7 +26,7 @@ def misfit(content: Any, shape: Any) -> str | None:
         place = path.strip(".`")
         if not place:
             return problem
-        if "[...]" in place:  # some value of a dictionary; msgspec does not say which
+        if "[...]" in place:  # a value of a dictionary; msgspec doesn't say which
             return f"{place}: {problem}"
         for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
             content = content[key or int(index)]
