@@ -55,17 +55,17 @@ def run(request: Request) -> int:
     child.start_context()  # it imports torch on another core, while this process imports what the report needs
     with child.gc_paused():
         import reports
-        from bench import trackers
         from bench.job.perform import perform
+        from bench.trackers import open_trackers
 
         reports.preload()
 
-    with trackers.crew(request.trackers) as crew:
-        outcome = perform(request, crew)
+    with open_trackers(request.trackers) as trackers:
+        outcome = perform(request, trackers)
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
             reports.build(experiment, latex=request.latex, vector=request.vector, parquet=request.parquet)
-            crew.reported(outcome.folder)
+            trackers.reported(outcome.folder)
             print(reports.terminal_summary(experiment))
             print(f"\nreport: {outcome.folder / 'report.md'}")
     return conclude(request, outcome)

@@ -75,8 +75,8 @@ def sample_of(entry: dict[str, Any]) -> Sample:
 
 def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
     """Return the verdict as Markdown: a sentence, a table with a row per benchmark, and what was not judged."""
-    slower = [one for one in judged if one.word == "slower"]
-    faster = [one for one in judged if one.word == "faster"]
+    slower = [one for one in judged if one.verdict == "slower"]
+    faster = [one for one in judged if one.verdict == "faster"]
     first = f"**{len(slower)} of {len(judged)} benchmarks are slower**" if slower else "**Nothing is slower**"
     lines = [f"{first}{f'; {len(faster)} are faster' if faster else ''}: {new.path} against {old.path}.", ""]
     rows = [
@@ -87,7 +87,7 @@ def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
             f"{100 * one.change:+.1f} %".replace("-", "−"),
             f"{one.p:.1g}",
             f"{100 * one.threshold:g} %",
-            MARKS[one.word],
+            MARKS[one.verdict],
         ]
         for one in judged
     ]
@@ -155,7 +155,7 @@ def main(arguments: list[str]) -> int:
         return 2
     judged = judge(old.samples, new.samples, chosen.threshold)
     print(markdown(old, new, judged))
-    return 1 if any(one.word == "slower" for one in judged) else 0
+    return 1 if any(one.verdict == "slower" for one in judged) else 0
 
 
 if __name__ == "__main__":

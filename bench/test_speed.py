@@ -24,9 +24,9 @@ from bench.machine.cuda import device_name
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.spec.device import CPU, FIRST_GPU
 from bench.speed.gate_decision import THRESHOLD
-from bench.speed.reference import TURNS, Neighbour, clock, fitted
+from bench.speed.reference import TURNS, ReferenceTimer, clock, fit_blocks
 from bench.speed.setting import Setting
-from bench.speed.workloads import WORKS, Bench, prepare, reference_name
+from bench.speed.workloads import WORKLOADS, PreparedCell, prepare, reference_name
 from bench.tasks import get
 
 DEVICE = FIRST_GPU if torch.cuda.is_available() else CPU
@@ -48,12 +48,12 @@ def task_of(arch: Arch) -> str:
     return "vae" if arch.decoder else "classifier"
 
 
-CASES = [(name, work) for name, arch in ARCHS.items() for work in WORKS if arch.decoder or work != "sampling"]
+CASES = [(name, work) for name, arch in ARCHS.items() for work in WORKLOADS if arch.decoder or work != "sampling"]
 
 
 @functools.lru_cache(maxsize=1)
-def bench_of(name: str) -> Bench:
-    """Return the workloads of an architecture, kept until the next one's are asked for."""
+def prepared(name: str) -> PreparedCell:
+    """Build an architecture once for all benchmarks of it."""
     prepare_cpu(SETTING.threads)
     cuda.use_device(DEVICE)
     return prepare(ARCHS[name], get(task_of(ARCHS[name])), SETTING)
@@ -63,16 +63,16 @@ def bench_of(name: str) -> Bench:
 @pytest.mark.parametrize(("name", "work"), CASES, ids=[f"{n} {task_of(ARCHS[n])} {w}" for n, w in CASES])
 @pytest.mark.parametrize("turn", range(1, TURNS + 1), ids="turn {}".format)  # last, so that it is the outer loop
 def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: str, work: str, turn: int) -> None:
-    (chosen,) = (candidate for candidate in bench_of(name).works if candidate.name == work)
-    neighbour = Neighbour(DEVICE)
-    timed = fitted(chosen.call, neighbour, pytestconfig.getoption("--seconds") / TURNS)
-    benchmark.pedantic(timed.once, setup=neighbour.time, rounds=timed.rounds)
-    neighbour.time()
+    (chosen,) = (one for one in prepared(name).workloads if one.name == work)
+    timer = ReferenceTimer(DEVICE)
+    blocks = fit_blocks(chosen.call, timer, pytestconfig.getoption("--seconds") / TURNS)
+    benchmark.pedantic(blocks.run_block, setup=timer.time, rounds=blocks.rounds)
+    timer.time()
     benchmark.extra_info.update(
         what=f"{name} {task_of(ARCHS[name])} {work}",
         reference=reference_name(DEVICE),
-        reference_seconds=neighbour.seconds,
-        calls=timed.calls,
+        reference_seconds=timer.seconds,
+        calls=blocks.calls,
         images=chosen.images,
         threshold=THRESHOLD,
         device=DEVICE.kind,

@@ -1,8 +1,8 @@
 """What is asked of a finished run beyond the metrics of its training: a file per part in `parts/`, found by its name.
 
-A part is planned, run and stored like a run: it has an identity (`bench.spec.run.EvaluationSpec`), a record of its own beside
-the run's, and if it fails the run stays finished. So `--evaluate full` after a basic job trains nothing again, and another
-`--iwae-samples` computes that part alone.
+A part is planned, run and stored like a run: it has an identity (`bench.spec.run.EvaluationSpec`), a record of its own
+beside the run's, and if it fails the run stays finished. So `--evaluate full` after a basic job trains nothing again,
+and another `--iwae-samples` computes that part alone.
 
 May import: spec, models, training.
 """
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bench.training.scores import Split
 
 LEVELS = ("basic", "full")
+"""Values of `--evaluate`, the default first."""
 
 
 @dataclass(frozen=True)
@@ -47,58 +48,85 @@ class EvaluationRequest:
 
 @dataclass(frozen=True)
 class Subject:
-    """A trained run and what may be asked of it. Models are in eval mode, on the device; gradients are off.
-
-    test_elbo: the run's recorded one-sample ELBO per test image, float32 [N]. others: the models that it `needs`.
-    report: takes the share done, 0 to 1.
-    """
+    """A trained run, and what a part needs to evaluate it. Gradients are off."""
 
     run: RunSpec
+    """Its specification."""
+
     model: Any
+    """In eval mode, on the device."""
+
     train: Split
+    """The images that it was trained on."""
+
     test: Split
+    """All test images."""
+
     device: torch.device
+    """Where models and images are."""
+
     test_elbo: np.ndarray | None
+    """The run's recorded one-sample ELBO per test image, float32 [N]; None of a task without one."""
+
     settings: Mapping[str, Any]
+    """What `Part.settings` chose."""
+
     others: Sequence[nn.Module]
+    """The models of the runs that `Part.others` named, in eval mode, on the device."""
+
     report: Callable[[float], None]
+    """Takes the share that is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """It applies to the runs of tasks that name it (`bench.spec.task.TaskDescription.evaluations`).
-
-    settings: what it depends on, of what is asked.
-    others: the ids of the other runs that it reads, or None if the job has none such: then it can't be computed.
-    run: subject → (metrics, arrays).
-    """
+    """A part of the full evaluation, for the tasks that name it (`bench.spec.task.TaskDescription.evaluations`)."""
 
     name: str
+    """That of its file."""
+
     summary: str
+    """What it is called in messages."""
+
     run: Callable[[Subject], tuple[dict[str, float], dict[str, np.ndarray]]]
-    settings: Callable[[EvaluationRequest], dict[str, Any]] = lambda asked: {}
+    """run(subject): metrics and arrays, by their names."""
+
+    settings: Callable[[EvaluationRequest], dict[str, Any]] = lambda request: {}
+    """settings(request): what the part depends on, of what is asked."""
+
     others: Callable[[RunSpec, Sequence[RunSpec], str], tuple[str, ...] | None] = lambda run, runs, baseline: ()
+    """others(run, runs of the job, baseline): the ids of the other runs that it reads; None if the job has none such,
+    and the part can't be computed."""
+
     protocol: int = 1
+    """To be raised when the part's own code changes what it computes: old records are no longer taken then."""
 
 
 def names() -> list[str]:
+    """Return the names of all parts, sorted."""
     found = (path.stem for path in (Path(__file__).parent / "parts").glob("*.py"))
     return sorted(name for name in found if not name.startswith("_"))
 
 
 def get(name: str) -> Part:
+    """Return the part of that name."""
     return importlib.import_module(f"bench.evaluation.parts.{name}").PART
 
 
 def plan(
     runs: Sequence[RunSpec],
-    asked: EvaluationRequest,
+    request: EvaluationRequest,
     baseline: str,
     tasks: Mapping[str, TaskDescription] | None = None,
 ) -> tuple[list[EvaluationSpec], list[str]]:
-    """The evaluations of `runs`, and a sentence for each that can't be computed in this job.
+    """Return the evaluations of `runs`, and a sentence for each that can't be computed in this job.
 
-    tasks: by their names; default: the built-in ones. Raises `UserError` for a part that they name and that is none.
+    Args:
+        baseline: the name of the architecture that others are compared with.
+        tasks: by their names; default: the built-in ones.
+
+    Raises:
+        UserError: a task names a part that does not exist.
     """
     tasks = built_in().tasks if tasks is None else tasks
     for task in tasks.values():
@@ -107,12 +135,12 @@ def plan(
                 raise UserError(f"task {task.name}: unknown evaluation {name!r}{nearest(name, names())}")
     found: list[EvaluationSpec] = []
     lacking: dict[str, None] = {}
-    for run in runs if asked.level == "full" else ():
+    for run in runs if request.level == "full" else ():
         for part in map(get, names()):
             if part.name in tasks[run.task].evaluations:
                 others = part.others(run, runs, baseline)
                 if others is None:
                     lacking[f"{part.summary}: no run of this job gives what it needs"] = None
                 else:
-                    found.append(EvaluationSpec(run, part.name, part.settings(asked), others, part.protocol))
+                    found.append(EvaluationSpec(run, part.name, part.settings(request), others, part.protocol))
     return found, list(lacking)

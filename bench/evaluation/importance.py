@@ -14,10 +14,13 @@ from torch import Tensor
 
 
 class Bounds(NamedTuple):
-    """Per image, in nats, each [B]: L_k, and the ELBO as the mean over the same k samples."""
+    """Two bounds on log p(x) of each image, in nats."""
 
     iwae: Tensor
+    """L_k, [B]."""
+
     elbo: Tensor
+    """The ELBO as the mean over the same k samples, [B]."""
 
 
 def importance_bound(
@@ -28,10 +31,15 @@ def importance_bound(
     noise: torch.Generator,
     chunk: int,
 ) -> Bounds:
-    """L_k for B images with a Gaussian q(z|x) and the prior N(0, I).
+    """Compute L_k for B images, with a Gaussian q(z|x) and the prior N(0, I).
 
-    mean, log_variance: of q(z|x), [B, Z]. log_likelihood: z [S, B, Z] → log p(x|z) [S, B]. samples: k, at least 1.
-    chunk: samples per image that are in memory at once. It fixes how the noise is drawn, so it is part of a protocol.
+    Args:
+        mean: of q(z|x), [B, Z].
+        log_variance: likewise.
+        log_likelihood: z [S, B, Z] → log p(x|z) [S, B].
+        samples: k, at least 1.
+        chunk: samples per image that are in memory at once. It fixes how the noise is drawn, so it is part of a
+            protocol.
     """
     total = torch.full_like(mean[:, 0], -math.inf)  # log of the sum of the weights so far
     plain = torch.zeros_like(total)

@@ -1,5 +1,7 @@
-"""Pictures of a latent model as uint8 arrays, so that a page is drawn without torch. The same for every architecture:
-the same test images, the same z whatever the run's seed, the same points of the prior.
+"""Pictures of a latent model as uint8 arrays, so that a page can be drawn without torch.
+
+They show the same for every architecture: the same test images, the same z whatever the run's seed, the same points of
+the prior.
 """
 
 from __future__ import annotations
@@ -16,34 +18,43 @@ from bench.spec.run import RunSpec
 from bench.training.scores import Split
 
 PRIOR_SAMPLES = 30
-STEPS = 10  # of an interpolation
-MANIFOLD = 20  # images along an axis
+
+STEPS = 10
+"""Images of an interpolation."""
+
+MANIFOLD = 20
+"""Images along an axis."""
 
 
 def draw(model: Any, test: Split, run: RunSpec, mean: Tensor) -> dict[str, np.ndarray]:
-    """Every picture by name, uint8 [..., 28, 28]. mean: posterior means of the test set, [N, Z].
+    """Return every picture by name, uint8 [..., 28, 28].
 
-    originals, reconstructions [10]: the first test image of each class. interpolations [5, STEPS]: between the
-    posterior means of successive pairs of those. prior [PRIOR_SAMPLES]: decoded z ~ N(0, I); of a model that knows
-    labels the `grid` [10, 10] instead: a row per label, the same z down a column. With two latent dimensions also
-    latent float16 [N, 2], labels uint8 [N], and manifold [MANIFOLD, MANIFOLD]: z on a grid of Gaussian quantiles.
+    - originals, reconstructions [10]: the first test image of each class.
+    - interpolations [5, STEPS]: between the posterior means of successive pairs of those.
+    - prior [PRIOR_SAMPLES]: decode z ~ N(0, I), of a model that knows no labels.
+    - grid [10, 10]: likewise, of one that does; a row per label, the same z down a column.
+    - With two latent dimensions also latent float16 [N, 2], labels uint8 [N], and, of a model that knows no labels,
+      manifold [MANIFOLD, MANIFOLD]: z on a grid of Gaussian quantiles.
+
+    Args:
+        mean: posterior means of the test set, [N, Z].
     """
     device, z_dim = mean.device, mean.shape[1]
     first = torch.tensor([int((test.labels == label).nonzero()[0]) for label in range(CLASSES)], device=device)
-    x = test.fixed(run.likelihood, "test", first)
+    x = test.fixed_targets(run.likelihood, "test", first)
     labels = test.labels[first]
     z = torch.randn(PRIOR_SAMPLES, z_dim, generator=generator(0, "pictures")).to(device)
     found = {
         "originals": as_bytes(x),
-        "reconstructions": decoded(model, mean[first], labels),
+        "reconstructions": decode(model, mean[first], labels),
         "interpolations": interpolations(model, mean[first], labels),
     }
     if model.classes:
         rows, columns = torch.meshgrid(torch.arange(CLASSES), torch.arange(CLASSES), indexing="ij")
-        grid = decoded(model, z[columns.flatten().to(device)], rows.flatten().to(device))
+        grid = decode(model, z[columns.flatten().to(device)], rows.flatten().to(device))
         found["grid"] = grid.reshape(CLASSES, CLASSES, *grid.shape[1:])
     else:
-        found["prior"] = decoded(model, z, z.new_zeros(len(z), dtype=torch.long))
+        found["prior"] = decode(model, z, z.new_zeros(len(z), dtype=torch.long))
     if z_dim == 2:
         found |= {"latent": mean.cpu().numpy().astype(np.float16), "labels": test.labels.cpu().numpy().astype(np.uint8)}
         if not model.classes:
@@ -52,30 +63,41 @@ def draw(model: Any, test: Split, run: RunSpec, mean: Tensor) -> dict[str, np.nd
 
 
 def interpolations(model: Any, ends: Tensor, labels: Tensor) -> np.ndarray:
-    """[2P, Z] → [P, STEPS, 28, 28], straight lines in z from each even row to the next; a label holds to the middle."""
+    """Decode straight lines in z from each even row to the next; a label holds up to the middle.
+
+    Args:
+        ends: [2P, Z].
+        labels: [2P].
+
+    Returns:
+        uint8 [P, STEPS, 28, 28].
+    """
     shares = torch.linspace(0, 1, STEPS, device=ends.device)[None, :, None]
     z = ends[::2, None] * (1 - shares) + ends[1::2, None] * shares  # [P, STEPS, Z]
     late = (shares[..., 0] > 0.5).expand(len(z), -1)
     label = torch.where(late, labels[1::2, None], labels[::2, None])
-    images = decoded(model, z.flatten(0, 1), label.flatten())
+    images = decode(model, z.flatten(0, 1), label.flatten())
     return images.reshape(*z.shape[:2], *images.shape[1:])
 
 
 def manifold(model: Any, device: torch.device) -> np.ndarray:
-    """[MANIFOLD, MANIFOLD, 28, 28]: equal steps of the prior's distribution function, z₂ from top to bottom falling."""
+    """Decode a grid of z in equal steps of the prior's distribution function: uint8 [MANIFOLD, MANIFOLD, 28, 28].
+
+    z₁ rises from left to right, z₂ falls from top to bottom.
+    """
     shares = (torch.arange(MANIFOLD) + 0.5) / MANIFOLD
-    at = torch.special.ndtri(shares).to(device)
-    down, across = torch.meshgrid(at.flip(0), at, indexing="ij")
+    quantiles = torch.special.ndtri(shares).to(device)
+    down, across = torch.meshgrid(quantiles.flip(0), quantiles, indexing="ij")
     z = torch.stack([across.flatten(), down.flatten()], 1)
-    images = decoded(model, z, z.new_zeros(len(z), dtype=torch.long))
+    images = decode(model, z, z.new_zeros(len(z), dtype=torch.long))
     return images.reshape(MANIFOLD, MANIFOLD, *images.shape[1:])
 
 
-def decoded(model: Any, z: Tensor, labels: Tensor) -> np.ndarray:
-    """The mean image of p(x|z): [N, Z], [N] → uint8 [N, 28, 28]."""
+def decode(model: Any, z: Tensor, labels: Tensor) -> np.ndarray:
+    """Return the mean images of p(x|z), given z [N, Z] and labels [N]: uint8 [N, 28, 28]."""
     return as_bytes(torch.sigmoid(model.decode(z, labels)))
 
 
 def as_bytes(images: Tensor) -> np.ndarray:
-    """[N, 1, 28, 28] in [0, 1] → uint8 [N, 28, 28]."""
+    """Turn images [N, 1, 28, 28] in 0 to 1 into uint8 [N, 28, 28]."""
     return (images.squeeze(1) * 255).round().to(torch.uint8).cpu().numpy()

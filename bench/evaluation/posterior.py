@@ -14,19 +14,25 @@ ACTIVE = 0.01
 
 
 class Posterior(NamedTuple):
-    """kl and variance are per dimension, [Z], float64: mean KL in nats, and the variance of the posterior mean."""
+    """The posteriors of many images, described per dimension and together."""
 
     kl: Tensor
-    variance: Tensor
+    """The mean KL of each dimension from the prior, in nats: float64 [Z]."""
+
+    mean_variance: Tensor
+    """The variance of each dimension's posterior mean over the images: float64 [Z]."""
+
     aggregate_kl: float
+    """How far the Gaussian of the aggregate posterior's moments is from the prior, in nats; see `describe`."""
 
     @property
-    def active(self) -> int:
-        return int((self.variance > ACTIVE).sum())
+    def active_units(self) -> int:
+        """How many dimensions depend on the image."""
+        return int((self.mean_variance > ACTIVE).sum())
 
 
 def describe(mean: Tensor, log_variance: Tensor) -> Posterior:
-    """Of N test images, mean and log-variance [N, Z].
+    """Describe the posteriors of N test images, given by mean and log-variance [N, Z].
 
     aggregate_kl is the divergence from the prior of the Gaussian that has the mean m and covariance S of the aggregate
     posterior q(z) = (1/N) Σ q(z | x_n), in nats: ½ (tr S + |m|² − Z − log det S). q(z) itself is at least as far from
@@ -34,8 +40,8 @@ def describe(mean: Tensor, log_variance: Tensor) -> Posterior:
     """
     mean, log_variance = mean.double(), log_variance.double()
     centre = mean.mean(0)
-    spread = mean - centre
-    covariance = spread.T @ spread / len(mean) + torch.diag(log_variance.exp().mean(0))
+    deviations = mean - centre
+    covariance = deviations.T @ deviations / len(mean) + torch.diag(log_variance.exp().mean(0))
     trace, log_det = covariance.trace(), torch.linalg.slogdet(covariance).logabsdet
     aggregate = 0.5 * (trace + centre.square().sum() - len(centre) - log_det)
     return Posterior(gaussian_kl(mean, log_variance).mean(0), mean.var(0, correction=0), float(aggregate))

@@ -26,7 +26,7 @@ from bench.spec.run import RunSpec
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
 from bench.store.store import Store
-from bench.trackers import Crew
+from bench.trackers import Trackers
 from bench.worker.site import Site
 
 
@@ -50,7 +50,7 @@ class Outcome:
     """The exit status that a signal asks for: 130 after Ctrl-C, 143 after SIGTERM; 0 if none did."""
 
 
-def perform(request: Request, crew: Crew) -> Outcome:
+def perform(request: Request, trackers: Trackers) -> Outcome:
     """Run what the request asks for, keep every result, and describe what was done.
 
     Raises:
@@ -69,7 +69,7 @@ def perform(request: Request, crew: Crew) -> Outcome:
 
         site = site_of(request, plan, launcher)
         held = Held(request.runs_dir, request.retry_failed)
-        rounds = Rounds(plan.policy, site, launcher, crew, held, request.fail_fast)
+        rounds = Rounds(plan.policy, site, launcher, trackers, held, request.fail_fast)
         rounds.run()
 
     work, records = plan.policy.planned(held.records), held.records
@@ -122,7 +122,7 @@ def site_of(request: Request, plan: JobPlan, launcher: Launcher) -> Site:
         workers=launcher.slots(plan.devices),
         stack=plan.sharing.stack,
         graph=plan.sharing.graph,
-        beside=plan.sharing.side_by_side,
+        side_by_side=plan.sharing.side_by_side,
         **environment.commit(),
     )
 

@@ -17,7 +17,7 @@ from bench.spec.status import Status
 from bench.store.inventory import inventory
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
-from bench.trackers import Crew
+from bench.trackers import Trackers
 from bench.worker.site import Site
 
 
@@ -63,7 +63,7 @@ class Rounds:
     policy: Policy
     site: Site
     launcher: Launcher
-    crew: Crew
+    trackers: Trackers
     held: Held
     fail_fast: bool
     """Whether the first failure stops the job."""
@@ -80,7 +80,7 @@ class Rounds:
         while not self.is_over:
             while ended := self.held.look(self.policy.planned(self.held.records)):
                 for each in ended:
-                    self.crew.ended(each, self.held.records[each.run_id])
+                    self.trackers.ended(each, self.held.records[each.run_id])
             work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
             if not work:
                 break
@@ -110,13 +110,13 @@ class Rounds:
 
     def _tell(self, event: Event) -> None:
         """What happened, to the trackers."""
-        if event.spec is None or not self.crew.members:
+        if event.spec is None or not self.trackers.members:
             return
         if event.kind is EventKind.STARTED:
-            self.crew.started(event.spec)
+            self.trackers.started(event.spec)
         elif event.progress is not None:
-            self.crew.progress(event.spec, event.progress)
+            self.trackers.progress(event.spec, event.progress)
         elif event.kind in (EventKind.FINISHED, EventKind.FAILED):
             with contextlib.suppress(UserError):  # damaged since; the next job says so
                 store = Store(event.spec.store_folder(self.held.runs_dir))
-                self.crew.ended(event.spec, store.load(event.spec.run_id))
+                self.trackers.ended(event.spec, store.load(event.spec.run_id))

@@ -14,8 +14,12 @@ from bench.store.store import Store
 from bench.worker.site import Site
 
 
-def why_not_start(spec: Work, site: Site, claims: Claims, again: Mapping[str, Record]) -> Event | None:
-    """Why `spec` is not to be started now; None if it is, and then it is claimed."""
+def why_not_start(spec: Work, site: Site, claims: Claims, retried: Mapping[str, Record]) -> Event | None:
+    """Return why a piece of work is not to be started now; None if it is, and then it is claimed.
+
+    Args:
+        retried: failed records, by run id, of runs that are to be tried once more.
+    """
     if not all(Store(site.runs_dir).status(run_id) == Status.FINISHED for run_id in spec.needs):
         return Event(EventKind.SKIPPED, spec)
     store = Store(spec.store_folder(site.runs_dir))
@@ -25,20 +29,38 @@ def why_not_start(spec: Work, site: Site, claims: Claims, again: Mapping[str, Re
         known = store.find(spec.run_id)
     except Damaged:  # since the job began; writing the new record sets it aside
         known = None
-    if known is None or known == again.get(spec.run_id):
+    if known is None or known == retried.get(spec.run_id):
         return None
     claims.give_back(store.folder, spec.run_id)
     return Event(EventKind.of(known.status), spec, error=known.error, by_another=True)
 
 
-def same_but_seed(spec: Work, queue: Queue, site: Site) -> list[RunSpec]:
-    """Takes the others that wait and are `spec` but for the seed, as far as they can be trained with it.
+def claim_group(
+    spec: Work, queue: Queue, site: Site, claims: Claims, retried: Mapping[str, Record]
+) -> tuple[list[Work], list[tuple[Work, Event]]]:
+    """Claim a piece of work that was taken from the queue, and the runs that are to be trained in one stack with it.
+
+    Returns:
+        What is to be started now; and what is not, each with an event that says why.
+    """
+    claimed, refused = list[Work](), list[tuple[Work, Event]]()
+    for one in [spec, *take_stack(spec, queue, site)]:
+        event = why_not_start(one, site, claims, retried)
+        if event is None:
+            claimed.append(one)
+        else:
+            refused.append((one, event))
+    return claimed, refused
+
+
+def take_stack(spec: Work, queue: Queue, site: Site) -> list[RunSpec]:
+    """Take from the queue the runs that are to be trained in one stack with `spec`: other seeds of the same run.
 
     Where there are more GPUs than groups, the seeds of one are shared between them.
     """
     if site.stack == 1 or not isinstance(spec, RunSpec):
         return []
-    alike = queue.alike(spec)
-    groups = queue.groups_of_runs() + (not alike)  # that of `spec` included
-    copies = max(1, len(site.devices) // groups)
-    return queue.take_alike(spec, min(site.stack, -(-(1 + alike) // copies)) - 1)
+    seeds = queue.count_other_seeds(spec)
+    groups = queue.groups_of_runs() + (not seeds)  # that of `spec` included
+    stacks = max(1, len(site.devices) // groups)
+    return queue.take_other_seeds(spec, min(site.stack, -(-(1 + seeds) // stacks)) - 1)

@@ -11,6 +11,8 @@ from bench.spec.status import Status
 
 
 class EventKind(StrEnum):
+    """What has happened to a piece of work."""
+
     STARTED = "started"
     PROGRESS = "progress"
     FINISHED = "finished"
@@ -29,6 +31,7 @@ class EventKind(StrEnum):
 
     @classmethod
     def of(cls, status: Status) -> EventKind:
+        """Return the kind of event that tells of a record of this status."""
         return cls(status.value)
 
 

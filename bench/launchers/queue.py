@@ -1,4 +1,4 @@
-"""What a job has still to start, in the order in which it is to be started. Pure bookkeeping, no torch.
+"""What a job has still to start, in the order in which it is to be started: pure bookkeeping, without torch.
 
 Every operation takes about the same time, whether ten runs wait or ten thousand. The launchers (bench.launchers.local,
 bench.launchers.ray_cluster) ask it at each event.
@@ -15,7 +15,7 @@ from dataclasses import fields
 from bench.spec.run import RunSpec, Work
 
 group_of = operator.attrgetter(*(field.name for field in fields(RunSpec) if field.name != "seed"))
-"""The same for runs that differ in nothing but their seed."""
+"""Maps a run to what it shares with all runs that differ from it in nothing but their seed."""
 
 
 class Queue:
@@ -27,7 +27,7 @@ class Queue:
     def __init__(self, specs: Iterable[Work] = ()):
         self._waiting: dict[int, Work] = {}  # by place: the lower comes first
         self._places = itertools.count()
-        self._candidates: list[int] = []  # a heap of places; some may have been taken in company since
+        self._candidates: list[int] = []  # a heap of places; some may have been taken with others since
         self._blocked: dict[str, list[int]] = {}  # run id → places of what was found to need it
         self._unfinished: set[str] = set()  # ids of what waits or is out
         self._groups: dict[Hashable, dict[int, RunSpec]] = {}  # runs that wait, by group and place
@@ -37,11 +37,11 @@ class Queue:
         self.put_back(specs)
 
     def __len__(self) -> int:
-        """How many pieces wait."""
+        """Return how many pieces wait."""
         return len(self._waiting)
 
     def put_back(self, specs: Iterable[Work]) -> None:
-        """What is out waits again, behind all others."""
+        """Let work that is out wait again, behind all other."""
         for spec in specs:
             place = next(self._places)
             self._waiting[place] = spec
@@ -52,7 +52,7 @@ class Queue:
                 self._evaluations += 1
 
     def take(self) -> Work | None:
-        """Takes out the first that is ready; None if there is none."""
+        """Take out the first piece that is ready; None if there is none."""
         while self._candidates:
             place = heapq.heappop(self._candidates)
             if place not in self._waiting:
@@ -63,29 +63,29 @@ class Queue:
             self._blocked.setdefault(missing, []).append(place)  # looked at again when that has ended
         return None
 
-    def take_alike(self, spec: RunSpec, most: int) -> list[RunSpec]:
-        """Takes out the first `most` runs that are `spec` but for the seed."""
+    def take_other_seeds(self, spec: RunSpec, most: int) -> list[RunSpec]:
+        """Take out the first `most` runs that are `spec` but for the seed."""
         found = list(itertools.islice(self._groups.get(group_of(spec), {}).items(), most))
         for place, _ in found:
             self._take_out(place)
         return [run for _, run in found]
 
-    def ended(self, spec: Work) -> None:
-        """Somebody has finished `spec`, which was out, or will not: whatever needs it waits for it no longer."""
+    def mark_ended(self, spec: Work) -> None:
+        """Take note that a piece that was out has ended, well or not: what needs it waits for it no longer."""
         self._unfinished.discard(spec.run_id)
         for place in self._blocked.pop(spec.run_id, ()):
             heapq.heappush(self._candidates, place)
 
-    def alike(self, spec: RunSpec) -> int:
-        """How many runs wait that are `spec` but for the seed."""
+    def count_other_seeds(self, spec: RunSpec) -> int:
+        """Return how many runs wait that are `spec` but for the seed."""
         return len(self._groups.get(group_of(spec), ()))
 
     def groups(self) -> int:
-        """How many groups wait; an evaluation is one by itself."""
+        """Return how many groups wait; an evaluation is one by itself."""
         return len(self._groups) + self._evaluations
 
     def groups_of_runs(self) -> int:
-        """How many groups of runs wait."""
+        """Return how many groups of runs wait."""
         return len(self._groups)
 
     def _take_out(self, place: int) -> Work:

@@ -1,9 +1,9 @@
-"""Runs a plan on a Ray cluster: one task per run or evaluation, records home to this store. A drop-in beside bench.launchers.local.
+"""The launcher of a job whose runs are done on a Ray cluster: one task per run or evaluation.
 
-The nodes need an environment with the requirements, and nothing else of ours: the code and the plug-in files travel as the
-job's working directory, the data as one object, which Ray ships to a node once. A task keeps its record in a folder of its
-own node; the folder's bytes come back, are held to their checksums and published here. So no file system is shared.
-A run whose worker is lost, alone or with its node, is tried again on whatever is left, `ATTEMPTS` times in all.
+The nodes need an environment with the requirements, and nothing else of ours: the code and the plug-in files travel as
+the job's working directory, the data as one object, which Ray ships to a node once. A task keeps its record in a folder
+of its own node; the folder's bytes come back, are held to their checksums and published here. So no file system is
+shared. A run whose worker is lost, alone or with its node, is tried again on whatever is left, three times in all.
 """
 
 from __future__ import annotations
@@ -24,55 +24,46 @@ from typing import Any
 from archs.errors import UserError
 from bench.launchers.admission import why_not_start
 from bench.launchers.events import Event, EventKind
-from bench.launchers.local import LOOK_SECONDS, TICK_SECONDS
+from bench.launchers.local import POLL_SECONDS, TICK_SECONDS
 from bench.launchers.queue import Queue
 from bench.launchers.ray_code import stage
-from bench.launchers.ray_node import Board, attempt
-from bench.machine import environment
+from bench.launchers.ray_tasks import RayExecutor, RayTask
 from bench.spec.device import CPU, FIRST_GPU, Device
-from bench.spec.run import EvaluationSpec, Work
-from bench.spec.status import Status
+from bench.spec.run import Work
 from bench.store.claims import Claims
-from bench.store.record import FILES, Record
-from bench.store.store import Store
-from bench.worker.dataset import load_once
+from bench.store.record import Record
 from bench.worker.site import Site
 
-ATTEMPTS = 3
-RAY_OFF = ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "RAY_ENABLE_UV_RUN_RUNTIME_ENV")
+SWITCHED_OFF = ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "RAY_ENABLE_UV_RUN_RUNTIME_ENV")
 """Switches that Ray reads when it is imported. The last: under `uv run` it would have each node build the environment
 anew, from files that do not travel with the job."""
-QUEUED = 2  # tasks handed to Ray per slot of the cluster, so that no slot waits for us
 
-
-@dataclasses.dataclass
-class Flight:
-    """A piece of work that Ray has. tries: which attempt this is, from 1. since: when it was last seen to start."""
-
-    spec: Work
-    tries: int
-    since: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        return 0.0 if self.since is None else time.monotonic() - self.since
+TASKS_PER_SLOT = 2
+"""Tasks handed to Ray for each slot of the cluster, so that no slot waits for us."""
 
 
 class Cluster:
-    """A connection to a Ray cluster, or one of Ray's own on this machine. `close()` ends it.
-
-    address: "auto" (the cluster that this machine is a node of), "local" (start one here, for the job) or HOST:PORT.
-    threads: CPUs of each task. Raises `UserError` if Ray is not installed, or no such cluster answers or has room.
-    """
+    """A connection to a Ray cluster, or to one that Ray starts on this machine; `close` ends it."""
 
     def __init__(self, address: str, threads: int, plugins: Sequence[str] = (), workers: int | None = None):
+        """Connect.
+
+        Args:
+            address: "auto" (the cluster that this machine is a node of), "local" (start one here, for the job) or
+                HOST:PORT.
+            threads: CPUs of each task.
+            workers: tasks that a cluster started here can do at once; None: one.
+
+        Raises:
+            UserError: Ray is not installed, or no such cluster answers.
+        """
         if importlib.util.find_spec("ray") is None:
             raise UserError(
                 "--launcher ray needs the package ray, which is not installed; it comes with the extra [cluster]: "
                 "python3 -m uv sync --extra cluster"
             )
-        answers(address)
-        for name in RAY_OFF:
+        check_address(address)
+        for name in SWITCHED_OFF:
             os.environ.setdefault(name, "0")
         import ray
 
@@ -85,32 +76,50 @@ class Cluster:
             {"num_cpus": (workers or 1) * threads, "include_dashboard": False} if address == "local" else {}
         )
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR,
-                     runtime_env={"working_dir": self.folder.name}, **own)  # fmt: skip
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"working_dir": self.folder.name},
+                **own,
+            )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             self.folder.cleanup()
-            said = " ".join(str(error).split())[:200]
-            raise UserError(f"--ray-address {address}: {said}; start Ray here with `ray start --head`, or use local") from error  # fmt: skip
+            message = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"--ray-address {address}: {message}; start Ray here with `ray start --head`, or use local"
+            ) from error
         finally:
             for number, handler in handlers.items():  # Ray has its own; a job is stopped as bench.machine.signals says
                 with contextlib.suppress(ValueError):  # not in the main thread
                     signal.signal(number, handler)
 
     def close(self) -> None:
+        """Leave the cluster; one that was started here ends."""
         self.ray.shutdown()
         self.folder.cleanup()
 
-    def device(self, asked: str) -> Device:
-        """What each task computes on: the CPU, or the GPU that Ray lends it, which is always its number 0."""
+    def device(self, requested: str) -> Device:
+        """Return what each task computes on: the CPU, or the GPU that Ray lends it, which is always its number 0.
+
+        Raises:
+            UserError: a GPU was asked for, and no node has one.
+        """
         gpus = int(self.ray.cluster_resources().get("GPU", 0))
-        if asked == "cpu" or (asked == "auto" and not gpus):
+        if requested == "cpu" or (requested == "auto" and not gpus):
             return CPU
         if not gpus:
-            raise UserError(f"device {asked!r} is not there: no node of the Ray cluster has a GPU; use --device cpu")
+            raise UserError(
+                f"device {requested!r} is not there: no node of the Ray cluster has a GPU; use --device cpu"
+            )
         return FIRST_GPU
 
     def slots(self, devices: Sequence[Device]) -> int:
-        """How many tasks can run at once, on the nodes that are there now. Raises `UserError` if none ever can."""
+        """Return how many tasks can run at once, on the nodes that are there now.
+
+        Raises:
+            UserError: no node has enough CPUs for a task.
+        """
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         by_cpu = [int(node.get("CPU", 0)) // self.threads for node in nodes]
         gpus = [
@@ -122,122 +131,77 @@ class Cluster:
         return found
 
     def launch(
-        self, specs: Sequence[Work], site: Site, again: Mapping[str, Record] | None = None
+        self, specs: Sequence[Work], site: Site, retried: Mapping[str, Record] | None = None
     ) -> Generator[Event, None, None]:
-        """As `bench.launchers.local.launch`. Closing the iterator cancels what runs."""
-        queue, elsewhere, flying = Queue(specs), list[Work](), dict[Any, Flight]()
-        looked, room = time.monotonic(), 1
-        claims, home = Claims(), self._home(site)
+        """Do what `bench.launchers.launcher.Launcher.launch` says, as tasks of the cluster."""
+        queue, elsewhere, in_flight = Queue(specs), list[Work](), dict[Any, RayTask]()
+        polled, room = time.monotonic(), 1
+        claims = Claims()
+        executor = RayExecutor(self.ray, site, dataclasses.replace(site, plugins=self.plugins), self.threads)
         try:
-            while queue or elsewhere or flying:
-                if elsewhere and time.monotonic() - looked > LOOK_SECONDS:
+            while queue or elsewhere or in_flight:
+                if elsewhere and time.monotonic() - polled > POLL_SECONDS:
                     queue.put_back(elsewhere)
-                    elsewhere, looked = [], time.monotonic()
+                    elsewhere, polled = [], time.monotonic()
                 with contextlib.suppress(UserError):  # all nodes are lost for now: wait for new ones
-                    room = QUEUED * self.slots([site.device])
-                while len(flying) < room:
+                    room = TASKS_PER_SLOT * self.slots([site.device])
+                while len(in_flight) < room:
                     spec = queue.take()
                     if spec is None:
                         break
-                    event = why_not_start(spec, site, claims, again or {})
+                    event = why_not_start(spec, site, claims, retried or {})
                     if event is None:
-                        flying[home.submit(spec, 1)] = Flight(spec, 1)
+                        in_flight[executor.submit(spec, 1)] = RayTask(spec, 1)
                         continue
                     if event.kind is EventKind.ELSEWHERE:
                         elsewhere.append(spec)
                     else:
-                        queue.ended(spec)
+                        queue.mark_ended(spec)
                     yield event
-                landed = self._wait(list(flying))
-                yield from self._posts(home, flying)
-                for reference in landed:
-                    flight = flying.pop(reference)
-                    event = home.land(reference, flight)
+                ended = self._wait(list(in_flight))
+                yield from self._progress_events(executor, in_flight)
+                for reference in ended:
+                    task = in_flight.pop(reference)
+                    event = executor.collect(reference, task)
                     if event is None:
-                        flying[home.submit(flight.spec, flight.tries + 1)] = Flight(flight.spec, flight.tries + 1)
+                        attempt = task.attempt + 1
+                        in_flight[executor.submit(task.spec, attempt)] = RayTask(task.spec, attempt)
                     else:
-                        claims.give_back(flight.spec.store_folder(site.runs_dir), flight.spec.run_id)
-                        queue.ended(flight.spec)
+                        claims.give_back(task.spec.store_folder(site.runs_dir), task.spec.run_id)
+                        queue.mark_ended(task.spec)
                         yield event
                 yield Event(EventKind.TICK)
         finally:
-            for reference in flying:
+            for reference in in_flight:
                 with contextlib.suppress(Exception):
                     self.ray.cancel(reference, force=True)
             with contextlib.suppress(Exception):
-                self.ray.kill(home.board)
+                self.ray.kill(executor.board)
             claims.close()
 
-    def _home(self, site: Site) -> Home:
-        return Home(self.ray, site, dataclasses.replace(site, plugins=self.plugins), self.threads)
-
     def _wait(self, references: list[Any]) -> list[Any]:
+        """Return the tasks that have ended, after a tick at most."""
         if not references:
             time.sleep(TICK_SECONDS)
             return []
         return self.ray.wait(references, num_returns=len(references), timeout=TICK_SECONDS)[0]
 
-    def _posts(self, home: Home, flying: Mapping[Any, Flight]) -> Generator[Event, None, None]:
-        """What the tasks have said since: that they started, and how far they are."""
-        by_id = {flight.spec.run_id: flight for flight in flying.values()}
-        for run_id, tries, progress in self.ray.get(home.board.read.remote()):
-            flight = by_id.get(run_id)
-            if flight is None or flight.tries != tries:  # of an attempt that was lost
+    def _progress_events(self, executor: RayExecutor, in_flight: Mapping[Any, RayTask]) -> Generator[Event, None, None]:
+        """Yield what the tasks have posted since the last call: that they started, and how far they are."""
+        by_id = {task.spec.run_id: task for task in in_flight.values()}
+        for post in self.ray.get(executor.board.take_posts.remote()):
+            task = by_id.get(post.run_id)
+            if task is None or task.attempt != post.attempt:  # of an attempt that was lost
                 continue
-            if progress is None:
-                flight.since = time.monotonic()
-                yield Event(EventKind.STARTED, flight.spec)
+            if post.progress is None:
+                task.started = time.monotonic()
+                yield Event(EventKind.STARTED, task.spec)
             else:
-                yield Event(EventKind.PROGRESS, flight.spec, progress, seconds=flight.seconds)
+                yield Event(EventKind.PROGRESS, task.spec, post.progress, seconds=task.seconds)
 
 
-class Home:
-    """This end of a job: what it hands to Ray, and what it makes of what comes back."""
-
-    def __init__(self, ray: Any, site: Site, away: Site, threads: int):
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        self.ray, self.site, self.away = ray, site, away
-        self.data: dict[str, Any] = {}
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self.board = ray.remote(num_cpus=0, scheduling_strategy=here)(Board).remote()  # it must not go with a lost node
-        gpus = 1 if site.device.is_gpu else 0
-        self.task = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=0)(attempt)
-
-    def submit(self, spec: Work, tries: int) -> Any:
-        run = spec.run if isinstance(spec, EvaluationSpec) else spec
-        if run.dataset not in self.data:
-            self.data[run.dataset] = self.ray.put(load_once(run.dataset, self.site.data_dir))
-        needed = {run_id: contents(Store(self.site.runs_dir).load(run_id)) for run_id in spec.needs}
-        return self.task.remote(spec, self.away, self.data[run.dataset], needed, self.board, tries)
-
-    def land(self, reference: Any, flight: Flight) -> Event | None:
-        """How a task ended, its record published; None if it was lost and is worth another try."""
-        spec = flight.spec
-        store = Store(spec.store_folder(self.site.runs_dir))
-        try:
-            files = self.ray.get(reference)
-        except self.ray.exceptions.RayError as error:
-            if flight.tries < ATTEMPTS:
-                return None
-            said = f"lost {flight.tries} times on the cluster, at last with {' '.join(str(error).split())[:300]}"
-            where = {**environment.versions(), "device": self.site.device, "commit": self.site.commit,
-                     "dirty": self.site.dirty, "ended": time.time()}  # fmt: skip
-            store.write(Record(spec.run_id, spec.content(), Status.FAILED, said, environment=where))
-            return Event(EventKind.FAILED, spec, error=said, seconds=flight.seconds)
-        record = store.adopt(spec.run_id, files)
-        return Event(EventKind.of(record.status), spec, error=record.error, seconds=flight.seconds)
-
-
-def contents(record: Record) -> dict[str, bytes]:
-    """The bytes of a record's folder by file name."""
-    assert record.folder is not None
-    found = {name: content for name in FILES if (content := record.read(name)) is not None}
-    return {"record.json": (record.folder / "record.json").read_bytes(), **found}
-
-
-def answers(address: str) -> None:
-    """Raises `UserError` if HOST:PORT is not spelt like one, or nobody listens there: Ray itself would wait long."""
+def check_address(address: str) -> None:
+    """Raise `UserError` if HOST:PORT is not spelt like one, or nobody listens there: Ray itself would wait long."""
     if address in ("auto", "local"):
         return
     host, _, port = address.rpartition(":")

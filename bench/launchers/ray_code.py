@@ -1,4 +1,4 @@
-"""The code that travels to the nodes of a cluster: `archs/`, `bench/` and the plug-in files, and nothing that is large."""
+"""The code that travels to the nodes of a cluster: `archs/`, `bench/` and the plug-in files, and nothing large."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from archs.identity.fingerprint import reachable, source_path
 from archs.plugins import load_plugin, without_repeats
 from bench.machine.environment import ROOT
 
-OURS = (ROOT / "archs", ROOT / "bench")
+HOUSES = ("archs", "bench")
 
 
 def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
-    """Copies it all into `folder`; returns the paths of the plug-ins relative to it.
+    """Copy all the code into `folder`; return the paths of the plug-ins relative to it.
 
     Beside a plug-in go the files of its own folder that it imports, which are also part of its fingerprint.
     """
-    for room in ("archs", "bench"):
-        for path in (ROOT / room).rglob("*"):
+    for house in HOUSES:
+        for path in (ROOT / house).rglob("*"):
             if path.suffix in (".py", ".json"):
                 copy(path, folder / path.relative_to(ROOT))
     staged = []
@@ -29,11 +29,14 @@ def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
         staged.append(f"plugins/{number}/{path.name}")
         for name in reachable(load_plugin(plugin).__name__):
             helper = source_path(name)
-            if helper is not None and helper.is_relative_to(path.parent) and not any(map(helper.is_relative_to, OURS)):
+            if helper is None or any(helper.is_relative_to(ROOT / house) for house in HOUSES):
+                continue
+            if helper.is_relative_to(path.parent):
                 copy(helper, place / helper.relative_to(path.parent))
     return tuple(staged)
 
 
 def copy(path: Path, to: Path) -> None:
+    """Copy a file, making the folders that it goes into."""
     to.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, to)

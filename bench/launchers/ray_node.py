@@ -6,7 +6,7 @@ import dataclasses
 import tempfile
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.data.dataset import Dataset
 from bench.launchers.local import TICK_SECONDS
@@ -17,46 +17,61 @@ from bench.store.store import Store
 from bench.worker.execute import execute
 from bench.worker.site import Site
 
-Post = tuple[str, int, Progress | None]
-"""Run id, attempt, where it is; None when it starts."""
+
+class Post(NamedTuple):
+    """What a task says while it is under way."""
+
+    run_id: str
+
+    attempt: int
+    """From 1."""
+
+    progress: Progress | None
+    """None: it starts."""
 
 
-class Board:
+class ProgressBoard:
     """Where tasks post how far they are and the job reads it: an actor on the job's own node."""
 
     def __init__(self) -> None:
         self.posts: list[Post] = []
 
     def post(self, post: Post) -> None:
+        """Add a post."""
         self.posts.append(post)
 
-    def read(self) -> list[Post]:
+    def take_posts(self) -> list[Post]:
+        """Return what has been posted since the last call."""
         found, self.posts = self.posts, []
         return found
 
 
-def attempt(
-    spec: Work, site: Site, dataset: Dataset, needed: Mapping[str, Mapping[str, bytes]], board: Any, tries: int
+def run_task(
+    spec: Work, site: Site, dataset: Dataset, needed: Mapping[str, Mapping[str, bytes]], board: Any, attempt: int
 ) -> dict[str, bytes]:
-    """Does `spec` and returns the files of its record, finished or failed.
+    """Do a piece of work; return the files of its record, finished or failed, by name.
 
-    site: its plug-ins are relative to the working directory. needed: the files of the records that it reads.
+    Args:
+        site: its plug-ins are relative to the working directory.
+        needed: the files of the records that the work reads, by run id and name.
+        board: the actor of a `ProgressBoard`.
+        attempt: which one this is, from 1.
     """
-    board.post.remote((spec.run_id, tries, None))
+    board.post.remote(Post(spec.run_id, attempt, None))
     last = 0.0
 
     def report(progress: Progress) -> None:
         nonlocal last
         if time.monotonic() - last > TICK_SECONDS or progress.done >= 1:
             last = time.monotonic()
-            board.post.remote((spec.run_id, tries, progress))
+            board.post.remote(Post(spec.run_id, attempt, progress))
 
     determinism.prepare(bool((spec.run if isinstance(spec, EvaluationSpec) else spec).deterministic))
     with tempfile.TemporaryDirectory(prefix="conv-ablation-run-") as runs:
         for run_id, files in needed.items():
             Store(runs).adopt(run_id, files)
-        # tried again after a capture that broke, say: without one
-        here = dataclasses.replace(site, runs_dir=runs, dataset=dataset, graph=site.graph and tries == 1)
+        # a second attempt, after a capture that failed, say, takes no graph
+        here = dataclasses.replace(site, runs_dir=runs, dataset=dataset, graph=site.graph and attempt == 1)
         execute(spec, here, report)
         folder = spec.store_folder(runs) / spec.run_id
         return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}

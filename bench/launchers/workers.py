@@ -16,149 +16,189 @@ from bench.spec.run import Work
 from bench.spec.status import Status
 from bench.store.record import Record
 from bench.store.store import Store, Unwritable
-from bench.worker.process import Answer, AnswerKind, Order, work
+from bench.worker.process import Answer, AnswerKind, Order, run_worker
 from bench.worker.site import Site
 
 
 @dataclass
-class Flight:
-    """A group of runs that a worker has. alone: it must have no other beside it. seconds: its share of the time."""
+class InFlight:
+    """A group of runs that a worker has, or is to have."""
 
     specs: list[Work]
+
     graph: bool
+    """Whether training steps may be CUDA graphs."""
+
     alone: bool = False
+    """Whether the worker must have no other group at the same time."""
+
     seconds: float = 0.0
+    """Its share of the worker's time so far."""
+
+    @property
+    def seconds_per_run(self) -> float:
+        """The share of each of its runs."""
+        return self.seconds / len(self.specs)
 
 
 @dataclass
 class Worker:
+    """A worker process, and the groups that it has."""
+
     process: Any
+
     pipe: Connection
+    """Orders go into it, answers come out."""
+
     site: Site
-    flights: dict[int, Flight] = field(default_factory=dict)
-    looked: float = field(default_factory=time.monotonic)
+    """On which device, above all."""
+
+    in_flight: dict[int, InFlight] = field(default_factory=dict)
+    """By the key of the order."""
+
+    counted_until: float = field(default_factory=time.monotonic)
+    """When its time was last shared out."""
 
     def has_room(self, most: int) -> bool:
-        return len(self.flights) < most and not any(flight.alone for flight in self.flights.values())
+        """Return whether it can be handed another group, if it is to have `most` of them."""
+        return len(self.in_flight) < most and not any(group.alone for group in self.in_flight.values())
 
-    def look(self) -> None:
-        """Shares the time since the last look among those in flight."""
+    def count_time(self) -> None:
+        """Share out the time since this was last done among the groups in flight."""
         now = time.monotonic()
-        for flight in self.flights.values():
-            flight.seconds += (now - self.looked) / len(self.flights)
-        self.looked = now
+        for group in self.in_flight.values():
+            group.seconds += (now - self.counted_until) / len(self.in_flight)
+        self.counted_until = now
 
 
-def in_flight(workers: Sequence[Worker]) -> list[Flight]:
-    return [flight for worker in workers for flight in worker.flights.values()]
-
-
-def share(queue: Queue, returned: Sequence[Flight], workers: Sequence[Worker], site: Site) -> int:
-    """How many groups a worker may have in flight: no more than its share of all, so that no other GPU is idle."""
-    if site.beside == 1:
+def groups_per_worker(queue: Queue, to_retry: Sequence[InFlight], workers: Sequence[Worker], site: Site) -> int:
+    """Return how many groups a worker may have in flight: no more than its share of all, so that no GPU is idle."""
+    if site.side_by_side == 1:
         return 1
-    groups = queue.groups() + len(returned) + len(in_flight(workers))
-    return max(1, min(site.beside, -(-groups // len(workers))))
+    groups = queue.groups() + len(to_retry) + sum(len(worker.in_flight) for worker in workers)
+    return max(1, min(site.side_by_side, -(-groups // len(workers))))
 
 
-def at(site: Site, index: int) -> Site:
-    """The site of worker `index`: where there are several GPUs, they are taken in turn."""
+def site_of_worker(site: Site, index: int) -> Site:
+    """Return the site of a worker: where there are several GPUs, they are taken in turn."""
     return replace(site, device=site.devices[index % len(site.devices)]) if site.devices else site
 
 
-def hand_over(flight: Flight, key: int, worker: Worker, context: Any, returned: list[Flight]) -> Worker:
-    """Gives a group to `worker`, or to a new one in its place if it is dead; returns the one that is there then.
+def dispatch(group: InFlight, key: int, worker: Worker, context: Any, to_retry: list[InFlight]) -> Worker:
+    """Hand a group to a worker, or to a new one in its place if it is dead; return the one that is there then.
 
-    returned: takes the group where the worker is dead and has others, of which `receive` is about to hear.
+    Args:
+        context: the multiprocessing context that starts workers.
+        to_retry: gets the group where the worker is dead and has others, of which `receive` is about to hear.
     """
-    order = Order(key, flight.specs, flight.graph)
+    order = Order(key, group.specs, group.graph)
     try:
         worker.pipe.send(order)
     except OSError:  # it died with its last run, or since
-        if worker.flights:
-            returned.append(replace(flight, alone=True))  # it comes when they have ended
+        if worker.in_flight:
+            to_retry.append(replace(group, alone=True))
             return worker
         worker.pipe.close()
         worker = start_worker(context, worker.site)
         worker.pipe.send(order)
-    worker.look()
-    worker.flights[key] = flight
+    worker.count_time()
+    worker.in_flight[key] = group
     return worker
 
 
-def receive(worker: Worker, returned: list[Flight]) -> list[Event]:
-    """The next message of a worker, as events for the runs of its group; its end, if that is what comes.
+def receive(worker: Worker, to_retry: list[InFlight]) -> list[Event]:
+    """Return the next message of a worker as events for the runs of its group; its death, if that is what comes.
 
-    returned: takes the groups that have to be tried once more.
+    Args:
+        to_retry: gets the groups that have to be tried once more.
+
+    Raises:
+        Unwritable: a record can't be kept.
     """
-    worker.look()
+    worker.count_time()
     try:
         answer: Answer = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(5)
-        return ended(worker, f"worker process {how_it_ended(worker.process.exitcode)}", returned)
-    flight = worker.flights[answer.key]
+        return handle_death(worker, f"worker process {how_it_ended(worker.process.exitcode)}", to_retry)
+    group = worker.in_flight[answer.key]
     if answer.kind is AnswerKind.PROGRESS:
-        return [Event(EventKind.PROGRESS, spec, answer.content, seconds=each(flight)) for spec in flight.specs]
+        return [Event(EventKind.PROGRESS, spec, answer.content, seconds=group.seconds_per_run) for spec in group.specs]
     if answer.kind is AnswerKind.LEAVING:
         worker.process.join(5)
         worker.process.kill()  # a GPU that is lost may hold it
         if answer.without_graph:  # the others have done nothing
-            again = [replace(one, graph=one.graph and one is not flight) for one in worker.flights.values()]
-            worker.flights = {}
-            return once_more(again, worker.site, returned)
-        return ended(worker, answer.content, returned)
-    del worker.flights[answer.key]
-    if answer.kind is AnswerKind.CROWDED:
-        return once_more([replace(flight, alone=True)], worker.site, returned)
+            again = [replace(one, graph=one.graph and one is not group) for one in worker.in_flight.values()]
+            worker.in_flight = {}
+            return retry(again, worker.site, to_retry)
+        return handle_death(worker, answer.content, to_retry)
+    del worker.in_flight[answer.key]
+    if answer.kind is AnswerKind.RETRY_ALONE:
+        return retry([replace(group, alone=True)], worker.site, to_retry)
     if answer.kind is AnswerKind.UNWRITABLE:
         raise Unwritable(answer.content)
-    outcomes = zip(flight.specs, answer.content, strict=True)
-    return [Event(EventKind.of(status), spec, error=error, seconds=each(flight)) for spec, (status, error) in outcomes]
+    return [
+        Event(EventKind.of(status), spec, error=error, seconds=group.seconds_per_run)
+        for spec, (status, error) in zip(group.specs, answer.content, strict=True)
+    ]
 
 
-def each(flight: Flight) -> float:
-    """Seconds of each of its runs so far."""
-    return flight.seconds / len(flight.specs)
+def handle_death(worker: Worker, error: str, to_retry: list[InFlight]) -> list[Event]:
+    """Record what a dead worker had in flight as failed, or try it once more.
+
+    A single group has ended it. Of several any may have, so each is tried again by itself.
+    """
+    groups, worker.in_flight = list(worker.in_flight.values()), {}
+    if len(groups) > 1:
+        return retry([replace(group, alone=True) for group in groups], worker.site, to_retry)
+    return [record_death(spec, worker.site, error, group.seconds_per_run) for group in groups for spec in group.specs]
 
 
-def ended(worker: Worker, error: str, returned: list[Flight]) -> list[Event]:
-    """What becomes of the groups that a worker had when it ended: a single one ended it. Of several any may have."""
-    flights, worker.flights = list(worker.flights.values()), {}
-    if len(flights) > 1:
-        return once_more([replace(flight, alone=True) for flight in flights], worker.site, returned)
-    return [died(spec, worker.site, error, each(flight)) for flight in flights for spec in flight.specs]
-
-
-def once_more(flights: list[Flight], site: Site, returned: list[Flight]) -> list[Event]:
-    """Puts the groups among the `returned`, but for the runs that were finished before their worker ended."""
+def retry(groups: list[InFlight], site: Site, to_retry: list[InFlight]) -> list[Event]:
+    """Put groups among those to be tried again, but for the runs that were finished before their worker ended."""
     events = []
-    for flight in flights:
+    for group in groups:
         left = [
             spec
-            for spec in flight.specs
+            for spec in group.specs
             if Store(spec.store_folder(site.runs_dir)).status(spec.run_id) != Status.FINISHED
         ]
-        events += [Event(EventKind.FINISHED, spec, seconds=each(flight)) for spec in flight.specs if spec not in left]
+        finished = [spec for spec in group.specs if spec not in left]
+        events += [Event(EventKind.FINISHED, spec, seconds=group.seconds_per_run) for spec in finished]
         if left:
-            returned.append(replace(flight, specs=left, seconds=0.0))
+            to_retry.append(replace(group, specs=left, seconds=0.0))
     return events
 
 
-def died(spec: Work, site: Site, error: str, seconds: float) -> Event:
-    """What a worker that is no more did to a run that it had."""
+def record_death(spec: Work, site: Site, error: str, seconds: float) -> Event:
+    """Store the record of a run whose worker has died; return how the run ended."""
     store = Store(spec.store_folder(site.runs_dir))
     if store.status(spec.run_id) == Status.FINISHED:  # it died between writing the record and saying so
         return Event(EventKind.FINISHED, spec, seconds=seconds)
-    where = {**environment.versions(), "device": site.device, "commit": site.commit, "dirty": site.dirty,
-             "ended": time.time()}  # fmt: skip
-    store.write(Record(spec.run_id, spec.content(), Status.FAILED, error, environment=where))
+    store.write(failed_record(spec, site, error))
     return Event(EventKind.FAILED, spec, error=error, seconds=seconds)
 
 
+def failed_record(spec: Work, site: Site, error: str) -> Record:
+    """Return the record of a piece of work whose own process could not write one."""
+    where = {
+        **environment.versions(),
+        "device": site.device,
+        "commit": site.commit,
+        "dirty": site.dirty,
+        "ended": time.time(),
+    }
+    return Record(spec.run_id, spec.content(), Status.FAILED, error, environment=where)
+
+
 def start_worker(context: Any, site: Site) -> Worker:
+    """Start a worker process on a device of this machine.
+
+    Args:
+        context: the multiprocessing context that starts it.
+    """
     ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, site), daemon=True)
+    process = context.Process(target=run_worker, args=(theirs, site), daemon=True)
     process.start()
     theirs.close()
     return Worker(process, ours, site)

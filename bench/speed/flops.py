@@ -1,8 +1,8 @@
-"""Floating-point operations per image, from the layer table. Pure arithmetic; loads no torch.
+"""Floating-point operations per image, computed from the layer table; no torch is loaded.
 
 A multiply-accumulate is two operations, and only layers with weights count: the convention of
-`torch.utils.flop_counter.FlopCounterMode`, which tests/speed/test_workloads.py holds this against. A layer is counted in its direct
-form, whatever form computes it: it is the model that is measured, not the trick.
+`torch.utils.flop_counter.FlopCounterMode`, which tests/speed/test_workloads.py holds this against. A layer is counted
+in its direct form, whatever form computes it: docs/decisions.md#flops-are-the-models.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from typing import Any
 
 
 def flops_per_image(layers: Sequence[Mapping[str, Any]], work: str) -> float | None:
-    """Of one image through one `work` of `bench.speed.workloads.WORKS`; None where a layer's count is unknown.
+    """Return the operations of one image in a workload; None where a layer's count is unknown.
 
     Backward, a layer multiplies once for its weights' gradient and once for its input's, each as often as forward.
     The first layer's input is the image, whose gradient nobody asks for.
+
+    Args:
+        work: a name of `bench.speed.workloads.WORKLOADS`.
     """
     rows = [row for row in layers if work != "sampling" or row["part"] == "decoder"]
     macs = [row["macs"] for row in rows]

@@ -1,8 +1,8 @@
-"""Slower or not: a benchmark against the reference workload in two sessions, judged. Pure functions; no torch.
+"""Whether a benchmark has become slower from one session to another, judged by its ratio to a reference workload.
 
-A neighbour on the machine slows a benchmark and the reference down, but not by the same factor, and comes and goes. So
-a session is reduced to its quickest quarter of rounds, of either: those that least disturbed.
-docs/log/performance.md#what-the-gate-compares shows what other reductions, medians among them, do on a busy machine.
+Another process on the machine slows a benchmark and the reference down, but not by the same factor, and comes and goes.
+So a session is reduced to its quickest quarter of rounds, of the benchmark and of the reference: the least disturbed
+ones. docs/decisions.md#the-gate-compares-quickest-quarters says what other reductions, medians among them, do.
 """
 
 from __future__ import annotations
@@ -15,23 +15,35 @@ from typing import Literal
 from bench.statistics.paired import holm
 
 LEVEL = 0.01
-THRESHOLD = 0.08
-FEWEST = 5
+"""Of the test, after Holm's adjustment."""
 
-Word = Literal["slower", "faster", "same"]
+THRESHOLD = 0.08
+"""How much slower is a regression."""
+
+MIN_BLOCKS = 5
+"""In the quickest quarter, if there are so many at all."""
+
+Verdict = Literal["slower", "faster", "same"]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One benchmark in one session: seconds per call, its own and the reference's, a value per block, timed in turns."""
+    """One benchmark in one session, timed in turns with the reference workload."""
 
     seconds: tuple[float, ...]
+    """Per call, a value for each block."""
+
     reference_seconds: tuple[float, ...]
-    images: int  # per call
-    threshold: float = THRESHOLD  # how much slower is a regression
+    """Likewise of the reference."""
+
+    images: int
+    """Per call."""
+
+    threshold: float = THRESHOLD
+    """How much slower is a regression of this benchmark."""
 
     def __add__(self, other: Sample) -> Sample:
-        """The blocks of two turns of one session as one sample."""
+        """Join the blocks of two turns of one session into one sample."""
         seconds = self.seconds + other.seconds
         return Sample(seconds, self.reference_seconds + other.reference_seconds, self.images, self.threshold)
 
@@ -44,27 +56,39 @@ class Sample:
 
 @dataclass(frozen=True)
 class Judgement:
-    """change: new median ratio over the old one, less 1. p: one-sided Mann-Whitney in that direction, Holm-adjusted."""
+    """What the gate finds of one benchmark."""
 
     name: str
+    """That of the benchmark."""
+
     change: float
+    """The new median ratio over the old one, less 1."""
+
     p: float
+    """Of a one-sided Mann-Whitney test in the direction of the change, Holm-adjusted."""
+
     threshold: float
-    word: Word
+    """How large a change had to be."""
+
+    verdict: Verdict
+    """Slower or faster only if the change is larger than the threshold and p is small."""
 
 
 def quickest(seconds: Sequence[float]) -> list[float]:
-    """The quickest quarter, but at least five (or all there are)."""
-    return sorted(seconds)[: max(FEWEST, len(seconds) // 4)]
+    """Return the quickest quarter, but at least five (or all there are)."""
+    return sorted(seconds)[: max(MIN_BLOCKS, len(seconds) // 4)]
 
 
 def judge(old: Mapping[str, Sample], new: Mapping[str, Sample], threshold: float | None = None) -> list[Judgement]:
-    """A judgement for each benchmark of both sessions, in the new one's order.
+    """Judge each benchmark of both sessions, in the new one's order.
 
-    Slower: the median ratio rose by more than the benchmark's threshold (`threshold` overrides it) *and* the adjusted
-    p is below 1 %. The threshold says what matters, and covers what differs between two sessions as a whole, which a
-    test over rounds can't see; the test keeps a handful of noisy rounds from being taken for a change. Faster likewise:
-    the new median is below the old one's by the same factor.
+    A benchmark is slower if the median ratio rose by more than its threshold *and* the adjusted p is below 1 %. The
+    threshold says what matters, and covers what differs between two sessions as a whole, which a test over rounds can't
+    see; the test keeps a handful of noisy rounds from being taken for a change. It is faster if the new median is below
+    the old one's by the same factor, likewise.
+
+    Args:
+        threshold: takes the place of each benchmark's own.
     """
     names = [name for name in new if name in old]
     pairs = [(new[name].ratios, old[name].ratios) for name in names]
@@ -76,12 +100,13 @@ def judge(old: Mapping[str, Sample], new: Mapping[str, Sample], threshold: float
     found = []
     for name, change, p in zip(names, changes, holm(p_values), strict=True):
         limit = 1 + (new[name].threshold if threshold is None else threshold)
-        moved: Word = "slower" if change > limit else "faster" if change < 1 / limit else "same"
+        moved: Verdict = "slower" if change > limit else "faster" if change < 1 / limit else "same"
         found.append(Judgement(name, change - 1, p, limit - 1, moved if p < LEVEL else "same"))
     return found
 
 
 def one_sided_p(a: Sequence[float], b: Sequence[float], alternative: Literal["greater", "less"]) -> float:
+    """Return the p-value of the Mann-Whitney test that `a` tends to be greater (less) than `b`."""
     from scipy.stats import mannwhitneyu  # here: it is slow to load
 
     return float(mannwhitneyu(a, b, alternative=alternative).pvalue)

@@ -1,7 +1,7 @@
-"""Times the works of some architectures, one thing at a time and in turns. Runs in a process of its own.
+"""Times the workloads of some architectures, one thing at a time and in turns, in a process of its own.
 
-The product of two matrices takes its turn in every round too: what the device can do, under the very conditions in
-which the architectures were timed.
+The product of two matrices takes its turn in every round too: it shows what the device can do, under the very
+conditions in which the architectures were timed.
 """
 
 from __future__ import annotations
@@ -24,26 +24,31 @@ from bench.machine.peak_memory import peak_bytes
 from bench.spec.device import Device
 from bench.speed.flops import flops_per_image
 from bench.speed.setting import Cell, Setting
-from bench.speed.workloads import WORKS, Bench, Work, as_spec, matmul, prepare, synchroniser
+from bench.speed.workloads import WORKLOADS, PreparedCell, Workload, as_spec, matmul, prepare, synchroniser
 from bench.store.record import one_line
 from bench.store.speed_file import FORMAT
-from bench.training.cuda_graph import Broken
-from bench.worker.restore import defined_task, layers_of, registry
+from bench.training.cuda_graph import CaptureFailed
+from bench.worker.restore import layers_of, registry, task_and_fingerprint
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure. A block is as many calls as take `block_seconds`; it is timed once in each round. Rounds
-    go on until each thing timed has had `seconds`, but there are no fewer than `least` and no more than `most`.
-
-    energy: whether a GPU's is measured too, which takes a second for each thing, its counter being so coarse.
-    """
+    """How long to measure. Each thing is timed once in each round, for a block of calls."""
 
     block_seconds: float
+    """A block is as many calls as take this long."""
+
     seconds: float
-    least: int
-    most: int
+    """Rounds go on until each thing has had so many seconds …"""
+
+    min_rounds: int
+    """… but there are no fewer than this …"""
+
+    max_rounds: int
+    """… and no more than this."""
+
     energy: bool = False
+    """Whether a GPU's energy is measured too, which takes a second for each thing, its counter being so coarse."""
 
 
 EFFORTS = {
@@ -52,16 +57,20 @@ EFFORTS = {
     ("quick", "cuda"): Effort(0.004, 0.05, 9, 15),
     ("full", "cuda"): Effort(0.02, 2.0, 20, 80, energy=True),
 }
-"""By how thorough it is to be, and the kind of device. A GPU's time is its own: short blocks tell as much."""
+"""By --throughput and the kind of device. A GPU's time is its own: short blocks tell as much."""
 
 
 @dataclass
-class Item:
-    """Something that takes turns, and the seconds of its blocks so far."""
+class TimedCall:
+    """Something that is timed in blocks of calls."""
 
     call: Callable[[], Any]
+
     calls: int
+    """In a block."""
+
     seconds: list[float] = dataclasses.field(default_factory=list)
+    """Of each block so far."""
 
 
 def measure(
@@ -71,9 +80,13 @@ def measure(
     plugins: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """What throughput.json holds: seconds of every block, what they were measured under, and what failed.
+    """Return what throughput.json holds: seconds of every block, what they were measured under, and what failed.
 
-    mode: "quick" or "full". Sets torch's threads, and uses the GPU as runs do.
+    torch's threads are set, and the GPU is used, as runs do.
+
+    Args:
+        mode: "quick" or "full".
+        say: takes what is being done, in words.
     """
     begun, effort = time.time(), EFFORTS[mode, setting.device.kind]
     cuda.use_device(setting.device)
@@ -83,92 +96,111 @@ def measure(
     works, products, conditions, failed = [], [], [], []
     for task in dict.fromkeys(cell.task for cell in cells):
         say(f"measuring speed apart: {task}")
-        benches: dict[str, Bench] = {}
+        prepared: dict[str, PreparedCell] = {}
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for cell in (cell for cell in cells if cell.task == task):
             try:
-                benches[cell.arch], found = described(cell, setting, plugins)
+                prepared[cell.arch], found = prepare_cell(cell, setting, plugins)
             except Exception as error:
-                if isinstance(error, Broken) or cuda.is_lost(error):
+                if isinstance(error, CaptureFailed) or cuda.is_lost(error):
                     raise  # this process can't measure the others either
                 failed.append({"arch": cell.arch, "task": task, "error": one_line(error)})
                 continue
             rows |= found
-        for name in WORKS:
-            turns = {arch: w for arch, bench in benches.items() for w in bench.works if w.name == name}
+        for name in WORKLOADS:
+            turns = {arch: w for arch, each in prepared.items() for w in each.workloads if w.name == name}
             if not turns:
                 continue
-            items, product, watched = in_turns(turns, setting.device, effort, gpu)
+            timed, product, load = time_in_turns(turns, setting.device, effort, gpu)
             products.append({"task": task, "work": name, **product})
-            conditions.append({"task": task, "work": name, **watched})
-            for arch, item in items.items():
-                joules = joules_per_image(turns[arch], item, setting.device, gpu if effort.energy else None)
+            conditions.append({"task": task, "work": name, **load})
+            for arch, own in timed.items():
+                joules = joules_per_image(turns[arch], own, setting.device, gpu if effort.energy else None)
                 row = rows[arch, name]
-                works.append({**row, "calls": item.calls, "seconds": item.seconds, "joules_per_image": joules})
+                works.append({**row, "calls": own.calls, "seconds": own.seconds, "joules_per_image": joules})
     return {
-        "format": FORMAT, "mode": mode, "setting": dataclasses.asdict(setting) | {"dtype": "float32"},
-        "environment": {**environment.versions(), "device_name": device_name(setting.device), **environment.commit(),
-                        **cuda.described(setting.device),
-                        "begun": begun, "seconds": time.time() - begun, "nvml": gpu is not None},
-        "works": works, "matmul": products, "conditions": conditions, "failed": failed,
-    }  # fmt: skip
+        "format": FORMAT,
+        "mode": mode,
+        "setting": dataclasses.asdict(setting) | {"dtype": "float32"},
+        "environment": {
+            **environment.versions(),
+            "device_name": device_name(setting.device),
+            **environment.commit(),
+            **cuda.described(setting.device),
+            "begun": begun,
+            "seconds": time.time() - begun,
+            "nvml": gpu is not None,
+        },
+        "works": works,
+        "matmul": products,
+        "conditions": conditions,
+        "failed": failed,
+    }
 
 
-def described(
+def prepare_cell(
     cell: Cell, setting: Setting, plugins: Sequence[str]
-) -> tuple[Bench, dict[tuple[str, str], dict[str, Any]]]:
-    """The bench of a cell, and what is known of each of its works before it is timed."""
+) -> tuple[PreparedCell, dict[tuple[str, str], dict[str, Any]]]:
+    """Build a cell; return with it what is known of each workload before it is timed, by architecture and workload."""
     (arch,) = registry(tuple(plugins)).resolve([cell.arch]).archs
-    task, _ = defined_task(cell.task, tuple(plugins))
-    bench = prepare(arch, task, setting)
+    task, _ = task_and_fingerprint(cell.task, tuple(plugins))
+    prepared = prepare(arch, task, setting)
     layers = layers_of(task.build(arch, as_spec(arch, task, setting).latent_dim, 0), task)
     rows = {}
-    for work in bench.works:
-        known = work.name != "train" or not task.needs_labels  # whose loss sends an image through a layer many times
-        peak = bench.resident_bytes[work.name] + peak_bytes(work.once, setting.device)
+    for work in prepared.workloads:
+        # the loss of a task that needs labels sends an image through a layer many times
+        is_countable = work.name != "train" or not task.needs_labels
         rows[cell.arch, work.name] = {
-            "arch": cell.arch, "arch_fingerprint": cell.fingerprint, "task": cell.task, "work": work.name,
-            "images": work.images, "flops_per_image": flops_per_image(layers, work.name) if known else None, "peak_bytes": peak,
+            "arch": cell.arch,
+            "arch_fingerprint": cell.fingerprint,
+            "task": cell.task,
+            "work": work.name,
+            "images": work.images,
+            "flops_per_image": flops_per_image(layers, work.name) if is_countable else None,
+            "peak_bytes": prepared.resident_bytes[work.name] + peak_bytes(work.eager_call, setting.device),
             **({"task_fingerprint": cell.task_fingerprint} if cell.task_fingerprint else {}),
-        }  # fmt: skip
-    return bench, rows
+        }
+    return prepared, rows
 
 
-def in_turns(
-    turns: dict[str, Work], device: Device, effort: Effort, gpu: Gpu | None
-) -> tuple[dict[str, Item], dict[str, Any], dict[str, Any]]:
-    """Times all `turns` and the matrix product, a block each per round. Returns the items, the product, the conditions.
+def time_in_turns(
+    turns: dict[str, Workload], device: Device, effort: Effort, gpu: Gpu | None
+) -> tuple[dict[str, TimedCall], dict[str, Any], dict[str, Any]]:
+    """Time all `turns` and the matrix product, a block each per round.
 
     What ran before leaves its data in the caches. So a call that isn't timed goes before each block, and the order is
-    drawn anew in each round: with a fixed one, a copy of an architecture came out 4 % faster than its original.
+    drawn anew in each round, lest each thing always follow the same other: docs/log/performance.md#turns.
+
+    Returns:
+        The timings by architecture, those of the product, and how busy the machine was.
     """
     wait = synchroniser(device)
     multiply, flops = matmul(device)
-    items = {arch: warmed(work.call, wait, effort.block_seconds) for arch, work in turns.items()}
-    product = warmed(multiply, wait, effort.block_seconds)
-    everything = [*items.values(), product]
+    timed = {arch: warm_up(work.call, wait, effort.block_seconds) for arch, work in turns.items()}
+    product = warm_up(multiply, wait, effort.block_seconds)
+    everything = [*timed.values(), product]
     order = random.Random(0)
     monitor, until = LoadMonitor(gpu), time.perf_counter() + effort.seconds * len(everything)
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for done in range(effort.most):
-            if done >= effort.least and time.perf_counter() > until:
+        for done in range(effort.max_rounds):
+            if done >= effort.min_rounds and time.perf_counter() > until:
                 break
-            for item in order.sample(everything, len(everything)):
-                item.call()
-                item.seconds.append(block(item.call, item.calls, wait))
+            for each in order.sample(everything, len(everything)):
+                each.call()
+                each.seconds.append(time_block(each.call, each.calls, wait))
             monitor.sample_gpu()
     finally:
         if collecting:
             gc.enable()
-    return items, {"flops": flops, "calls": product.calls, "seconds": product.seconds}, monitor.summary()
+    return timed, {"flops": flops, "calls": product.calls, "seconds": product.seconds}, monitor.summary()
 
 
-def block(
+def time_block(
     call: Callable[[], Any], calls: int, wait: Callable[[], None], clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Seconds of `calls` calls, from a device that is idle to one that is idle again."""
+    """Return the seconds of `calls` calls, from a device that is idle to one that is idle again."""
     wait()
     started = clock()
     for _ in range(calls):
@@ -177,20 +209,23 @@ def block(
     return clock() - started
 
 
-def warmed(call: Callable[[], Any], wait: Callable[[], None], block_seconds: float) -> Item:
-    """The item after a few calls that nobody times, with as many calls to a block as take `block_seconds`."""
-    block(call, 2, wait)
-    once = min(block(call, 1, wait) for _ in range(3))
-    return Item(call, max(1, math.ceil(block_seconds / once)))
+def warm_up(call: Callable[[], Any], wait: Callable[[], None], block_seconds: float) -> TimedCall:
+    """Call a few times, and find how many calls take `block_seconds`."""
+    time_block(call, 2, wait)
+    one_call = min(time_block(call, 1, wait) for _ in range(3))
+    return TimedCall(call, max(1, math.ceil(block_seconds / one_call)))
 
 
-def joules_per_image(work: Work, item: Item, device: Device, gpu: Gpu | None) -> float | None:
-    """Energy of a stretch of about a second, for the counter is too coarse for a block; None where it isn't given."""
+def joules_per_image(work: Workload, timed: TimedCall, device: Device, gpu: Gpu | None) -> float | None:
+    """Return the energy of an image, from calls for about a second; None where the device does not tell it.
+
+    The counter is too coarse for a single block.
+    """
     started = gpu.joules() if gpu else None
     if gpu is None or started is None:
         return None
-    wait, blocks = synchroniser(device), math.ceil(1.0 / min(item.seconds))
+    wait, blocks = synchroniser(device), math.ceil(1.0 / min(timed.seconds))
     for _ in range(blocks):
-        block(item.call, item.calls, wait)
+        time_block(timed.call, timed.calls, wait)
     ended = gpu.joules()
-    return None if ended is None else (ended - started) / (blocks * item.calls * work.images)
+    return None if ended is None else (ended - started) / (blocks * timed.calls * work.images)

@@ -38,37 +38,38 @@ def measure_apart(
     if effort == "off":
         return "not measured apart: --throughput off"
     if not trained:
-        return said("not measured apart: no run finished")
+        return announced("not measured apart: no run finished")
     cells = list(
         dict.fromkeys(Cell(spec.arch, spec.arch_fingerprint, spec.task, spec.task_fingerprint) for spec in trained)
     )
     setting = setting_of(trained, device)
     wanted = identity(effort, setting, device_name, cells)
-    if kept(folder, wanted):
+    if is_measured(folder, wanted):
         return "measured apart by an earlier run of this command"
     try:
         document = call_in_child(measure, cells, setting, effort, plugins, listener=say)
         write(folder, document | {"identity": wanted})
     except Exception as error:
-        return said(f"not measured apart: {' '.join(str(error).split())}")
+        return announced(f"not measured apart: {' '.join(str(error).split())}")
     return "measured apart"
 
 
 def measure(
     cells: Sequence[Cell], setting: Setting, effort: str, plugins: Sequence[str], say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """`bench.speed.measure.measure`, which loads torch."""
+    """Call `bench.speed.measure.measure`, which loads torch, in the child process."""
     from bench.speed import measure as measuring
 
     return measuring.measure(cells, setting, effort, plugins, say)
 
 
 def say(text: str) -> None:
+    """Print a line on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def setting_of(trained: Sequence[RunSpec], device: Device) -> Setting:
-    """The job's; where no run has a likelihood or a latent dimension, any will do."""
+    """Return the setting of the job's runs; where none has a likelihood or a latent dimension, any will do."""
     labels = next((spec.labels for spec in trained if spec.labels is not None), DEFAULT_LABELS)
     likelihood = next((spec.likelihood for spec in trained if spec.likelihood is not None), "")
     return Setting(
@@ -81,13 +82,14 @@ def setting_of(trained: Sequence[RunSpec], device: Device) -> Setting:
     )
 
 
-def said(text: str) -> str:
+def announced(text: str) -> str:
+    """Say it on stderr too; return it."""
     say(f"speed {text}")
     return text
 
 
 def identity(effort: str, setting: Setting, device_name: str, cells: Sequence[Cell]) -> dict[str, Any]:
-    """What a measurement depends on, as far as it is known beforehand."""
+    """Return what a measurement depends on, as far as it is known beforehand."""
     return {
         "format": FORMAT,
         "mode": effort,
@@ -98,8 +100,8 @@ def identity(effort: str, setting: Setting, device_name: str, cells: Sequence[Ce
     }
 
 
-def kept(folder: Path, wanted: dict[str, Any]) -> bool:
-    """Whether the file that is there already answers: the same measurement, or the full one of a quick one wanted."""
+def is_measured(folder: Path, wanted: dict[str, Any]) -> bool:
+    """Return whether the file that is there holds the measurement, or the full one where a quick one is wanted."""
     try:
         found = (read(folder) or {}).get("identity", {})
     except UserError:  # not ours, or half of it: it is replaced
@@ -108,7 +110,7 @@ def kept(folder: Path, wanted: dict[str, Any]) -> bool:
 
 
 def write(folder: Path, document: dict[str, Any]) -> None:
-    """Replaces the file in one step."""
+    """Replace the file in one step."""
     partial = folder / f".throughput-{uuid.uuid4().hex}"
     partial.write_text(json.dumps(document, indent=1), encoding="utf-8")
     partial.replace(folder / FILE)

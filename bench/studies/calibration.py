@@ -1,8 +1,9 @@
-"""Are the verdicts honest? Writes the A/A calibration and the power table that the report's statistics rest on.
+"""Measures how far the report's verdicts can be trusted: an A/A calibration, and a table of power.
 
     python -m bench.studies.calibration --out docs/calibration [--records records.csv]
 
-table.md, calibration.csv (no difference: coverage, false calls), power.csv and figure.png; with --records real.csv too.
+It writes table.md, calibration.csv (no difference: coverage, false calls), power.csv and figure.png into the folder,
+and with --records real.csv.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ RHOS = (0.0, 0.5)
 
 
 def calibration_frame(trials: int = 20_000, shipped: int = 2_000, families: int = 50, seed: int = 0) -> pd.DataFrame:
-    """A row per noise and n. The shipped functions get `shipped` trials of normal noise, a tenth of that of others."""
+    """Simulate tables without a difference: a row per noise and n.
+
+    The shipped functions get `shipped` trials of normal noise, and a tenth of that of others.
+    """
     rows = []
     for i, noise in enumerate(NOISES):
         part = 1 if noise == "normal" else 10
@@ -37,13 +41,14 @@ def calibration_frame(trials: int = 20_000, shipped: int = 2_000, families: int 
 
 
 def power_frame(trials: int = 20_000, seed: int = 1) -> pd.DataFrame:
-    """A row per rho and n, for a true difference of one between-seed standard deviation."""
+    """Compute the power for a true difference of one between-seed standard deviation: a row per rho and n."""
     return pd.DataFrame(
         [power(np.random.default_rng([seed, i, n]), n, rho, trials) for i, rho in enumerate(RHOS) for n in POWER_SIZES]
     )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.studies.calibration", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--records", type=Path, help="a report's records.csv: adds an A/A over real repeats")
@@ -75,6 +80,7 @@ def run(out: Path, records: Path | None, trials: int) -> None:
 
 
 def _real(path: Path) -> pd.DataFrame:
+    """Calibrate on the real runs of a records.csv."""
     from bench.studies.calibration_real import real_aa
 
     if not path.is_file():

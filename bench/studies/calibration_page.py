@@ -10,14 +10,17 @@ import pandas as pd
 from bench.statistics.estimates import Interval, seeds_needed
 from bench.studies.calibration_sim import NOISES
 
-TARGET = (0.93, 0.97)  # coverage that passes
+TARGET = (0.93, 0.97)
+"""Coverage that passes."""
 
 
 def percent(value: float, digits: int = 1) -> str:
+    """Write a fraction in per cent, without the sign."""
     return f"{100 * value:.{digits}f}"
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """Write a table in Markdown, the first column to the left."""
     from tabulate import tabulate
 
     align = ["left", *["right"] * (len(header) - 1)]
@@ -25,10 +28,11 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
 
 
 def page(calibration: pd.DataFrame, powers: pd.DataFrame, real: pd.DataFrame | None, family: int) -> str:
-    """table.md: what was simulated, the rates, the power, and what they mean for a reader."""
+    """Write table.md: what was simulated, the rates, the power, and what they mean for a reader."""
     normal = calibration[calibration["noise"] == "normal"]
     trials = int(normal["trials"].iloc[0])
     error = percent(1.96 * np.sqrt(0.05 * 0.95 / trials), 2)
+    shipped = int(normal["shipped_trials"].iloc[0])
     checked = int(calibration["shipped_trials"].sum())
     differ = int(calibration["disagreements"].sum())
     text = f"""# How far the verdicts can be trusted
@@ -44,8 +48,8 @@ level is 5 %; simulation error ±{error} points) and in {_range(normal["false_ho
 {_calibration_table(calibration)}
 
 - *alone*: better/worse verdicts of one comparison; *in a table*: per comparison among {family} against one baseline,
-  after Holm; *any*: tables with at least one. *shipped*: the rate by `bench.statistics.comparisons.compare_paired` itself, and
-  *sign-flip*, its distribution-free p below 5 %, over the first {int(normal["shipped_trials"].iloc[0]):,} trials (good
+  after Holm; *any*: tables with at least one. *shipped*: the rate by `bench.statistics.paired.compare_paired` itself,
+  and *sign-flip*, its distribution-free p below 5 %, over the first {shipped:,} trials (good
   to ±1 point; at n = 3 and 5 a sign-flip p cannot fall below 5 %). The other columns use the same arithmetic on whole
   arrays; over {checked:,} single trials of all kinds and the tables sent through both, {differ} verdicts differed.
 - No margin is stated here: with one, some of these calls become "equivalent", so the rates can only fall.
@@ -125,7 +129,7 @@ def _footer(trials: int, real: bool) -> str:
 
 
 def draw_figure(calibration: pd.DataFrame, powers: pd.DataFrame, path: Path) -> None:
-    """Three panels against n: coverage, false calls, power. Titles state the finding, computed from the numbers."""
+    """Draw coverage, false calls and power against n; the titles state what the numbers show."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -175,6 +179,6 @@ def draw_figure(calibration: pd.DataFrame, powers: pd.DataFrame, path: Path) -> 
 
 
 def _needed(rho: float) -> int | None:
-    """Smallest n with 80 % power for a difference of one seed std, alone."""
+    """Return the smallest n with 80 % power for a difference of one seed std, in a comparison that stands alone."""
     difference = Interval(1.0, np.sqrt(2 * (1 - rho)), 2, np.nan, np.nan)
     return seeds_needed(difference)

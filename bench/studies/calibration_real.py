@@ -1,4 +1,4 @@
-"""A/A on real runs: one architecture's seeds, split at random into two that only differ in name."""
+"""A/A comparisons of real runs: one architecture's seeds, split at random into two that differ in name alone."""
 
 from __future__ import annotations
 
@@ -22,11 +22,20 @@ def real_aa(
     splits: int = 2_000,
     declared: Declared | None = None,
 ) -> pd.DataFrame:
-    """Rates of better/worse verdicts, as fractions, by the shipped `compare_paired` on each task's primary metric.
+    """Return the rates of better/worse verdicts, as fractions, by the shipped `compare_paired`.
 
-    An architecture takes part at size n if it has 2n finished seeds under the same settings; the splits are shared out
-    over the architectures of a task, at least `splits` in all. Splits of the same runs are not independent, so the rate
-    is about these runs. declared: default: the built-in tasks. Raises UserError where no architecture has six.
+    Each task is judged by its primary metric. An architecture takes part at size n if it has 2n finished seeds under
+    the same settings; the splits are shared out over the architectures of a task. Splits of the same runs are not
+    independent, so the rate is about these runs.
+
+    Args:
+        records: a report's records.csv.
+        sizes: the n.
+        splits: of a task at each size, at least.
+        declared: the tasks; default: the built-in ones.
+
+    Raises:
+        UserError: no architecture has six finished seeds.
     """
     finished = records[records["status"] == "finished"]
     rows = []
@@ -49,7 +58,7 @@ def real_aa(
 
 
 def _split(sample: np.ndarray, n: int, rng: np.random.Generator) -> tuple[bool, bool, bool]:
-    """(called better/worse, interval holds 0, sign-flip p below 5 %) of one random split into two arms of n."""
+    """Return, for one random split into two arms of n: called better/worse, interval holds 0, sign-flip p below 5 %."""
     shuffled = [float(v) for v in rng.permutation(sample)]
     c = compare_paired(dict(enumerate(shuffled[:n])), dict(enumerate(shuffled[n : 2 * n])))
     return c.verdict in ("better", "worse"), c.low <= 0 <= c.high, c.p_signflip < 0.05

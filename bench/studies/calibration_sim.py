@@ -17,7 +17,9 @@ from bench.statistics.paired import Comparison, compare_paired, holm_family
 
 Floats = NDArray[np.float64]
 
-FAMILY = 5  # comparisons in one table: five architectures against a baseline
+FAMILY = 5
+"""Comparisons in one table: five architectures against a baseline."""
+
 NOISES = {
     "normal": "normal seeds",
     "t5": "heavy tails: seeds from t with 5 df",
@@ -30,31 +32,44 @@ one is not an A/A: it is a difference of 0 between unlike arms, the hardest case
 
 @dataclass(frozen=True)
 class Calibration:
-    """Rates over simulated tables of no difference, as fractions; `shipped` ones come from the shipped functions.
-
-    coverage       95 % intervals that hold the true difference
-    false_single   better/worse verdicts when one comparison stands alone
-    false_holm     better/worse verdicts per comparison, in families of five
-    false_family   families of five with any better/worse verdict
-    shipped_*      the same rate over the first `shipped_trials` by `compare_paired`, and its sign-flip p below 5 %
-    disagreements  verdicts, single and in families, in which the fast arithmetic here and the shipped code differ
-    """
+    """Rates over simulated tables of no difference, as fractions."""
 
     noise: str
+    """A name of `NOISES`."""
+
     n: int
+    """Paired seeds."""
+
     trials: int
+    """Simulated tables."""
+
     coverage: float
+    """95 % intervals that hold the true difference."""
+
     false_single: float
+    """Better/worse verdicts when one comparison stands alone."""
+
     false_holm: float
+    """Better/worse verdicts per comparison, in families of five."""
+
     false_family: float
+    """Families of five with any better/worse verdict."""
+
     shipped_trials: int
+    """The first tables, which are sent through `compare_paired` too."""
+
     shipped_false: float
+    """Its better/worse verdicts."""
+
     shipped_signflip: float
+    """Its sign-flip p below 5 %."""
+
     disagreements: int
+    """Verdicts, single and in families, in which the fast arithmetic here and the shipped code differ: a number."""
 
 
 def draw(rng: np.random.Generator, shape: tuple[int, ...], noise: str) -> Floats:
-    """Seed values of mean 0 and standard deviation 1."""
+    """Draw seed values of mean 0 and standard deviation 1."""
     if noise == "t5":
         return rng.standard_t(5, shape) / np.sqrt(5 / 3)
     if noise.startswith("skewed"):
@@ -63,7 +78,7 @@ def draw(rng: np.random.Generator, shape: tuple[int, ...], noise: str) -> Floats
 
 
 def simulate(rng: np.random.Generator, trials: int, n: int, noise: str = "normal", rho: float = 0.0) -> Floats:
-    """[trials, 1 + FAMILY, n] results of arms that do not differ; arm 0 is the baseline."""
+    """Draw the results of arms that do not differ, [trials, 1 + FAMILY, n]; arm 0 is the baseline."""
     own = draw(rng, (trials, 1 + FAMILY, n), noise)
     if noise == "skewed differences":
         own[:, 0] = 0.0
@@ -82,7 +97,7 @@ def judge(arms: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def holm_rejects(p: Floats) -> NDArray[np.bool_]:
-    """[trials, family] True where Holm's step-down test rejects: the k-th smallest p against ALPHA / (m - k)."""
+    """Return where Holm's step-down test rejects, [trials, family]: the k-th smallest p is held to ALPHA / (m - k)."""
     order = np.argsort(p, axis=1)
     m = p.shape[1]
     passed = np.take_along_axis(p, order, axis=1) < ALPHA / (m - np.arange(m))
@@ -93,12 +108,13 @@ def holm_rejects(p: Floats) -> NDArray[np.bool_]:
 
 
 def shipped_family(arms: Floats) -> dict[int, Comparison]:
-    """One simulated table, [1 + arms, n], through the functions that a report uses."""
+    """Compare one simulated table, [1 + arms, n], by the function that a report uses."""
     base, *others = [dict(enumerate(map(float, arm))) for arm in arms]
     return {i: compare_paired(arm, base) for i, arm in enumerate(others)}
 
 
 def called(c: Comparison) -> bool:
+    """Return whether a comparison is called better or worse."""
     return c.verdict in ("better", "worse")
 
 
@@ -131,20 +147,26 @@ def calibrate(
 
 @dataclass(frozen=True)
 class Power:
-    """Share of true differences of one between-seed std that come out resolved, with the right sign.
-
-    exact: one comparison alone, noncentral t; simulated: the same; holm: one of five, the others without a difference.
-    """
+    """Share of true differences of one between-seed std that come out resolved, with the right sign."""
 
     n: int
+    """Paired seeds."""
+
     rho: float
+    """Correlation of two arms over the seeds."""
+
     exact: float
+    """Of one comparison alone, by the noncentral t distribution."""
+
     simulated: float
+    """The same, simulated."""
+
     holm: float
+    """Of one comparison in five, the others without a difference; simulated."""
 
 
 def power(rng: np.random.Generator, n: int, rho: float, trials: int, difference: float = 1.0) -> Power:
-    """Simulated and exact power for a true `difference` (in between-seed stds of one arm), normal seeds."""
+    """Compute the power for a true `difference`, in between-seed stds of one arm, with normal seeds."""
     arms = simulate(rng, trials, n, rho=rho)
     arms[:, 1] += difference
     mean, _, p = judge(arms)

@@ -2,8 +2,9 @@
 
 Four seeds of cnn2 as a VAE, one epoch of MNIST, as this project's command and as four runs, one after the other, of a
 DataLoader loop in the style of pytorch/examples and of pythae's trainer (extra `peers`). The clock runs from the start
-of the first process to the end of the last. In turn, several rounds; ratios within a round, their median and range. All in
-this environment, with its byte code: where there is none yet, the first round makes it and is slower for it.
+of the first process to the end of the last. They take turns for several rounds; ratios are within a round, and their
+median and range are shown. All run in this environment, with its byte code: where there is none yet, the first round
+makes it and is slower for it.
 
 The others keep their own habits: torch's default threads, 60,000 images instead of 55,000, grey or once-binarised
 pixels instead of fresh coins, no validation images, no store, no report. Measuring speeds apart (`--throughput`) is a
@@ -28,21 +29,26 @@ from tabulate import tabulate
 from bench.spec.arguments import integer
 
 SEEDS = 4
-NOT_TAKEN_OVER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
+
+REMOVED_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "PYTHONDONTWRITEBYTECODE")
+"""Of the environment: each process chooses its own threads and keeps its byte code."""
+
 Measure = Callable[[str], tuple[float, float]]
+"""Data folder → seconds of the whole, and seconds until a report began."""
+
 OUR_IMAGES = SEEDS * (55_000 // 128 * 128)
 THEIR_IMAGES = SEEDS * 60_000
 
 
 def ours(*more: str) -> Measure:
-    """Seconds of the whole command with these further options, and until its report began."""
+    """Return the measurement of this project's command with these further options."""
 
     def measure(data_dir: str) -> tuple[float, float]:
         with tempfile.TemporaryDirectory() as folder:
             began, started = time.time(), time.perf_counter()
-            command = ["run_ablation.py", "--archs", "cnn2", "--tasks", "vae", "--seeds", str(SEEDS), "--epochs", "1",
-                       "--data-dir", data_dir, "--runs-dir", f"{folder}/runs", "--out", f"{folder}/report", *more]  # fmt: skip
-            run(command)
+            options = f"--archs cnn2 --tasks vae --seeds {SEEDS} --epochs 1".split()
+            folders = ["--data-dir", data_dir, "--runs-dir", f"{folder}/runs", "--out", f"{folder}/report"]
+            run(["run_ablation.py", *options, *folders, *more])
             seconds = time.perf_counter() - started
             return seconds, Path(folder, "report", "manifest.json").stat().st_mtime - began
 
@@ -50,6 +56,8 @@ def ours(*more: str) -> Measure:
 
 
 def theirs(module: str) -> Measure:
+    """Return the measurement of another project's training, by a module of `bench.studies.peers`."""
+
     def measure(data_dir: str) -> tuple[float, float]:
         started = time.perf_counter()
         for seed in range(SEEDS):
@@ -61,26 +69,29 @@ def theirs(module: str) -> Measure:
 
 
 def run(arguments: list[str]) -> None:
-    """Runs Python on `arguments`, with torch's own choice of threads; its output is shown only if it fails.
+    """Run Python on `arguments`, with torch's own choice of threads; its output is shown only if it fails.
 
     Byte code is kept, or every start would compile what it imports, and start-up is a part of what is compared.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in NOT_TAKEN_OVER}
+    environment = {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
     done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"error: {' '.join(arguments)} ended with status {done.returncode}:\n{done.stderr[-2000:]}")
 
 
 OURS = "this project"
+
 PEERS: dict[str, tuple[Measure, int]] = {
     OURS: (ours("--throughput", "off"), OUR_IMAGES),
     f"{OURS}, speeds measured too (the default)": (ours(), OUR_IMAGES),
     "DataLoader loop (pytorch/examples)": (theirs("bench.studies.peers.dataloader"), THEIR_IMAGES),
     "pythae's trainer": (theirs("bench.studies.peers.pythae_run"), THEIR_IMAGES),
 }
+"""Name → how it is measured, and the images that it is trained on."""
 
 
 def main() -> None:
+    """Run the command."""
     options = argparse.ArgumentParser(description="Whole-process images/s of this project and of others.")
     options.add_argument("--data-dir", required=True, help="the folder that holds MNIST/raw")
     options.add_argument("--rounds", type=integer(0, 1_000), default=5, help="more of them; default: 5")
@@ -88,17 +99,19 @@ def main() -> None:
         "--results", metavar="JSON", help="a file that rounds are added to, so that a few at a time will do"
     )
     chosen = options.parse_args()
-    kept = Path(chosen.results) if chosen.results else None
-    rounds: list[dict[str, float]] = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.exists() else []
+    results = Path(chosen.results) if chosen.results else None
+    rounds: list[dict[str, float]] = []
+    if results and results.exists():
+        rounds = json.loads(results.read_text(encoding="utf-8"))
     for _ in range(chosen.rounds):
         rounds.append(one_round(os.path.abspath(chosen.data_dir)))
-        if kept:
-            kept.write_text(json.dumps(rounds, indent=1), encoding="utf-8")
+        if results:
+            results.write_text(json.dumps(rounds, indent=1), encoding="utf-8")
     print(table({name: [values[name] for values in rounds] for name in rounds[0]}))
 
 
 def one_round(data_dir: str) -> dict[str, float]:
-    """Images/s of each."""
+    """Measure each once; return its images/s."""
     rates: dict[str, float] = {}
     for name, (measure, images) in PEERS.items():
         whole_process, until_report = measure(data_dir)
@@ -110,7 +123,11 @@ def one_round(data_dir: str) -> dict[str, float]:
 
 
 def table(rates: dict[str, list[float]]) -> str:
-    """rates: name → images/s of each round; the first is ours."""
+    """Write the table of the rounds in Markdown.
+
+    Args:
+        rates: name → images/s of each round.
+    """
     first = rates[OURS]
     rows = []
     for name, values in rates.items():
@@ -121,6 +138,7 @@ def table(rates: dict[str, list[float]]) -> str:
 
 
 def spread(values: list[float], form: str) -> str:
+    """Write the median and the range of some values in the given format."""
     return f"{statistics.median(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
 
 

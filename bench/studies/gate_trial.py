@@ -1,4 +1,4 @@
-"""Does the gate see what it should, and nothing else, on a busy machine? Measures how often, with real slowdowns.
+"""Measures how often the gate sees real slowdowns on a busy machine, and how often it sees one where there is none.
 
     python -m bench.studies.gate_trial run FILE.jsonl --work train --load steady --trials 25
     python -m bench.studies.gate_trial table FILE.jsonl...
@@ -37,15 +37,19 @@ from bench.spec.arguments import Parser, integer
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.spec.device import CPU
 from bench.speed.gate_decision import Sample, judge
-from bench.speed.measure import block
-from bench.speed.reference import TURNS, Neighbour, clock, fitted
+from bench.speed.measure import time_block
+from bench.speed.reference import TURNS, ReferenceTimer, clock, fit_blocks
 from bench.speed.setting import Setting
-from bench.speed.workloads import WORKS, prepare
+from bench.speed.workloads import WORKLOADS, prepare
 from bench.tasks import get
 
 ARCH = "cnn2"
-TOGETHER = 10
+
+TRIALS_TOGETHER = 10
+"""Whose sessions take turns."""
+
 SLOWDOWN = 0.15
+
 LOADS = {
     "none": "nothing else",
     "steady": "one busy process",
@@ -54,8 +58,12 @@ LOADS = {
 }
 
 
-def load(alive: Connection, kind: str, seed: int) -> None:
-    """Somebody else's training: products of matrices and convolutions, until the other end of `alive` is closed."""
+def keep_busy(alive: Connection, kind: str, seed: int) -> None:
+    """Compute as somebody else's training would, until the other end of `alive` is closed.
+
+    Args:
+        kind: a name of `LOADS`.
+    """
     prepare_cpu(1)
     turns = random.Random(seed)
     alive.send("at work")
@@ -69,42 +77,48 @@ def load(alive: Connection, kind: str, seed: int) -> None:
             time.sleep(turns.uniform(0.1, 1.5))
 
 
-def session(pipe: Connection, work: str, slower: bool) -> None:
-    """Times the work as `bench/test_speed.py` does: receives how long a turn lasts, sends its timings; None ends it."""
+def serve_session(pipe: Connection, work: str, slower: bool) -> None:
+    """Time a workload as `bench/test_speed.py` does, in a process of its own.
+
+    Args:
+        pipe: it brings the seconds that a turn lasts, for each of which the timings go back; None ends the session.
+        work: the workload's name.
+        slower: whether it gets more to do.
+    """
     prepare_cpu(1)
     (arch,) = discover().resolve([ARCH]).archs
-    bench = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", CPU, threads=1))
-    (call,) = (one.call for one in bench.works if one.name == work)
-    timed_call = slowed(call) if slower else call
+    prepared = prepare(arch, get("vae"), Setting(DEFAULT_BATCH, DEFAULT_LATENT, "dynamic", CPU, threads=1))
+    (call,) = (one.call for one in prepared.workloads if one.name == work)
+    timed_call = slowed_down(call) if slower else call
     while seconds := pipe.recv():
-        neighbour = Neighbour(CPU)
-        timed = fitted(timed_call, neighbour, seconds)
+        timer = ReferenceTimer(CPU)
+        blocks = fit_blocks(timed_call, timer, seconds)
         taken = []
-        for _ in range(timed.rounds):
-            neighbour.time()
-            taken.append(block(timed.once, 1, neighbour.wait, clock(CPU)) / timed.calls)
-        neighbour.time()
-        pipe.send(Sample(tuple(taken), tuple(neighbour.seconds), DEFAULT_BATCH))
+        for _ in range(blocks.rounds):
+            timer.time()
+            taken.append(time_block(blocks.run_block, 1, timer.wait, clock(CPU)) / blocks.calls)
+        timer.time()
+        pipe.send(Sample(tuple(taken), tuple(timer.seconds), DEFAULT_BATCH))
 
 
-def slowed(call: Callable[[], Any]) -> Callable[[], None]:
-    """The call with 15 % more to do, by the clock that the gate reads."""
+def slowed_down(call: Callable[[], Any]) -> Callable[[], None]:
+    """Return the call with 15 % more to do, by the clock that the gate reads."""
     now, a = clock(CPU), torch.randn(96, 96)
 
-    def both() -> None:
+    def slower_call() -> None:
         begun = now()
         call()
         until = begun + (1 + SLOWDOWN) * (now() - begun)
         while now() < until:
             torch.mm(a, a)
 
-    return both
+    return slower_call
 
 
-def sessions(context: Any, work: str, slower: bool, seconds: float, count: int) -> list[Sample]:
-    """So many sessions in turns, of which each lasts so long."""
+def run_sessions(context: Any, work: str, slower: bool, seconds: float, count: int) -> list[Sample]:
+    """Run `count` sessions in turns, each of which lasts so many seconds in all."""
     pipes = [context.Pipe() for _ in range(count)]
-    processes = [context.Process(target=session, args=(theirs, work, slower), daemon=True) for _, theirs in pipes]
+    processes = [context.Process(target=serve_session, args=(theirs, work, slower), daemon=True) for _, theirs in pipes]
     for process, (_, theirs) in zip(processes, pipes, strict=True):
         process.start()
         theirs.close()
@@ -120,14 +134,20 @@ def sessions(context: Any, work: str, slower: bool, seconds: float, count: int) 
     return [functools.reduce(operator.add, parts) for parts in zip(*turns, strict=True)]
 
 
-def run(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
-    """Appends a line per trial: the changes that the gate saw, and its words."""
+def run_trials(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
+    """Run trials, and append a line for each: the changes that the gate saw, and its verdicts.
+
+    Args:
+        work: the workload's name.
+        kind: a name of `LOADS`.
+        seconds: of a session.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         ["bench.speed.reference", "bench.speed.gate_decision", "bench.tasks.vae"]
     )  # so that a session starts at once
     ends = [context.Pipe() for _ in range({"none": 0, "three": 3}.get(kind, 1))]
-    others = [context.Process(target=load, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]
+    others = [context.Process(target=keep_busy, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]
     for other, (_, end) in zip(others, ends, strict=True):
         other.start()
         end.close()
@@ -135,15 +155,15 @@ def run(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
         end.recv()
     time.sleep(1)
     try:
-        for begun in range(0, trials, TOGETHER):
-            count = min(TOGETHER, trials - begun)
-            found = [sessions(context, work, injected, seconds, count) for injected in (False, False, True)]
+        for begun in range(0, trials, TRIALS_TOGETHER):
+            count = min(TRIALS_TOGETHER, trials - begun)
+            found = [run_sessions(context, work, injected, seconds, count) for injected in (False, False, True)]
             with file.open("a", encoding="utf-8") as out:
                 for old, same, slower in zip(*found, strict=True):
                     line: dict[str, Any] = {"work": work, "load": kind, "seconds": seconds, "rounds": len(old.seconds)}
                     for name, new in (("unchanged", same), ("slowed", slower)):
                         (one,) = judge({work: old}, {work: new})
-                        line[name] = {"word": one.word, "change": one.change}
+                        line[name] = {"word": one.verdict, "change": one.change}
                     out.write(json.dumps(line) + "\n")
     finally:
         for end, _ in ends:
@@ -153,11 +173,17 @@ def run(file: Path, work: str, kind: str, trials: int, seconds: float) -> None:
 
 
 def table(files: list[Path]) -> str:
+    """Write what came of the trials as a table in Markdown: a row per workload, load and length of a session."""
     lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     rows = []
     for work, kind, seconds in dict.fromkeys((line["work"], line["load"], line["seconds"]) for line in lines):
         group = [line for line in lines if (line["work"], line["load"], line["seconds"]) == (work, kind, seconds)]
-        row = [WORKS[work], LOADS[kind], f"{seconds:g}", str(statistics.median_low([line["rounds"] for line in group]))]
+        row = [
+            WORKLOADS[work],
+            LOADS[kind],
+            f"{seconds:g}",
+            str(statistics.median_low([line["rounds"] for line in group])),
+        ]
         for name in ("slowed", "unchanged"):
             changes = [100 * line[name]["change"] for line in group]
             row.append(f"{sum(line[name]['word'] == 'slower' for line in group)} of {len(group)}")
@@ -177,11 +203,12 @@ def table(files: list[Path]) -> str:
 
 
 def parser() -> Parser:
+    """Return the command's parser."""
     build = Parser(prog="python -m bench.studies.gate_trial", description=(__doc__ or "").split("\n")[0])
     commands = build.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run", help="run trials; each takes about four seconds beside its three sessions")
     runs.add_argument("file", type=Path, help="gets a line per trial")
-    runs.add_argument("--work", choices=list(WORKS), default="train")
+    runs.add_argument("--work", choices=list(WORKLOADS), default="train")
     runs.add_argument("--load", choices=list(LOADS), default="steady")
     runs.add_argument("--trials", type=integer(1, 10_000), default=25, metavar="N")
     runs.add_argument(
@@ -196,9 +223,10 @@ def parser() -> Parser:
 
 
 def main(arguments: list[str]) -> int:
+    """Run the command; return its exit status."""
     chosen = parser().parse_args(arguments)
     if chosen.command == "run":
-        run(chosen.file, chosen.work, chosen.load, chosen.trials, chosen.seconds)
+        run_trials(chosen.file, chosen.work, chosen.load, chosen.trials, chosen.seconds)
     else:
         print(table(chosen.files))
     return 0

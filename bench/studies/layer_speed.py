@@ -1,8 +1,8 @@
-"""Times the forms of convolutions and transposed ones side by side: `python -m bench.studies.layer_speed`.
+"""Times the forms of convolutions and transposed ones in turns: `python -m bench.studies.layer_speed`.
 
-Torch's own beside them, A B C A B C in one process, forward and backward, one thread; the median, and the median and
-quartiles of torch's time over the chosen form's. It is what decides `archs.blocks.fastest_form` and `faster_in_blocks`;
-docs/log/performance.md#convolutions-on-a-cpu holds what it printed.
+Torch's own form takes turns with ours in one process: forward and backward, on one thread. Shown are the medians, and
+the median and quartiles of torch's time over that of the form that is chosen. They are what `fastest_form` and
+`faster_in_blocks` of `archs.blocks` go by: docs/log/performance.md#convolutions-on-a-cpu.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BATCH = 128
 ROUNDS = 40
 FORMS = ("direct", "blocks", "matrix")
 TORCH = "torch"
-# in channels, out channels, kernel, stride, in size, size: the layers of cnn2, cnn2-k4, cnn3 and of mirrored families
+
 TRANSPOSED = [
     (8, 8, 5, 2, 7, 14),
     (8, 1, 5, 2, 14, 28),
@@ -46,7 +46,9 @@ TRANSPOSED = [
     (32, 16, 3, 1, 28, 28),
     (16, 1, 3, 1, 28, 28),
 ]
-# in channels, out channels, kernel, stride, size, padding: likewise, but for first layers, whose input needs no gradient
+"""The transposed layers of cnn2, cnn2-k4, cnn3 and of mirrored families: in channels, out channels, kernel, stride, in
+size, size."""
+
 CONVOLUTIONS = [
     (16, 32, 5, 2, 12, 0),
     (16, 32, 4, 2, 13, 0),
@@ -60,23 +62,30 @@ CONVOLUTIONS = [
     (64, 64, 3, 2, 14, 1),
     (16, 32, 3, 1, 14, 1),
 ]
+"""Their other layers but the first, whose input needs no gradient: in channels, out channels, kernel, stride, size,
+padding."""
 
 
-def seconds(layer: Layer, inputs: list[Tensor], upstream: Tensor) -> float:
-    """Forward and backward; inputs: the image and the layer's parameters."""
+def time_layer(layer: Layer, inputs: list[Tensor], upstream: Tensor) -> float:
+    """Return the seconds of forward and backward.
+
+    Args:
+        inputs: the image and the layer's parameters, which get gradients.
+        upstream: the gradient of the layer's output.
+    """
     started = time.perf_counter()
     torch.autograd.grad(layer(inputs[0]), inputs, upstream)
     return time.perf_counter() - started
 
 
 def compare(module: nn.Module, forms: Mapping[str, Layer], chosen: str, shape: tuple[int, ...]) -> list[str]:
-    """Of `module` in several forms, on an input of `shape`: a row of the table."""
+    """Time `module` in several forms on an input of `shape`; return the end of a row of the table."""
     x = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
     upstream = torch.randn_like(forms[TORCH](x)).contiguous(memory_format=torch.channels_last)
     times: dict[str, list[float]] = {form: [] for form in forms}
     for _ in range(ROUNDS + 5):
         for form, layer in forms.items():
-            times[form].append(seconds(layer, [x, *module.parameters()], upstream))
+            times[form].append(time_layer(layer, [x, *module.parameters()], upstream))
     kept = {form: values[5:] for form, values in times.items()}
     ratios = [a / b for a, b in zip(kept[TORCH], kept[chosen], strict=True)]
     low, middle, high = statistics.quantiles(ratios, n=4)
@@ -88,6 +97,7 @@ def compare(module: nn.Module, forms: Mapping[str, Layer], chosen: str, shape: t
 
 
 def transposed(inputs: int, outputs: int, kernel: int, stride: int, in_size: int, size: int) -> list[str]:
+    """Time a transposed convolution; return the row of the table."""
     block = TransposedConv2d(inputs, outputs, kernel, stride=stride, in_size=in_size, size=size)
     block, chosen = block.to(memory_format=torch.channels_last), block.form
 
@@ -105,6 +115,7 @@ def transposed(inputs: int, outputs: int, kernel: int, stride: int, in_size: int
 
 
 def convolution(inputs: int, outputs: int, kernel: int, stride: int, size: int, padding: int) -> list[str]:
+    """Time a convolution; return the row of the table."""
     own = Conv2d(inputs, outputs, kernel, stride, padding).to(memory_format=torch.channels_last)
     forms: dict[str, Layer] = {
         TORCH: super(Conv2d, own).forward,
@@ -119,6 +130,7 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int, size: int, 
 
 
 def main() -> None:
+    """Run the command."""
     prepare_cpu(1)
     headers = ["layer", *(f"{form} (ms)" for form in (TORCH, *FORMS)), "chosen", "torch / chosen [quartiles]"]
     rows = [*(convolution(*layer) for layer in CONVOLUTIONS), *(transposed(*layer) for layer in TRANSPOSED)]

@@ -1,8 +1,8 @@
-"""What the training loop costs beyond its steps: `python -m bench.studies.overhead`.
+"""Measures what the training loop costs beyond its steps: `python -m bench.studies.overhead`.
 
-The bare loop (draw the batch, flip its coins, loss, backward, Adam; nothing else) and `bench.training.loop.train` with a report
-after every look, A B A B in one process, on one thread. Validation is work that was asked for, not overhead: it is in
-neither. The ratio of a round, its median and quartiles.
+The bare loop (draw the batch, flip its coins, loss, backward, Adam; nothing else) and `bench.training.loop.train` with
+a report at every reading of the loss take turns in one process, on one thread. Validation is work that was asked for,
+not overhead: it is in neither. Shown are the median and the quartiles of the ratio within a round.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from bench.machine.cpu import prepare_cpu
 from bench.models.likelihood import targets
 from bench.models.streams import Streams
 from bench.spec.run import RunSpec
-from bench.studies.made_up import images, model_of, spec_of
+from bench.studies.synthetic import images, model_of, spec_of
 from bench.tasks import Task, get
 from bench.training.loop import train
 from bench.training.scores import Split
 
 IMAGES = 6_400
+"""Of an epoch."""
 
 
-def bare(model: torch.nn.Module, task: Task, spec: RunSpec, data: Split) -> float:
-    """Seconds of one epoch."""
+def time_bare_loop(model: torch.nn.Module, task: Task, spec: RunSpec, data: Split) -> float:
+    """Return the seconds of one epoch."""
     streams = Streams.of(spec.seed, data.images.device)
     optimiser = torch.optim.Adam(model.parameters(), lr=spec.lr, fused=True)
     model.train()
@@ -42,20 +43,23 @@ def bare(model: torch.nn.Module, task: Task, spec: RunSpec, data: Split) -> floa
 
 
 def compare(name: str, rounds: int) -> list[str]:
+    """Time both loops in turns on an architecture; return the row of the table."""
     device, task, spec = torch.device("cpu"), get("vae"), spec_of(name)
     data, few, model = images(IMAGES, device), images(10, device), model_of(spec, device)
     times: list[tuple[float, float]] = []
-    seen: list[float] = []
+    losses: list[float] = []
     for _ in range(rounds + 1):
-        alone = bare(model, task, spec, data)
-        times.append((alone, train(model, task, spec, data, few, lambda progress: seen.append(progress.loss)).seconds))
-    ratios = [ours / alone for alone, ours in times[1:]]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    rates = [len(data.labels) / statistics.median(values) for values in zip(*times[1:], strict=True)]
-    return [name, *(f"{rate:,.0f}" for rate in rates), f"{100 * (middle - 1):+.1f} % [{100 * (low - 1):+.1f}, {100 * (high - 1):+.1f}]"]  # fmt: skip
+        bare = time_bare_loop(model, task, spec, data)
+        trained = train(model, task, spec, data, few, lambda progress: losses.append(progress.loss))
+        times.append((bare, trained.seconds))
+    kept = times[1:]  # the first round warms up
+    low, middle, high = (100 * (ratio - 1) for ratio in statistics.quantiles([ours / bare for bare, ours in kept], n=4))
+    rates = [len(data.labels) / statistics.median(values) for values in zip(*kept, strict=True)]
+    return [name, *(f"{rate:,.0f}" for rate in rates), f"{middle:+.1f} % [{low:+.1f}, {high:+.1f}]"]
 
 
 def main() -> None:
+    """Run the command."""
     options = argparse.ArgumentParser(description="The training loop beside the bare one.")
     options.add_argument("--rounds", type=int, default=15)
     options.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"])

@@ -1,9 +1,9 @@
-"""How cost grows: images/s of a training step against batch size, depth and stacked seeds, as a table and a figure.
+"""Measures how cost grows: images/s of training against batch size, depth and stacked seeds.
 
     python -m bench.studies.scaling --out docs/scaling.png
 
-One thread of a CPU, VAEs on made-up images; every point is the median of the rounds, points in turn within a round, and
-the bars are the quartiles.
+It prints a table and draws a figure: one thread of a CPU, VAEs on synthetic images. Every point is the median of the
+rounds, in each of which the points take turns; the bars are the quartiles.
 """
 
 from __future__ import annotations
@@ -22,19 +22,22 @@ from tabulate import tabulate
 
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import integer
-from bench.studies.made_up import images
-from bench.studies.speed_table import seconds
+from bench.studies.speed_table import time_epoch
+from bench.studies.synthetic import images
 
 BATCHES = [16, 32, 64, 128, 256, 512, 1024]
 DEPTHS = [1, 2, 3, 4]
 SEEDS = [1, 2, 4, 8, 16]
 ARCHS = ["cnn2", "cnn3"]
-IMAGES = 1_024  # per seed and round
+IMAGES = 1_024
+"""Per seed and round."""
+
 Point = tuple[str, float, str, int, int]
 """Panel, x, architecture, seeds, batch size."""
 
 
 def points() -> list[Point]:
+    """Return all points to measure."""
     by_batch = [("batch size", batch, arch, 1, batch) for arch in ARCHS for batch in BATCHES]
     by_depth = [
         ("depth of cnn:depth=…,channels=16", depth, f"cnn:depth={depth},channels=16", 1, 128) for depth in DEPTHS
@@ -44,19 +47,20 @@ def points() -> list[Point]:
 
 
 def measure(rounds: int) -> dict[Point, list[float]]:
-    """Point → images/s of each round, all seeds counted."""
+    """Return the images/s of each point in each round, all seeds counted."""
     data = images(IMAGES, torch.device("cpu"))
     rates: dict[Point, list[float]] = {point: [] for point in points()}
     for turn in range(rounds + 1):
         for point in rates:
             _, _, arch, seeds, batch = point
-            rate = seeds * (IMAGES // batch * batch) / seconds(arch, seeds, data, batch, graph=False)
+            rate = seeds * (IMAGES // batch * batch) / time_epoch(arch, seeds, data, batch, graph=False)
             if turn:  # the first round warms up
                 rates[point].append(rate)
     return rates
 
 
 def draw(rates: dict[Point, list[float]], path: str) -> None:
+    """Draw a panel per quantity that is varied."""
     panels = list(dict.fromkeys(panel for panel, *_ in rates))
     figure, axes = plt.subplots(1, len(panels), figsize=(10, 3.2), sharey=True, layout="constrained")
     for axis, panel in zip(axes, panels, strict=True):
@@ -67,9 +71,9 @@ def draw(rates: dict[Point, list[float]], path: str) -> None:
                 low, middle, high = statistics.quantiles(values, n=4)
                 lines.setdefault(name, []).append([x, low, middle, high])
         for name, line in lines.items():
-            at, below, median, above = np.array(line).T
+            xs, below, median, above = np.array(line).T
             axis.errorbar(
-                at, median, yerr=[median - below, above - median], marker="o", markersize=4, capsize=2, label=name
+                xs, median, yerr=[median - below, above - median], marker="o", markersize=4, capsize=2, label=name
             )
         axis.set(xlabel=panel, ylim=(0, None))
         if panel != panels[1]:
@@ -84,6 +88,7 @@ def draw(rates: dict[Point, list[float]], path: str) -> None:
 
 
 def main() -> None:
+    """Run the command."""
     options = argparse.ArgumentParser(description="Training speed against batch size, depth and stacked seeds.")
     options.add_argument("--out", default="docs/scaling.png", metavar="PNG")
     options.add_argument("--rounds", type=integer(2, 1_000), default=5)

@@ -1,9 +1,10 @@
-"""Eager, graphed and stacked training side by side: `python -m bench.studies.speed_table --device auto`.
+"""Times eager, graphed and stacked training in turns: `python -m bench.studies.speed_table --device auto`.
 
 For each network and each number of seeds S: images/s (all seeds together) of S trainings one after the other, the same
-with the step as a CUDA graph (on a GPU), and of one stack of S, plain and graphed. In turn within a round, median of
-the rounds; the ratio is of the fastest stacked form to the fastest sequential one, with its quartiles. Sequential
-trainings are timed for one seed, since S of them take S times as long. The time that a capture takes is not counted.
+with the step as a CUDA graph (on a GPU), and of one stack of S, plain and graphed. They take turns within a round; a
+number is the median of the rounds. The ratio is of the fastest stacked form to the fastest sequential one, with its
+quartiles. Sequential trainings are timed for one seed, since S of them take S times as long. The time that a capture
+takes is not counted.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from archs.errors import UserError
 from bench.job.values import device as device_option
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import integer
-from bench.studies.made_up import images, model_of, spec_of
+from bench.studies.synthetic import images, model_of, spec_of
 from bench.tasks import get
 from bench.training.loop import train_seeds
 from bench.training.scores import Split
@@ -27,8 +28,8 @@ from bench.training.scores import Split
 ARCHS = ["cnn2", "cnn3", "cnn:depth=4,channels=32-64-128-128"]
 
 
-def seconds(arch: str, seeds: int, data: Split, batch: int, graph: bool) -> float:
-    """Of an epoch over `data`; a stack if `seeds` is above one."""
+def time_epoch(arch: str, seeds: int, data: Split, batch: int, graph: bool) -> float:
+    """Return the seconds of an epoch over `data`; of a stack if `seeds` is above one."""
     device = data.images.device
     specs = [spec_of(arch, seed, batch, device.type) for seed in range(seeds)]
     models = [model_of(spec, device) for spec in specs]
@@ -41,30 +42,34 @@ def seconds(arch: str, seeds: int, data: Split, batch: int, graph: bool) -> floa
 
 
 def forms(device: torch.device) -> list[tuple[str, bool, bool]]:
-    """Name, stacked, graphed."""
+    """Return the forms of training that a device has: name, whether it is stacked, whether it is graphed."""
     plain = [("sequential", False, False), ("stacked", True, False)]
-    return (
-        plain if device.type != "cuda" else [*plain, ("sequential, graph", False, True), ("stacked, graph", True, True)]
-    )
+    graphed = [("sequential, graph", False, True), ("stacked, graph", True, True)]
+    return [*plain, *graphed] if device.type == "cuda" else plain
 
 
 def row(arch: str, seeds: int, data: Split, batch: int, rounds: int) -> list[str]:
+    """Time all forms in turns; return the row of the table."""
     times: dict[str, list[float]] = {name: [] for name, _, _ in forms(data.images.device)}
     for _ in range(rounds + 1):
         for name, stacked, graphed in forms(data.images.device):
             count = seeds if stacked else 1
             # an epoch of one seed stands for S of them
-            times[name].append(seconds(arch, count, data, batch, graphed) * (seeds / count))
-    kept = {name: values[1:] for name, values in times.items()}
+            times[name].append(time_epoch(arch, count, data, batch, graphed) * (seeds / count))
+    kept = {name: values[1:] for name, values in times.items()}  # the first round warms up
     medians = {name: statistics.median(values) for name, values in kept.items()}
-    fastest = {kind: min((name for name in kept if name.startswith(kind)), key=medians.__getitem__) for kind in ("sequential", "stacked")}  # fmt: skip
-    ratios = [a / b for a, b in zip(kept[fastest["sequential"]], kept[fastest["stacked"]], strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4)
+    best_sequential, best_stacked = (
+        kept[min((name for name in kept if name.startswith(kind)), key=medians.__getitem__)]
+        for kind in ("sequential", "stacked")
+    )
+    low, middle, high = statistics.quantiles([a / b for a, b in zip(best_sequential, best_stacked, strict=True)], n=4)
     trained = seeds * (len(data.labels) // batch * batch)
-    return [arch, str(seeds), *(f"{trained / value:,.0f}" for value in medians.values()), f"{middle:.2f} [{low:.2f}, {high:.2f}]"]  # fmt: skip
+    rates = [f"{trained / value:,.0f}" for value in medians.values()]
+    return [arch, str(seeds), *rates, f"{middle:.2f} [{low:.2f}, {high:.2f}]"]
 
 
-def parsed() -> argparse.Namespace:
+def parse() -> argparse.Namespace:
+    """Read the command line."""
     options = argparse.ArgumentParser(description="Eager, graphed and stacked training side by side.")
     options.add_argument("--device", type=device_option, default="auto")
     options.add_argument("--archs", nargs="+", default=ARCHS)
@@ -76,7 +81,8 @@ def parsed() -> argparse.Namespace:
 
 
 def main() -> int:
-    chosen = parsed()
+    """Run the command; return its exit status."""
+    chosen = parse()
     name = ("cuda" if torch.cuda.is_available() else "cpu") if chosen.device == "auto" else chosen.device
     if name != "cpu" and not torch.cuda.is_available():
         print(f"error: device {name!r} is not there: torch sees no CUDA device; use --device cpu", file=sys.stderr)

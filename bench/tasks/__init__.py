@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from archs.errors import UserError, nearest
 from bench.spec import metrics as known_metrics
 from bench.spec.declared import Declared, is_reserved
-from bench.spec.declared import built_in as before_declarations
+from bench.spec.declared import built_in as built_in_declarations
 from bench.spec.metrics import Metric
 from bench.spec.task import TaskDescription
 
@@ -42,23 +42,23 @@ class Task(TaskDescription):
     """A task: its description, and the functions that build, train and score its model."""
 
     build: Callable[[Arch, int | None, int], nn.Module]
-    """build(arch, latent_dim, seed): a fresh model with parts `.encoder`, `.head` and perhaps `.decoder`."""
+    """build(arch, latent_dim, seed): a new model with the parts `.encoder`, `.head` and perhaps `.decoder`."""
 
     loss: Callable[..., Tensor]
     """loss(model, x, labels, noise): the batch's mean loss. x is float [B, 1, 28, 28] in 0 to 1; noise is a generator
-    or, drawn already, a tensor of standard normal numbers [N, W]. One that needs labels also takes labelled, known and
-    images: see `bench.tasks.m2`."""
+    or, drawn already, a tensor of standard normal numbers [N, W]. The loss of a task that needs labels also takes
+    labelled, known and images: see `bench.tasks.m2`."""
 
     score: Callable[[Any, Tensor, Tensor, torch.Generator | Tensor], dict[str, Tensor]]
-    """score(model, x, labels, noise): metric name → value per image [B]; their means are the metrics. Of a model with a
-    code also "mean" and "log_variance" of q(z|x), [B, Z], which are no metrics."""
+    """score(model, x, labels, noise): metric name → value per image [B]; their means are the metrics. The score of a
+    model with a code also holds "mean" and "log_variance" of q(z|x), [B, Z], which are no metrics."""
 
     metrics: tuple[Metric, ...] = ()
-    """Metrics of its own: those that `bench.spec.metrics` lacks."""
+    """Metrics that the task alone has: those that `bench.spec.metrics` lacks."""
 
     noise_rows: Callable[[int, int], tuple[int, ...]] = lambda batch, labelled: (batch,)
-    """noise_rows(batch, labelled): the rows of noise that `loss` takes, N in all, in the parts in which they are drawn.
-    `score` takes one for each image."""
+    """noise_rows(batch, labelled): how many rows of noise `loss` takes, N in all, in the parts in which they are drawn.
+    `score` takes one row for each image."""
 
     noise_width: int | None = None
     """Numbers in a row of noise, W. Default: the latent dimension."""
@@ -77,39 +77,47 @@ class Task(TaskDescription):
 
     @property
     def description(self) -> TaskDescription:
-        """It without its functions: plain values."""
+        """The task without its functions: plain values."""
         return TaskDescription(
             **{field.name: getattr(self, field.name) for field in dataclasses.fields(TaskDescription)}
         )
 
     def width(self, latent_dim: int | None) -> int:
-        """Numbers in a row of noise, for a run of this latent dimension."""
+        """Return how many numbers a row of noise has, for a run of this latent dimension."""
         return self.noise_width if self.noise_width is not None else latent_dim or 0
 
 
 def built_in() -> list[str]:
-    """The names of the tasks of this folder, the usual ones first. Loads no task (and so no torch)."""
+    """Return the names of the tasks of this folder, the usual ones first; no task, and so no torch, is loaded."""
     found = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
     return sorted(found, key=lambda name: (DEFAULT.index(name) if name in DEFAULT else len(DEFAULT), name))
 
 
 def registry(plugins: Sequence[str | Path] = ()) -> Registry:
-    """The architectures that can be had, and the modules of the plug-ins, which may hold tasks beside or instead."""
+    """Discover the architectures and the modules of the plug-ins, which may hold tasks as well or instead.
+
+    Raises:
+        UserError: a plug-in can't be used, or the name of one of its tasks is taken.
+    """
     from archs.registry import discover  # here and below: --help reads this file too
 
     found = discover(plugins, also=(Task,))
-    held(found.plugins)
+    plugin_tasks(found.plugins)
     return found
 
 
 def names(plugins: Plugins | None = None) -> list[str]:
-    """All task names, the usual ones first, those of plug-ins last."""
-    return [*built_in(), *held(plugins or {})]
+    """Return all task names, the usual ones first, those of plug-ins last."""
+    return [*built_in(), *plugin_tasks(plugins or {})]
 
 
 def get(name: str, plugins: Plugins | None = None) -> Task:
-    """A task of this folder, or of a plug-in. Raises `UserError` if there is none of that name."""
-    own = held(plugins or {})
+    """Return a task of this folder, or of a plug-in.
+
+    Raises:
+        UserError: there is no task of that name.
+    """
+    own = plugin_tasks(plugins or {})
     if name in own:
         return own[name][0]
     if name not in built_in():
@@ -121,12 +129,17 @@ def get(name: str, plugins: Plugins | None = None) -> Task:
 
 
 def unknown(name: str, plugins: Plugins | None = None) -> UserError:
+    """Return the error for a name that no task has."""
     more = "" if plugins else "; a task of yours is in a file that --plugin names"
     return UserError(f"unknown task {name[:40]!r}{nearest(name[:40], names(plugins))}{more}")
 
 
-def held(plugins: Plugins) -> dict[str, tuple[Task, ModuleType]]:
-    """The tasks that plug-ins hold, by name, each with its module. Raises `UserError` for a name that is taken."""
+def plugin_tasks(plugins: Plugins) -> dict[str, tuple[Task, ModuleType]]:
+    """Return the tasks that plug-ins hold, by name, each with its module.
+
+    Raises:
+        UserError: the name of a task, or of a metric of its own, is taken.
+    """
     found: dict[str, tuple[Task, ModuleType]] = {}
     own: dict[str, Metric] = {}
     for path, module in plugins.items():
@@ -152,18 +165,18 @@ def held(plugins: Plugins) -> dict[str, tuple[Task, ModuleType]]:
 
 
 def fingerprint(name: str, plugins: Plugins) -> str | None:
-    """Sixteen hex digits that change whenever the code behind a plug-in's task does; see `archs.identity.fingerprint`.
+    """Return sixteen hex digits that change with the code of a plug-in's task; see `archs.identity.fingerprint`.
 
     None for a task of this folder: `bench.spec.run.PROTOCOL` stands for it, as for what a plug-in imports from `bench`.
     """
-    if name not in (own := held(plugins)):
+    if name not in (own := plugin_tasks(plugins)):
         return None
     from archs.identity.fingerprint import defining_module, name_in_package, reachable, read_module
 
     task, module = own[name]
     functions: tuple[Any, ...] = (task.build, task.loss, task.score, task.noise_rows)
     starts = {module.__name__, *map(defining_module, functions)}
-    reached = {one for start in starts if not harness(start) for one in reachable(start) if not harness(one)}
+    reached = {one for start in starts if not is_harness(start) for one in reachable(start) if not is_harness(one)}
     digest = hashlib.sha256(f"{name}\n{read_module(module.__name__).code}\n".encode())
     others = {name_in_package(module.__name__, other): other for other in reached - {module.__name__}}
     for known_as in sorted(others):
@@ -171,14 +184,19 @@ def fingerprint(name: str, plugins: Plugins) -> str | None:
     return digest.hexdigest()[:16]
 
 
-def harness(module: str) -> bool:
+def is_harness(module: str) -> bool:
+    """Return whether a module is of this project, `archs` aside."""
     return module.partition(".")[0] in ("bench", "reports")
 
 
 def declared(tasks: Iterable[Task]) -> Declared:
-    """What a manifest says of `tasks`. Raises `UserError` for a label that is another task's."""
+    """Return what a manifest says of `tasks`.
+
+    Raises:
+        UserError: the label of a task is another task's.
+    """
     tasks = list(tasks)
     metrics = {metric.name: metric for task in tasks for metric in task.metrics}
     found = Declared({task.name: task.description for task in tasks}, metrics)
-    before_declarations().merged_with(found)  # as a page has them
+    built_in_declarations().merged_with(found)  # raises, if a page could not show both
     return found

@@ -13,7 +13,7 @@ from bench.tasks import Task
 
 
 class Classifier(nn.Module):
-    """Images [B, 1, 28, 28] in [0, 1] → logits [B, 10]."""
+    """The encoder trunk and a linear layer: images [B, 1, 28, 28] in 0 to 1 → logits [B, 10]."""
 
     def __init__(self, encoder: nn.Module, features: int):
         super().__init__()
@@ -25,6 +25,7 @@ class Classifier(nn.Module):
 
 
 def build(arch: Arch, latent_dim: int | None, seed: int) -> Classifier:
+    """Build the classifier of a seed; it has no latent dimension."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "init/encoder"))
         encoder = arch.encoder(1)
@@ -34,10 +35,12 @@ def build(arch: Arch, latent_dim: int | None, seed: int) -> Classifier:
 
 
 def loss(model: Classifier, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Tensor:
+    """Return the mean cross-entropy, in nats."""
     return F.cross_entropy(model(x), labels)
 
 
 def score(model: Classifier, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> dict[str, Tensor]:
+    """Return which images are classified correctly."""
     return {"accuracy": model(x).argmax(1) == labels}
 
 

@@ -19,11 +19,13 @@ from bench.tasks.vae import score as vae_score
 
 
 def build(arch: Arch, latent_dim: int | None, seed: int) -> LatentModel:
+    """Build the CVAE of a seed."""
     assert latent_dim is not None
     return build_latent_model(arch, latent_dim, seed, classes=CLASSES)
 
 
 def score(model: LatentModel, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> dict[str, Tensor]:
+    """Return the bound on log p(x|y) and its terms, in nats, and the bound on log p(x, y)."""
     scores = vae_score(model, x, labels, noise)
     return {**scores, "elbo_joint": scores["elbo"] - math.log(CLASSES)}
 

@@ -1,4 +1,4 @@
-"""m2: semi-supervised learning with a generative model, few labels and many images without. Kingma et al. 2014, M2.
+"""m2: semi-supervised learning with a generative model, few labels and many images without (Kingma et al. 2014, M2).
 
 A CVAE beside a classifier q(y|x). With L(x, y) = bound on log p(x, y), uniform labels, the paper maximises
 
@@ -35,11 +35,12 @@ class M2(LatentModel):
         self.reader = reader
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Reconstruction logits at the posterior mean, of the label that the classifier reads."""
+        """Return the reconstruction logits at the posterior mean, given the label that the classifier reads."""
         return super().forward(x, self.reader(x).argmax(1))
 
 
 def build(arch: Arch, latent_dim: int | None, seed: int) -> M2:
+    """Build the CVAE and the classifier of a seed."""
     assert latent_dim is not None
     return M2(build_latent_model(arch, latent_dim, seed, classes=CLASSES), build_classifier(arch, None, seed))
 
@@ -47,10 +48,13 @@ def build(arch: Arch, latent_dim: int | None, seed: int) -> M2:
 def loss(
     model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor, labelled: int, known: int, images: int
 ) -> Tensor:
-    """x [B, 1, 28, 28], of which the last `labelled` rows come with a label; the labels of the others are not looked
-    at.
+    """Return the loss of the module's docstring, in nats per training image.
 
-    known: labelled images of the training set. images: N, all of them.
+    Args:
+        x: [B, 1, 28, 28], of which the last `labelled` rows come with a label.
+        labels: [B]; those of the other rows are not looked at.
+        known: how many images of the training set are labelled.
+        images: N, all images of the training set.
     """
     rest, few, y = x[:-labelled], x[-labelled:], labels[-labelled:]
     of_few, of_rest = (noise[:labelled], noise[labelled:]) if isinstance(noise, Tensor) else (noise, noise)
@@ -60,7 +64,7 @@ def loss(
 
 
 def unlabelled(model: M2, x: Tensor, noise: torch.Generator | Tensor) -> Tensor:
-    """−Σ_y q(y|x) L(x, y) − H(q(y|x)), mean over the batch: every label is tried on every image."""
+    """Return −Σ_y q(y|x) L(x, y) − H(q(y|x)), mean over the batch: every label is tried on every image."""
     log_q = F.log_softmax(model.reader(x), 1)  # [B, 10]
     every = torch.arange(CLASSES, device=x.device).repeat_interleave(len(x))
     bounds = joint_bound(model, x.repeat(CLASSES, 1, 1, 1), every, noise).view(CLASSES, len(x)).T
@@ -68,17 +72,17 @@ def unlabelled(model: M2, x: Tensor, noise: torch.Generator | Tensor) -> Tensor:
 
 
 def noise_rows(batch: int, labelled: int) -> tuple[int, ...]:
-    """One for each labelled image; and one for each label that is tried on an unlabelled one."""
+    """Return one row for each labelled image, and one for each label that is tried on an unlabelled one."""
     return labelled, CLASSES * (batch - labelled)
 
 
 def joint_bound(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Tensor:
-    """L(x, y), a bound on log p(x, y): [B], in nats."""
+    """Return L(x, y), a bound on log p(x, y): [B], in nats."""
     return model.bound(x, labels, noise).elbo - math.log(CLASSES)
 
 
 def score(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> dict[str, Tensor]:
-    """Accuracy of q(y|x), and the bound on log p(x|y) given the true label."""
+    """Return which images q(y|x) classifies correctly, and the bound on log p(x|y) given the true label."""
     return {"accuracy": model.reader(x).argmax(1) == labels, **vae_score(model, x, labels, noise)}
 
 

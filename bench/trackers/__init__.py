@@ -1,7 +1,7 @@
 """Where else a job's results go: a file per tracker in this folder, found by its name, each with its own option.
 
-A tracker is handed events and records and returns nothing; no number of the benchmark depends on one. One that raises is
-named once in a warning, and costs neither a run nor the report. To write one, see docs/trackers.md.
+A tracker is handed events and records and returns nothing; no number of the benchmark depends on one. One that raises
+is named once in a warning, and costs neither a run nor the report. To write one, see docs/trackers.md.
 
 May import: spec, store, statistics.
 """
@@ -25,8 +25,11 @@ if TYPE_CHECKING:  # the options of the trackers are part of --help, which loads
 
 
 class Tracker(Protocol):
-    """What a tracker is told, in this order. `ended` is also called for what had ended before the job began: whoever
-    has it already must not have it twice afterwards."""
+    """What a tracker is told, in this order.
+
+    `ended` is also called for what had ended before the job began: a tracker that has it already must not have it twice
+    afterwards.
+    """
 
     def started(self, spec: Work) -> None:
         """A run, or a later evaluation of one, starts (again, if it was tried before)."""
@@ -46,31 +49,44 @@ class Tracker(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """One tracker as the command line knows it. name: of its option. needs: the packages that it imports.
-    extra: the optional extra of this project that installs them. open: the option's value → tracker."""
+    """One tracker as the command line knows it."""
 
     name: str
+    """That of its option, without the dashes."""
+
     metavar: str
+    """What --help calls the option's value."""
+
     summary: str
+    """The option's help."""
+
     needs: tuple[str, ...]
+    """The packages that it imports."""
+
     extra: str
+    """The optional extra of this project that installs them."""
+
     open: Callable[[str], Tracker]
+    """open(value of the option): the tracker."""
 
 
 def kinds() -> list[Kind]:
-    """Every tracker of this folder; loads no package that one needs."""
+    """Return every tracker of this folder; no package that one needs is loaded."""
     stems = sorted(path.stem for path in Path(__file__).parent.glob("*.py"))
     return [importlib.import_module(f"bench.trackers.{stem}").KIND for stem in stems if not stem.startswith("_")]
 
 
 @dataclass
-class Crew:
+class Trackers:
     """The trackers of a job, told of everything together; what one of them raises stays here."""
 
     members: dict[str, Tracker] = field(default_factory=dict)
-    warned: set[str] = field(default_factory=set)
+    """By the names of their options."""
 
-    def __enter__(self) -> Crew:
+    warned: set[str] = field(default_factory=set)
+    """Those that have raised, and have been named in a warning."""
+
+    def __enter__(self) -> Trackers:
         return self
 
     def __exit__(self, *unused: object) -> None:
@@ -95,16 +111,24 @@ class Crew:
             except Exception as error:
                 if name not in self.warned:
                     self.warned.add(name)
-                    said = " ".join(str(error).split())[:300]
-                    text = f"WARNING: --{name}: {type(error).__name__}: {said}; runs and report go on without it"
+                    message = " ".join(str(error).split())[:300]
+                    text = f"WARNING: --{name}: {type(error).__name__}: {message}; runs and report go on without it"
                     print(text, file=sys.stderr, flush=True)
 
 
-def crew(asked: Mapping[str, str], known: Sequence[Kind] | None = None) -> Crew:
-    """The trackers that were asked for. Raises `UserError` if one can't be had, before anything is trained."""
+def open_trackers(requested: Mapping[str, str], known: Sequence[Kind] | None = None) -> Trackers:
+    """Open the trackers that were asked for, before anything is trained.
+
+    Args:
+        requested: name → value of its option.
+        known: those that can be asked for; default: all of this folder.
+
+    Raises:
+        UserError: a tracker can't be had.
+    """
     found = {}
     for kind in kinds() if known is None else known:
-        value = asked.get(kind.name)
+        value = requested.get(kind.name)
         if value is not None:
             lacking = [package for package in kind.needs if importlib.util.find_spec(package) is None]
             if lacking:
@@ -117,6 +141,6 @@ def crew(asked: Mapping[str, str], known: Sequence[Kind] | None = None) -> Crew:
             except UserError:
                 raise
             except Exception as error:
-                said = " ".join(str(error).split())[:300]
-                raise UserError(f"--{kind.name} {value}: {type(error).__name__}: {said}") from error
-    return Crew(found)
+                message = " ".join(str(error).split())[:300]
+                raise UserError(f"--{kind.name} {value}: {type(error).__name__}: {message}") from error
+    return Trackers(found)

@@ -16,35 +16,56 @@ if TYPE_CHECKING:
 
     from bench.store.record import Record
 
-SETTINGS = ("arch", "task", "dataset", "likelihood", "seed", "epochs", "batch_size", "lr", "latent_dim",
-            "train_images", "labels", "threads", "device")  # fmt: skip
+SETTINGS = (
+    "arch",
+    "task",
+    "dataset",
+    "likelihood",
+    "seed",
+    "epochs",
+    "batch_size",
+    "lr",
+    "latent_dim",
+    "train_images",
+    "labels",
+    "threads",
+    "device",
+)
+"""Fields of a run's spec that are shown."""
+
 SIZES = ("params_total", "params_conv", "params_fc", "macs")
+"""Metrics that are shown under size/…"""
+
 SPEEDS = ("train_seconds", "train_images_per_s")
-GAP = 2  # pixels between images
+"""Metrics that are shown under speed/…"""
+
+GAP = 2
+"""Pixels between the images of a sheet."""
+
 WHITE = 255
 
 
 def columns() -> dict[str, str]:
-    """The scores in a table of runs, with what they are called there: of each built-in task the one that decides."""
+    """Return the scores of a table of runs, tag → heading: what decides in each built-in task, size and speed."""
     declared = built_in()
     deciding = dict.fromkeys(declared.primary(task) for task in declared.tasks)
-    found = {f"test/{metric.name}": f"test {titled(metric)}" for metric in deciding}
+    found = {f"test/{metric.name}": f"test {title(metric)}" for metric in deciding}
     size, speed = METRICS["params_total"], METRICS["train_images_per_s"]
-    return found | {f"size/{size.name}": titled(size), f"speed/{speed.name}": titled(speed)}
+    return found | {f"size/{size.name}": title(size), f"speed/{speed.name}": title(speed)}
 
 
-def titled(metric: Metric) -> str:
-    """With the unit, unless what is recorded is in another."""
+def title(metric: Metric) -> str:
+    """Return what a metric is called, with the unit unless what is recorded is in another."""
     return f"{metric.label} ({metric.unit})" if metric.unit and metric.scale == 1 else metric.label
 
 
 def settings(spec: RunSpec) -> dict[str, Any]:
-    """Those that have a meaning for the run."""
+    """Return the settings that have a meaning for the run."""
     return {name: value for name in SETTINGS if (value := getattr(spec, name)) is not None}
 
 
 def curves(record: Record) -> Iterator[tuple[str, int, float, float]]:
-    """(name, epoch, value, seconds of training until then) of each epoch and quantity."""
+    """Yield (name, epoch, value, seconds of training until then) of each epoch and quantity."""
     for row in record.history:
         for name, value in row.items():
             if name not in ("epoch", "seconds"):
@@ -52,7 +73,7 @@ def curves(record: Record) -> Iterator[tuple[str, int, float, float]]:
 
 
 def scores(record: Record) -> dict[str, float]:
-    """The metrics of a finished run or evaluation, grouped as test/…, size/… and speed/…."""
+    """Return the metrics of a finished run or evaluation, grouped as test/…, size/… and speed/…."""
     from bench.statistics.frames import derived_metrics, parameter_counts
 
     found = {f"{'speed' if name in SPEEDS else 'test'}/{name}": value for name, value in record.metrics.items()}
@@ -61,7 +82,7 @@ def scores(record: Record) -> dict[str, float]:
 
 
 def pictures(record: Record) -> Iterator[tuple[str, np.ndarray]]:
-    """(name, uint8 [H, W]) of each array that holds 28×28 images; reconstructions come under their originals."""
+    """Yield (name, uint8 [H, W]) of each array that holds 28×28 images; reconstructions come under their originals."""
     import numpy as np
 
     try:
@@ -77,7 +98,10 @@ def pictures(record: Record) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def sheet(images: np.ndarray) -> np.ndarray:
-    """[R, C, H, W] → [R·(H + GAP), C·(W + GAP)], white between them; [N, H, W] in rows of ten."""
+    """Lay images out in rows and columns on white: [R, C, H, W] → [R·(H + GAP), C·(W + GAP)].
+
+    Images [N, H, W] are laid out in rows of ten.
+    """
     import numpy as np
 
     if images.ndim == 3:
@@ -90,4 +114,5 @@ def sheet(images: np.ndarray) -> np.ndarray:
 
 
 def figures(folder: Path) -> list[Path]:
+    """Return the paths of a report's figures, sorted."""
     return sorted((folder / "figures").glob("*.png"))

@@ -1,8 +1,9 @@
-"""MLflow: a run per run in the experiment "conv-ablation", in a local folder or at any tracking URI.
+"""The tracker MLflow: a run per run in the experiment "conv-ablation", in a local folder or at any tracking URI.
 
-MLflow calls its plain folder of files "in maintenance mode" and opens it only when told to; we tell it to, for it needs
-no data base and no server. `sqlite:///FILE` and `http://…` are handed on as they are. A run is recorded when it has ended;
-the tag `run_id` says which it is, and one that is there is not recorded again.
+MLflow calls its plain folder of files "in maintenance mode" and opens it only when told to; it is told to, since that
+needs no data base and no server: docs/decisions.md#mlflow-writes-its-plain-folder. `sqlite:///FILE` and `http://…` are
+handed on as they are. A run is recorded when it has ended; the tag `run_id` says which it is, and one that is there is
+not recorded again.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ EXPERIMENT = "conv-ablation"
 
 
 class MLflow:
+    """A tracker that writes with MLflow's client."""
+
     def __init__(self, where: str):
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -42,18 +45,19 @@ class MLflow:
             known = self.client.get_experiment_by_name(EXPERIMENT)
             self.experiment = known.experiment_id if known else self.client.create_experiment(EXPERIMENT)
         except (OSError, MlflowException) as error:
-            said = " ".join(str(error).split())[:300]
-            raise UserError(f"--mlflow {where}: {said}; name a writable folder, or a tracking URI") from error
+            message = " ".join(str(error).split())[:300]
+            raise UserError(f"--mlflow {where}: {message}; name a writable folder, or a tracking URI") from error
 
     def started(self, spec: Work) -> None:
-        pass
+        """Do nothing: a run is recorded when it has ended."""
 
     def progress(self, spec: Work, progress: Progress) -> None:
-        pass
+        """Do nothing: a run is recorded when it has ended."""
 
     def ended(self, spec: Work, record: Record) -> None:
+        """Record a run, or add a later evaluation to the run that it is of."""
         if isinstance(spec, EvaluationSpec):
-            self._evaluated(spec, record)
+            self._add_evaluation(spec, record)
             return
         known = self._find(spec.run_id)
         if known is not None:
@@ -78,7 +82,7 @@ class MLflow:
         self.client.set_terminated(run, "FINISHED" if record.status == Status.FINISHED else "FAILED", ended)
 
     def reported(self, folder: Path) -> None:
-        """The report as the artifacts of a run of its own, under the folder's name."""
+        """Record the report as the artifacts of a run of its own, under the folder's name."""
         name = f"report {folder.resolve().name}"
         known = self._find(name)
         if known is None:
@@ -90,10 +94,10 @@ class MLflow:
         self.client.set_terminated(known.info.run_id)
 
     def close(self) -> None:
-        pass
+        """Do nothing: all is written at once."""
 
-    def _evaluated(self, spec: EvaluationSpec, record: Record) -> None:
-        """Adds the scores of a later evaluation to those of its run."""
+    def _add_evaluation(self, spec: EvaluationSpec, record: Record) -> None:
+        """Add the scores of a later evaluation to those of its run."""
         run, done = self._find(spec.run.run_id), f"evaluation.{spec.run_id}"
         if run is None or record.status != Status.FINISHED or done in run.data.tags:
             return
@@ -108,6 +112,7 @@ class MLflow:
 
 
 def milliseconds(record: Record, name: str) -> int | None:
+    """Return a time of a record's environment in milliseconds since 1970; None where there is none."""
     seconds = record.environment.get(name)
     return None if seconds is None else round(1000 * seconds)
 

@@ -1,8 +1,8 @@
-"""Event files for TensorBoard: a sub-folder per run, `<task>/<arch>/seed-<k>-<id>/`, and one per report.
+"""The tracker TensorBoard: event files in a sub-folder per run, `<task>/<arch>/seed-<k>-<id>/`, and in one per report.
 
-A file is written from a finished record, whole, and renamed into place: where it is there already, nothing is written, so
-the same command again adds nothing to a curve. While a run is in flight a file of its own shows the loss; it is removed
-when the run ends.
+A file is written from a finished record, whole, and renamed into place: where it is there already, nothing is written,
+so the same command again adds nothing to a curve. While a run is in flight a file of its own shows the loss; it is
+removed when the run ends.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ from bench.trackers import _content as content
 if TYPE_CHECKING:
     from bench.store.record import Record
 
-EVENTS = "events.out.tfevents"  # TensorBoard reads the files that have this in their name
+EVENTS = "events.out.tfevents"
+"""TensorBoard reads the files that have this in their name."""
 
 
 class TensorBoard:
+    """A tracker that writes event files."""
+
     def __init__(self, folder: str):
         self.folder = Path(folder)
         self.live: dict[str, Any] = {}  # run id → its SummaryWriter
@@ -38,12 +41,14 @@ class TensorBoard:
                 probe.unlink(missing_ok=True)
         except OSError as error:
             raise UserError(f"--tensorboard {folder}: {error.strerror}; name a writable folder") from error
-        self._columns()
+        self._write_columns()
 
     def started(self, spec: Work) -> None:
+        """Remove what an earlier, killed attempt has left."""
         self._end_live(spec)
 
     def progress(self, spec: Work, progress: Progress) -> None:
+        """Show the loss so far."""
         if not isinstance(spec, RunSpec):
             return
         if spec.run_id not in self.live:
@@ -53,13 +58,14 @@ class TensorBoard:
         self.live[spec.run_id].add_scalar("live/loss", progress.loss, round(1000 * progress.done))
 
     def ended(self, spec: Work, record: Record) -> None:
+        """Write the event file of a run or of a later evaluation, unless it is there."""
         self._end_live(spec)
         place = self._place(spec)
         if any(place.glob(f"{EVENTS}.*.{record.run_id}.{record.status}")):
             return
-        # by time, the order in which TensorBoard reads the files of a folder
+        # TensorBoard reads the files of a folder in the order of their names, which is to be that of time
         final = place / f"{EVENTS}.{record.environment.get('ended') or 0:010.0f}.{record.run_id}.{record.status}"
-        with whole(final) as writer:
+        with writer_of(final) as writer:
             begun = float(record.environment.get("begun") or 0) or None
             for name, epoch, value, seconds in content.curves(record):
                 writer.add_scalar(name, value, epoch, walltime=begun + seconds if begun else None)
@@ -77,16 +83,17 @@ class TensorBoard:
                 older.unlink(missing_ok=True)
 
     def reported(self, folder: Path) -> None:
-        """The report's figures, those of the last time it was written."""
+        """Write the report's figures, in place of those of the last time."""
         import numpy as np
         from PIL import Image
 
-        with whole(self.folder / "reports" / folder.resolve().name / f"{EVENTS}.report") as writer:
+        with writer_of(self.folder / "reports" / folder.resolve().name / f"{EVENTS}.report") as writer:
             for path in content.figures(folder):
                 with Image.open(path) as image:
                     writer.add_image(f"report/{path.stem}", np.asarray(image.convert("RGB")), 0, dataformats="HWC")
 
     def close(self) -> None:
+        """Close the files of the runs that are still in flight."""
         for writer in self.live.values():
             writer.close()
         self.live.clear()
@@ -96,7 +103,7 @@ class TensorBoard:
         return self.folder / run.task / run.arch / f"seed-{run.seed}-{run.run_id[:8]}"
 
     def _end_live(self, spec: Work) -> None:
-        """Removes the file of a run in flight, of this job or of one that was killed."""
+        """Remove the file of a run in flight, of this job or of one that was killed."""
         writer = self.live.pop(spec.run_id, None)
         if writer is not None:
             writer.close()
@@ -104,13 +111,13 @@ class TensorBoard:
             for path in self._place(spec).glob(f"{EVENTS}.*.live"):
                 path.unlink(missing_ok=True)
 
-    def _columns(self) -> None:
-        """What the HParams page is to show of each run: written once, for the whole folder."""
+    def _write_columns(self) -> None:
+        """Write what the HParams page is to show of each run: once, for the whole folder."""
         from tensorboard.plugins.hparams import summary_v2
 
         final = self.folder / f"{EVENTS}.columns"
         if not final.exists():
-            with whole(final) as writer:
+            with writer_of(final) as writer:
                 writer.file_writer.add_summary(
                     summary_v2.hparams_config_pb(
                         hparams=[summary_v2.HParam(name) for name in content.SETTINGS],
@@ -120,7 +127,7 @@ class TensorBoard:
 
 
 def add_settings(writer: Any, spec: RunSpec, record: Record, begun: float | None) -> None:
-    """The row of the HParams page: the settings, and that the run has ended."""
+    """Write the row of the HParams page: the settings, and that the run has ended."""
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
 
@@ -134,8 +141,8 @@ def add_settings(writer: Any, spec: RunSpec, record: Record, begun: float | None
 
 
 @contextmanager
-def whole(final: Path) -> Iterator[Any]:
-    """A SummaryWriter whose one file appears as `final` when all is written, and not at all if something raises."""
+def writer_of(final: Path) -> Iterator[Any]:
+    """Yield a SummaryWriter whose one file appears as `final` when all is written, not at all if something raises."""
     from torch.utils.tensorboard import SummaryWriter
 
     final.parent.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,13 @@ from bench.models.latent import CLASSES
 from bench.models.streams import generator
 
 
-def subset(labels: Tensor, count: int, seed: int) -> Tensor:
-    """Indices of `count` images, as many of each class, drawn by the seed: [count]. The same for every architecture.
+def choose_labelled(labels: Tensor, count: int, seed: int) -> Tensor:
+    """Draw the indices of `count` images, as many of each class: [count].
 
-    Raises ValueError if a class has too few.
+    They depend on the seed alone, so they are the same for every architecture.
+
+    Raises:
+        ValueError: a class has too few images.
     """
     draw = generator(seed, "labelled")
     found = []
@@ -26,7 +29,7 @@ def subset(labels: Tensor, count: int, seed: int) -> Tensor:
     return torch.cat(found)
 
 
-def joined(rows: Tensor, known: Tensor, size: int, draw: torch.Generator) -> Tensor:
-    """Batches of indices [steps, B], each followed by `size` labelled ones drawn with replacement: [steps, B + size]."""
-    extra = known[torch.randint(len(known), (len(rows), size), generator=draw)]
+def append_labelled(rows: Tensor, labelled: Tensor, size: int, draw: torch.Generator) -> Tensor:
+    """Append to each batch of indices `size` labelled ones, drawn with replacement: [steps, B] → [steps, B + size]."""
+    extra = labelled[torch.randint(len(labelled), (len(rows), size), generator=draw)]
     return torch.cat([rows, extra], 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,23 +17,18 @@ from bench.models.streams import Streams, stream_seed
 from bench.spec.progress import Progress
 from bench.spec.run import RunSpec
 from bench.tasks import Task
-from bench.training import labelled
 from bench.training.batches import Feed, Loss
-from bench.training.scores import Split, validated
+from bench.training.labelled import append_labelled, choose_labelled
+from bench.training.random_state import IsolatedRandomState
+from bench.training.schedule import learning_rate
+from bench.training.scores import Split, validate
 from bench.training.stack import Stack
 from bench.training.steps import Stepper
 
-WARM_UP = 0.05
-WARM_UP_STEPS = 200
-WARM_UP_AT_MOST = 0.25
-"""The learning rate rises to its peak over this share of all steps, but over no fewer steps than that, unless they
-would be more than this share. A short run with a short rise makes a deep ReLU network collapse onto the mean image:
-docs/log/performance.md#a-short-rise-collapses-deep-relu-networks has the runs."""
+CHUNK_STEPS = 20
+"""Steps from one reading of the loss to the next. A GPU is given them all at once."""
 
-TICK = 20  # steps between looks at the loss; a GPU is asked for it when it has the next ones to do
-
-
-Outcome = TypeVar("Outcome")
+Returned = TypeVar("Returned")
 
 
 class Diverged(RuntimeError):
@@ -41,19 +37,22 @@ class Diverged(RuntimeError):
 
 @dataclass(frozen=True)
 class Trained:
+    """A training that went to its end."""
+
     history: list[dict[str, float]]
-    seconds: float  # of training steps; of several trainings side by side, its share
-    images: int  # seen in them
-    recorded: bool = False  # whether the steps were replays of a CUDA graph
-    refused: str | None = None  # why not, where that was wanted
+    """A row per epoch."""
 
+    seconds: float
+    """Of training steps; of several trainings side by side, its share."""
 
-def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Linear from 0 over the first steps, then half a cosine down to 0."""
-    warm_up = max(1, round(max(WARM_UP * steps, min(WARM_UP_STEPS, WARM_UP_AT_MOST * steps))))
-    if step < warm_up:
-        return peak * (step + 1) / warm_up
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
+    images: int
+    """Seen in those steps, each as often as it was."""
+
+    used_graph: bool = False
+    """Whether the steps were replays of a CUDA graph."""
+
+    graph_refused: str | None = None
+    """Why they weren't, where that was wanted."""
 
 
 def train(
@@ -65,7 +64,11 @@ def train(
     report: Callable[[Progress], None] = lambda progress: None,
     graph: bool = False,
 ) -> Trained:
-    """Trains `model` in place. Raises `Diverged` as soon as a look at the loss finds it not finite."""
+    """Train one model in place; see `train_seeds`.
+
+    Raises:
+        Diverged: as soon as a reading of the loss finds it not finite.
+    """
     (outcome,) = train_seeds([model], task, [spec], data, validation, report, graph)
     if isinstance(outcome, Diverged):
         raise outcome
@@ -81,25 +84,31 @@ def train_seeds(
     report: Callable[[Progress], None] = lambda progress: None,
     graph: bool = False,
 ) -> list[Trained | Diverged]:
-    """Trains models that differ in nothing but their seed, in place; several of them as one stack (bench.training.stack).
+    """Train models that differ in nothing but their seed, in place; several of them as one stack.
 
-    graph: record the step once as a CUDA graph and replay it. The seconds of a member are its share of the stack's.
-    A member that diverges is one of the outcomes; the others go on.
+    Args:
+        data: the training split.
+        report: takes the progress, at each reading of the loss.
+        graph: capture the step once as a CUDA graph and replay it.
+
+    Returns:
+        One outcome for each model. A model that diverges does not stop the others. The seconds of a model are its share
+        of the stack's.
     """
-    return to_the_end(training(models, task, specs, data, validation, report, graph, time.perf_counter))
+    return run_to_completion(train_in_turns(models, task, specs, data, validation, report, graph, time.perf_counter))
 
 
-def to_the_end(turns: Generator[None, None, Outcome]) -> Outcome:
-    """What is returned by something that takes turns, when it has had all of them."""
+def run_to_completion(turns: Generator[None, None, Returned]) -> Returned:
+    """Exhaust a generator that yields between its turns; return what it returns."""
     while True:
         try:
             next(turns)
         except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+            returned: Returned = end.value
+            return returned
 
 
-def training(
+def train_in_turns(
     models: Sequence[nn.Module],
     task: Task,
     specs: Sequence[RunSpec],
@@ -109,33 +118,39 @@ def training(
     graph: bool,
     clock: Callable[[], float],
 ) -> Generator[None, None, list[Trained | Diverged]]:
-    """`train_seeds`, a few steps at a time: it yields when a GPU has been given something to do, so that another
-    training can give it something too. What it draws and computes depends on no other training."""
+    """Do what `train_seeds` does, a few steps at a time.
+
+    It yields when a GPU has been given something to do, so that another training can give it something too. What it
+    draws and computes depends on no other training: docs/decisions.md#training-is-a-generator.
+    """
     spec, device, count = specs[0], data.images.device, len(specs)
+    on_cpu = device.type == "cpu"
     batch = min(spec.batch_size, len(data.labels))
     per_epoch = len(data.labels) // batch  # the few images left over are others in the next epoch
-    few, known = 0, [torch.empty(0)] * count
+    labelled_rows, labelled = 0, [torch.empty(0)] * count
     loss: Loss = task.loss
     if spec.labels is not None:
-        few = min(spec.labels, batch)
-        known = [labelled.subset(data.labels, spec.labels, each.seed) for each in specs]
-        loss = functools.partial(task.loss, labelled=few, known=len(known[0]), images=len(data.labels))
+        labelled_rows = min(spec.labels, batch)
+        labelled = [choose_labelled(data.labels, spec.labels, each.seed) for each in specs]
+        loss = functools.partial(task.loss, labelled=labelled_rows, known=len(labelled[0]), images=len(data.labels))
+    rows_per_step = batch + labelled_rows
     dtype, width = next(models[0].parameters()).dtype, task.width(spec.latent_dim)
 
     def feed_of(streams: Sequence[Streams]) -> Feed:
-        return Feed(data.images, data.labels, spec, streams, task.noise_rows(batch + few, few), dtype, width)
+        noise_rows = task.noise_rows(rows_per_step, labelled_rows)
+        return Feed(data.images, data.labels, spec, streams, noise_rows, dtype, width)
 
     streams = [Streams.of(each.seed, device) for each in specs]
     stack = Stack(models) if count > 1 else None
     stepper = Stepper(models, loss, feed_of(streams), stack)
-    own = OwnRandomness(stream_seed(spec.seed, "dropout"), device)
+    random_state = IsolatedRandomState(stream_seed(spec.seed, "dropout"), device)
     if graph:
-        with own:
+        with random_state:
             for model in models:
                 model.train()
-            rows = torch.arange(min(TICK, per_epoch) * count * (batch + few), device=device) % len(data.labels)
-            trial = feed_of([Streams.of(each.seed, device) for each in specs]).draw(rows.view(-1, count, batch + few))
-            stepper.record(trial)
+            rows = torch.arange(min(CHUNK_STEPS, per_epoch) * count * rows_per_step, device=device) % len(data.labels)
+            trial = feed_of([Streams.of(each.seed, device) for each in specs])  # the run's own draws stay untouched
+            stepper.capture(trial.draw(rows.view(-1, count, rows_per_step)))
 
     failed: dict[int, Diverged] = {}
     history: list[list[dict[str, float]]] = [[] for _ in specs]
@@ -145,60 +160,78 @@ def training(
             model.train()
         started = clock()
         total = torch.zeros(count)
-        drawn = [epoch_rows(len(data.labels), per_epoch, batch, *of, few) for of in zip(streams, known, strict=True)]
-        rows = torch.stack(drawn, 1).to(device)  # [per_epoch, S, batch + few]
+        order = [
+            epoch_rows(len(data.labels), per_epoch, batch, *of_seed, labelled_rows)
+            for of_seed in zip(streams, labelled, strict=True)
+        ]
+        rows = torch.stack(order, 1).to(device)  # [per_epoch, S, batch + labelled_rows]
         rates: Sequence[float] | Tensor = [
             learning_rate(step, steps, spec.lr) for step in range(done, done + per_epoch)
         ]
-        if device.type != "cpu":
+        if not on_cpu:
             rates = torch.tensor(rates, device=device)
-        looks: list[Look] = []
-        for first, last in stretches(done, per_epoch):
-            with own:
+        pending: deque[PendingLosses] = deque()
+        for first, last in chunks(done, per_epoch):
+            with random_state:
                 losses = stepper.take(rows[first:last], rates[first:last])
             done += last - first
-            looks.append(Look(losses, last - first, done))
-            if device.type != "cpu":
-                if own.drawn:  # torch 2.11 has one place for the random state of all graphs that are replayed
+            pending.append(PendingLosses(losses, last - first, done))
+            if not on_cpu:
+                if random_state.gpu_was_used:  # torch 2.11 has one place for the random state of all replayed graphs
                     torch.cuda.current_stream(device).synchronize()
                 yield
-            # a GPU is asked for the losses of a stretch when it has the next one to do
-            for look in taken(looks, keep=0 if device.type == "cpu" or last == per_epoch else 1):
-                sums, means = look.take()
+            # a GPU is asked for the losses of a chunk when it has the next one to do
+            while len(pending) > (0 if on_cpu or last == per_epoch else 1):
+                chunk = pending.popleft()
+                sums, means = chunk.wait()
                 for index, mean in enumerate(means):
                     if not math.isfinite(mean) and index not in failed:
-                        failed[index] = Diverged(f"loss is {mean} by step {look.done} of {steps} (epoch {epoch})")
+                        failed[index] = Diverged(f"loss is {mean} by step {chunk.done} of {steps} (epoch {epoch})")
                 alive = [mean for index, mean in enumerate(means) if index not in failed]
                 if not alive:
                     return [failed[index] for index in range(count)]
-                report(Progress(look.done / steps, epoch, sum(alive) / len(alive)))
+                report(Progress(chunk.done / steps, epoch, sum(alive) / len(alive)))
                 total += sums
         losses_of_epoch = (total / per_epoch).tolist()
         seconds += clock() - started
-        with own:
-            scored = validated(models, stack, task, validation, specs, failed)
+        with random_state:
+            scored = validate(models, stack, task, validation, specs, failed)
         for index, scores in scored.items():
             numbers = {f"val_{task.primary}": scores[task.primary], "seconds": seconds / count}
             history[index].append({"epoch": epoch, "train_loss": losses_of_epoch[index], **numbers})
+    used_graph, refused = stepper.uses_graph, stepper.graph_refused
     return [
-        failed.get(index, Trained(history[index], seconds / count, steps * batch, stepper.recorded, stepper.refused))
+        failed.get(index, Trained(history[index], seconds / count, steps * batch, used_graph, refused))
         for index in range(count)
     ]
 
 
-def stretches(done: int, per_epoch: int) -> Iterator[tuple[int, int]]:
-    """The steps of an epoch, after `done` in earlier ones, from one look at the loss to the next: first, last + 1."""
+def chunks(done: int, per_epoch: int) -> Iterator[tuple[int, int]]:
+    """Yield an epoch's steps from one reading of the loss to the next, as first and last + 1.
+
+    A reading is due whenever the number of all steps so far is a multiple of `CHUNK_STEPS`, and at the epoch's end.
+
+    Args:
+        done: steps of earlier epochs.
+    """
     first = 0
     while first < per_epoch:
-        last = min(first + TICK - (done + first) % TICK, per_epoch)
+        last = min(first + CHUNK_STEPS - (done + first) % CHUNK_STEPS, per_epoch)
         yield first, last
         first = last
 
 
-class Look:
-    """The losses of a stretch of steps, on their way from the device while it goes on."""
+class PendingLosses:
+    """The losses of a chunk of steps, on their way from the device while that goes on with the next."""
 
     def __init__(self, losses: Tensor, steps: int, done: int):
+        """Start the copy.
+
+        Args:
+            losses: the sum over the chunk for each model, [S], on the device.
+            steps: of the chunk.
+            done: steps of the training by the end of the chunk.
+        """
         self.steps, self.done = steps, done
         self.losses, self.arrived = losses, None
         if losses.device.type != "cpu":
@@ -206,52 +239,20 @@ class Look:
             self.arrived = torch.cuda.Event()
             self.arrived.record(torch.cuda.current_stream(losses.device))
 
-    def take(self) -> tuple[Tensor, list[float]]:
-        """Sum and mean of each member, [S], when they have arrived."""
+    def wait(self) -> tuple[Tensor, list[float]]:
+        """Return the sum [S] and the mean over the steps for each model, once they have arrived."""
         if self.arrived is not None:
             self.arrived.synchronize()
         return self.losses, (self.losses / self.steps).tolist()
 
 
-def taken(looks: list[Look], keep: int) -> Iterator[Look]:
-    """Takes out all but the last `keep`."""
-    while len(looks) > keep:
-        yield looks.pop(0)
-
-
-class OwnRandomness:
-    """A context with torch's default generators, of the CPU and of a GPU, as a stream of its own: entered again, it
-    goes on where it was left, whatever was drawn elsewhere. drawn: whether the GPU's was drawn from when it was last
-    left."""
-
-    def __init__(self, seed: int, device: torch.device):
-        self.devices = [device] if device.type == "cuda" else []
-        with torch.random.fork_rng(devices=self.devices):
-            torch.manual_seed(seed)
-            self.states = self._now()
-        self.drawn = False
-
-    def _now(self) -> list[Tensor]:
-        return [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in self.devices)]
-
-    def _go_to(self, states: list[Tensor]) -> None:
-        torch.set_rng_state(states[0])
-        for device, state in zip(self.devices, states[1:], strict=True):
-            torch.cuda.set_rng_state(state, device)
-
-    def __enter__(self) -> None:
-        self.outside = self._now()
-        self._go_to(self.states)
-
-    def __exit__(self, *unused: object) -> None:
-        before, self.states = self.states, self._now()
-        self.drawn = any(not torch.equal(a, b) for a, b in zip(before[1:], self.states[1:], strict=True))
-        self._go_to(self.outside)
-
-
 def epoch_rows(
-    images: int, per_epoch: int, batch: int, streams: Streams, known: Tensor, few: int
-) -> Tensor:  # fmt: skip
-    """The rows of an epoch's batches, in an order drawn now, each with `few` of `known`: [per_epoch, batch + few]."""
+    images: int, per_epoch: int, batch: int, streams: Streams, labelled: Tensor, labelled_rows: int
+) -> Tensor:
+    """Draw the order of an epoch: the image indices of each batch, [per_epoch, batch + labelled_rows].
+
+    Args:
+        labelled: the indices of the labelled images, of which each batch gets `labelled_rows`.
+    """
     rows = torch.randperm(images, generator=streams.order)[: per_epoch * batch].view(per_epoch, batch)
-    return labelled.joined(rows, known, few, streams.order) if few else rows
+    return append_labelled(rows, labelled, labelled_rows, streams.order) if labelled_rows else rows

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.training.adam import Adam
 from bench.training.batches import Batches, Feed, Loss
-from bench.training.cuda_graph import Recorded, Refused
+from bench.training.cuda_graph import CapturedStep, NotCapturable
 from bench.training.stack import Stack, stacked_step
 
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -17,39 +17,48 @@ Step = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Stepper:
-    """A training's steps. recorded: whether they are replays of a graph; refused: why not, where that was wanted."""
+    """Takes the steps of a training: draws the batches, computes the losses, moves the parameters."""
 
     def __init__(self, models: Sequence[nn.Module], loss: Loss, feed: Feed, stack: Stack | None):
         self.models, self.feed = models, feed
         self.optimiser = Adam(list(stack.parameters.values() if stack else models[0].parameters()))
         self.step = stacked_step(stack, loss, self.optimiser) if stack else single_step(models[0], loss, self.optimiser)
-        self.graph: Recorded | None = None
-        self.refused: str | None = None
+        self.graph: CapturedStep | None = None
+        self.graph_refused: str | None = None
+        """Why the step could not be captured, if that was tried."""
 
     @property
-    def recorded(self) -> bool:
+    def uses_graph(self) -> bool:
+        """Whether steps are replays of a CUDA graph."""
         return self.graph is not None
 
-    def record(self, trial: Batches) -> None:
-        """From now on steps are replays, if the step can be recorded. Nothing is changed by it, random state included.
+    def capture(self, trial: Batches) -> None:
+        """Take all further steps as replays of a CUDA graph, if the step can be captured as one.
 
-        trial: batches of any contents, of as many steps as will be taken at once. Raises `bench.training.cuda_graph.Broken`.
+        Nothing is changed by it, random state included.
+
+        Args:
+            trial: batches of any contents, of as many steps as will be taken at once.
+
+        Raises:
+            CaptureFailed: the process can't use its GPU any more.
         """
         try:
-            self.graph = Recorded(self.step, trial, self.optimiser, self.models)
-        except Refused as error:
-            self.refused = str(error)
+            self.graph = CapturedStep(self.step, trial, self.optimiser, self.models)
+        except NotCapturable as error:
+            self.graph_refused = str(error)
 
     def take(self, rows: Tensor, rates: Sequence[float] | Tensor) -> Tensor:
-        """Steps on batches of the training images `rows` [K, S, B], on the device; the sum of their losses [S], there
-        too.
+        """Take K steps; return the sum of their losses for each model, [S], on the device.
 
-        rates: the learning rate of each, [K], on a GPU a tensor there.
+        Args:
+            rows: indices of the training images of each batch, [K, S, B], on the device.
+            rates: the learning rate of each step, [K]; on a GPU a tensor there.
         """
         if rows.device.type == "cpu":
             losses = torch.zeros(rows.shape[1])
             for k, rate in enumerate(rates):
-                self.optimiser.rate = float(rate)
+                self.optimiser.lr = float(rate)
                 losses += self.step(*self.feed.draw(rows[k : k + 1]).step(0))
             return losses
         assert isinstance(rates, Tensor)
@@ -58,17 +67,17 @@ class Stepper:
             return self.graph.run(batches, rates)
         losses = torch.zeros(rows.shape[1], device=rows.device)
         for k in range(len(rates)):
-            self.optimiser.rate = rates[k]
+            self.optimiser.lr = rates[k]
             losses += self.step(*batches.step(k))
         return losses
 
 
 def single_step(model: nn.Module, loss_of: Loss, optimiser: Adam) -> Step:
-    """The step of one model, S = 1."""
+    """Return the training step of one model, S = 1."""
 
     def step(x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         loss = loss_of(model, x.squeeze(0), labels.squeeze(0), noise.squeeze(0))
-        optimiser.zero()
+        optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         return loss.detach().unsqueeze(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from multiprocessing.connection import Connection
@@ -23,25 +24,32 @@ if TYPE_CHECKING:
     from bench.store.store import Record
 
 PROGRESS_SECONDS = 0.25
-"""Between two words about a group in flight."""
+"""Between two messages about the progress of a group."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker is asked to do. key: names the group in its answers. graph: whether steps may be CUDA graphs."""
+    """What a worker is asked to do."""
 
     key: int
+    """Names the group in the worker's answers."""
+
     specs: Sequence[Work]
+    """The group."""
+
     graph: bool
+    """Whether training steps may be CUDA graphs."""
 
 
 class AnswerKind(StrEnum):
+    """What has become of a group, so far."""
+
     PROGRESS = "progress"
     """The content is a `Progress`."""
     DONE = "done"
     """The content is a status and an error for each piece of work."""
-    CROWDED = "crowded"
-    """Memory was too small for it beside the others."""
+    RETRY_ALONE = "retry alone"
+    """Memory was too small for it beside the other groups."""
     UNWRITABLE = "unwritable"
     """A record can't be kept; the content says why."""
     LEAVING = "leaving"
@@ -58,6 +66,7 @@ class Answer:
     kind: AnswerKind
 
     content: Any = None
+    """What it is, the kind says."""
 
     without_graph: bool = False
     """Of one that leaves: whether the group is fit to be tried once more, but not as a CUDA graph."""
@@ -67,75 +76,94 @@ class ParentGone(BaseException):
     """Nobody is there to report to. Not an Exception: the run did not fail, and must not be recorded as if it had."""
 
 
-class Shares:
-    """A clock for groups side by side: while n of them are in flight, each second is a n-th of one."""
+class SharedClock:
+    """A clock for groups side by side: while n of them are in flight, each second counts as an n-th of one."""
 
     def __init__(self) -> None:
-        self.passed, self.looked, self.in_flight = 0.0, time.perf_counter(), 1
+        self.passed, self.updated, self.in_flight = 0.0, time.perf_counter(), 1
 
-    def now_with(self, in_flight: int) -> None:
-        """From now on so many are in flight."""
-        self.passed, self.looked, self.in_flight = self(), time.perf_counter(), max(1, in_flight)
+    def set_in_flight(self, in_flight: int) -> None:
+        """Count from now on for so many groups."""
+        self.passed, self.updated, self.in_flight = self(), time.perf_counter(), max(1, in_flight)
 
     def __call__(self) -> float:
-        return self.passed + (time.perf_counter() - self.looked) / self.in_flight
+        return self.passed + (time.perf_counter() - self.updated) / self.in_flight
 
 
 @dataclass
-class Turns:
-    """A group that is being done. turns: does it, a little more each time; context: its stream."""
+class GroupInFlight:
+    """A group that is being done."""
 
     order: Order
+    """That asked for it."""
+
     turns: Generator[None, None, list[Record]]
-    context: Any
+    """Does it, a little more at each turn."""
+
+    context: AbstractContextManager[Any]
+    """In which it takes its turns: its CUDA stream."""
 
 
-def work(pipe: Connection, site: Site) -> None:
-    """Takes orders until the parent is gone."""
+def run_worker(pipe: Connection, site: Site) -> None:
+    """Take orders and answer them until the parent is gone."""
     from bench.machine import cuda  # here and below: they load torch, which the server has and the parent need not
-    from bench.store.store import Unwritable
-    from bench.training.cuda_graph import Broken
-    from bench.worker.execute import Beside, Crowded, group, stream_contexts
+    from bench.worker.execute import execute_group, stream_contexts
+    from bench.worker.train import Neighbours
 
     leave_signals_to_the_parent()
     cuda.use_device(site.device)
-    going: dict[int, Turns] = {}
-    shares, free = Shares(), stream_contexts(site)
-    beside = Beside(shares if site.beside > 1 else time.perf_counter, lambda: len(going) - 1)
+    in_flight: dict[int, GroupInFlight] = {}
+    clock, free_contexts = SharedClock(), stream_contexts(site)
+    neighbours = Neighbours(clock if site.side_by_side > 1 else time.perf_counter, lambda: len(in_flight) - 1)
     try:
         while True:
-            while not going or pipe.poll():
+            while not in_flight or pipe.poll():
                 order = pipe.recv()
-                turns = group(order.specs, site, order.graph, reporter(pipe, order.key), beside)
-                going[order.key] = Turns(order, turns, free.pop())
-                shares.now_with(len(going))
-            for key, one in list(going.items()):
-                try:
-                    with one.context:
-                        next(one.turns)
+                turns = execute_group(order.specs, site, order.graph, reporter(pipe, order.key), neighbours)
+                in_flight[order.key] = GroupInFlight(order, turns, free_contexts.pop())
+                clock.set_in_flight(len(in_flight))
+            for key, group in list(in_flight.items()):
+                answer = take_turn(group)
+                if answer is None:
                     continue
-                except StopIteration as end:
-                    answer = Answer(key, AnswerKind.DONE, [(record.status, record.error) for record in end.value])
-                except Unwritable as error:
-                    answer = Answer(key, AnswerKind.UNWRITABLE, str(error))
-                except Crowded:
-                    answer = Answer(key, AnswerKind.CROWDED)
-                except Exception as error:
-                    if not isinstance(error, Broken) and not cuda.is_lost(error):
-                        raise
-                    reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-                    by_graph = isinstance(error, Broken) and one.order.graph
-                    pipe.send(Answer(key, AnswerKind.LEAVING, reason, without_graph=by_graph))
+                if answer.kind is AnswerKind.LEAVING:
+                    pipe.send(answer)
                     return
-                free.append(going.pop(key).context)
-                shares.now_with(len(going))
+                free_contexts.append(in_flight.pop(key).context)
+                clock.set_in_flight(len(in_flight))
                 pipe.send(answer)
     except (EOFError, OSError, ParentGone):
         return
 
 
+def take_turn(group: GroupInFlight) -> Answer | None:
+    """Let a group go on for a turn; return the answer to its order when there is one."""
+    from bench.machine import cuda
+    from bench.store.store import Unwritable
+    from bench.training.cuda_graph import CaptureFailed
+    from bench.worker.train import OutOfMemoryWithOthers
+
+    key = group.order.key
+    try:
+        with group.context:
+            next(group.turns)
+        return None
+    except StopIteration as end:
+        return Answer(key, AnswerKind.DONE, [(record.status, record.error) for record in end.value])
+    except Unwritable as error:
+        return Answer(key, AnswerKind.UNWRITABLE, str(error))
+    except OutOfMemoryWithOthers:
+        return Answer(key, AnswerKind.RETRY_ALONE)
+    except Exception as error:
+        capture_failed = isinstance(error, CaptureFailed)
+        if not capture_failed and not cuda.is_lost(error):
+            raise
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        return Answer(key, AnswerKind.LEAVING, reason, without_graph=capture_failed and group.order.graph)
+
+
 def reporter(pipe: Connection, key: int) -> Callable[[Progress], None]:
-    """Tells the parent where a group is, a few times a second."""
+    """Return a function that tells the parent how far a group is, but only a few times a second."""
     last = 0.0
 
     def report(progress: Progress) -> None:

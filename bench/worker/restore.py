@@ -1,4 +1,4 @@
-"""From a spec, or a record, to a model: built as its architecture says now, on a device, with its layer table."""
+"""From a spec or a record to a model: built as its architecture says now, on a device, with its layer table."""
 
 from __future__ import annotations
 
@@ -26,14 +26,18 @@ from bench.tasks import Task
 from bench.worker.failures import reason
 
 
-def on(device: torch.device, model: nn.Module) -> nn.Module:
-    """The model on a device, with the channels of its weights last, as its layers compute fastest."""
+def to_device(model: nn.Module, device: torch.device) -> nn.Module:
+    """Move a model to a device, the channels of its weights last in memory, as its layers compute fastest."""
     return model.to(device).to(memory_format=torch.channels_last)
 
 
 def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
-    """The architecture that `spec` is of. Raises RuntimeError if its code is not what it was then."""
-    arch, found = defined(spec.arch, tuple(plugins))
+    """Return the architecture that `spec` is of.
+
+    Raises:
+        RuntimeError: its code is not what it was when the run was planned.
+    """
+    arch, found = arch_and_fingerprint(spec.arch, tuple(plugins))
     if spec.arch_fingerprint != found and spec.arch_fingerprint != old_fingerprint(arch):
         raise RuntimeError(
             f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since"
@@ -42,15 +46,19 @@ def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
 
 
 @functools.cache
-def defined(name: str, plugins: tuple[str, ...]) -> tuple[Arch, str]:
-    """An architecture as this process knows it, and its fingerprint."""
+def arch_and_fingerprint(name: str, plugins: tuple[str, ...]) -> tuple[Arch, str]:
+    """Return an architecture as this process knows it, and its fingerprint."""
     (arch,) = registry(plugins).resolve([name]).archs
     return arch, fingerprint(arch)
 
 
 def task_of(spec: RunSpec, plugins: Sequence[str]) -> Task:
-    """The task that `spec` is of. Raises RuntimeError if a plug-in's code is not what it was then."""
-    task, found = defined_task(spec.task, tuple(plugins))
+    """Return the task that `spec` is of.
+
+    Raises:
+        RuntimeError: it is a plug-in's, whose code is not what it was when the run was planned.
+    """
+    task, found = task_and_fingerprint(spec.task, tuple(plugins))
     if found != spec.task_fingerprint:
         raise RuntimeError(
             f"the definition of the task {spec.task} is not the one that run {spec.run_id} is of: it was edited since"
@@ -59,23 +67,29 @@ def task_of(spec: RunSpec, plugins: Sequence[str]) -> Task:
 
 
 @functools.cache
-def defined_task(name: str, plugins: tuple[str, ...]) -> tuple[Task, str | None]:
-    """A task as this process knows it, and its fingerprint."""
+def task_and_fingerprint(name: str, plugins: tuple[str, ...]) -> tuple[Task, str | None]:
+    """Return a task as this process knows it, and its fingerprint; a built-in task has none."""
     known = registry(plugins).plugins
     return tasks.get(name, known), tasks.fingerprint(name, known)
 
 
 registry = functools.cache(tasks.registry)
+"""The architectures and plug-ins, discovered once per process and tuple of plug-ins."""
 
 
 def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
-    """The layer table of the whole model, traced with one blank image."""
+    """Return the layer table of the whole model, traced with one blank image."""
     x, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
     return [dataclasses.asdict(row) for row in layer_table(model, lambda: model(x, labels))]
 
 
 def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
-    """The trained model of `record`; see `bench.load_model`."""
+    """Return the trained model of `record`; see `bench.load_model`.
+
+    Raises:
+        UserError: the run failed, or its architecture or task was edited since.
+        Damaged: the file with the weights does not hold them.
+    """
     if record.status != Status.FINISHED or record.folder is None:
         raise UserError(f"run {record.run_id} has no weights: it failed ({record.error})")
     spec = RunSpec(**record.spec)

@@ -16,8 +16,12 @@ class Site:
     """What all runs of a job share on one machine. None of it can change a number, or it would be in the spec."""
 
     runs_dir: str
+    """The store that records go to."""
+
     data_dir: str
+
     plugins: tuple[str, ...] = ()
+    """Paths of the files with further architectures and tasks."""
 
     device: Device = CPU
     """Where a run is computed."""
@@ -26,8 +30,11 @@ class Site:
     """Several GPUs, taken in turn by the workers; else empty, or the one device."""
 
     workers: int = 1
+    """Processes that do runs at the same time."""
 
     commit: str | None = None
+    """The code's git commit; None if that is not known."""
+
     dirty: bool | None = None
     """Whether the code has been changed since that commit."""
 
@@ -37,8 +44,8 @@ class Site:
     graph: bool = False
     """Whether training steps are CUDA graphs."""
 
-    beside: int = 1
+    side_by_side: int = 1
     """Groups of such seeds that a worker trains side by side, at most; on a CPU one."""
 
     dataset: Dataset | None = None
-    """Where it came with the work, as on a cluster; else it is read from data_dir."""
+    """The data where they came with the work, as on a cluster; else they are read from `data_dir`."""

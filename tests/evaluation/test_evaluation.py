@@ -145,7 +145,7 @@ def test_a_probe_that_has_not_converged_is_no_result(monkeypatch: pytest.MonkeyP
 
 def test_posteriors_that_are_the_prior_use_no_unit() -> None:
     found = describe(torch.zeros(50, 3), torch.zeros(50, 3))
-    assert found.active == 0
+    assert found.active_units == 0
     assert found.aggregate_kl == pytest.approx(0, abs=1e-12)
     assert torch.equal(found.kl, torch.zeros(3, dtype=torch.float64))
 
@@ -155,8 +155,8 @@ def test_active_units_are_those_whose_mean_moves() -> None:
     mean[:, 0] = torch.tensor([1.0, -1.0, 1.0, -1.0])  # variance 1
     mean[:, 1] = torch.tensor([0.1, -0.1, 0.1, -0.1]) * 0.999  # just below the threshold of 0.01
     found = describe(mean, torch.full((4, 3), -20.0))
-    assert found.variance.tolist() == pytest.approx([1, 0.00998, 0], rel=1e-3)
-    assert found.active == 1
+    assert found.mean_variance.tolist() == pytest.approx([1, 0.00998, 0], rel=1e-3)
+    assert found.active_units == 1
 
 
 def test_aggregate_kl_is_that_of_a_gaussian_with_its_moments() -> None:
@@ -184,7 +184,7 @@ def test_interpolations_begin_and_end_at_the_two_images() -> None:
     ends = torch.tensor([[0.0, 1.0], [3.0, -1.0], [2.0, 2.0], [0.0, 0.0]])
     found = pictures.interpolations(Lamp(), ends, torch.zeros(4, dtype=torch.long))
     assert found.shape == (2, pictures.STEPS, 28, 28)
-    alone = pictures.decoded(Lamp(), ends, torch.zeros(4, dtype=torch.long))
+    alone = pictures.decode(Lamp(), ends, torch.zeros(4, dtype=torch.long))
     assert np.array_equal(found[0, 0], alone[0])
     assert np.array_equal(found[0, -1], alone[1])
     assert np.array_equal(found[1, 0], alone[2])

@@ -31,7 +31,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 JOB = ["--archs", "cnn3", "--seeds", "1"]
 
 
-def test_a_basic_run_has_its_portrait_and_a_full_evaluation_adds_to_it(evaluated: Path) -> None:
+def test_a_basic_run_has_its_pictures_and_a_full_evaluation_adds_to_it(evaluated: Path) -> None:
     store = Store(evaluated / "runs")
     for record in records(evaluated):
         both = with_evaluations(store, record)

@@ -13,7 +13,7 @@ from bench.machine import cuda
 from bench.spec.device import FIRST_GPU, Device
 from bench.tasks import get
 from bench.training.loop import Trained, train_seeds
-from bench.training.splits import on_device
+from bench.training.splits import split_on_device
 from tests.training.test_train import DIGITS, spec_of
 
 BATCH = 4
@@ -38,7 +38,7 @@ def trained(
     specs = [spec_of("cnn3", task, seed, batch_size=batch, epochs=epochs, **more) for seed in seeds]
     models = [get(task).build(built, specs[0].latent_dim, seed).to(device, dtype) for seed in seeds]
     models = [model.to(memory_format=torch.channels_last) for model in models]
-    data, val = (on_device(DIGITS, part, torch.device(device), batch * steps) for part in ("train", "val"))
+    data, val = (split_on_device(DIGITS, part, torch.device(device), batch * steps) for part in ("train", "val"))
     outcomes = train_seeds(models, get(task), specs, data, val, graph=graph)
     assert all(isinstance(outcome, Trained) for outcome in outcomes)
     return models, outcomes  # type: ignore[return-value]

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from bench.machine import cuda
 from bench.spec.device import FIRST_GPU
-from bench.studies.made_up import images
+from bench.studies.synthetic import images
 from bench.tasks import get
 from bench.training.loop import train_seeds
 from bench.training.scores import Split, evaluate
-from bench.training.stack import obstacle
+from bench.training.stack import why_not_stack
 from tests.gpu.gpu_check_steps import (
     DEVICE,
     ON_GPU,
@@ -65,7 +65,7 @@ def equal() -> None:
                     specs = [spec_of(arch, task, seed, epochs=2) for seed in seeds]
                     outcomes = train_seeds(models, get(task), specs, data, val, graph=graph)
                     scores = [
-                        evaluate(model, get(task), test, spec, "test")[0][get(task).primary]
+                        evaluate(model, get(task), test, spec, "test").means[get(task).primary]
                         for model, spec in zip(models, specs, strict=True)
                     ]
                     return models, outcomes, scores
@@ -76,8 +76,8 @@ def equal() -> None:
                 if ON_GPU:
                     graphed, outcomes, score_graphed = trained([1], True)
                     found |= {"graph": score_graphed[0], "graph_differs": farthest(alone[0], graphed[0])}
-                    found |= {"recorded": outcomes[0].recorded, "refused": outcomes[0].refused}
-                found["not_stacked"] = obstacle(models_of(arch, task, [0, 1]), get(task), spec_of(arch, task, 0))
+                    found |= {"recorded": outcomes[0].used_graph, "refused": outcomes[0].graph_refused}
+                found["not_stacked"] = why_not_stack(models_of(arch, task, [0, 1]), get(task), spec_of(arch, task, 0))
                 if found["not_stacked"] is None:
                     stacked, _, score_stacked = trained([0, 1, 2], ON_GPU)
                     found |= {"stacked": score_stacked[1], "stacked_differs": farthest(alone[0], stacked[1])}

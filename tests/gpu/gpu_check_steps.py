@@ -20,7 +20,7 @@ from bench.models.streams import Streams
 from bench.spec.run import RunSpec
 from bench.tasks import get
 from bench.training.batches import Feed
-from bench.training.loop import TICK
+from bench.training.loop import CHUNK_STEPS
 from bench.training.scores import Split
 from bench.training.stack import Stack
 from bench.training.steps import Stepper
@@ -86,18 +86,18 @@ class Steps:
         noise_rows = get(task).noise_rows(BATCH + few, few)
         feed = Feed(data.images, data.labels, specs[0], streams, noise_rows, torch.float32)
         self.stepper = Stepper(models, loss, feed, Stack(models) if seeds > 1 else None)
-        self.rows = torch.randint(len(data.labels), (TICK, seeds, BATCH + few), device=DEVICE)
-        self.rates: Any = torch.full((TICK,), 1e-6, device=DEVICE) if ON_GPU else [1e-6] * TICK
+        self.rows = torch.randint(len(data.labels), (CHUNK_STEPS, seeds, BATCH + few), device=DEVICE)
+        self.rates: Any = torch.full((CHUNK_STEPS,), 1e-6, device=DEVICE) if ON_GPU else [1e-6] * CHUNK_STEPS
         begun = time.perf_counter()
         if graph:
-            self.stepper.record(feed.draw(self.rows))
-            if self.stepper.refused:
-                raise RuntimeError(self.stepper.refused)
+            self.stepper.capture(feed.draw(self.rows))
+            if self.stepper.graph_refused:
+                raise RuntimeError(self.stepper.graph_refused)
         wait()
         self.capture_seconds = time.perf_counter() - begun
 
     def stretch(self) -> None:
-        """TICK steps."""
+        """CHUNK_STEPS steps."""
         self.stepper.take(self.rows, self.rates)
 
     def seconds(self, share: float) -> float:
@@ -113,4 +113,4 @@ class Steps:
 
         timed(1)
         count = max(1, int(share / timed(1)))
-        return statistics.median(timed(count) for _ in range(3)) / TICK
+        return statistics.median(timed(count) for _ in range(3)) / CHUNK_STEPS

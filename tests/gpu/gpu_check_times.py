@@ -7,8 +7,8 @@ import time
 
 import torch
 
-from bench.studies.made_up import images
-from bench.training.loop import TICK
+from bench.studies.synthetic import images
+from bench.training.loop import CHUNK_STEPS
 from tests.gpu.gpu_check_steps import (
     ARCHS,
     BATCH,
@@ -82,15 +82,15 @@ def profile() -> None:
                         times.setdefault(event.name[:100], []).append(event.self_cpu_time_total)
                     elif event.device_type == torch.autograd.DeviceType.CUDA:
                         times.setdefault(event.name[:100], []).append(event.time_range.elapsed_us())
-                busy = sum(map(sum, times.values())) / TICK
+                busy = sum(map(sum, times.values())) / CHUNK_STEPS
                 top = sorted(times.items(), key=lambda item: -sum(item[1]))[:20]
                 write(
                     **what,
                     us_per_step=round(1e6 * plain, 1),
-                    kernels_per_step=sum(map(len, times.values())) / TICK,
+                    kernels_per_step=sum(map(len, times.values())) / CHUNK_STEPS,
                     busy_us_per_step=round(busy, 1),
                     busy_share=round(busy / (1e6 * plain), 3),
-                    top=[[name, round(len(of) / TICK, 1), round(sum(of) / TICK, 1)] for name, of in top],
+                    top=[[name, round(len(of) / CHUNK_STEPS, 1), round(sum(of) / CHUNK_STEPS, 1)] for name, of in top],
                 )
 
             guarded(one, **what)
@@ -107,7 +107,7 @@ def beside() -> None:
     for (arch, task), stream in zip(cases, streams, strict=True):
         with torch.cuda.stream(stream):
             steps.append(Steps(arch, task, 3, True, data))
-    alone = [each.seconds(0.1) * TICK for each in steps]
+    alone = [each.seconds(0.1) * CHUNK_STEPS for each in steps]
     wait()
     for count in (2, 3, 6):
         queued, walls = [], []

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from bench.speed import workloads
-from bench.speed.measure import block
+from bench.speed.measure import time_block
 
 SHARE = float(os.environ.get("SLOWER", "0"))
 prepare = workloads.prepare
@@ -25,8 +25,8 @@ prepare = workloads.prepare
 
 def slower(call: Callable[[], Any], device: str) -> Callable[[], Any]:
     wait = workloads.synchroniser(device)
-    block(call, 5, wait)
-    own = min(block(call, 20, wait) for _ in range(5)) / 20
+    time_block(call, 5, wait)
+    own = min(time_block(call, 20, wait) for _ in range(5)) / 20
     if device == "cpu":
 
         def called() -> Any:
@@ -37,7 +37,7 @@ def slower(call: Callable[[], Any], device: str) -> Callable[[], Any]:
 
         return called
     some = 1_000_000  # cycles
-    per_cycle = min(block(lambda: torch.cuda._sleep(some), 5, wait) for _ in range(3)) / 5 / some
+    per_cycle = min(time_block(lambda: torch.cuda._sleep(some), 5, wait) for _ in range(3)) / 5 / some
     cycles = int(SHARE * own / per_cycle)
 
     def slept() -> Any:
@@ -48,10 +48,10 @@ def slower(call: Callable[[], Any], device: str) -> Callable[[], Any]:
     return slept
 
 
-def prepare_slower(arch: Any, task: Any, setting: Any) -> workloads.Bench:
-    bench = prepare(arch, task, setting)
-    works = tuple(dataclasses.replace(work, call=slower(work.call, setting.device)) for work in bench.works)
-    return dataclasses.replace(bench, works=works)
+def prepare_slower(arch: Any, task: Any, setting: Any) -> workloads.PreparedCell:
+    cell = prepare(arch, task, setting)
+    slowed = tuple(dataclasses.replace(work, call=slower(work.call, setting.device)) for work in cell.workloads)
+    return dataclasses.replace(cell, workloads=slowed)
 
 
 if SHARE:

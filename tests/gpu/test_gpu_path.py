@@ -15,7 +15,7 @@ from archs.blocks import Conv2d
 from archs.registry import discover
 from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.tasks import get
-from bench.training.cuda_graph import Broken
+from bench.training.cuda_graph import CaptureFailed
 from tests.gpu.few_steps import STEPS, assert_same, trained
 from tests.gpu.pretended_gpu import pretended
 from tests.gpu.pretended_machine import State
@@ -42,7 +42,7 @@ def test_a_replayed_step_is_the_step(gpu: State | None, arch: str, task: str) ->
         more = {"epochs": 2, "steps": STEPS} if (arch, task) == ("cnn3", "vae") else {}
         (eager,), (plain,) = trained(arch, task, **more)
         (graphed,), (replayed,) = trained(arch, task, graph=True, **more)
-    assert (plain.recorded, replayed.recorded, replayed.refused) == (False, True, None)
+    assert (plain.used_graph, replayed.used_graph, replayed.graph_refused) == (False, True, None)
     assert_same(graphed, eager, 0.0 if gpu else 1e-5)
     for one, other in zip(plain.history, replayed.history, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-5)
@@ -95,7 +95,7 @@ def test_a_run_on_the_second_gpu_learns() -> None:
     with pretended(gpus=2) as gpu:
         (second,), (outcome,) = trained("cnn3", "vae", graph=True, device=Device("cuda:1"))
         assert gpu.current == 1
-        assert outcome.recorded
+        assert outcome.used_graph
         assert {parameter.device for parameter in second.parameters()} == {torch.device("cuda:1")}
         (first,), _ = trained("cnn3", "vae", graph=True, device=FIRST_GPU)
         assert_same(first, second, 0.0)
@@ -131,9 +131,9 @@ def test_what_a_graph_would_get_wrong_is_trained_step_by_step(
 ) -> None:
     random.seed(0)
     (model,), (outcome,) = trained(odd(extra()), "classifier", graph=True)
-    assert not outcome.recorded
-    assert outcome.refused is not None
-    assert reason in outcome.refused
+    assert not outcome.used_graph
+    assert outcome.graph_refused is not None
+    assert reason in outcome.graph_refused
     if reason.startswith("waits"):
         (eager,), _ = trained(odd(Looks()), "classifier")
         assert_same(model, eager, 0.0 if gpu else 1e-5)
@@ -148,7 +148,7 @@ def test_random_numbers_and_running_statistics_are_those_of_the_step(
 
     (eager,), _ = trained(network(), "classifier", epochs=2)
     (graphed,), (outcome,) = trained(network(), "classifier", graph=True, epochs=2)
-    assert outcome.recorded
+    assert outcome.used_graph
     assert_same(graphed, eager, 0.0 if gpu else 1e-5)
 
 
@@ -159,5 +159,5 @@ def test_a_capture_that_breaks_is_no_silent_run(monkeypatch: pytest.MonkeyPatch)
         def forward(self, x: Tensor) -> Tensor:
             return x * float(x.detach().sum()) if torch.cuda.is_current_stream_capturing() else x
 
-    with pretended(), pytest.raises(Broken, match="a capture failed"):
+    with pretended(), pytest.raises(CaptureFailed, match="a capture failed"):
         trained(odd(Hides()), "classifier", graph=True)

@@ -17,10 +17,11 @@ from bench.store.differences import differences
 from bench.store.store import Record, Store
 from bench.tasks import get
 from bench.training.loop import train_seeds
-from bench.training.splits import on_device
-from bench.worker.execute import Beside, group
+from bench.training.splits import split_on_device
+from bench.worker.execute import execute_group
 from bench.worker.restore import layers_of
 from bench.worker.site import Site
+from bench.worker.train import Neighbours
 from tests.gpu.few_steps import BATCH, STEPS
 from tests.gpu.pretended_gpu import pretended
 from tests.gpu.pretended_machine import State
@@ -30,8 +31,8 @@ from tests.training.test_train import DIGITS, spec_of
 def test_within_an_epoch_nothing_waits_for_the_device_but_the_looks_at_the_loss() -> None:
     """Counted as what one more epoch adds."""
     with pretended() as gpu:
-        data, val = (on_device(DIGITS, part, torch.device("cuda:0"), BATCH * STEPS) for part in ("train", "val"))
-        val = dataclasses.replace(val, scored=val.levels("dynamic", "validation"))
+        data, val = (split_on_device(DIGITS, part, torch.device("cuda:0"), BATCH * STEPS) for part in ("train", "val"))
+        val = dataclasses.replace(val, known_levels=val.target_levels("dynamic", "validation"))
         counts = []
         for epochs in (1, 1, 2):  # the first of a process also makes what it keeps
             models = [get("vae").build(discover().archs["cnn3"], 5, 1).to("cuda:0")]
@@ -49,8 +50,8 @@ def test_within_an_epoch_nothing_waits_for_the_device_but_the_looks_at_the_loss(
 def test_a_stretch_that_draws_dropout_is_waited_for_before_others_have_their_turn() -> None:
     """torch 2.11 has one place for the random state of all graphs that draw from a GPU's default generator."""
     with pretended() as gpu:
-        data, val = (on_device(DIGITS, part, torch.device("cuda:0"), BATCH * STEPS) for part in ("train", "val"))
-        val = dataclasses.replace(val, scored=val.levels(None, "validation"))
+        data, val = (split_on_device(DIGITS, part, torch.device("cuda:0"), BATCH * STEPS) for part in ("train", "val"))
+        val = dataclasses.replace(val, known_levels=val.target_levels(None, "validation"))
         counts = {}
         for arch in ("cnn3", "pool4"):
             for epochs in (1, 1, 2):
@@ -69,14 +70,14 @@ def test_what_is_timed_on_a_gpu_are_replays(gpu: State | None, task: str) -> Non
     setting = Setting(batch_size=4, latent_dim=3, likelihood="dynamic", device=FIRST_GPU, threads=1, labels=10)
     bench = prepare(discover().archs["cnn3"], get(task), setting)
     before = [parameter.clone() for parameter in bench.model.parameters()]
-    for work in bench.works:
+    for work in bench.workloads:
         if gpu:
             replays, launches = gpu.replays, gpu.launches
         work.call()
         if gpu:
             assert gpu.replays > replays
             assert work.name == "train" or gpu.launches == launches
-        work.once()
+        work.eager_call()
     assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(before, bench.model.parameters(), strict=True))
     assert layers_of(get(task).build(discover().archs["cnn3"], 3, 0), get(task))
 
@@ -92,11 +93,11 @@ def test_the_reference_workload_is_a_replay_too() -> None:
 def done(asked: list[list[RunSpec]], site: Site, at_once: int) -> list[Record]:
     """What a worker makes of groups, so many of them in flight at once, each on a stream of its own."""
     waiting, going, records = list(asked), [], []
-    beside = Beside(others=lambda: at_once - 1)
+    neighbours = Neighbours(count=lambda: at_once - 1)
     while waiting or going:
         while waiting and len(going) < at_once:
             context = torch.cuda.stream(torch.cuda.Stream("cuda:0"))
-            going.append((context, group(waiting.pop(0), site, True, lambda progress: None, beside)))
+            going.append((context, execute_group(waiting.pop(0), site, True, lambda progress: None, neighbours)))
         for context, turns in list(going):
             try:
                 with context:
@@ -118,7 +119,7 @@ def test_groups_side_by_side_learn_what_each_learns_alone(tmp_path: Path) -> Non
     found = []
     with pretended():
         for at_once in (1, 3):
-            site = Site(str(tmp_path / f"{at_once}"), "", device=FIRST_GPU, beside=3, stack=2, dataset=DIGITS)
+            site = Site(str(tmp_path / f"{at_once}"), "", device=FIRST_GPU, side_by_side=3, stack=2, dataset=DIGITS)
             found.append({record.run_id: record for record in done(asked, site, at_once)})
     assert len(found[0]) == 4
     for run_id, alone in found[0].items():

@@ -15,7 +15,7 @@ from bench import load_model
 from bench.spec.run import RunSpec
 from bench.store.store import Record, Store
 from bench.verify import main
-from bench.worker.restore import defined, registry
+from bench.worker.restore import arch_and_fingerprint, registry
 from tests.job.test_job import BROKEN, job
 
 
@@ -137,7 +137,7 @@ def test_an_architecture_that_was_edited_is_no_reproduction(trained: tuple, caps
     plugin.parent.mkdir()
     plugin.write_text(BROKEN.replace("[:, :8]", "[:, :9]"), encoding="utf-8")
     registry.cache_clear()
-    defined.cache_clear()
+    arch_and_fingerprint.cache_clear()
     assert verify(folder, records["explodes"].run_id, "--plugin", str(plugin)) == 2
     assert "it was edited since" in capsys.readouterr().err
 

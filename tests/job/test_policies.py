@@ -17,7 +17,7 @@ from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.status import Status
 from bench.store.record import Record
 from bench.store.store import Store
-from bench.trackers import Crew
+from bench.trackers import Trackers
 from bench.worker.site import Site
 
 
@@ -64,7 +64,7 @@ class FakeLauncher:
 def rounds_of(
     policy: Policy, folder: Path, launcher: FakeLauncher, *, fail_fast: bool = False, retry: bool = False
 ) -> Rounds:
-    return Rounds(policy, Site(str(folder), ""), launcher, Crew(), Held(str(folder), retry), fail_fast)
+    return Rounds(policy, Site(str(folder), ""), launcher, Trackers(), Held(str(folder), retry), fail_fast)
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def lives(queue: Queue) -> Iterator[Event]:
     yield Event(EventKind.STARTED, spec)
     for share in (0.1, 0.5):
         yield Event(EventKind.PROGRESS, spec, Progress(share, 1, 0.5), seconds=share)
-    queue.ended(spec)
+    queue.mark_ended(spec)
     yield Event(EventKind.FINISHED, spec, seconds=1.0)
 
 

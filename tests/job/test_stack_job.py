@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.job.options import parse
-from bench.launchers.workers import at
+from bench.launchers.workers import site_of_worker
 from bench.spec.device import FIRST_GPU, Device
 from bench.store.store import Record, Store
 from bench.worker.site import Site
@@ -45,7 +45,7 @@ def test_stacked_runs_are_the_same_runs_with_nearly_the_same_numbers(both: tuple
         assert record.metrics["train_seconds"] > 0
 
 
-def test_a_record_says_how_many_seeds_were_stacked_or_why_they_were_not(both: tuple[dict, dict]) -> None:
+def test_records_say_how_large_the_stack_was_or_why_there_was_none(both: tuple[dict, dict]) -> None:
     alone, together = both
     assert {record.environment["stack"] for record in alone.values()} == {1}
     for (arch, _, _), record in together.items():
@@ -84,8 +84,8 @@ def test_a_worker_that_dies_takes_its_whole_stack_with_it_and_no_more(tmp_path: 
 
 def test_gpus_are_taken_in_turn() -> None:
     site = Site("runs", "data", device=FIRST_GPU, devices=(FIRST_GPU, Device("cuda:1")))
-    assert [at(site, index).device for index in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
-    assert at(Site("runs", "data"), 1).device == "cpu"
+    assert [site_of_worker(site, index).device for index in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+    assert site_of_worker(Site("runs", "data"), 1).device == "cpu"
 
 
 @pytest.mark.parametrize("text", ["on", "-1", "2.5", ""])

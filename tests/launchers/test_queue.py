@@ -28,9 +28,9 @@ def test_work_waits_for_the_runs_that_it_needs() -> None:
     part = EvaluationSpec(first, "samples", {}, others=(second.run_id,))
     queue = Queue([part, first, second])
     assert [queue.take(), queue.take(), queue.take()] == [first, second, None]
-    queue.ended(second)
+    queue.mark_ended(second)
     assert queue.take() is None
-    queue.ended(first)
+    queue.mark_ended(first)
     assert len(queue) == 1
     assert queue.take() == part
     assert not queue
@@ -43,7 +43,7 @@ def test_what_needs_a_run_of_another_job_waits_until_that_has_ended() -> None:
     assert queue.take() == run
     queue.put_back([run])  # another job has it: looked at again later
     assert [queue.take(), queue.take()] == [run, None]
-    queue.ended(run)
+    queue.mark_ended(run)
     assert queue.take() == part
 
 
@@ -55,12 +55,12 @@ def test_a_run_that_is_no_part_of_the_job_is_not_waited_for() -> None:
 def test_seeds_of_one_setting_are_a_group_and_an_evaluation_is_one_by_itself() -> None:
     ours, theirs = runs(3), runs(2, "cnn3")
     queue = Queue([*ours, *theirs, *(EvaluationSpec(run, "probe", {}) for run in ours)])
-    assert (queue.groups(), queue.groups_of_runs(), queue.alike(ours[0])) == (5, 2, 3)
+    assert (queue.groups(), queue.groups_of_runs(), queue.count_other_seeds(ours[0])) == (5, 2, 3)
     assert queue.take() == ours[0]
-    assert queue.take_alike(ours[0], 1) == [ours[1]]
-    assert queue.take_alike(ours[0], 0) == []
-    assert queue.take_alike(ours[0], 5) == [ours[2]]
-    assert (queue.groups(), queue.groups_of_runs(), queue.alike(ours[0])) == (4, 1, 0)
+    assert queue.take_other_seeds(ours[0], 1) == [ours[1]]
+    assert queue.take_other_seeds(ours[0], 0) == []
+    assert queue.take_other_seeds(ours[0], 5) == [ours[2]]
+    assert (queue.groups(), queue.groups_of_runs(), queue.count_other_seeds(ours[0])) == (4, 1, 0)
     assert [queue.take(), queue.take(), queue.take()] == [*theirs, None]
 
 
@@ -91,15 +91,15 @@ def test_the_first_that_is_ready_is_taken_whatever_happened_before(data: st.Data
         elif what == "alike":
             run, most = data.draw(st.sampled_from(pool)), data.draw(st.integers(0, 3))
             alike = [spec for spec in waiting if isinstance(spec, RunSpec) and spec.arch == run.arch]
-            assert queue.alike(run) == len(alike)
+            assert queue.count_other_seeds(run) == len(alike)
             taken = list[Work](alike[:most])
-            assert queue.take_alike(run, most) == taken
+            assert queue.take_other_seeds(run, most) == taken
         else:
             taken = []
             if out:
                 one = out.pop(data.draw(st.integers(0, len(out) - 1)))
                 if what == "end":
-                    queue.ended(one)
+                    queue.mark_ended(one)
                 else:
                     queue.put_back([one])
                     waiting.append(one)
@@ -125,7 +125,7 @@ def looks_per_piece(count: int, monkeypatch: pytest.MonkeyPatch) -> float:
             while len(out) < 8 and (spec := queue.take()) is not None:
                 out.append(spec)
                 taken += 1
-            queue.ended(out.pop(0))
+            queue.mark_ended(out.pop(0))
         assert taken == 2 * count
     return looks["needs"] / taken
 

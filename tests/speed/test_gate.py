@@ -40,7 +40,7 @@ def sample(slower: float = 1.0, machine: float = 1.0, busy: float = 0.0, rounds:
 
 def word(old: Sample, new: Sample, **options: Any) -> str:
     (found,) = judge({"x": old}, {"x": new}, **options)
-    return found.word
+    return found.verdict
 
 
 def test_a_change_is_called_slower_or_faster_only_beyond_the_threshold() -> None:
@@ -69,7 +69,7 @@ def test_the_change_is_that_of_the_quickest_quarters_by_hand() -> None:
 def test_a_handful_of_rounds_is_no_evidence_among_many_benchmarks() -> None:
     few = {str(i): Sample((1.0, 1.1, 1.2), (1.0,) * 4, 1) for i in range(10)}
     slow = {name: Sample(tuple(1.3 * s for s in one.seconds), one.reference_seconds, 1) for name, one in few.items()}
-    assert {one.word for one in judge(few, slow)} == {"same"}
+    assert {one.verdict for one in judge(few, slow)} == {"same"}
     assert all(one.change == pytest.approx(0.3) for one in judge(few, slow)), "it is shown all the same"
 
 
@@ -241,5 +241,5 @@ def test_the_injected_slowdown_is_a_share_of_the_very_call() -> None:
         spent.append(time.process_time() - begun)
 
     begun = time.process_time()
-    gate_trial.slowed(call)()
+    gate_trial.slowed_down(call)()
     assert time.process_time() - begun >= (1 + gate_trial.SLOWDOWN) * spent[0]

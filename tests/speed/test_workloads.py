@@ -29,7 +29,7 @@ def test_flops_are_those_that_torch_counts(name: str, task: str, monkeypatch: py
     (arch,) = discover().resolve([name]).archs
     bench = prepare(arch, get(task), TINY)
     layers = layers_of(get(task).build(arch, TINY.latent_dim, 0), get(task))
-    for work in bench.works:
+    for work in bench.workloads:
         with FlopCounterMode(display=False) as counter:
             work.call()
         assert flops_per_image(layers, work.name) == counter.get_total_flops() / work.images
@@ -43,14 +43,14 @@ def test_flops_by_hand() -> None:
     assert flops_per_image([*layers, {"part": "decoder", "macs": None}], "train") is None
 
 
-def test_every_task_has_its_works_and_leaves_the_weights_alone() -> None:
+def test_every_task_has_its_workloads_and_leaves_the_weights_alone() -> None:
     (arch,) = discover().resolve(["cnn3"]).archs
-    for task, works in (("vae", 3), ("cvae", 3), ("classifier", 2), ("m2", 3)):
+    for task, count in (("vae", 3), ("cvae", 3), ("classifier", 2), ("m2", 3)):
         bench = prepare(arch, get(task), TINY)
         before = [parameter.clone() for parameter in bench.model.parameters()]
-        for work in bench.works:
+        for work in bench.workloads:
             work.call()
-        assert len(bench.works) == works
+        assert len(bench.workloads) == count
         pairs = zip(before, bench.model.parameters(), strict=True)
         assert all(torch.allclose(a, b, atol=1e-4) for a, b in pairs), "timing must not become training"
 

@@ -63,19 +63,19 @@ def test_labels_of_the_unlabelled_are_never_looked_at() -> None:
 
 def test_the_labelled_subset_is_balanced_fixed_by_the_seed_and_grows_to_all() -> None:
     labels = torch.from_numpy(DIGITS.train_labels)
-    found = labelled.subset(labels, 100, seed=1)
+    found = labelled.choose_labelled(labels, 100, seed=1)
     assert torch.bincount(labels[found]).tolist() == [10] * 10
     assert len(set(found.tolist())) == 100
-    assert torch.equal(found, labelled.subset(labels, 100, seed=1))
-    assert not torch.equal(found, labelled.subset(labels, 100, seed=2))
+    assert torch.equal(found, labelled.choose_labelled(labels, 100, seed=1))
+    assert not torch.equal(found, labelled.choose_labelled(labels, 100, seed=2))
     with pytest.raises(ValueError, match="2000 labels need 200 images of each class; class 0 has"):
-        labelled.subset(labels, 2_000, seed=0)
+        labelled.choose_labelled(labels, 2_000, seed=0)
 
 
 def test_every_batch_is_followed_by_labelled_images() -> None:
     rows = torch.arange(12).view(3, 4)
     known = torch.tensor([100, 101])
-    found = labelled.joined(rows, known, 5, generator(0, "d"))
+    found = labelled.append_labelled(rows, known, 5, generator(0, "d"))
     assert torch.equal(found[:, :4], rows)
     assert set(found[:, 4:].flatten().tolist()) == {100, 101}
 

@@ -96,7 +96,7 @@ def fresh() -> None:
 
 def forget() -> None:
     """What was read of files: here those of one name have other contents each time."""
-    for cached in (restore.registry, restore.defined_task, restore.defined):
+    for cached in (restore.registry, restore.task_and_fingerprint, restore.arch_and_fingerprint):
         cached.cache_clear()
     getattr(read_module, "cache_clear", lambda: None)()
 

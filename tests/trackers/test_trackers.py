@@ -149,7 +149,7 @@ def test_a_tracker_that_raises_is_named_once_and_costs_nothing(
     assert (tmp_path / "report" / "report.md").is_file()
 
 
-real = trackers.crew
+real = trackers.open_trackers
 
 
 def test_a_tracker_that_can_t_be_had_is_one_line_before_anything_is_trained(
@@ -157,7 +157,7 @@ def test_a_tracker_that_can_t_be_had_is_one_line_before_anything_is_trained(
 ) -> None:
     kind = trackers.Kind("absent", "X", "", ("no_such_package_for_test",), "absent", lambda value: None)  # type: ignore[arg-type,return-value]
     with pytest.raises(UserError, match=r"--absent needs the package no_such_package_for_test, .* extra \[absent\]"):
-        trackers.crew({"absent": "x"}, [kind])
+        trackers.open_trackers({"absent": "x"}, [kind])
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed (the extra [tensorboard])")
     (tmp_path / "file").touch()
     assert job(tmp_path, "--tensorboard", str(tmp_path / "file")) == 2

@@ -15,8 +15,8 @@ from bench.models.streams import Streams, generator
 from bench.tasks import get
 from bench.training.loop import Diverged, Trained, train, train_seeds
 from bench.training.scores import Split, evaluate
-from bench.training.splits import on_device
-from bench.training.stack import Stack, obstacle
+from bench.training.splits import split_on_device
+from bench.training.stack import Stack, why_not_stack
 from tests.training.test_train import DEVICES, DIGITS, spec_of, without_time
 
 SEEDS = 3
@@ -31,7 +31,9 @@ def models_of(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device
 
 
 def splits(device: str = "cpu", images: int | None = 320) -> tuple[Split, Split, Split]:
-    train, val, test = (on_device(DIGITS, part, torch.device(device), images) for part in ("train", "val", "test"))
+    train, val, test = (
+        split_on_device(DIGITS, part, torch.device(device), images) for part in ("train", "val", "test")
+    )
     return train, val, test
 
 
@@ -61,7 +63,7 @@ def test_a_seed_learns_the_same_alone_and_in_company(arch: str, task: str, devic
         assert found == pytest.approx(wanted, rel=1e-10)
     data, test = splits(device)[0], splits(device)[2]
     assert outcomes[1].images == expected.images == 2 * len(data.labels)
-    scores = [evaluate(model, get(task), test, spec, "test")[0] for model in (models[1], alone)]
+    scores = [evaluate(model, get(task), test, spec, "test").means for model in (models[1], alone)]
     assert scores[0] == pytest.approx(scores[1], rel=1e-10)
 
 
@@ -72,7 +74,7 @@ def test_in_float32_the_elbo_after_training_agrees_to_a_thousandth(arch: str) ->
     (alone,) = models_of(arch, "vae", [1], torch.float32)
     train(alone, get("vae"), spec_of(arch, "vae", 1), *splits()[:2])
     both = [
-        evaluate(model, get("vae"), splits()[2], spec_of(arch, "vae", 1), "test")[0] for model in (models[1], alone)
+        evaluate(model, get("vae"), splits()[2], spec_of(arch, "vae", 1), "test").means for model in (models[1], alone)
     ]
     assert both[0]["elbo"] == pytest.approx(both[1]["elbo"], rel=1e-3)
 
@@ -139,7 +141,7 @@ def test_who_can_not_be_stacked_says_why(extra: nn.Module, reason: str | None) -
     task = get("classifier")
     models = [task.build(plugin(extra), None, seed) for seed in range(2)]
     before = [value.clone() for value in models[0].state_dict().values()]
-    found = obstacle(models, task, spec_of("cnn2", "classifier"))
+    found = why_not_stack(models, task, spec_of("cnn2", "classifier"))
     assert found is None if reason is None else reason in str(found)
     assert all(torch.equal(one, same) for one, same in zip(models[0].state_dict().values(), before, strict=True))
 
@@ -163,7 +165,7 @@ def test_running_statistics_are_each_member_s_own() -> None:
     assert not torch.equal(models[0].encoder[1].running_mean, alone.encoder[1].running_mean)  # type: ignore[union-attr, index]
     for name, value in alone.state_dict().items():
         torch.testing.assert_close(models[1].state_dict()[name], value, rtol=1e-10, atol=1e-10, msg=name)
-    both = [evaluate(model, task, splits()[2], specs[1], "test")[0] for model in (models[1], alone)]
+    both = [evaluate(model, task, splits()[2], specs[1], "test").means for model in (models[1], alone)]
     assert both[0] == pytest.approx(both[1])
 
 
@@ -171,7 +173,7 @@ def test_running_statistics_are_each_member_s_own() -> None:
 @pytest.mark.parametrize("task", ["vae", "cvae", "classifier"])
 def test_the_registry_can_be_stacked(arch: str, task: str) -> None:
     models = models_of(arch, task, [0, 1], torch.float32)
-    assert obstacle(models, get(task), spec_of("cnn2", task)) is None
+    assert why_not_stack(models, get(task), spec_of("cnn2", task)) is None
 
 
 def test_what_does_not_learn_alone_does_not_in_company() -> None:

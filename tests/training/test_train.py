@@ -20,9 +20,10 @@ from bench.machine.determinism import deterministic
 from bench.spec.run import PROTOCOL, RunSpec, canonical_json
 from bench.tasks import get
 from bench.training.adam import Adam
-from bench.training.loop import Diverged, learning_rate, train
+from bench.training.loop import Diverged, train
+from bench.training.schedule import learning_rate
 from bench.training.scores import evaluate
-from bench.training.splits import on_device, splits_of
+from bench.training.splits import split_on_device, splits_of
 from bench.worker.dataset import dataset_of
 from bench.worker.site import Site
 
@@ -50,9 +51,11 @@ def trained(spec: RunSpec, device: str = "cpu") -> tuple[dict[str, float], list[
     torch.set_num_threads(1)
     task = get(spec.task)
     model = task.build(discover().resolve([spec.arch]).archs[0], spec.latent_dim, spec.seed).to(device)
-    splits = [on_device(DIGITS, part, torch.device(device), spec.train_images) for part in ("train", "val", "test")]
+    splits = [
+        split_on_device(DIGITS, part, torch.device(device), spec.train_images) for part in ("train", "val", "test")
+    ]
     history = train(model, task, spec, splits[0], splits[1]).history
-    return evaluate(model, task, splits[2], spec, "test")[0], history
+    return evaluate(model, task, splits[2], spec, "test").means, history
 
 
 def without_time(history: list[dict[str, float]]) -> list[dict[str, float]]:
@@ -90,7 +93,7 @@ def test_a_validation_that_draws_depends_on_nothing_but_the_run_either() -> None
     for outside in (1, 2):
         torch.manual_seed(outside)
         model = task.build(discover().archs["cnn3"], None, 0)
-        splits = [on_device(DIGITS, part, torch.device("cpu"), 128) for part in ("train", "val")]
+        splits = [split_on_device(DIGITS, part, torch.device("cpu"), 128) for part in ("train", "val")]
         noisy = dataclasses.replace(task, score=score)
         histories.append(without_time(train(model, noisy, spec_of("cnn3", "classifier"), *splits).history))
     assert histories[0] == histories[1]
@@ -112,7 +115,7 @@ def test_a_seed_gives_every_architecture_the_same_batches_pixels_and_noise(monke
 
         watched = dataclasses.replace(task, loss=loss)
         model = watched.build(discover().archs[arch], 5, 0)
-        splits = [on_device(DIGITS, part, torch.device("cpu")) for part in ("train", "val")]
+        splits = [split_on_device(DIGITS, part, torch.device("cpu")) for part in ("train", "val")]
         train(model, watched, spec_of(arch, epochs=1), *splits)
     assert len(seen["cnn2"]) == 1_297 // 64
     assert all(np.array_equal(a, b) for a, b in zip(seen["cnn2"], seen["mlp"], strict=True))
@@ -123,7 +126,7 @@ def test_divergence_is_noticed_and_says_when() -> None:
         get("vae"), loss=lambda model, x, labels, noise: model.bound(x, labels, noise).elbo.mean() * float("nan")
     )
     model = task.build(discover().archs["cnn3"], 5, 0)
-    splits = [on_device(DIGITS, part, torch.device("cpu")) for part in ("train", "val")]
+    splits = [split_on_device(DIGITS, part, torch.device("cpu")) for part in ("train", "val")]
     with pytest.raises(Diverged, match=r"loss is nan by step 20 of 40 \(epoch 1\)"):
         train(model, task, spec_of(), *splits)
 
@@ -135,19 +138,19 @@ def test_adam_is_torchs_fused_adam_to_the_bit(device: str) -> None:
     )
     mine, reference = Adam(ours), torch.optim.Adam(theirs, lr=0.1, fused=True)
     for step in range(5):
-        mine.zero()
+        mine.zero_grad()
         reference.zero_grad()
         shown = 3 if step in (1, 2) else 2  # the last one has a gradient now and then
         for one, other in zip(ours[:shown], theirs[:shown], strict=True):
             one.grad = (one * (step + 1)).cos().detach()
             other.grad = (other * (step + 1)).cos().detach()
         rate = 0.1 / (step + 1)
-        mine.rate = torch.tensor(rate, device=device) if device != "cpu" else rate
+        mine.lr = torch.tensor(rate, device=device) if device != "cpu" else rate
         reference.param_groups[0]["lr"] = rate
         mine.step()
         reference.step()
         assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
-    mine.zero()
+    mine.zero_grad()
     assert ours[0].grad is None
 
 
@@ -158,9 +161,9 @@ def test_adam_updates_channels_last_weights_as_any_others() -> None:
     mine = weight.to(memory_format=torch.channels_last).requires_grad_()
     theirs = weight.clone().requires_grad_()
     optimiser, reference = Adam([mine]), torch.optim.Adam([theirs], lr=0.1, fused=False, foreach=False)
-    optimiser.rate = 0.1
+    optimiser.lr = 0.1
     for _ in range(5):
-        optimiser.zero()
+        optimiser.zero_grad()
         reference.zero_grad()
         for one in (mine, theirs):
             F.conv2d(x, one).square().sum().backward()

@@ -13,9 +13,10 @@ from archs.plugins import load_plugin
 from archs.registry import discover
 from bench.data.digits import digits
 from bench.store.store import Store
-from bench.training.loop import to_the_end
-from bench.worker.execute import Beside, group
+from bench.training.loop import run_to_completion
+from bench.worker.execute import execute_group
 from bench.worker.site import Site
+from bench.worker.train import Neighbours
 from tests.training.test_train import spec_of
 
 WATCHES = """
@@ -44,7 +45,7 @@ def test_torchs_switch_is_on_in_every_forward_pass_where_it_is_wanted(tmp_path: 
     few = {"epochs": 1, "train_images": 128, "deterministic": wanted or None}
     specs = [dataclasses.replace(base, seed=seed, **few) for seed in range(seeds)]  # type: ignore[arg-type]
     site = Site(str(tmp_path / "runs"), "", (str(plugin),), stack=seeds, dataset=digits())
-    records = to_the_end(group(specs, site, False, lambda progress: None, Beside()))
+    records = run_to_completion(execute_group(specs, site, False, lambda progress: None, Neighbours()))
     found = [Store(site.runs_dir).load(record.run_id) for record in records]
     assert [(record.error, record.environment["stack"]) for record in found] == [(None, seeds)] * seeds
     seen = load_plugin(plugin).SEEN

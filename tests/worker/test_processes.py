@@ -21,7 +21,7 @@ class Mallinfo(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd u f o d k".split()]
 mallinfo = ctypes.CDLL(None).mallinfo2
 mallinfo.restype = Mallinfo
-for prepare in (torch.set_num_threads, compute_with):
+for prepare in (torch.set_num_threads, prepare_cpu):
     prepare(1)
     before = mallinfo().hblks
     piece = torch.empty(31 << 18)  # 31 MiB

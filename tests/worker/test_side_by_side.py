@@ -15,19 +15,20 @@ from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench.data.digits import digits
 from bench.launchers import ray_node
-from bench.launchers.admission import same_but_seed
+from bench.launchers.admission import take_stack
 from bench.launchers.events import Event
 from bench.launchers.local import launch
 from bench.launchers.queue import Queue
-from bench.launchers.workers import Flight, Worker, hand_over, receive, share
+from bench.launchers.workers import InFlight, Worker, dispatch, groups_per_worker, receive
 from bench.spec.device import Device
 from bench.spec.run import RunSpec, Work
 from bench.store.store import Record, Store
 from bench.training import loop
-from bench.training.loop import to_the_end
-from bench.worker.execute import Beside, Crowded, group
+from bench.training.loop import run_to_completion
+from bench.worker.execute import execute_group
 from bench.worker.process import Answer, AnswerKind
 from bench.worker.site import Site
+from bench.worker.train import Neighbours, OutOfMemoryWithOthers
 from tests.job.test_job import BROKEN
 from tests.training.test_train import spec_of
 
@@ -35,12 +36,12 @@ UNFIT = """
 import torch
 from torch import nn
 from archs.base import Arch
-from bench.training.cuda_graph import Broken
+from bench.training.cuda_graph import CaptureFailed
 
 class Breaks(nn.Module):
     def forward(self, x):
         if self.training:
-            raise Broken("a capture failed: as in a test")
+            raise CaptureFailed("a capture failed: as in a test")
         return x.flatten(1)[:, :8]
 
 class Lost(nn.Module):
@@ -70,7 +71,7 @@ def launched(
         for arch in archs
         for seed in range(seeds)
     ]
-    site = Site(str(tmp_path / "runs"), str(tmp_path), (str(plugin),), beside=4, stack=seeds, dataset=digits())
+    site = Site(str(tmp_path / "runs"), str(tmp_path), (str(plugin),), side_by_side=4, stack=seeds, dataset=digits())
     events = list(launch(specs, site))
     store = Store(site.runs_dir)
     return events, {spec.label.split()[0]: store.load(spec.run_id).error for spec in specs}
@@ -99,39 +100,39 @@ def in_flight(*names: str, runs_dir: str = "nowhere") -> tuple[Worker, Connectio
     """A worker with a group for each, by a pipe that the test answers."""
     ours, theirs = Pipe()
     process = SimpleNamespace(join=lambda seconds: None, kill=lambda: None, exitcode=-9)
-    flights = {key: Flight([spec_of(name, "classifier")], graph=True) for key, name in enumerate(names)}
-    return Worker(process, ours, Site(runs_dir, ""), flights), theirs
+    groups = {key: InFlight([spec_of(name, "classifier")], graph=True) for key, name in enumerate(names)}
+    return Worker(process, ours, Site(runs_dir, ""), groups), theirs
 
 
 def test_a_capture_that_breaks_is_held_against_no_neighbour() -> None:
     worker, theirs = in_flight("cnn3", "cnn2")
-    theirs.send(Answer(0, AnswerKind.LEAVING, "Broken: a capture failed", without_graph=True))
-    returned: list[Flight] = []
-    assert receive(worker, returned) == []
-    assert worker.flights == {}
-    assert [(flight.specs[0].label, flight.graph, flight.alone) for flight in returned] == [
+    theirs.send(Answer(0, AnswerKind.LEAVING, "CaptureFailed: a capture failed", without_graph=True))
+    to_retry: list[InFlight] = []
+    assert receive(worker, to_retry) == []
+    assert worker.in_flight == {}
+    assert [(group.specs[0].label, group.graph, group.alone) for group in to_retry] == [
         ("cnn3 classifier seed 0", False, False), ("cnn2 classifier seed 0", True, False),
     ]  # fmt: skip
 
 
 def test_a_group_that_found_no_room_beside_others_comes_again_by_itself() -> None:
     worker, theirs = in_flight("cnn3", "cnn2")
-    theirs.send(Answer(1, AnswerKind.CROWDED))
-    returned: list[Flight] = []
-    assert receive(worker, returned) == []
-    assert list(worker.flights) == [0]
-    assert [(flight.specs[0].label, flight.alone) for flight in returned] == [("cnn2 classifier seed 0", True)]
+    theirs.send(Answer(1, AnswerKind.RETRY_ALONE))
+    to_retry: list[InFlight] = []
+    assert receive(worker, to_retry) == []
+    assert list(worker.in_flight) == [0]
+    assert [(group.specs[0].label, group.alone) for group in to_retry] == [("cnn2 classifier seed 0", True)]
 
 
 def test_what_was_finished_before_a_worker_ended_is_not_trained_again(tmp_path: Path) -> None:
     worker, theirs = in_flight("cnn3", "cnn2", runs_dir=str(tmp_path))
-    worker.flights[0].specs.append(spec_of("cnn3", "classifier", seed=1))
-    first = worker.flights[0].specs[0]
+    worker.in_flight[0].specs.append(spec_of("cnn3", "classifier", seed=1))
+    first = worker.in_flight[0].specs[0]
     Store(tmp_path).write(Record(first.run_id, first.content(), "finished", None, {"accuracy": 1.0}), {}, b"")
     theirs.close()
-    returned: list[Flight] = []
-    assert [(event.kind, event.spec) for event in receive(worker, returned)] == [("finished", first)]
-    assert [[spec.label for spec in flight.specs] for flight in returned] == [
+    to_retry: list[InFlight] = []
+    assert [(event.kind, event.spec) for event in receive(worker, to_retry)] == [("finished", first)]
+    assert [[spec.label for spec in group.specs] for group in to_retry] == [
         ["cnn3 classifier seed 1"],
         ["cnn2 classifier seed 0"],
     ]
@@ -140,14 +141,15 @@ def test_what_was_finished_before_a_worker_ended_is_not_trained_again(tmp_path: 
 def test_a_worker_that_died_with_runs_in_flight_is_given_no_more() -> None:
     worker, theirs = in_flight("cnn3")
     theirs.close()
-    returned: list[Flight] = []
-    assert hand_over(Flight([spec_of("cnn2")], graph=True), 7, worker, None, returned) is worker
-    assert list(worker.flights) == [0]
-    assert [flight.alone for flight in returned] == [True]
+    to_retry: list[InFlight] = []
+    assert dispatch(InFlight([spec_of("cnn2")], graph=True), 7, worker, None, to_retry) is worker
+    assert list(worker.in_flight) == [0]
+    assert [group.alone for group in to_retry] == [True]
 
 
 def done(specs: list[RunSpec], site: Site, others: int) -> list[Record]:
-    return to_the_end(group(list[Work](specs), site, False, lambda progress: None, Beside(others=lambda: others)))
+    neighbours = Neighbours(count=lambda: others)
+    return run_to_completion(execute_group(list[Work](specs), site, False, lambda progress: None, neighbours))
 
 
 def test_out_of_memory_beside_others_is_no_failure_yet(tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_out_of_memory_beside_others_is_no_failure_yet(tmp_path: Path) -> None:
     (arch,) = discover([str(plugin)]).resolve(["hungry"]).archs
     spec = dataclasses.replace(spec_of("cnn3", "classifier"), arch="hungry", arch_fingerprint=fingerprint(arch))
     site = Site(str(tmp_path / "runs"), "", (str(plugin),), dataset=digits())
-    with pytest.raises(Crowded):
+    with pytest.raises(OutOfMemoryWithOthers):
         done([spec], site, others=1)
     assert Store(site.runs_dir).status(spec.run_id) is None
     (record,) = done([spec], site, others=0)
@@ -168,12 +170,12 @@ def test_a_stack_that_memory_is_too_small_for_is_halved(tmp_path: Path, monkeypa
     def training(models, *others):  # type: ignore[no-untyped-def]
         if len(models) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return (yield from loop.training(models, *others))
+        return (yield from loop.train_in_turns(models, *others))
 
-    monkeypatch.setattr("bench.worker.execute.training", training)
+    monkeypatch.setattr("bench.worker.train.train_in_turns", training)
     specs = [spec_of("cnn3", "classifier", seed, epochs=1, train_images=128) for seed in range(5)]
     site = Site(str(tmp_path), "", dataset=digits(), stack=5)
-    with pytest.raises(Crowded):  # it may have room by itself
+    with pytest.raises(OutOfMemoryWithOthers):  # it may have room by itself
         done(specs, site, others=1)
     records = done(specs, site, others=0)
     assert [record.status for record in records] == ["finished"] * 5
@@ -192,8 +194,8 @@ def test_an_attempt_on_a_cluster_after_a_lost_one_takes_no_graph(
 
     monkeypatch.setattr(ray_node, "execute", execute)
     board = SimpleNamespace(post=SimpleNamespace(remote=lambda post: None))
-    for tries in (1, 2):
-        ray_node.attempt(spec_of(), Site("", "", graph=True), digits(), {}, board, tries)
+    for attempt in (1, 2):
+        ray_node.run_task(spec_of(), Site("", "", graph=True), digits(), {}, board, attempt)
     assert seen == [True, False]
 
 
@@ -202,7 +204,7 @@ def runs(archs: int, seeds: int) -> list[RunSpec]:
 
 
 def workers(*in_flight: int) -> list[Worker]:
-    return [Worker(None, None, Site("", ""), {key: Flight([], True) for key in range(count)}) for count in in_flight]  # type: ignore[arg-type]
+    return [Worker(None, None, Site("", ""), {key: InFlight([], True) for key in range(count)}) for count in in_flight]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -212,8 +214,8 @@ def workers(*in_flight: int) -> list[Worker]:
 def test_a_gpu_takes_no_more_groups_than_its_share(
     gpus: int, archs: int, in_flight: tuple[int, ...], expected: int
 ) -> None:
-    site = Site("", "", beside=6, devices=tuple(Device(f"cuda:{index}") for index in range(gpus)))
-    assert share(Queue(runs(archs, 3)), [], workers(*in_flight), site) == expected
+    site = Site("", "", side_by_side=6, devices=tuple(Device(f"cuda:{index}") for index in range(gpus)))
+    assert groups_per_worker(Queue(runs(archs, 3)), [], workers(*in_flight), site) == expected
 
 
 @pytest.mark.parametrize(
@@ -225,9 +227,9 @@ def test_seeds_are_shared_between_gpus_that_would_be_idle(gpus: int, archs: int,
     site = Site("", "", stack=32, devices=tuple(Device(f"cuda:{index}") for index in range(gpus)))
     first = queue.take()
     assert first is not None
-    assert 1 + len(same_but_seed(first, queue, site)) == expected
+    assert 1 + len(take_stack(first, queue, site)) == expected
     assert len(queue) == archs * seeds - expected
 
 
 def test_on_a_cpu_a_worker_has_one_run_at_a_time() -> None:
-    assert share(Queue(runs(6, 3)), [], workers(0, 0), Site("", "", workers=2)) == 1
+    assert groups_per_worker(Queue(runs(6, 3)), [], workers(0, 0), Site("", "", workers=2)) == 1

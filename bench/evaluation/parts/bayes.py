@@ -1,7 +1,7 @@
-"""bayes: a CVAE as a classifier. argmax over y of the bound on log p(x|y), labels equally likely.
+"""bayes: a CVAE as a classifier: the label y with the largest bound on log p(x|y), labels being equally likely.
 
-The same numbers bound log p(x): log (1/10) Σ_y exp(bound(x|y)) ≤ log p(x), since the logarithm of a sum grows with each of
-its terms. That is what compares with a VAE.
+The same numbers bound log p(x): log (1/10) Σ_y exp(bound(x|y)) ≤ log p(x), since the logarithm of a sum grows with each
+of its terms. That is what compares with a VAE.
 """
 
 from __future__ import annotations
@@ -20,26 +20,31 @@ from bench.models.streams import generator
 SAMPLES = 8
 """Importance samples per image and label: one alone would decide by luck where two labels are close."""
 IMAGES = 200
+"""At once."""
 
 
 def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    x = subject.test.fixed(subject.run.likelihood, "test")
+    """Classify all test images; see the module."""
+    x = subject.test.fixed_targets(subject.run.likelihood, "test")
     parts = []
     for first in range(0, len(x), IMAGES):
         rows = slice(first, first + IMAGES)
         parts.append(class_bounds(subject, x[rows], f"bayes/{first}"))
         subject.report(min(1.0, (first + IMAGES) / len(x)))
     bounds = torch.cat(parts)  # [N, 10]
-    read = bounds.argmax(1)
-    correct = read == subject.test.labels
+    predicted = bounds.argmax(1)
+    correct = predicted == subject.test.labels
     marginal = bounds.double().logsumexp(1) - math.log(CLASSES)
     metrics = {"bayes_accuracy": float(correct.double().mean()), "elbo_marginal": float(marginal.mean())}
-    counts = confusion(subject.test.labels.cpu().numpy(), read.cpu().numpy())
+    counts = confusion(subject.test.labels.cpu().numpy(), predicted.cpu().numpy())
     return metrics, {"bayes_confusion": counts, "test_bayes_correct": correct.cpu().numpy()}
 
 
 def class_bounds(subject: Subject, x: Tensor, stream: str) -> Tensor:
-    """[B, 1, 28, 28] → the bound given each label, [B, 10]. All labels share their noise, so that it cancels."""
+    """Return the bound on log p(x|y) of images [B, 1, 28, 28] for each label y: [B, 10], in nats.
+
+    All labels share their noise, so that it cancels.
+    """
     columns = []
     for label in range(CLASSES):
         noise = generator(subject.run.seed, stream, subject.device)
@@ -48,10 +53,10 @@ def class_bounds(subject: Subject, x: Tensor, stream: str) -> Tensor:
     return torch.stack(columns, 1)
 
 
-def confusion(true: np.ndarray, read: np.ndarray) -> np.ndarray:
-    """Counts [10, 10]: a row per true label, a column per label read."""
+def confusion(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Count the images of each true label (row) and predicted label (column): [10, 10]."""
     counts = np.zeros((CLASSES, CLASSES), dtype=np.int64)
-    np.add.at(counts, (true, read), 1)
+    np.add.at(counts, (true, predicted), 1)
     return counts
 
 

@@ -13,26 +13,30 @@ from bench.evaluation.importance import importance_bound
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import generator
 
-IMAGES = 50  # in one piece
-DECODED = 2_000  # images decoded at once: the largest arrays are [DECODED, 8…32, 28, 28]
+IMAGES = 50
+"""Whose bounds are computed together."""
+
+DECODED = 2_000
+"""Images decoded at once: the largest arrays are [DECODED, 8…32, 28, 28]."""
 
 
 def spread(images: int, total: int) -> np.ndarray:
-    """`images` indices spread evenly over the test set: MNIST's first half is easier than its second."""
+    """Return `images` indices, spread evenly over the test set: MNIST's first half is easier than its second."""
     return np.arange(images) * total // images
 
 
 def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Compute the bound on all test images, or on as many as the settings say."""
     k, total = subject.settings["samples"], len(subject.test.labels)
     chosen = spread(min(subject.settings["images"] or total, total), total)
-    at = torch.from_numpy(chosen).to(subject.device)
-    x = subject.test.fixed(subject.run.likelihood, "test", at)
-    labels = subject.test.labels[at]
+    rows = torch.from_numpy(chosen).to(subject.device)
+    x = subject.test.fixed_targets(subject.run.likelihood, "test", rows)
+    labels = subject.test.labels[rows]
     noise = generator(subject.run.seed, "iwae", subject.device)
     found = []
     for first in range(0, len(x), IMAGES):
-        rows = slice(first, first + IMAGES)
-        found.append(bound_of(subject.model, x[rows], labels[rows], k, noise))
+        some = slice(first, first + IMAGES)
+        found.append(bound_of(subject.model, x[some], labels[some], k, noise))
         subject.report(min(1.0, (first + IMAGES) / len(x)))
     iwae = torch.cat(found).cpu().numpy()
     name = f"k{k}_n{len(x)}"
@@ -43,7 +47,7 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
 
 
 def bound_of(model: Any, x: Tensor, labels: Tensor, samples: int, noise: torch.Generator) -> Tensor:
-    """L_k of a VAE or CVAE per image: x [B, 1, 28, 28] and labels [B] → [B], in nats."""
+    """Return L_k of a VAE or CVAE for images x [B, 1, 28, 28] of these labels [B]: [B], in nats."""
     mean, log_variance = model.encode(x, labels)
 
     def likelihood(z: Tensor) -> Tensor:
@@ -54,8 +58,9 @@ def bound_of(model: Any, x: Tensor, labels: Tensor, samples: int, noise: torch.G
     return importance_bound(mean, log_variance, likelihood, samples, noise, max(1, DECODED // len(x))).iwae
 
 
-def settings(asked: EvaluationRequest) -> dict[str, Any]:
-    return {"samples": asked.iwae_samples, "images": asked.iwae_images}
+def settings(request: EvaluationRequest) -> dict[str, Any]:
+    """Return what the bound depends on, of what is asked."""
+    return {"samples": request.iwae_samples, "images": request.iwae_images}
 
 
 PART = Part("iwae", "importance-weighted bound", run, settings)

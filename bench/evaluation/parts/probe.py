@@ -13,12 +13,14 @@ from bench.spec.run import RunSpec
 from bench.training.scores import EVALUATION_BATCH, Split
 
 ITERATIONS = 1_000
+"""Of the fit, at most."""
 
 
 def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Fitted on the images that the run was trained on, scored on the test images; features are standardised.
+    """Fit on the images that the run was trained on, score on the test images; features are standardised.
 
-    Raises RuntimeError if the fit has not converged: an accuracy of half a fit says nothing.
+    Raises:
+        RuntimeError: the fit has not converged; the accuracy of half a fit says nothing.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -27,7 +29,7 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     train, test = (
-        means(subject.model, data, subject.run, split).double().cpu().numpy()
+        posterior_means(subject.model, data, subject.run, split).double().cpu().numpy()
         for data, split in ((subject.train, "train"), (subject.test, "test"))
     )
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
@@ -42,9 +44,9 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
 
 
 @torch.no_grad()
-def means(model: Any, data: Split, run: RunSpec, split: str) -> torch.Tensor:
-    """Posterior means of a split's fixed targets, [N, Z]."""
-    x = data.fixed(run.likelihood, split)
+def posterior_means(model: Any, data: Split, run: RunSpec, split: str) -> torch.Tensor:
+    """Encode the fixed targets of a split: [N, Z]."""
+    x = data.fixed_targets(run.likelihood, split)
     batches = zip(x.split(EVALUATION_BATCH), data.labels.split(EVALUATION_BATCH), strict=True)
     return torch.cat([model.encode(*batch)[0] for batch in batches])
 

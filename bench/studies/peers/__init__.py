@@ -1,1 +1,4 @@
-"""The same small VAE trained as other projects do it, for `python -m bench.studies.compare_peers`. Our code, their idiom."""
+"""The same small VAE trained as other projects do it, for `python -m bench.studies.compare_peers`.
+
+The code is ours, the idiom theirs.
+"""

@@ -16,6 +16,8 @@ from bench.studies.peers.network import BATCH, LATENT, decoder, encoder
 
 
 class Vae(nn.Module):
+    """A VAE as in pytorch/examples, with the networks of cnn2."""
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder(), decoder()
@@ -29,12 +31,14 @@ class Vae(nn.Module):
 
 
 def loss_of(model: Vae, x: Tensor) -> Tensor:
-    shown, mean, log_variance = model(x)
-    bce = F.binary_cross_entropy(shown.reshape(-1, 784), x.reshape(-1, 784), reduction="sum")
+    """Return the negative ELBO summed over the batch, in nats."""
+    reconstruction, mean, log_variance = model(x)
+    bce = F.binary_cross_entropy(reconstruction.reshape(-1, 784), x.reshape(-1, 784), reduction="sum")
     return bce - 0.5 * torch.sum(1 + log_variance - mean.pow(2) - log_variance.exp())
 
 
 def main() -> None:
+    """Train one epoch, evaluate on the test images, and print both losses."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--data-dir", required=True)
     options.add_argument("--seed", type=int, default=0)

@@ -21,6 +21,8 @@ from bench.studies.peers.network import BATCH, LATENT, decoder, encoder
 
 
 class Encoder(BaseEncoder):
+    """The encoder of cnn2 in pythae's form."""
+
     def __init__(self) -> None:
         super().__init__()
         self.latent_dim = LATENT
@@ -32,6 +34,8 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
+    """The decoder of cnn2 in pythae's form."""
+
     def __init__(self) -> None:
         super().__init__()
         self.layers = decoder()
@@ -41,6 +45,7 @@ class Decoder(BaseDecoder):
 
 
 def main() -> None:
+    """Train one epoch and print the loss of some test images."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--data-dir", required=True)
     options.add_argument("--seed", type=int, default=0)
@@ -50,9 +55,14 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         config = BaseTrainerConfig(
-            output_dir=folder, num_epochs=1, learning_rate=1e-3, seed=chosen.seed, optimizer_cls="Adam",
-            per_device_train_batch_size=BATCH, per_device_eval_batch_size=BATCH,
-        )  # fmt: skip
+            output_dir=folder,
+            num_epochs=1,
+            learning_rate=1e-3,
+            seed=chosen.seed,
+            optimizer_cls="Adam",
+            per_device_train_batch_size=BATCH,
+            per_device_eval_batch_size=BATCH,
+        )
         settings = VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce")
         model = VAE(settings, encoder=Encoder(), decoder=Decoder())
         TrainingPipeline(training_config=config, model=model)(train_data=train, eval_data=test)

@@ -13,15 +13,17 @@ from bench.training.scores import Split
 
 
 @torch.no_grad()
-def portrait(
+def evaluate_basic(
     model: Any, test: Split, run: RunSpec, mean: torch.Tensor, log_variance: torch.Tensor
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Metrics of the test set as a whole, and the arrays that pages draw from.
+    """Return metrics of the test set as a whole, and the arrays that pages draw from.
 
-    mean, log_variance: its posteriors, [N, Z], on the CPU: what is computed of them is small, and a GPU would load
-    another library for it.
+    Args:
+        mean: of each test image's posterior, [N, Z], on the CPU: what is computed of it is small, and a GPU would load
+            another library for it.
+        log_variance: likewise.
     """
     found = posterior.describe(mean, log_variance)
-    metrics = {"active_units": float(found.active), "aggregate_kl": found.aggregate_kl}
-    arrays = {"kl_per_dim": found.kl.numpy(), "mean_variance": found.variance.numpy()}
+    metrics = {"active_units": float(found.active_units), "aggregate_kl": found.aggregate_kl}
+    arrays = {"kl_per_dim": found.kl.numpy(), "mean_variance": found.mean_variance.numpy()}
     return metrics, arrays | pictures.draw(model, test, run, mean.to(test.images.device))

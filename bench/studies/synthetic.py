@@ -1,4 +1,4 @@
-"""Trainings for the stopwatch: real models, streams and steps on made-up images, so that no data set is needed."""
+"""Runs, models and images for trainings that are only timed, so that no data set is needed."""
 
 from __future__ import annotations
 
@@ -10,24 +10,37 @@ from bench.models.streams import generator
 from bench.spec.run import RunSpec
 from bench.tasks import get
 from bench.training.scores import Split
+from bench.worker.restore import to_device
 
 
 def spec_of(arch: str, seed: int = 0, batch: int = 128, device: str = "cpu", latent_dim: int = 20) -> RunSpec:
-    """A VAE's; never stored, so it needs no fingerprints."""
+    """Return the spec of a VAE; it is never stored, so it needs no fingerprints."""
     return RunSpec(
-        arch=arch, arch_fingerprint="", task="vae", dataset="", data_fingerprint="", likelihood="dynamic", seed=seed,
-        epochs=1, batch_size=batch, lr=1e-3, latent_dim=latent_dim, train_images=None, device=device, threads=1,
-    )  # fmt: skip
+        arch=arch,
+        arch_fingerprint="",
+        task="vae",
+        dataset="",
+        data_fingerprint="",
+        likelihood="dynamic",
+        seed=seed,
+        epochs=1,
+        batch_size=batch,
+        lr=1e-3,
+        latent_dim=latent_dim,
+        train_images=None,
+        device=device,
+        threads=1,
+    )
 
 
 def model_of(spec: RunSpec, device: torch.device) -> nn.Module:
+    """Build the model of a spec on a device."""
     (arch,) = discover().resolve([spec.arch]).archs
-    model = get(spec.task).build(arch, spec.latent_dim, spec.seed).to(device)
-    return model.to(memory_format=torch.channels_last)
+    return to_device(get(spec.task).build(arch, spec.latent_dim, spec.seed), device)
 
 
 def images(count: int, device: torch.device) -> Split:
-    """Four pixels in five black, like a digit; the others of any grey."""
+    """Make images of noise with labels: four pixels in five black, as in a digit, the others of any grey."""
     draw = generator(0, "trial")
     grey = torch.randint(0, 256, (count, 28, 28), generator=draw, dtype=torch.uint8)
     kept = torch.rand(count, 28, 28, generator=draw) < 0.2

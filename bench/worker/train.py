@@ -1,0 +1,166 @@
+"""From specs to trained models: one run, or several seeds of it, as one stack if they can be trained so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from bench.machine import cuda
+from bench.machine.cpu import prepare_cpu
+from bench.spec.progress import Progress
+from bench.spec.run import RunSpec
+from bench.tasks import Task
+from bench.training.cuda_graph import CaptureFailed
+from bench.training.loop import Trained, run_to_completion, train_in_turns
+from bench.training.scores import EVALUATION_BATCH, Split, evaluate
+from bench.training.splits import splits_of
+from bench.training.stack import why_not_stack
+from bench.worker.dataset import dataset_of
+from bench.worker.failures import out_of_memory, reason
+from bench.worker.restore import arch_of, layers_of, task_of, to_device
+from bench.worker.site import Site
+
+Report = Callable[[Progress], None]
+
+
+class PreparedModel(NamedTuple):
+    """A model about to be trained."""
+
+    model: nn.Module
+
+    layers: list[dict[str, Any]]
+    """Its layer table."""
+
+    splits: dict[str, Split]
+    """The data on the device."""
+
+    metrics: dict[str, float]
+    """What it scores before the first step."""
+
+
+class TrainingResult(NamedTuple):
+    """What became of the training of one run."""
+
+    outcome: Trained | Exception
+    """An error if it could not be trained, or diverged."""
+
+    begun: float
+    """When it began, in seconds since 1970."""
+
+    prepared: PreparedModel | None = None
+    """The model, with what was known of it before; None if it could not be built."""
+
+    stack_size: int = 1
+    """How many seeds were trained as one, this run included."""
+
+    stack_refused: str | None = None
+    """Why a stack that was wanted could not be trained as one."""
+
+
+class OutOfMemoryWithOthers(RuntimeError):
+    """Memory was too small for a group beside the others in its process; alone it may be large enough."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What a group of runs knows of the others that are trained side by side with it in the same process."""
+
+    clock: Callable[[], float] = time.perf_counter
+    """Its own share of the seconds that pass."""
+
+    count: Callable[[], int] = lambda: 0
+    """How many others there are now."""
+
+
+def train_group(
+    specs: Sequence[RunSpec], site: Site, graph: bool, report: Report, neighbours: Neighbours
+) -> Generator[None, None, list[TrainingResult]]:
+    """Train runs that differ in nothing but their seed; yield whenever others could be given something to do.
+
+    Whatever stops a stack is the reason that it was refused: each run is then trained alone. A stack that memory is too
+    small for is halved instead.
+
+    Args:
+        graph: whether the steps may be CUDA graphs.
+
+    Returns:
+        A result for each run.
+
+    Raises:
+        OutOfMemoryWithOthers: memory was too small, and the process has other groups.
+        CaptureFailed: the process can't use its GPU any more; as after an error that `cuda.is_lost` knows.
+    """
+    if specs[0].device == "cpu":
+        prepare_cpu(specs[0].threads)
+    prepared, models, begun = list[PreparedModel](), list[nn.Module](), time.time()
+    parts = [[spec] for spec in specs]
+    try:
+        task, prepared = task_of(specs[0], site.plugins), [prepare(specs[0], site)]
+        splits = prepared[0].splits
+        prepared += [prepare(spec, site, splits) for spec in specs[1:]]
+        models = [each.model for each in prepared]
+        refused = why_not_stack(models, task, specs[0]) if len(specs) > 1 else None
+        if refused is None:
+            data = splits["train"], splits["val"]
+            outcomes = yield from train_in_turns(models, task, specs, *data, report, graph, neighbours.clock)
+            pairs = zip(prepared, outcomes, strict=True)
+            return [TrainingResult(outcome, begun, each, len(specs)) for each, outcome in pairs]
+    except Exception as error:
+        raise_if_not_of_the_run(error, neighbours)
+        if len(specs) == 1:
+            return [TrainingResult(error, begun)]
+        if out_of_memory(error):
+            half = len(specs) // 2
+            parts = [list(specs[:half]), list(specs[half:])]
+        refused = reason(error)
+    del prepared, models  # before they are built again
+    results: list[TrainingResult] = []
+    for part in parts:
+        results += yield from train_group(part, site, graph, report, neighbours)
+    return [result._replace(stack_refused=result.stack_refused or refused) for result in results]
+
+
+def train_alone(spec: RunSpec, site: Site, report: Report) -> TrainingResult:
+    """Train one run by itself, from beginning to end."""
+    (result,) = run_to_completion(train_group([spec], site, site.graph, report, Neighbours()))
+    return result
+
+
+def raise_if_not_of_the_run(error: Exception, neighbours: Neighbours) -> None:
+    """Raise an error that is no failure of the run in which it came: one of the whole process, or of its neighbours."""
+    if isinstance(error, CaptureFailed) or cuda.is_lost(error):
+        raise error
+    if out_of_memory(error) and neighbours.count():
+        raise OutOfMemoryWithOthers(str(error)) from error
+
+
+def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -> PreparedModel:
+    """Build the model of a run on the device, and score it before its first step.
+
+    Args:
+        splits: the data on the device, if they are there already.
+    """
+    arch, task = arch_of(spec, site.plugins), task_of(spec, site.plugins)
+    device = torch.device(site.device)
+    dataset = dataset_of(spec, site)
+    model = task.build(arch, spec.latent_dim, spec.seed)
+    layers = layers_of(model, task)
+    model = to_device(model, device)
+    if splits is None:
+        splits = splits_of(dataset, spec, device)
+        if device.type == "cuda":  # the next to use them may be on another stream
+            torch.cuda.current_stream(device).synchronize()
+    return PreparedModel(model, layers, splits, untrained_scores(model, task, splits["val"], spec))
+
+
+def untrained_scores(model: nn.Module, task: Task, validation: Split, spec: RunSpec) -> dict[str, float]:
+    """Score a model with an ELBO before its first step, on one batch: near −784 ln 2, or something is wrong."""
+    if task.bounds is None:
+        return {}
+    few = Split(validation.images[:EVALUATION_BATCH], validation.labels[:EVALUATION_BATCH])
+    return {"untrained_elbo": evaluate(model, task, few, spec, "validation").means["elbo"]}
