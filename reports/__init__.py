@@ -1,4 +1,4 @@
-"""How results are shown: tables, figures and pages, rebuilt from records alone. Nothing here loads torch.
+"""Show results as tables, figures and pages, rebuilt from records alone. Nothing here loads torch.
 
     from reports import build, load, terminal_summary
     page = build(Path("reports/generated/mine"))  # report.md; report.html, figures and CSVs beside it
@@ -18,13 +18,21 @@ if TYPE_CHECKING:
 
 
 def preload() -> None:
-    """Import what the functions below need, a second of work, for a caller that has the time now."""
+    """Import what the functions below need, for a caller that would otherwise wait for it later."""
     for name in ("reports.findings.experiment", "reports.rendering.terminal", "reports.rendering.write"):
         importlib.import_module(name)
 
 
 def load(folder: str | Path, runs_dir: str | Path | None = None) -> Experiment:
-    """Read a report folder and the runs that its manifest names; raises `archs.errors.UserError`."""
+    """Read a report folder and the runs that its manifest names.
+
+    Args:
+        folder: it holds manifest.json.
+        runs_dir: where the records are, if not where the manifest says.
+
+    Raises:
+        archs.errors.UserError: the folder can't be read as one report.
+    """
     from reports.findings.experiment import load as read
     from reports.rendering.blas import one_blas_thread
 
@@ -42,8 +50,18 @@ def build(
 ) -> Path:
     """Write report.md, report.html, figures/*.png, and records, summary, comparisons and layers as CSV.
 
-    vector: also figures/*.svg. latex: also the tables as latex/*.tex. parquet: also each CSV as *.parquet. Takes a folder with a manifest.json, or what
-    `load` returned. Returns the path of report.md; raises `archs.errors.UserError` for a folder that can't be read.
+    Args:
+        folder: it holds manifest.json; or what `load` returned.
+        vector: whether to write figures/*.svg too.
+        latex: whether to write the tables as latex/*.tex too.
+        parquet: whether to write each CSV as *.parquet too.
+        runs_dir: where the records are, if not where the manifest says.
+
+    Returns:
+        The path of report.md.
+
+    Raises:
+        archs.errors.UserError: the folder can't be read or written to.
     """
     from reports.rendering.blas import one_blas_thread
     from reports.rendering.write import write
@@ -54,9 +72,9 @@ def build(
 
 
 def answer(folder: str | Path | Experiment) -> str:
-    """The report's first paragraph, as Markdown."""
+    """Return the report's first paragraph, as Markdown."""
     from reports.rendering.blas import one_blas_thread
-    from reports.wording.paragraph import answer as paragraph
+    from reports.wording.answer import answer as paragraph
 
     experiment = _experiment(folder, None)
     with one_blas_thread():
@@ -64,7 +82,7 @@ def answer(folder: str | Path | Experiment) -> str:
 
 
 def terminal_summary(folder: str | Path | Experiment, *, width: int = 100) -> str:
-    """The answer and the comparison table as plain text; prose is wrapped to `width` columns."""
+    """Return the answer and the comparison table as plain text; prose is wrapped to `width` columns."""
     from reports.rendering.blas import one_blas_thread
     from reports.rendering.terminal import summary
 

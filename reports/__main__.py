@@ -17,6 +17,7 @@ from bench.spec.arguments import Parser
 
 
 def parser() -> argparse.ArgumentParser:
+    """Return the parser of the two commands."""
     main = Parser(prog="python -m reports", allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     commands = main.add_subparsers(dest="command", required=True)
     render = commands.add_parser("render", help="write report.md, report.html, figures and CSVs again")
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str]) -> int:
+    """Run a command and return its exit status; bad input is one line on stderr."""
     try:
         return run(arguments)
     except UserError as error:
@@ -43,6 +45,11 @@ def main(arguments: list[str]) -> int:
 
 
 def run(arguments: list[str]) -> int:
+    """Run a command and return its exit status.
+
+    Raises:
+        UserError: its input is bad.
+    """
     chosen = parser().parse_args(arguments)
     if chosen.command == "render":
         import reports
@@ -63,6 +70,6 @@ def run(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except BrokenPipeError:  # `… | head`
+    except BrokenPipeError:  # the reader has seen enough, as `head` has
         sys.stderr.close()
         sys.exit(0)

@@ -1,241 +1,238 @@
-"""Two reports against each other, from their manifests and records.csv alone: what was set, what moved beyond noise."""
+"""Compare two reports by their manifests and records.csv alone: what was set otherwise, what moved beyond noise."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from archs.errors import UserError
+from bench.spec.declared import Declared
 from bench.spec.metrics import METRICS, Metric, metric_columns
-from bench.statistics.comparisons import compare_paired, holm, mean_interval, seed_values
-from bench.statistics.paired import ALPHA
+from bench.statistics.comparisons import seed_values
 from bench.statistics.settings import SETTINGS as RUN_SETTINGS
-from reports.comparing.reading import Report, read
+from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
+from reports.comparing.rendered_report import RenderedReport, read_report
 
 SETTINGS = (*(name for name in RUN_SETTINGS if name != "arch_fingerprint"), "torch", "commit")
-CLOCKS = ("train_seconds", "train_images_per_s")  # no two trainings agree in these to the last digit
-COMPARABLE = ("dataset", "data_fingerprint")  # where these differ no number means the same thing
-Cell = tuple[str, str]  # arch, task
+"""Columns of records.csv that are compared as settings."""
+TIMINGS = ("train_seconds", "train_images_per_s")
+"""Metrics in which no two trainings agree to the last digit."""
+MUST_AGREE = ("dataset", "data_fingerprint")
+"""Columns of records.csv; where they differ no number means the same in both reports."""
+Cell = tuple[str, str]
+"""(Architecture, task)."""
 
 
 @dataclass(frozen=True)
-class Moved:
-    """One arch × task × metric: B minus A in the metric's raw unit. Throughput is in logarithms."""
+class ReportComparison:
+    """What differs between two reports."""
 
-    arch: str
-    task: str
-    metric: Metric
-    a: float  # mean over the seeds that were compared
-    b: float
-    difference: float
-    low: float  # of a 95 % interval; NaN where there is none
-    high: float
-    p: float  # Holm-adjusted; NaN where nothing was tested
-    n: tuple[int, int]  # seeds with a value, in A and in B
-    paired: tuple[int, ...]  # seeds of which the difference was taken, one by one
-    same_runs: tuple[int, ...]  # seeds whose run is the same record in both: it can't have moved, so it is in no test
-    left_out: tuple[tuple[int, ...], tuple[int, ...]]  # seeds that only A has, and only B, where some are common
-    verdict: str  # better | worse | same runs | same (equal numbers) | equivalent (inside the margin) | unresolved
+    a: RenderedReport
+    """The report that is the reference."""
 
-    @property
-    def whole(self) -> bool:
-        """Whether both have the same seeds."""
-        return bool(self.paired or self.same_runs) and not any(self.left_out)
+    b: RenderedReport
+    """The report that is judged."""
 
-
-@dataclass(frozen=True)
-class Comparison:
-    a: Report
-    b: Report
     settings: tuple[tuple[str, str, str], ...]
-    moved: tuple[Moved, ...]
-    newly_failing: tuple[tuple[str, str, int], ...]  # arch, task, failed runs in B
+    """(Setting, values in A, values in B) where they differ."""
+
+    changes: tuple[MetricChange, ...]
+    """Of each metric of each cell that both have values of."""
+
+    newly_failing: tuple[tuple[str, str, int], ...]
+    """(Architecture, task, failed runs in B) where B has more failed runs than A."""
+
     added: tuple[Cell, ...]
+    """What only B has."""
+
     removed: tuple[Cell, ...]
-    not_compared: tuple[str, ...]  # reasons
+    """What only A has."""
+
+    not_compared: tuple[str, ...]
+    """Sentences on what could not be compared, and why."""
 
     def label(self, task: str) -> str:
-        """A task's name on the page, by the newer of the two that knows it."""
+        """Return a task's name on the page, by the newer of the two reports that knows it."""
         known = self.a.declared.merged_with(self.b.declared).tasks.get(task)
         return known.label if known else task
 
     @property
     def worse(self) -> bool:
-        """What --fail-on worse asks. Throughput is shown and never counts: load and machine move it."""
-        return bool(self.newly_failing) or any(
-            m.verdict == "worse" and m.metric.name != "train_images_per_s" for m in self.moved
-        )
+        """Whether `--fail-on worse` is to fail.
+
+        Throughput does not count, since the load and the machine move it.
+        """
+        quality = [change for change in self.changes if change.metric.name != THROUGHPUT]
+        return bool(self.newly_failing) or any(change.verdict == "worse" for change in quality)
 
 
-def compare(a: Path, b: Path) -> Comparison:
-    """What changed from A to B. UserError when there is nothing that can be compared."""
-    old, new = read(Path(a)), read(Path(b))
-    for column in COMPARABLE:
-        if old.settings(column) != new.settings(column):
-            names = [", ".join(report.settings(column)) or "none" for report in (old, new)]
+@dataclass(frozen=True)
+class ReportPair:
+    """Two reports, and what is asked of both at once."""
+
+    a: RenderedReport
+    """The reference."""
+
+    b: RenderedReport
+    """What is judged."""
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What is known of the tasks and metrics of either."""
+        return self.a.declared.merged_with(self.b.declared)
+
+    @cached_property
+    def cells(self) -> tuple[list[Cell], list[Cell]]:
+        """The cells of A and those of B, in the order of their rows."""
+        a, b = (list(dict.fromkeys((row.arch, row.task) for row in one.runs.itertuples())) for one in (self.a, self.b))
+        return a, b
+
+    @cached_property
+    def shared_cells(self) -> list[Cell]:
+        """The cells that both have, in the order of A."""
+        cells_a, cells_b = self.cells
+        in_b = set(cells_b)
+        return [cell for cell in cells_a if cell in in_b]
+
+    def primary(self, task: str) -> str | None:
+        """Return the name of a task's primary metric; None for a task that neither manifest knows."""
+        known = self.declared.tasks.get(task)
+        return known.primary if known else None
+
+    def agree(self, *columns: str) -> bool:
+        """Tell whether both have the same values in all of these columns."""
+        return all(self.a.settings(column) == self.b.settings(column) for column in columns)
+
+    def values(self, cell: Cell, metric: Metric) -> tuple[dict[int, float], dict[int, float]]:
+        """Return seed → value of a metric in A and in B: finite ones, and the logarithms of throughput."""
+        return _values(self.a, cell, metric), _values(self.b, cell, metric)
+
+
+def compare(a: Path, b: Path) -> ReportComparison:
+    """Compare report folder B with A.
+
+    Raises:
+        UserError: one can't be read, or there is nothing that can be compared.
+    """
+    pair = ReportPair(read_report(Path(a)), read_report(Path(b)))
+    for column in MUST_AGREE:
+        if not pair.agree(column):
+            names = [", ".join(report.settings(column)) or "none" for report in (pair.a, pair.b)]
             raise UserError(
                 f"the reports are of different data ({column} {names[0]} and {names[1]}): expected the same to compare"
             )
-    cells_a, cells_b = ({(r.arch, r.task) for r in report.runs.itertuples()} for report in (old, new))
-    shared = [cell for cell in dict.fromkeys((r.arch, r.task) for r in old.runs.itertuples()) if cell in cells_b]
-    if not shared:
+    if not pair.shared_cells:
         raise UserError(f"{a} and {b} share no architecture and task: expected at least one cell in both")
-    metrics, reasons = _metrics(old, new, shared)
-    records = _same_records(old, new)
-    moved = []
+    metrics, not_compared = _metrics(pair)
+    same_runs = _same_runs(pair)
+    changes = []
     for metric in metrics:
-        moved += _family(old, new, shared, metric, records)
-        reasons += _valueless(old, new, shared, metric)
-    return Comparison(
-        a=old,
-        b=new,
-        settings=tuple(_settings(old, new)),
-        moved=tuple(moved),
-        newly_failing=tuple(_failing(old, new, shared)),
+        changes += _changes(pair, metric, same_runs)
+        not_compared += _one_sided(pair, metric)
+    cells_a, cells_b = map(set, pair.cells)
+    return ReportComparison(
+        a=pair.a,
+        b=pair.b,
+        settings=tuple(_settings(pair)),
+        changes=tuple(changes),
+        newly_failing=tuple(_newly_failing(pair)),
         added=tuple(sorted(cells_b - cells_a)),
         removed=tuple(sorted(cells_a - cells_b)),
-        not_compared=tuple(reasons),
+        not_compared=tuple(not_compared),
     )
 
 
-def _settings(old: Report, new: Report) -> list[tuple[str, str, str]]:
-    rows = [(name.replace("_", " "), old.settings(name), new.settings(name)) for name in SETTINGS]
-    archs = [arch for arch in dict.fromkeys(old.runs["arch"]) if arch in set(new.runs["arch"])]
-    rows += [(f"definition of {arch}", old.fingerprint(arch), new.fingerprint(arch)) for arch in archs]
-    tasks = [task for task in dict.fromkeys(old.runs["task"]) if task in set(new.runs["task"])]
-    rows += [(f"definition of {task}", old.task_fingerprint(task), new.task_fingerprint(task)) for task in tasks]
-    seeds = [tuple(str(seed) for seed in sorted(set(report.runs["seed"]))) for report in (old, new)]
-    rows.append(("seeds", seeds[0], seeds[1]))
+def _settings(pair: ReportPair) -> list[tuple[str, str, str]]:
+    """Return the settings that differ, the code of architectures and tasks and the seeds among them."""
+    a, b = pair.a, pair.b
+    rows = [(name.replace("_", " "), a.settings(name), b.settings(name)) for name in SETTINGS]
+    for kind in ("arch", "task"):
+        in_both = [name for name in dict.fromkeys(a.runs[kind]) if name in set(b.runs[kind])]
+        rows += [(f"definition of {name}", a.fingerprints(kind, name), b.fingerprints(kind, name)) for name in in_both]
+    seeds_a, seeds_b = (tuple(str(seed) for seed in sorted(set(report.runs["seed"]))) for report in (a, b))
+    rows.append(("seeds", seeds_a, seeds_b))
     return [(name, ", ".join(was) or "none", ", ".join(now) or "none") for name, was, now in rows if was != now]
 
 
-def _metrics(old: Report, new: Report, shared: list[Cell]) -> tuple[list[Metric], list[str]]:
-    """Primary metrics and throughput, less those whose numbers don't mean the same in both."""
-    tasks, declared = {task for _, task in shared}, old.declared.merged_with(new.declared)
-    found, reasons = (
-        dict.fromkeys(declared.primary(task) for task in declared.tasks if task in tasks),
-        list[str](),
-    )
-    if old.settings("likelihood") != new.settings("likelihood") or old.settings("protocol") != new.settings("protocol"):
-        for metric in [metric for metric in found if metric.likelihood]:
-            del found[metric]
-            reasons.append(f"{metric.label}: the likelihood or protocol differs, so the numbers don't mean the same.")
-    if old.settings("device") == new.settings("device") and old.settings("threads") == new.settings("threads"):
-        found[METRICS["train_images_per_s"]] = None
-    else:
-        reasons.append("Throughput: device or threads differ.")
-    return list(found), reasons
+def _metrics(pair: ReportPair) -> tuple[list[Metric], list[str]]:
+    """Return the primary metrics and throughput, and a sentence for each whose numbers don't mean the same in both."""
+    tasks = {task for _, task in pair.shared_cells}
+    metrics = list(dict.fromkeys(pair.declared.primary(task) for task in pair.declared.tasks if task in tasks))
+    not_compared = []
+    if not pair.agree("likelihood", "protocol"):
+        not_compared = [
+            f"{metric.label}: the likelihood or protocol differs, so the numbers don't mean the same."
+            for metric in metrics
+            if metric.likelihood
+        ]
+        metrics = [metric for metric in metrics if not metric.likelihood]
+    if not pair.agree("device", "threads"):
+        not_compared.append("Throughput: device or threads differ.")
+    elif METRICS[THROUGHPUT] not in metrics:
+        metrics.append(METRICS[THROUGHPUT])
+    return metrics, not_compared
 
 
-def _failing(old: Report, new: Report, shared: list[Cell]) -> list[tuple[str, str, int]]:
-    """Cells with more failed runs in B than in A."""
-    counts = [
+def _newly_failing(pair: ReportPair) -> list[tuple[str, str, int]]:
+    """Return the shared cells with more failed runs in B than in A, and how many those are."""
+    failed_a, failed_b = (
         report.runs[report.runs["status"] != "finished"].groupby(["arch", "task"]).size().to_dict()
-        for report in (old, new)
-    ]
-    return [(*cell, int(counts[1][cell])) for cell in shared if counts[1].get(cell, 0) > counts[0].get(cell, 0)]
+        for report in (pair.a, pair.b)
+    )
+    return [(*cell, int(failed_b[cell])) for cell in pair.shared_cells if failed_b.get(cell, 0) > failed_a.get(cell, 0)]
 
 
-def _same_records(old: Report, new: Report) -> dict[Cell, set[int]]:
-    """The seeds of each cell whose finished run is one record in both: the same id and numbers, clocks included.
+def _same_runs(pair: ReportPair) -> dict[Cell, set[int]]:
+    """Return the seeds of each cell whose finished run is one record in both: the same id and numbers, times included.
 
-    The id alone doesn't say so: versions are no part of it, so that a run which was trained again keeps it.
+    The id alone does not say so: versions of software are no part of it, so a run that was trained again keeps it.
     """
-    a, b = (report.runs[report.runs["status"] == "finished"] for report in (old, new))
+    a, b = (report.runs[report.runs["status"] == "finished"] for report in (pair.a, pair.b))
     both = a.merge(b, on=["arch", "task", "seed", "run_id"])
     shared = set(a) & set(b)
-    names = [*metric_columns(shared), *sorted(shared & {*old.declared.metrics, *new.declared.metrics})]
+    names = [*metric_columns(shared), *sorted(shared & {*pair.a.declared.metrics, *pair.b.declared.metrics})]
     equal, timed = pd.Series(True, both.index), pd.Series(False, both.index)
     for name in names:
         before, after = both[f"{name}_x"], both[f"{name}_y"]
         known = before.notna() & after.notna()  # one of them may have been evaluated further since
         equal &= (before == after) | ~known
-        timed |= known & (name in CLOCKS)
+        timed |= known & (name in TIMINGS)
     same = both[equal & timed]
     return {(str(arch), str(task)): set(group) for (arch, task), group in same.groupby(["arch", "task"])["seed"]}
 
 
-def _valueless(old: Report, new: Report, shared: list[Cell], metric: Metric) -> list[str]:
-    """A sentence for each cell that has values on one side only."""
-    reasons = []
-    for arch, task in shared:
-        has = [bool(_values(report, arch, task, metric)) for report in (old, new)]
-        if metric.name == _primary(old, new, task) and has[0] != has[1]:
-            reasons.append(f"{arch} {task}: no run with a finite {metric.label} in {'A' if has[1] else 'B'}.")
-    return reasons
+def _one_sided(pair: ReportPair, metric: Metric) -> list[str]:
+    """Return a sentence for each cell that has values of its primary metric in one report only."""
+    sentences = []
+    for arch, task in pair.shared_cells:
+        a, b = pair.values((arch, task), metric)
+        if metric.name == pair.primary(task) and bool(a) != bool(b):
+            sentences.append(f"{arch} {task}: no run with a finite {metric.label} in {'B' if a else 'A'}.")
+    return sentences
 
 
-def _family(
-    old: Report, new: Report, shared: list[Cell], metric: Metric, records: Mapping[Cell, set[int]]
-) -> list[Moved]:
-    """Every shared cell on one metric, Holm-adjusted together."""
-    found = []
-    for arch, task in shared:
-        if metric.name in (_primary(old, new, task), "train_images_per_s"):
-            a, b = (_values(report, arch, task, metric) for report in (old, new))
+def _changes(pair: ReportPair, metric: Metric, same_runs: Mapping[Cell, Collection[int]]) -> list[MetricChange]:
+    """Return the change of one metric in every shared cell that is judged by it, Holm-adjusted together."""
+    changes = []
+    for arch, task in pair.shared_cells:
+        if metric.name in (pair.primary(task), THROUGHPUT):
+            a, b = pair.values((arch, task), metric)
             if a and b:
-                found.append(_cell(arch, task, metric, a, b, records.get((arch, task), set())))
-    adjusted = holm([one.p for one in found])
-    return [_judged(one, p) for one, p in zip(found, adjusted, strict=True)]
+                changes.append(change_of(arch, task, metric, a, b, same_runs.get((arch, task), ())))
+    return with_verdicts(changes)
 
 
-def _primary(old: Report, new: Report, task: str) -> str | None:
-    known = old.declared.merged_with(new.declared).tasks.get(task)
-    return known.primary if known else None
-
-
-def _values(report: Report, arch: str, task: str, metric: Metric) -> dict[int, float]:
+def _values(report: RenderedReport, cell: Cell, metric: Metric) -> dict[int, float]:
+    arch, task = cell
     runs = report.runs[(report.runs["arch"] == arch) & (report.runs["task"] == task)]
     if metric.name not in runs:
         return {}
     values = {seed: value for seed, value in seed_values(runs, metric.name).items() if math.isfinite(value)}
-    return {s: math.log(v) for s, v in values.items() if v > 0} if metric.name == "train_images_per_s" else values
-
-
-def _cell(
-    arch: str, task: str, metric: Metric, a: dict[int, float], b: dict[int, float], same_records: set[int]
-) -> Moved:
-    """B minus A: of the runs of common seeds that are not one record; unpaired only where no seed is common."""
-    n, common = (len(a), len(b)), sorted(a.keys() & b.keys())
-    paired = [seed for seed in common if seed not in same_records]
-    left_out = (tuple(sorted(a.keys() - b.keys())), tuple(sorted(b.keys() - a.keys()))) if common else ((), ())
-    verdict = ""
-    if common:
-        a, b = ({seed: values[seed] for seed in paired or common} for values in (a, b))
-        row = compare_paired(b, a)
-        ends, p = (row.difference, row.low, row.high), row.p_holm
-    else:
-        ends, p = welch(list(b.values()), list(a.values()))
-    if a == b:  # the same seeds with the same numbers: there is nothing to test
-        ends, p, verdict = (0.0, math.nan, math.nan), math.nan, "same" if paired else "same runs"
-    means = (mean_interval(a.values()).mean, mean_interval(b.values()).mean)
-    same_runs = tuple(seed for seed in common if seed in same_records)
-    return Moved(arch, task, metric, *means, *ends, p, n, tuple(paired), same_runs, left_out, verdict)
-
-
-def welch(x: list[float], y: list[float]) -> tuple[tuple[float, float, float], float]:
-    """((mean x - mean y, low, high), two-sided p) of Welch's unequal-variance t test; NaN where a side has no spread."""
-    from scipy.stats import ttest_ind
-
-    difference = sum(x) / len(x) - sum(y) / len(y)
-    spread = mean_interval(x).std, mean_interval(y).std
-    if min(len(x), len(y)) < 2 or not max(spread) > 0:
-        return (difference, math.nan, math.nan), math.nan
-    test = ttest_ind(x, y, equal_var=False)
-    low, high = test.confidence_interval(0.95)
-    return (difference, float(low), float(high)), float(test.pvalue)
-
-
-def _judged(one: Moved, p: float) -> Moved:
-    if one.verdict:
-        return one
-    verdict = "unresolved"
-    if one.metric.margin is not None and -one.metric.margin <= one.low and one.high <= one.metric.margin:
-        verdict = "equivalent"  # as in `bench.statistics.paired`: a shift said not to matter fails no check
-    elif p < ALPHA:
-        verdict = "better" if (one.difference > 0) == (one.metric.higher_is_better is not False) else "worse"
-    return replace(one, p=p, verdict=verdict)
+    return (
+        {seed: math.log(value) for seed, value in values.items() if value > 0} if metric.name == THROUGHPUT else values
+    )

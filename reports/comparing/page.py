@@ -1,4 +1,4 @@
-"""The comparison of two reports as Markdown for a terminal, a log or a pull request."""
+"""Write the comparison of two reports as Markdown, for a terminal, a log or a pull request."""
 
 from __future__ import annotations
 
@@ -6,141 +6,157 @@ import math
 from collections import Counter
 from itertools import groupby
 
-from reports.comparing.compare import Cell, Comparison, Moved
-from reports.findings.ranking import MARKS
+from reports.comparing.compare import Cell, ReportComparison
+from reports.comparing.metric_change import THROUGHPUT, MetricChange
+from reports.findings.ranking import VERDICT_MARKS
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.rendering import markdown
-from reports.wording.words import NOTHING, difference, listed, number, plural, ratio, significant
+from reports.wording.formatting import NO_VALUE, difference, natural_list, number, plural, ratio, significant
 
-WORDS = {**MARKS, "same": "identical", "same runs": "same runs"}
-UNMOVED = {
+VERDICT_WORDS = {**VERDICT_MARKS, "same": "identical", "same runs": "same runs"}
+"""What the table says, by verdict."""
+UNTESTED = {
     "same": "identical: equal to the last digit",
     "same runs": "same runs: one record stands in both reports, so that it can't have moved",
 }
+"""Verdict without a test → what it means."""
 
 
-def render(found: Comparison) -> str:
+def render(comparison: ReportComparison) -> str:
+    """Return the whole document."""
     blocks: list[Block] = [
-        Heading(f"{found.a.manifest.get('title', found.a.folder)}: A against B", 1),
-        Text(f"A: {md(found.a.folder)}, B: {md(found.b.folder)}. {_verdict(found)}"),
+        Heading(f"{comparison.a.manifest.get('title', comparison.a.folder)}: A against B", 1),
+        Text(f"A: {md(comparison.a.folder)}, B: {md(comparison.b.folder)}. {_verdict(comparison)}"),
         Heading("Settings"),
     ]
-    if found.settings:
-        blocks.append(Table(("setting", "A", "B"), found.settings, "lll"))
+    if comparison.settings:
+        blocks.append(Table(("setting", "A", "B"), comparison.settings, "lll"))
     else:
         blocks.append(Text("The same in both."))
-    for name, cells in (("Only in B", found.added), ("Only in A", found.removed)):
+    for name, cells in (("Only in B", comparison.added), ("Only in A", comparison.removed)):
         if cells:
-            blocks.append(Text(f"{name}: {listed([_cell(found, cell) for cell in cells], 8)}."))
+            blocks.append(Text(f"{name}: {natural_list([_cell_name(comparison, cell) for cell in cells], 8)}."))
     blocks.append(Heading("Results"))
-    blocks += [Text(md(reason)) for reason in found.not_compared]
-    if found.newly_failing:
-        failing = [f"{_cell(found, (arch, task))} ({failed} failed)" for arch, task, failed in found.newly_failing]
-        blocks.append(Text(f"**More failed runs in B**: {listed(failing, 8)}."))
-    moved = [one for one in found.moved if one.verdict in ("better", "worse")]
-    still = [one for one in found.moved if one not in moved]
+    blocks += [Text(md(reason)) for reason in comparison.not_compared]
+    if comparison.newly_failing:
+        failing = [
+            f"{_cell_name(comparison, (arch, task))} ({failed} failed)"
+            for arch, task, failed in comparison.newly_failing
+        ]
+        blocks.append(Text(f"**More failed runs in B**: {natural_list(failing, 8)}."))
+    moved = [change for change in comparison.changes if change.verdict in ("better", "worse")]
+    still = [change for change in comparison.changes if change not in moved]
     if moved:
-        blocks.append(_table(found, moved))
+        blocks.append(_table(comparison, moved))
     if still:
-        table = _table(found, still)
+        table = _table(comparison, still)
         blocks.append(Details(f"{plural(len(still), 'cell')} not moved beyond noise", [table]) if moved else table)
-    if left_out := _left_out(found):
-        blocks.append(Text(left_out))
-    blocks.append(Text(_method(found)))
+    if unmatched := _unmatched(comparison):
+        blocks.append(Text(unmatched))
+    blocks.append(Text(_method(comparison)))
     return markdown.render(blocks)
 
 
-def _verdict(found: Comparison) -> str:
-    quality = [one for one in found.moved if one.metric.name != "train_images_per_s"]
-    counts = Counter(one.verdict for one in quality)
-    if quality and counts["same"] + counts["same runs"] == len(quality) and not found.newly_failing:
-        return _unmoved(quality)
-    if not quality and not found.newly_failing:
+def _verdict(comparison: ReportComparison) -> str:
+    """Say in a sentence whether B is better or worse; throughput does not count."""
+    quality = [change for change in comparison.changes if change.metric.name != THROUGHPUT]
+    counts = Counter(change.verdict for change in quality)
+    if quality and counts["same"] + counts["same runs"] == len(quality) and not comparison.newly_failing:
+        return _identical(quality)
+    if not quality and not comparison.newly_failing:
         return "**No result could be compared.**"
     same = f", {counts['same runs']} of them the same runs, which can't move" if counts["same runs"] else ""
-    if not (counts["better"] or counts["worse"] or found.newly_failing):
+    if not (counts["better"] or counts["worse"] or comparison.newly_failing):
         return f"**No result moved beyond noise** ({plural(len(quality), 'cell')} compared{same})."
     parts = [f"{counts['better']} better", f"{counts['worse']} worse"]
-    if found.newly_failing:
-        parts.append(f"{len(found.newly_failing)} newly failing")
+    if comparison.newly_failing:
+        parts.append(f"{len(comparison.newly_failing)} newly failing")
     return f"**Of {plural(len(quality), 'cell')}{same}, B is {', '.join(parts)}.**"
 
 
-def _unmoved(quality: list[Moved]) -> str:
-    """Equal numbers throughout: in all seeds, or in those that both reports have."""
-    where = "" if all(one.whole for one in quality) else " on the seeds that both have"
+def _identical(quality: list[MetricChange]) -> str:
+    """Say that all numbers are equal: on all seeds, or on those that both reports have."""
+    where = "" if all(change.same_seeds for change in quality) else " on the seeds that both have"
     text = f"**The results are identical{where}.**"
-    if all(one.verdict == "same runs" for one in quality):
+    if all(change.verdict == "same runs" for change in quality):
         text += " They are the same runs, so nothing can have moved."
     return text
 
 
-def _cell(found: Comparison, cell: Cell) -> str:
-    return f"{md(cell[0])} {md(found.label(cell[1]))}"
+def _cell_name(comparison: ReportComparison, cell: Cell) -> str:
+    """Return the architecture and the task's name on the page, as Markdown."""
+    return f"{md(cell[0])} {md(comparison.label(cell[1]))}"
 
 
-def _table(found: Comparison, rows: list[Moved]) -> Table:
+def _table(comparison: ReportComparison, rows: list[MetricChange]) -> Table:
+    """Return a row per change."""
     headers = ("architecture", "task", "metric", "A", "B", "B − A", "p (Holm)", "seeds", "")
-    return Table(headers, tuple(_row(found, one) for one in rows), "lllrrrrll")
+    return Table(headers, tuple(_row(comparison, change) for change in rows), "lllrrrrll")
 
 
-def _row(found: Comparison, one: Moved) -> tuple[str, ...]:
-    metric = one.metric
-    if metric.name == "train_images_per_s":
-        values = (significant(math.exp(one.a)), significant(math.exp(one.b)))
-        brackets = f" [{math.exp(one.low):.2f}, {math.exp(one.high):.2f}]" if math.isfinite(one.low) else ""
-        gap = f"{ratio(math.exp(one.difference))}{brackets}"
+def _row(comparison: ReportComparison, change: MetricChange) -> tuple[str, ...]:
+    metric = change.metric
+    if metric.name == THROUGHPUT:
+        values = (significant(math.exp(change.mean_a)), significant(math.exp(change.mean_b)))
+        brackets = f" [{math.exp(change.low):.2f}, {math.exp(change.high):.2f}]" if math.isfinite(change.low) else ""
+        gap = f"{ratio(math.exp(change.difference))}{brackets}"
     else:
-        values = (number(one.a * metric.scale, metric.digits), number(one.b * metric.scale, metric.digits))
-        gap = difference(metric, one.difference, one.low, one.high)
-    p = NOTHING if math.isnan(one.p) else "< 0.001" if one.p < 0.001 else number(one.p, 3)
+        values = (
+            number(change.mean_a * metric.scale, metric.digits),
+            number(change.mean_b * metric.scale, metric.digits),
+        )
+        gap = difference(metric, change.difference, change.low, change.high)
+    p = NO_VALUE if math.isnan(change.p) else "< 0.001" if change.p < 0.001 else number(change.p, 3)
     name = f"{metric.label} ({metric.unit})" if metric.unit else metric.label
-    return one.arch, found.label(one.task), name, *values, gap, p, _seeds(one), WORDS[one.verdict]
+    task, verdict = comparison.label(change.task), VERDICT_WORDS[change.verdict]
+    return change.arch, task, name, *values, gap, p, _seeds(change), verdict
 
 
-def _seeds(one: Moved) -> str:
-    """3 paired · 3 paired of 3 and 10 · 2 paired, 1 same run of 3 and 10 · 3 and 5 (none in common)."""
-    kinds = [f"{len(one.paired)} paired"] if one.paired else []
-    if one.same_runs:
-        kinds.append(plural(len(one.same_runs), "same run"))
-    counts = f"{one.n[0]} and {one.n[1]}"
-    return ", ".join(kinds) if one.whole else f"{', '.join(kinds)} of {counts}" if kinds else counts
+def _seeds(change: MetricChange) -> str:
+    """Say how many seeds were compared, and how: "2 paired, 1 same run of 3 and 10"; "3 and 5" if none is common."""
+    kinds = [f"{len(change.paired_seeds)} paired"] if change.paired_seeds else []
+    if change.same_run_seeds:
+        kinds.append(plural(len(change.same_run_seeds), "same run"))
+    counts = f"{change.n[0]} and {change.n[1]}"
+    return ", ".join(kinds) if change.same_seeds else f"{', '.join(kinds)} of {counts}" if kinds else counts
 
 
-def _left_out(found: Comparison) -> str:
-    """Which seeds have no partner in the other report, and where; empty if all have, or none has."""
+def _unmatched(comparison: ReportComparison) -> str:
+    """Say which seeds were left out since the other report lacks them, and of which cells; empty if none was."""
     cells: dict[tuple[tuple[int, ...], tuple[int, ...]], dict[Cell, None]] = {}
-    for one in found.moved:
-        if any(one.left_out):
-            cells.setdefault(one.left_out, {})[one.arch, one.task] = None
-    everywhere = len(cells) == 1 and all(any(one.left_out) for one in found.moved)
+    for change in comparison.changes:
+        if any(change.unmatched_seeds):
+            cells.setdefault(change.unmatched_seeds, {})[change.arch, change.task] = None
+    everywhere = len(cells) == 1 and all(any(change.unmatched_seeds) for change in comparison.changes)
     parts = []
-    for left_out, where in cells.items():
-        seeds = [f"{_ranges(own)} of {name}" for name, own in zip("AB", left_out, strict=True) if own]
-        parts.append(listed(seeds) + ("" if everywhere else f" ({listed([_cell(found, cell) for cell in where], 8)})"))
+    for unmatched_seeds, where in cells.items():
+        seeds = [f"{_ranges(own)} of {name}" for name, own in zip("AB", unmatched_seeds, strict=True) if own]
+        names = natural_list([_cell_name(comparison, cell) for cell in where], 8)
+        parts.append(natural_list(seeds) + ("" if everywhere else f" ({names})"))
     return f"Left out, since the other report has no such result: {'; '.join(parts)}." if parts else ""
 
 
 def _ranges(seeds: tuple[int, ...]) -> str:
-    """seed 4 · seeds 0, 3 to 9."""
+    """Format seeds with runs of neighbours joined, such as "seed 4" or "seeds 0, 3 to 9"."""
     runs = [[seed for _, seed in run] for _, run in groupby(enumerate(seeds), lambda pair: pair[1] - pair[0])]
     spans = [f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
     return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(spans)}"
 
 
-def _method(found: Comparison) -> str:
-    verdicts = {one.verdict for one in found.moved}
-    tested = [one for one in found.moved if one.verdict not in UNMOVED]
-    tests = ["paired by seed"] if any(one.paired for one in tested) else []
-    if any(one.paired and not one.whole for one in tested):
+def _method(comparison: ReportComparison) -> str:
+    """Say how the differences were taken and tested, and what the marks mean."""
+    verdicts = {change.verdict for change in comparison.changes}
+    tested = [change for change in comparison.changes if change.verdict not in UNTESTED]
+    tests = ["paired by seed"] if any(change.paired_seeds for change in tested) else []
+    if any(change.paired_seeds and not change.same_seeds for change in tested):
         tests = ["paired by seed, over the seeds that both have"]
-    if any(not one.paired for one in tested):
+    if any(not change.paired_seeds for change in tested):
         tests.append("Welch's t test where no seed is common")
     how = f" with 95 % intervals over seeds ({' and '.join(tests)}), Holm-adjusted per metric" if tests else ""
-    if any(one.paired and one.same_runs for one in tested):
+    if any(change.paired_seeds and change.same_run_seeds for change in tested):
         how += "; of the seeds that both have, those whose run is one record in both are in no test"
-    unmoved = "".join(f"; {text}" for verdict, text in UNMOVED.items() if verdict in verdicts)
+    unmoved = "".join(f"; {text}" for verdict, text in UNTESTED.items() if verdict in verdicts)
     return (
         f"Differences are B − A{how}; ▲ better, ▼ worse, ≈ too small to matter, ? not resolvable{unmoved}. "
         "Throughput is a ratio of geometric means; it never fails a check, for the load of a machine moves it between "

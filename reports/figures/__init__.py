@@ -1,4 +1,6 @@
-"""One file per figure. Each takes frames and colours and writes a PNG; none keeps state.
+"""Figures, a file each: functions from frames and colours to a matplotlib figure, without global state.
+
+`canvas.py` has the style, and saves them.
 
 May import: markup, findings, wording.
 """

@@ -1,4 +1,4 @@
-"""Figures without global state: no pyplot, one style, always closed, PNG and on request SVG."""
+"""Make figures in one style without pyplot's global state, and save them as PNG and on request as SVG."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from reports.markup.blocks import Figure as FigureBlock
 
 DPI = 110
+"""Pixels per inch of a PNG."""
 STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -35,22 +36,30 @@ STYLE: Any = {
     "axes.formatter.use_mathtext": False,
     "axes.unicode_minus": True,
 }
-
+"""matplotlib's rcParams for every figure."""
 
 P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
-class Album:
-    """Where figures go, relative to the page."""
+class FigureWriter:
+    """Saves the figures of a page."""
 
     folder: Path
-    vector: bool = False
+    """The report folder."""
 
-    def block(
+    vector: bool = False
+    """Whether figures are saved as SVG too."""
+
+    def write(
         self, name: str, alt: str, draw: Callable[P, Figure], *arguments: P.args, **options: P.kwargs
     ) -> FigureBlock:
-        """Save what `draw` returns as figures/<name>.png (and .svg), and return what the page shows."""
+        """Draw a figure, save it as figures/<name>.png (and .svg), and return the block that shows it.
+
+        Args:
+            alt: plain text that says what the figure shows.
+            draw: called with `arguments` and `options`.
+        """
         path = self.folder / "figures" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         save(draw(*arguments, **options), path, self.vector)
@@ -58,11 +67,10 @@ class Album:
 
 
 def save(figure: Figure, path: Path, vector: bool) -> None:
-    with mpl.rc_context(
-        STYLE
-    ):  # for laying out too: how many ticks an axis has depends on it, and with them the labels' width
+    """Lay a figure out and save it as PNG; with `vector`, as SVG beside it too."""
+    with mpl.rc_context(STYLE):  # the style decides how many ticks an axis has, and so the layout
         engine = figure.get_layout_engine()
-        if engine is not None:  # once: saving would lay out twice, which takes longer than drawing
+        if engine is not None:  # laid out once and here, since savefig does it twice, which is slower than drawing
             figure.set_dpi(DPI)
             engine.execute(figure)
             figure.set_layout_engine(None)
@@ -75,7 +83,11 @@ def save(figure: Figure, path: Path, vector: bool) -> None:
 def canvas(
     width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
 ) -> Iterator[tuple[Figure, np.ndarray]]:
-    """A figure of `width` × `height` inches and its axes [rows, columns], drawn in the page's style."""
+    """Make a figure of `width` × `height` inches and its axes [rows, columns], to be drawn on in the page's style.
+
+    Args:
+        options: passed to `Figure.subplots`.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
@@ -83,5 +95,5 @@ def canvas(
 
 
 def row_height(rows: int) -> float:
-    """Inches for `rows` labelled rows: roomy when few, dense when many."""
+    """Return the height in inches for `rows` labelled rows: roomy when few, dense when many."""
     return 1.1 + rows * (0.42 if rows <= 6 else 0.27 if rows <= 20 else 0.2)

@@ -1,4 +1,4 @@
-"""Which labels are taken for which: off-diagonal shares, one panel per architecture on one scale."""
+"""Draw which labels are taken for which: off-diagonal shares, one panel per architecture on one scale."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas
-from reports.wording.words import shorten
+from reports.wording.formatting import shorten_middle
 
-SMALLEST = 0.05  # percent: below, a cell is left without its number
+SMALLEST_SHOWN = 0.05
+"""Percent; a cell with less is left without its number."""
 
 
 def draw(panels: Mapping[str, np.ndarray]) -> Figure:
-    """panels: arch → counts [10, 10], rows true, columns read."""
+    """Draw a matrix per architecture.
+
+    Args:
+        panels: architecture → counts of test images [10, 10], rows by true label, columns by the label read.
+    """
     shares = {arch: 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1) for arch, counts in panels.items()}
     wrong = {arch: np.where(np.eye(len(share), dtype=bool), np.nan, share) for arch, share in shares.items()}
-    top = max(max(float(np.nanmax(share)) for share in wrong.values()), SMALLEST)
+    top = max(max(float(np.nanmax(share)) for share in wrong.values()), SMALLEST_SHOWN)
     with canvas(3.3 * len(panels), 3.3, 1, len(panels)) as (figure, axes):
         for axis, (arch, share) in zip(axes[0], wrong.items(), strict=True):
             axis.imshow(share, cmap="Blues", vmin=0, vmax=top)
-            for row, column in zip(*np.nonzero(np.nan_to_num(share) >= SMALLEST), strict=True):
+            for row, column in zip(*np.nonzero(np.nan_to_num(share) >= SMALLEST_SHOWN), strict=True):
                 value = share[row, column]
                 shade = "white" if value > 0.6 * top else "#333333"
                 axis.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=5.5, color=shade)
             right = np.trace(panels[arch]) / panels[arch].sum()
-            axis.set_title(f"{shorten(arch, 24)}: {100 * right:.2f} % right")
+            axis.set_title(f"{shorten_middle(arch, 24)}: {100 * right:.2f} % right")
             axis.set_xticks(range(10))
             axis.set_yticks(range(10))
             axis.tick_params(length=0)

@@ -1,4 +1,4 @@
-"""Learning curves: the mean over seeds with a band of one standard deviation."""
+"""Draw learning curves: the mean over seeds with a band of one standard deviation."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from matplotlib.ticker import MaxNLocator
 from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas
 from reports.figures.palette import FEW, Colour
-from reports.wording.words import shorten
+from reports.wording.formatting import shorten_middle
 
-LONG = 5
-"""Epochs from which a first one may be cut off: of fewer it is half of what there is to see."""
+FEWEST_TO_CUT = 5
+"""Epochs from which the first one may be cut off the axis; of fewer it is too much of what there is to see."""
 
 
 def highlighted(order: Sequence[str], baseline: str) -> list[str]:
-    """All when few; else the best three, the middle, the last and the baseline: more lines can't be told apart."""
+    """Return the architectures to name in a figure, since more lines than `FEW` can't be told apart.
+
+    All when few; else the best three, the one in the middle, the last and the baseline.
+    """
     if len(order) <= FEW:
         return list(order)
     chosen = [*order[:3], order[len(order) // 2], order[-1], baseline]
@@ -35,8 +38,15 @@ def draw(
     named: Sequence[str],
     colours: Mapping[str, Colour],
 ) -> Figure:
-    """history: arch, task, seed, epoch, val_*; panels: task → (title, metric); the unnamed are drawn in grey."""
-    labels = [shorten(arch, 40) for arch in named]
+    """Draw a panel per task.
+
+    Args:
+        history: a row per epoch of each run: arch, task, seed, epoch, val_*.
+        panels: task → (title, metric).
+        order: the architectures by result.
+        named: those that are drawn in their colour; the others are grey.
+    """
+    labels = [shorten_middle(arch, 40) for arch in named]
     legend = 0.7 + 0.065 * max(map(len, labels))  # inches
     with canvas(3.6 * len(panels) + legend, 3.1, 1, len(panels)) as (figure, axes):
         for axis, (task, (title, metric)) in zip(axes[0], panels.items(), strict=True):
@@ -59,6 +69,7 @@ def _curves(
     named: Sequence[str],
     colours: Mapping[str, Colour],
 ) -> None:
+    """Draw the curves of one task."""
     column = f"val_{metric.name}"
     values = rows.assign(value=rows[column].astype(float) * metric.scale).dropna(subset=["value"])
     table = values.groupby(["arch", "epoch"])["value"].agg(["mean", "std"])
@@ -80,7 +91,7 @@ def _curves(
     axis.autoscale_view()
     late = values[values["epoch"] > 1]["value"]
     spread = late.max() - late.min()
-    if values["epoch"].max() >= LONG:  # a first epoch far away would hide the rest, of which there is enough to show
+    if values["epoch"].max() >= FEWEST_TO_CUT:  # a first epoch far off would flatten the curve of the others
         if late.min() - values["value"].min() > 2 * spread:
             axis.set_ylim(bottom=late.min() - 0.1 * spread)
         if values["value"].max() - late.max() > 2 * spread:

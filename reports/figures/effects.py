@@ -1,4 +1,4 @@
-"""What each step of a factor is worth (with its interval), and two factors against each other as a heatmap."""
+"""Draw what each step of a factor is worth, and the means at the levels of two factors as a heatmap."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from matplotlib.figure import Figure
 
 from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas, row_height
-from reports.wording.words import number, shorten
+from reports.wording.formatting import number, shorten_middle
 
 RESOLVED, UNRESOLVED = "#0173b2", "#9a9a9a"
 
 
 def effects(panels: Sequence[tuple[str, pd.DataFrame, Metric, Sequence[bool]]]) -> Figure:
-    """panels: (title, main effects frame, metric, which rows are resolved). Grey steps are not resolved."""
+    """Draw the main effects with their intervals, a panel per task; steps that are not resolved are grey.
+
+    Args:
+        panels: (title, frame of main effects, metric, which of its rows are resolved).
+    """
     height = row_height(max(len(frame) for _, frame, _, _ in panels))
     with canvas(4.0 * len(panels) + 1.0, height, 1, len(panels)) as (figure, axes):
         for axis, (title, frame, metric, resolved) in zip(axes[0], panels, strict=True):
@@ -27,6 +31,7 @@ def effects(panels: Sequence[tuple[str, pd.DataFrame, Metric, Sequence[bool]]]) 
 
 
 def _steps(axis: Axes, frame: pd.DataFrame, metric: Metric, resolved: Sequence[bool]) -> None:
+    """Draw a row per step of a factor."""
     y = np.arange(len(frame))
     shades = [RESOLVED if known else UNRESOLVED for known in resolved]
     effect, low, high = (frame[name].to_numpy(dtype=float) * metric.scale for name in ("effect", "low", "high"))
@@ -35,7 +40,7 @@ def _steps(axis: Axes, frame: pd.DataFrame, metric: Metric, resolved: Sequence[b
     axis.hlines(y[known], low[known], high[known], colors=[c for c, k in zip(shades, known, strict=True) if k], lw=2.5)
     axis.scatter(effect, y, s=42, c=shades, zorder=3, edgecolors="white", linewidths=0.6)
     steps = zip(frame["factor"], frame["from_level"], frame["to_level"], strict=True)
-    axis.set_yticks(y, [shorten(f"{factor} {low} → {high}") for factor, low, high in steps])
+    axis.set_yticks(y, [shorten_middle(f"{factor} {low} → {high}") for factor, low, high in steps])
     axis.set_ylim(len(frame) - 0.5, -0.5)
     axis.set_xlabel(f"effect on {metric.label} ({metric.unit_of_difference})")
     axis.grid(axis="y", visible=False)
@@ -44,7 +49,11 @@ def _steps(axis: Axes, frame: pd.DataFrame, metric: Metric, resolved: Sequence[b
 
 
 def heatmaps(panels: Sequence[tuple[str, pd.DataFrame, Metric]]) -> Figure:
-    """panels: (title, means by levels of one factor × levels of the other, NaN where nothing ran, metric)."""
+    """Draw a heatmap per task.
+
+    Args:
+        panels: (title, means by levels of one factor × levels of the other, metric); a mean is NaN where nothing ran.
+    """
     import seaborn as sns
 
     rows = max(len(table) for _, table, _ in panels)
@@ -52,13 +61,20 @@ def heatmaps(panels: Sequence[tuple[str, pd.DataFrame, Metric]]) -> Figure:
     width = len(panels) * (1.2 + 0.75 * columns)
     with canvas(max(width, 4.5), 1.2 + 0.5 * max(rows, 2), 1, len(panels)) as (figure, axes):
         engine = figure.get_layout_engine()
-        figure.set_layout_engine(None)  # seaborn draws the figure per heatmap to see whether labels overlap
+        figure.set_layout_engine(None)  # seaborn draws the figure for each heatmap, which would lay it out each time
         for axis, (title, table, metric) in zip(axes[0], panels, strict=True):
             text = table.map(lambda value, m=metric: "" if np.isnan(value) else number(value * m.scale, m.digits))
             sns.heatmap(
-                table * metric.scale, annot=text, fmt="", cmap="cividis", ax=axis, linewidths=1, linecolor="white",
-                annot_kws={"fontsize": 8}, cbar=False,
-            )  # fmt: skip
+                table * metric.scale,
+                annot=text,
+                fmt="",
+                cmap="cividis",
+                ax=axis,
+                linewidths=1,
+                linecolor="white",
+                annot_kws={"fontsize": 8},
+                cbar=False,
+            )
             axis.set_title(f"{title}: {metric.label} ({metric.unit})")
             axis.grid(visible=False)
             axis.tick_params(length=0, rotation=0)

@@ -1,4 +1,4 @@
-"""KL per latent dimension, sorted: how many dimensions a model uses, and how much each one carries."""
+"""Draw the KL of each latent dimension, sorted: how many dimensions a model uses, and how much each one carries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.figures.canvas import canvas
 from reports.figures.curves import highlighted
 from reports.figures.palette import Colour
-from reports.wording.words import shorten
+from reports.wording.formatting import shorten_middle
 
 
 def draw(
@@ -20,10 +20,15 @@ def draw(
     baseline: str,
     colours: Mapping[str, Colour],
 ) -> Figure:
-    """panels: title → arch → KL in nats, largest first [Z]. Of many architectures only some are named."""
+    """Draw a panel per task; of many architectures only some are named, and the others are grey.
+
+    Args:
+        panels: title → architecture → KL in nats, largest first [Z].
+        order: the architectures by result.
+    """
     present = [arch for arch in order if any(arch in found for found in panels.values())]
     named = highlighted(present, baseline)
-    labels = [shorten(arch, 40) for arch in named]
+    labels = [shorten_middle(arch, 40) for arch in named]
     legend = 0.7 + 0.065 * max(map(len, labels))
     with canvas(3.6 * len(panels) + legend, 2.9, 1, len(panels)) as (figure, axes):
         for axis, (title, found) in zip(axes[0], panels.items(), strict=True):

@@ -1,28 +1,33 @@
-"""One colour per architecture, the same in every figure of a page."""
+"""Choose one colour per architecture, the same in every figure of a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 Colour = tuple[float, float, float]
+"""Red, green and blue, 0 to 1."""
 
 COLOUR_BLIND = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494")
-"""The first eight of seaborn's palette of that name; its ninth is too light for dots on white. Written out, because seaborn is
-half a second to import (it loads scipy.stats), and most pages need nothing else of it."""
+"""The first eight colours of seaborn's palette "colorblind"; the ninth is too light for dots on white.
+
+Written out, since most pages need nothing else of seaborn, which is slow to import.
+"""
 
 FEW = len(COLOUR_BLIND)
+"""Architectures up to which each has a colour that can be told from the others."""
 
 KIND_COLOURS = {"conv": "#0173b2", "transposed conv": "#56b4e9", "fc": "#de8f05", "other": "#949494"}
-"""Where weights sit: convolutions in blues, fully connected in orange."""
+"""Kind of layer → colour: convolutions in blues, fully connected layers in orange."""
 
-FRONT, DOMINATED = "#222222", "#9a9a9a"
+FRONT = "#222222"
+"""The line through the architectures that no other one dominates."""
 
 
 def colours(archs: Sequence[str]) -> dict[str, Colour]:
-    """Up to eight: the colour-blind palette in the order given on the command line, whatever the result.
+    """Return architecture → colour, in the order of the command line, whatever the result.
 
-    More can't be told apart by hue; then the place on an axis names an architecture, and its colour (viridis, ordered
-    as given) only helps the eye to follow.
+    Up to eight have the colour-blind palette. More can't be told apart by hue; then the place on an axis names an
+    architecture, and its colour (of viridis) only helps the eye to follow.
     """
     import numpy as np
     from matplotlib import colormaps

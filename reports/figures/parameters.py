@@ -1,4 +1,4 @@
-"""Where the parameters sit: stacked bars per architecture, convolutions in blues and fully connected in orange."""
+"""Draw where the parameters sit: a stacked bar per architecture, by kind of layer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas, row_height
 from reports.figures.palette import KIND_COLOURS
-from reports.wording.words import shorten, significant
+from reports.wording.formatting import shorten_middle, significant
 
-LABELLED = 20  # rows up to which each bar carries its numbers; the table under the figure has them all
+MOST_LABELLED = 20
+"""Rows up to which each bar carries its numbers; the table under the figure has them all."""
 
 
 def draw(layers: pd.DataFrame, tasks: Mapping[str, str], order: Sequence[str]) -> Figure:
-    """layers: a row per layer (arch, task, kind, weights, biases); tasks: task → panel title."""
+    """Draw a panel per task.
+
+    Args:
+        layers: a row per layer: arch, task, kind, weights, biases.
+        tasks: task → title of its panel.
+        order: the architectures from top to bottom.
+    """
     sizes = layers.assign(
         size=layers["weights"] + layers["biases"], kind=layers["kind"].where(layers["kind"].isin(KIND_COLOURS), "other")
     )
@@ -29,7 +36,7 @@ def draw(layers: pd.DataFrame, tasks: Mapping[str, str], order: Sequence[str]) -
             )
             _bars(axis, table.reindex(order).fillna(0), title)
         axes[0, 0].set_yticks(
-            range(len(order)), [shorten(arch) for arch in order], fontsize=9 if len(order) <= 20 else 7
+            range(len(order)), [shorten_middle(arch) for arch in order], fontsize=9 if len(order) <= 20 else 7
         )
         axes[0, 0].set_ylim(len(order) - 0.4, -0.6)
         present = [kind for kind in KIND_COLOURS if kind in set(sizes["kind"])]
@@ -41,19 +48,24 @@ def draw(layers: pd.DataFrame, tasks: Mapping[str, str], order: Sequence[str]) -
 
 
 def _bars(axis: Axes, table: pd.DataFrame, title: str) -> None:
+    """Draw the bars of one task.
+
+    Args:
+        table: parameters, a row per architecture and a column per kind of layer.
+    """
     left = np.zeros(len(table))
     for kind, colour in KIND_COLOURS.items():
         if kind in table:
             width = table[kind].to_numpy(dtype=float) / 1000
             axis.add_collection(_boxes(left, left + width, colour))
             left = left + width
-    if len(table) <= LABELLED:
+    if len(table) <= MOST_LABELLED:
         conv = table.reindex(columns=["conv", "transposed conv"], fill_value=0).sum(axis=1).to_numpy(dtype=float) / 1000
         for row, (total, part) in enumerate(zip(left, conv, strict=True)):
             if total:
                 text = f"{significant(total)}k · {100 * part / total:.0f} % conv"
                 axis.annotate(text, (total, row), (3, 0), textcoords="offset points", va="center", fontsize=7)
-    axis.set_xlim(0, max(left.max(), 1e-9) * (1.5 if len(table) <= LABELLED else 1.05))
+    axis.set_xlim(0, max(left.max(), 1e-9) * (1.5 if len(table) <= MOST_LABELLED else 1.05))
     axis.set_title(title)
     axis.set_xlabel("parameters (thousands)")
     axis.grid(axis="y", visible=False)
@@ -62,7 +74,7 @@ def _bars(axis: Axes, table: pd.DataFrame, title: str) -> None:
 
 
 def _boxes(low: np.ndarray, high: np.ndarray, colour: str) -> PolyCollection:
-    """A bar per row from `low` to `high`, as one artist: hundreds of them would take seconds."""
+    """Return a bar per row from `low` to `high`, as one artist: hundreds of artists would take seconds to draw."""
     y = np.arange(len(low))
     corners = [(low, y - 0.36), (high, y - 0.36), (high, y + 0.36), (low, y + 0.36)]
     boxes = np.stack([np.column_stack(corner) for corner in corners], axis=1)  # [rows, corners, 2]

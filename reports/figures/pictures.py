@@ -1,4 +1,4 @@
-"""Images side by side: a row per architecture, or a grid per architecture. Every architecture shows the same cells."""
+"""Draw images side by side: a row per architecture, or a sheet of images per architecture."""
 
 from __future__ import annotations
 
@@ -10,51 +10,57 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas
-from reports.wording.words import shorten
+from reports.wording.formatting import shorten_middle
 
-GAP = 2  # pixels between images
+GAP = 2
+"""Pixels between images."""
 WHITE = 255
 
 
 @dataclass(frozen=True)
-class Rows:
-    """found: arch → images [N, 28, 28], uint8. top: a first row that is no architecture's, with its label."""
+class ImageRows:
+    """The rows of one panel."""
 
-    found: Mapping[str, np.ndarray]
+    by_arch: Mapping[str, np.ndarray]
+    """Architecture → its row of images [N, 28, 28], uint8."""
+
     top: np.ndarray | None = None
+    """A first row [N, 28, 28] that is no architecture's, such as the originals."""
+
     top_label: str = ""
+    """What the first row is called."""
 
 
 def strip(images: np.ndarray) -> np.ndarray:
-    """[N, H, W] → [H + GAP, N·(W + GAP)], side by side on white."""
+    """Join images [N, H, W] side by side on white: [H + GAP, N·(W + GAP)]."""
     padded = np.pad(images, ((0, 0), (0, GAP), (0, GAP)), constant_values=WHITE)
     return np.concatenate(list(padded), axis=1)
 
 
 def tiled(images: np.ndarray, gap: int = GAP) -> np.ndarray:
-    """[R, C, H, W] → one image, rows and columns as given, white between them; no gap: one seamless sheet."""
+    """Join images [R, C, H, W] to one image of R rows and C columns, with `gap` white pixels between them."""
     if gap == 0:
         return np.concatenate([np.concatenate(list(row), axis=1) for row in images])
     return np.concatenate([strip(row) for row in images])
 
 
-def draw(panels: Mapping[str, Rows], order: Sequence[str]) -> Figure:
-    """A panel per title, a row of images per architecture in `order`, the tops above."""
-    named = [arch for arch in order if any(arch in rows.found for rows in panels.values())]
+def draw(panels: Mapping[str, ImageRows], order: Sequence[str]) -> Figure:
+    """Draw a panel per title with a row of images per architecture in `order`, the first rows above."""
+    named = [arch for arch in order if any(arch in rows.by_arch for rows in panels.values())]
     top_label = next((rows.top_label for rows in panels.values() if rows.top is not None), None)
-    labels = [*([top_label] if top_label is not None else []), *(shorten(arch) for arch in named)]
+    labels = [*([top_label] if top_label is not None else []), *(shorten_middle(arch) for arch in named)]
     panel_width = 3.6 if len(named) <= 12 else 2.7  # inches
-    count = max(len(images) for rows in panels.values() for images in rows.found.values())
+    count = max(len(images) for rows in panels.values() for images in rows.by_arch.values())
     height = len(labels) * panel_width / count + 0.35
     width = len(panels) * (panel_width + 0.15) + 0.3 + 0.075 * max(map(len, labels))
     with canvas(width, height, 1, len(panels), sharey=True) as (figure, axes):
         for axis, (title, rows) in zip(axes[0], panels.items(), strict=True):
-            empty = np.full_like(strip(next(iter(rows.found.values()))), WHITE)
-            lines = [strip(rows.found[arch]) if arch in rows.found else empty for arch in named]
+            empty = np.full_like(strip(next(iter(rows.by_arch.values()))), WHITE)
+            lines = [strip(rows.by_arch[arch]) if arch in rows.by_arch else empty for arch in named]
             if top_label is not None:
                 lines.insert(0, empty if rows.top is None else strip(rows.top))
-            show(axis, np.concatenate(lines), title)
-            axis.set_anchor("E")  # whatever room is left is for long names at the left
+            show_image(axis, np.concatenate(lines), title)
+            axis.set_anchor("E")  # long names at the left get the room that is left
         row = len(empty)
         axes[0, 0].set_yticks(
             [row * (i + 0.5) for i in range(len(labels))], labels, fontsize=8 if len(named) <= 12 else 7
@@ -63,12 +69,17 @@ def draw(panels: Mapping[str, Rows], order: Sequence[str]) -> Figure:
 
 
 def sheets(panels: Mapping[str, np.ndarray], rows: Sequence[str] = (), gap: int = GAP) -> Figure:
-    """A sheet of images per title: [R, C, 28, 28] each; `rows` names the rows of the first."""
+    """Draw a sheet of images per title.
+
+    Args:
+        panels: title → images [R, C, 28, 28], the same R and C in all.
+        rows: names of the R rows, shown at the first sheet.
+    """
     shape = next(iter(panels.values())).shape
     width = 3.3
     with canvas(width * len(panels) + 0.4, width * shape[0] / shape[1] + 0.35, 1, len(panels)) as (figure, axes):
         for axis, (title, images) in zip(axes[0], panels.items(), strict=True):
-            show(axis, tiled(images, gap), title)
+            show_image(axis, tiled(images, gap), title)
             axis.set_yticks([])
         if rows:
             height = shape[2] + gap
@@ -76,7 +87,8 @@ def sheets(panels: Mapping[str, np.ndarray], rows: Sequence[str] = (), gap: int 
         return figure
 
 
-def show(axis: Axes, image: np.ndarray, title: str) -> None:
+def show_image(axis: Axes, image: np.ndarray, title: str) -> None:
+    """Show a grey image without axes."""
     axis.imshow(image, cmap="gray", vmin=0, vmax=WHITE, aspect="equal", interpolation="nearest")
     axis.set_xticks([])
     axis.tick_params(length=0)

@@ -1,4 +1,4 @@
-"""Quality against something that it might be bought with: one point per architecture, fronts and pairs marked."""
+"""Draw quality against something that it may be bought with: a point per architecture, fronts and pairs marked."""
 
 from __future__ import annotations
 
@@ -11,33 +11,54 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from reports.figures.canvas import canvas
 from reports.figures.palette import FEW, FRONT, Colour
-from reports.wording.words import shorten
+from reports.wording.formatting import shorten_middle
 
 MOST_NUMBERS = 12
-LEAST_HEIGHT = 0.1  # of a y axis, in its unit: a hundredth of a per cent is not blown up to the height of a panel
+"""Points of a panel that are marked with their row."""
+LEAST_HEIGHT = 0.1
+"""Of a y axis, in its unit, so that a hundredth of a per cent does not fill the height of a panel."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """points: arch → (x, y). front: the architectures that no other beats on both, joined by a line. links: pairs
-    joined by a dotted line. numbered: those marked with their row when a legend can't name all."""
+    """One pair of axes."""
 
     x_label: str
+    """What the x axis says."""
+
     y_label: str
+    """What the y axis says."""
+
     points: Mapping[str, tuple[float, float]]
+    """Architecture → (x, y)."""
+
     title: str = ""
+    """What stands above."""
+
     log: bool = False
-    counts: bool = False  # x is a large count: 40k
+    """Whether the x axis is logarithmic."""
+
+    counts: bool = False
+    """Whether x is a large count, to be shown as 40k."""
+
     front: Sequence[str] = ()
+    """The architectures that no other one dominates, joined by a line; the others are hollow."""
+
     links: Sequence[tuple[str, str]] = ()
+    """Pairs of architectures, joined by a dotted line."""
+
     numbered: Sequence[str] = ()
+    """The architectures that are marked with their row when a legend can't name all."""
 
 
 def draw(panels: Sequence[Sequence[Panel]], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
-    """A grid of panels. Up to eight architectures are named in a legend, more by their row in the table above."""
+    """Draw a grid of panels.
+
+    Up to eight architectures are named in a legend; more have the number of their row in the comparison table.
+    """
     rows, columns = len(panels), max(map(len, panels))
     few = len(order) <= FEW
-    labels = [shorten(arch) for arch in order] if few else []
+    labels = [shorten_middle(arch) for arch in order] if few else []
     legend = 0.5 + 0.065 * max(map(len, labels)) if few else 0
     with canvas(3.4 * columns + legend, 2.7 * rows + 0.2, rows, columns) as (figure, axes):
         for line, row in zip(axes, panels, strict=True):
@@ -50,6 +71,7 @@ def draw(panels: Sequence[Sequence[Panel]], order: Sequence[str], colours: Mappi
 
 
 def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str, Colour], few: bool) -> None:
+    """Draw one panel; `few`: a legend names the architectures."""
     if panel.log:
         axis.set_xscale("log")
         across = [x for x, _ in panel.points.values()]
@@ -78,10 +100,10 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
                 text = str(order.index(arch) + 1)
                 axis.annotate(text, panel.points[arch], (4, 3), textcoords="offset points", fontsize=7, color="#333333")
     if not panel.log:
-        axis.locator_params(axis="x", nbins=5)  # more of them, five digits long, run into each other
+        axis.locator_params(axis="x", nbins=5)  # more ticks, labelled with five digits, would run into each other
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
-    axis.set_title(panel.title, wrap=True)  # at the edge of the figure
+    axis.set_title(panel.title, wrap=True)  # a long title is broken at the edge of the figure
     axis.margins(0.12)
     low, high = axis.get_ylim()
     if high - low < LEAST_HEIGHT:

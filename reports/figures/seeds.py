@@ -1,4 +1,4 @@
-"""One metric per seed: a dot per run under the mean and its 95 % interval, tasks side by side."""
+"""Draw one metric per seed: a dot per run with the mean and its 95 % interval, tasks side by side."""
 
 from __future__ import annotations
 
@@ -14,29 +14,39 @@ from matplotlib.ticker import EngFormatter
 from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas, row_height
 from reports.figures.palette import Colour
-from reports.wording.words import shorten
+from reports.wording.formatting import shorten_middle
 
 
 @dataclass(frozen=True)
 class Panel:
-    """runs: finished runs of one task (arch, seed and the metric); summary: its rows of the summary frame.
-    from_zero: lengths along the axis are to be compared, so it starts at 0."""
+    """One metric on one task."""
 
     title: str
+    """What stands above."""
+
     label: str
+    """What the axis says."""
+
     metric: Metric
+    """What is drawn."""
+
     runs: pd.DataFrame
+    """A row per finished run: arch, seed and the metric."""
+
     summary: pd.DataFrame
+    """A row per architecture: arch, mean, low, high."""
+
     from_zero: bool = False
+    """Whether the axis starts at 0, so that lengths along it can be compared."""
 
 
 def draw(panels: Sequence[Panel], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
-    """Architectures down the side in the order of results, one panel per task."""
+    """Draw a row of panels, with the architectures down the side in `order`."""
     return draw_rows([panels], order, colours)
 
 
 def draw_rows(rows: Sequence[Sequence[Panel | None]], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
-    """Several rows of such panels, as many in each; None leaves a place empty."""
+    """Draw several rows of panels, as many in each; None leaves a place empty."""
     columns, height = max(map(len, rows)), row_height(len(order))
     with canvas(3.6 * columns + 1.6, height * len(rows), len(rows), columns, sharey=True) as (figure, axes):
         for line, row in zip(axes, rows, strict=True):
@@ -46,13 +56,14 @@ def draw_rows(rows: Sequence[Sequence[Panel | None]], order: Sequence[str], colo
                 else:
                     _panel(axis, panel, order, colours)
         axes[0, 0].set_yticks(
-            range(len(order)), [shorten(arch) for arch in order], fontsize=9 if len(order) <= 20 else 7
+            range(len(order)), [shorten_middle(arch) for arch in order], fontsize=9 if len(order) <= 20 else 7
         )
         axes[0, 0].set_ylim(len(order) - 0.4, -0.6)
         return figure
 
 
 def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str, Colour]) -> None:
+    """Draw one panel."""
     rows = {arch: y for y, arch in enumerate(order)}
     scale = panel.metric.scale
     runs = panel.runs[panel.runs[panel.metric.name].notna()]
@@ -72,8 +83,8 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
     axis.scatter(mean, y_means, s=34, c=shades, marker="D", edgecolors="white", linewidths=0.6, zorder=3)
     if panel.from_zero:
         axis.set_xlim(0, 1.04 * axis.dataLim.x1)
-        axis.xaxis.set_major_formatter(EngFormatter(sep=""))  # 1.5M: a GPU's speeds have seven digits
-    axis.set_title(panel.title, wrap=True)  # at the edge of the figure
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))  # 1.5M, since a GPU's speeds have seven digits
+    axis.set_title(panel.title, wrap=True)  # a long title is broken at the edge of the figure
     axis.set_xlabel(panel.label)
     axis.grid(axis="y", visible=False)
     axis.tick_params(axis="y", length=0)

@@ -1,4 +1,4 @@
-"""What the numbers say, without a word or a format: rankings, grids, matched pairs, fronts, ratios of speed.
+"""What the numbers say, before any wording: rankings, effects of factors, matched pairs, Pareto fronts, speed ratios.
 
 Start at `experiment.py`.
 

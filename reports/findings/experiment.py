@@ -1,4 +1,4 @@
-"""An experiment: what a report folder holds, and what follows from it before any word is written."""
+"""An experiment: what a report folder holds, and the findings that the page is written from."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import pandas as pd
 
 from bench.spec.metrics import Metric
 from bench.statistics.comparisons import comparisons_frame
-from reports.findings.grid import Analysis, analyses
+from reports.findings.factor_analysis import FactorAnalysis, factor_analyses
 from reports.findings.ranking import Ranking, rank
 from reports.reading.report_folder import ReportFolder, read_folder
 
 
 @dataclass(frozen=True)
 class Experiment(ReportFolder):
-    """Everything a page shows."""
+    """Everything that a page shows."""
 
     comparisons: pd.DataFrame
-    """In the columns that `bench.statistics.comparisons` documents; empty if the baseline has no run."""
+    """A row per architecture, task and metric, in the columns of `bench.statistics.comparisons.COLUMNS`.
+
+    Empty if the baseline has no run.
+    """
 
     rankings: Mapping[str, Ranking]
     """Task → its ranking, in the order of the tasks."""
@@ -30,16 +33,25 @@ class Experiment(ReportFolder):
     """The architectures by result on the first task, then on the next; those without any result last."""
 
     @cached_property
-    def analyses(self) -> list[Analysis]:
+    def factor_analyses(self) -> list[FactorAnalysis]:
         """The factor analysis of each task that has one."""
-        return analyses(self.runs, self.layers, self.rankings, self.manifest.get("factors") or {})
+        return factor_analyses(self.runs, self.layers, self.rankings, self.manifest.get("factors") or {})
 
     def primary(self, task: str) -> Metric:
+        """Return the metric that a task is judged by."""
         return self.declared.primary(task)
 
 
 def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
-    """Read a report folder and rank its architectures; see `read_folder`."""
+    """Read a report folder and rank its architectures.
+
+    Args:
+        folder: it holds manifest.json.
+        runs_dir: where the records are, if not where the manifest says.
+
+    Raises:
+        UserError: the folder can't be read as one report; see `read_folder`.
+    """
     read = read_folder(folder, runs_dir)
     has_baseline = read.baseline in set(read.runs["arch"])
     comparisons = comparisons_frame(read.runs, read.baseline, declared=read.declared) if has_baseline else None
@@ -53,5 +65,6 @@ def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
 
 
 def _order(archs: list[str], rankings: list[Ranking]) -> tuple[str, ...]:
+    """Return the architectures by result on the first task, then on the next; those without any result last."""
     ranked = [arch for ranking in rankings for arch in ranking.order]
     return tuple(arch for arch in dict.fromkeys(ranked + archs) if arch in archs)

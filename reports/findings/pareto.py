@@ -12,12 +12,19 @@ from reports.findings.speed_ratios import training_speed
 
 @dataclass(frozen=True)
 class Cost:
-    """lower_is_better is False for throughput."""
+    """Something that quality may be bought with."""
 
     metric: str
+    """Its name among the metrics."""
+
     label: str
+    """What an axis says."""
+
     short: str
+    """What a title or a sentence says."""
+
     lower_is_better: bool
+    """False for throughput."""
 
 
 COSTS = (
@@ -27,8 +34,8 @@ COSTS = (
 )
 
 
-def points(experiment: Experiment, task: str, cost: Cost) -> dict[str, tuple[float, float]]:
-    """arch → (mean cost, mean quality in display units) of one task; only architectures that have both."""
+def cost_and_quality(experiment: Experiment, task: str, cost: Cost) -> dict[str, tuple[float, float]]:
+    """Return architecture → (mean cost, mean quality in display units) on one task, for those that have both."""
     ranking = experiment.rankings[task]
     if cost.metric == "train_images_per_s":
         costs = training_speed(experiment, task)
@@ -44,16 +51,24 @@ def points(experiment: Experiment, task: str, cost: Cost) -> dict[str, tuple[flo
     return {arch: point for arch, point in found.items() if all(map(math.isfinite, point))}
 
 
-def front(
-    found: Mapping[str, tuple[float, float]], *, lower_is_better: bool, higher_is_better: bool = True
+def pareto_front(
+    points: Mapping[str, tuple[float, float]], *, lower_is_better: bool, higher_is_better: bool = True
 ) -> list[str]:
-    """The architectures that no other one dominates (at least as good on both, better on one), cheapest first."""
-    sign_x, sign_y = (1 if lower_is_better else -1), (1 if higher_is_better else -1)
-    signed = {arch: (sign_x * x, -sign_y * y) for arch, (x, y) in found.items()}  # both: smaller is better
-    kept: list[str] = []
+    """Return the architectures that no other one dominates, cheapest first.
+
+    One dominates another if it is at least as good on both, and better on one.
+
+    Args:
+        points: architecture → (cost, quality).
+        lower_is_better: whether a lower cost is better.
+        higher_is_better: whether a higher quality is better.
+    """
+    sign_cost, sign_quality = (1 if lower_is_better else -1), (-1 if higher_is_better else 1)
+    both_minimised = {arch: (sign_cost * x, sign_quality * y) for arch, (x, y) in points.items()}
+    front: list[str] = []
     best = math.inf
-    for arch, (x, y) in sorted(signed.items(), key=lambda item: item[1]):
-        if y < best or (y == best and kept and signed[kept[-1]] == (x, y)):
-            kept.append(arch)
+    for arch, (x, y) in sorted(both_minimised.items(), key=lambda item: item[1]):
+        if y < best or (y == best and front and both_minimised[front[-1]] == (x, y)):
+            front.append(arch)
             best = y
-    return kept
+    return front

@@ -1,6 +1,6 @@
-"""What the reference README claimed, and what counting the layers of the trained models says.
+"""Set what the reference README claimed of its networks beside what counting their layers says.
 
-The claims are the document's; every count is read from the layer table of the records.
+The claims are quoted from that README; every count is read from the layer table of the records.
 """
 
 from __future__ import annotations
@@ -11,25 +11,33 @@ import pandas as pd
 
 SOURCE = "asahi417/ConditionalVariationalAutoEncoder, README of October 2017"
 KERNEL_CLAIM = "cnn2: kernel 4 × 4, stride 2 × 2, and 512 features"
-Claim = tuple[str, str]  # what was claimed, what was counted
+Claim = tuple[str, str]
+"""(What was claimed, what was counted.)"""
 
 
 def claims(layers: pd.DataFrame) -> list[Claim]:
-    """The claims about the architectures that were run as a CVAE or VAE; empty when none was.
+    """Return the claims about the architectures that were run as a CVAE or VAE; empty when none was.
 
-    layers: the frame of `bench.statistics.frames.layers_frame`. The CVAE's layers are used where there are any, for the
-    document describes CVAEs.
+    The CVAE's layers are used where there are any, since the README describes CVAEs.
+
+    Args:
+        layers: the frame of `bench.statistics.frames.layers_frame`.
     """
-    tables = {name: table for name in ("cnn2", "cnn2-k4", "cnn3") if (table := _model(layers, name)) is not None}
+    tables = {name: table for name in ("cnn2", "cnn2-k4", "cnn3") if (table := _layers_of(layers, name)) is not None}
     found: list[Claim] = []
-    makers: dict[str, Callable[[dict[str, pd.DataFrame]], list[Claim]]] = {"cnn2": _cnn2, "cnn2-k4": _k4, "cnn3": _cnn3}
-    for name, make in makers.items():
+    claims_of: dict[str, Callable[[dict[str, pd.DataFrame]], list[Claim]]] = {
+        "cnn2": _of_cnn2,
+        "cnn2-k4": _of_cnn2_k4,
+        "cnn3": _of_cnn3,
+    }
+    for name, make in claims_of.items():
         if name in tables:
             found += make(tables)
     return found
 
 
-def _model(layers: pd.DataFrame, arch: str) -> pd.DataFrame | None:
+def _layers_of(layers: pd.DataFrame, arch: str) -> pd.DataFrame | None:
+    """Return the layers of an architecture's CVAE, else of its VAE; None if neither was run."""
     own = layers[layers["arch"] == arch]
     for task in ("cvae", "vae"):
         if (own["task"] == task).any():
@@ -37,13 +45,14 @@ def _model(layers: pd.DataFrame, arch: str) -> pd.DataFrame | None:
     return None
 
 
-def _cnn2(tables: dict[str, pd.DataFrame]) -> list[Claim]:
+def _of_cnn2(tables: dict[str, pd.DataFrame]) -> list[Claim]:
     model = tables["cnn2"]
     heads, biggest = _heads(model), _biggest_conv(model)
     each = int(heads["weights"].max())
     claimed = 20 * 512
     verdict = "True of one head" if each == claimed else "Not so here: a head has"
-    one = f"{verdict}{'' if each == claimed else f' {each:,}'}; there are {len(heads)}, {int(heads['weights'].sum()):,} weights together"
+    total = int(heads["weights"].sum())
+    one = f"{verdict}{'' if each == claimed else f' {each:,}'}; there are {len(heads)}, {total:,} weights together"
     most = int(biggest["weights"])
     comparison = "more than" if most > each else "fewer than" if most < each else "as many as"
     follows = "does not follow" if most >= each else "follows"
@@ -59,7 +68,8 @@ def _cnn2(tables: dict[str, pd.DataFrame]) -> list[Claim]:
         ),
         (
             'cnn2: "thus, the effect of the CNN becomes much smaller than FC"',
-            f"As a count of weights it {follows}: {most:,} in the biggest convolution, {comparison} the {each:,} of one head.",
+            f"As a count of weights it {follows}: {most:,} in the biggest convolution, {comparison} the {each:,} of "
+            "one head.",
         ),
     ]
 
@@ -69,8 +79,8 @@ def _without_k4(model: pd.DataFrame) -> Claim:
     return (KERNEL_CLAIM, f"{features:,} features come with {layer}; the 4 × 4 kernel was not run here (cnn2-k4).")
 
 
-def _k4(tables: dict[str, pd.DataFrame]) -> list[Claim]:
-    """The text's 4×4 kernel, taken literally."""
+def _of_cnn2_k4(tables: dict[str, pd.DataFrame]) -> list[Claim]:
+    """Return what the README's 4 × 4 kernel gives where it was run as written."""
     model = tables["cnn2-k4"]
     features, biggest = _features(model), _biggest_conv(model)
     met = "as claimed" if features == 512 else "not 512"
@@ -83,14 +93,14 @@ def _k4(tables: dict[str, pd.DataFrame]) -> list[Claim]:
     ]
 
 
-def _cnn3(tables: dict[str, pd.DataFrame]) -> list[Claim]:
+def _of_cnn3(tables: dict[str, pd.DataFrame]) -> list[Claim]:
     model = tables["cnn3"]
     heads, last = _heads(model), _convs(model).iloc[-1]
-    each, conv = int(heads["weights"].max()), int(last["weights"])
+    each, total, conv = int(heads["weights"].max()), int(heads["weights"].sum()), int(last["weights"])
     return [
         (
             "cnn3: the FC layer has 20 × 64 = 1,280 weights",
-            f"{'True' if each == 1280 else f'{each:,}'} of one head; there are {len(heads)}, {int(heads['weights'].sum()):,} together.",
+            f"{'True' if each == 1280 else f'{each:,}'} of one head; there are {len(heads)}, {total:,} together.",
         ),
         (
             "cnn3: the last CNN layer has 9 × 32 × 64 = 18,432 weights",
@@ -113,11 +123,12 @@ def _biggest_conv(model: pd.DataFrame) -> pd.Series:
 
 
 def _features(model: pd.DataFrame) -> int:
-    """Inputs of a head: its weights over its outputs (the latent dimension, which is its number of biases)."""
+    """Return the number of inputs of a head: its weights over its outputs, of which each has a bias."""
     head = _heads(model).iloc[0]
     return int(head["weights"]) // int(head["biases"])
 
 
 def _kernel(weights: int, fan_in: int, fan_out: int) -> str:
+    """Return the size of the square kernel that has so many weights, such as "2×2"."""
     side = round((weights / (fan_in * fan_out)) ** 0.5)
     return f"{side}×{side}"

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from reports.findings.experiment import Experiment
 
 
-def sizes(experiment: Experiment) -> dict[str, tuple[str, float, float, float]]:
-    """arch → (task counted, parameters, conv, FC): of the first task that it has a finished run of."""
-    found: dict[str, tuple[str, float, float, float]] = {}
+class Size(NamedTuple):
+    """Parameters of an architecture, counted in one finished run."""
+
+    task: str
+    """The task of that run."""
+
+    total: float
+    """All parameters."""
+
+    conv: float
+    """Those of convolutions, transposed ones included."""
+
+    fc: float
+    """Those of fully connected layers."""
+
+
+def sizes(experiment: Experiment) -> dict[str, Size]:
+    """Return architecture → its size on the first task that it has a finished run of."""
+    found: dict[str, Size] = {}
     for task in experiment.tasks:
         frame = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["params_total"].notna()]
         for row in frame.drop_duplicates("arch").itertuples(index=False):
-            found.setdefault(row.arch, (task, row.params_total, row.params_conv, row.params_fc))
+            found.setdefault(row.arch, Size(task, row.params_total, row.params_conv, row.params_fc))
     return found

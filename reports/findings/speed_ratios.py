@@ -1,7 +1,7 @@
-"""Training speed of the architectures on a task, and against the baseline as a ratio with an interval.
+"""How fast the architectures train on a task, and how that compares with the baseline.
 
-Where speeds were measured apart from training those are used. Otherwise it is what the runs noted while they trained,
-and the ratio is the paired test on logarithms.
+Speeds that were measured after training are used where there are any. Otherwise it is what the runs noted while they
+trained, and the ratio comes from the paired test on logarithms.
 """
 
 from __future__ import annotations
@@ -16,53 +16,66 @@ from reports.findings.experiment import Experiment
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """images/s of an architecture over the baseline's; n: seeds, or rounds of a measurement apart. low and high are NaN
-    for n = 1."""
+class SpeedRatio:
+    """Images/s of an architecture over the baseline's."""
 
     value: float
+    """Above 1: the architecture is faster."""
+
     low: float
+    """Lower end of the 95 % interval; NaN for n = 1."""
+
     high: float
+    """Upper end of the 95 % interval; NaN for n = 1."""
+
     n: int
-    resolved: bool  # faster or slower, also after correction for the number of architectures
+    """Seeds in common with the baseline, or rounds of a measurement after training."""
+
+    resolved: bool
+    """Whether it is faster or slower, also after correction for the number of architectures."""
 
 
 def training_speed(experiment: Experiment, task: str) -> dict[str, float]:
-    """arch → training images/s."""
-    apart = experiment.apart
-    if apart is not None and task in apart.tasks:
-        return dict(apart.of(task, "train")["images_per_s"])
+    """Return architecture → training images/s."""
+    measured = experiment.measured_speeds
+    if measured is not None and task in measured.tasks:
+        return dict(measured.of(task, "train")["images_per_s"])
     rows = experiment.summary
     rows = rows[(rows["task"] == task) & (rows["metric"] == "train_images_per_s")]
     return dict(zip(rows["arch"], rows["mean"], strict=True))
 
 
-def training_ratios(experiment: Experiment, task: str) -> dict[str, Ratio]:
-    """arch → its training speed over the baseline's; only architectures that can be compared with it."""
-    apart = experiment.apart
-    if apart is not None and task in apart.tasks:
-        rows = apart.of(task, "train")
+def training_ratios(experiment: Experiment, task: str) -> dict[str, SpeedRatio]:
+    """Return architecture → its training speed over the baseline's, for those that can be compared with it."""
+    measured = experiment.measured_speeds
+    if measured is not None and task in measured.tasks:
+        rows = measured.of(task, "train")
         return {
-            row.arch: Ratio(row.ratio, row.ratio_low, row.ratio_high, row.rounds, row.resolved)
+            row.arch: SpeedRatio(row.ratio, row.ratio_low, row.ratio_high, row.rounds, row.resolved)
             for row in rows[rows["ratio"].notna()].itertuples(index=False)
         }
-    return ratios(experiment.runs, task, experiment.baseline)
+    return ratios_while_training(experiment.runs, task, experiment.baseline)
 
 
-def ratios(runs: pd.DataFrame, task: str, baseline: str, metric: str = "train_images_per_s") -> dict[str, Ratio]:
-    """arch → its speed ratio on one task; only architectures that share a finished seed with the baseline."""
-    frame = runs[runs["task"] == task]
-    logs = {
-        str(arch): {seed: math.log(value) for seed, value in seed_values(group, metric).items() if value > 0}
-        for arch, group in frame.groupby("arch", sort=False)
-    }
-    base = logs.pop(baseline, {})
-    compared = {arch: compare_paired(values, base) for arch, values in logs.items()}
-    family = dict(holm_family({arch: found for arch, found in compared.items() if found.n}))
+def ratios_while_training(runs: pd.DataFrame, task: str, baseline: str) -> dict[str, SpeedRatio]:
+    """Return architecture → its speed ratio on one task, for those that share a finished seed with the baseline.
+
+    The test is paired by seed, on logarithms of the images/s that the runs noted while they trained.
+    """
+    logs = {}
+    for arch, group in runs[runs["task"] == task].groupby("arch", sort=False):
+        speeds = seed_values(group, "train_images_per_s")
+        logs[str(arch)] = {seed: math.log(speed) for seed, speed in speeds.items() if speed > 0}
+    of_baseline = logs.pop(baseline, {})
+    compared = {arch: compare_paired(values, of_baseline) for arch, values in logs.items()}
+    family = dict(holm_family({arch: row for arch, row in compared.items() if row.n}))
     return {
-        str(arch): Ratio(
-            math.exp(found.difference), math.exp(found.low), math.exp(found.high), found.n,
-            found.verdict in ("better", "worse"),
+        str(arch): SpeedRatio(
+            value=math.exp(row.difference),
+            low=math.exp(row.low),
+            high=math.exp(row.high),
+            n=row.n,
+            resolved=row.verdict in ("better", "worse"),
         )
-        for arch, found in family.items()
-    }  # fmt: skip
+        for arch, row in family.items()
+    }

@@ -1,4 +1,4 @@
-"""What pages are made of: blocks, and user text made safe for each kind of page.
+"""What pages are made of: blocks, and the escaping of user text for each kind of page.
 
 May import: nothing of reports.
 """

@@ -1,4 +1,4 @@
-"""User text (names, error messages, warnings) made safe for Markdown, HTML and LaTeX.
+"""Escape user text (names, error messages, warnings) for Markdown, HTML and LaTeX.
 
 Architecture names come from the command line and errors from anywhere: none of it may open a tag, a link, a table
 cell or a LaTeX command on the page.
@@ -13,22 +13,46 @@ _MARKDOWN = re.compile(r"([\\`*_>|~&$]|\](?=[\[(:]))")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "≈": r"$\approx$", "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "→": r"$\to$", "–": "--", "…": r"\ldots{}", "≤": r"$\leq$", "≥": r"$\geq$",
-    "·": r"$\cdot$", "\u00a0": "~", "\u202f": r"\,",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "≈": r"$\approx$",
+    "▲": r"$\blacktriangle$",
+    "▼": r"$\blacktriangledown$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "→": r"$\to$",
+    "–": "--",
+    "…": r"\ldots{}",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "·": r"$\cdot$",
+    "\u00a0": "~",
+    "\u202f": r"\,",
+}
 
 
 def one_line(text: object, limit: int = 300) -> str:
-    """`text` without line breaks or control characters, cut to `limit` characters with an ellipsis."""
+    """Return `text` without line breaks or control characters, cut to `limit` characters with an ellipsis."""
     line = " ".join(_CONTROL.sub(" ", str(text)).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def md(text: object) -> str:
-    """One line of Markdown that shows `text` literally: no emphasis, tags, links, maths or new table cells.
+    """Return one line of Markdown that shows `text` literally: no emphasis, tags, links, maths or new table cells.
 
     A URL's colon is escaped too, so that a code host does not turn an error message into a link.
     """
@@ -37,12 +61,18 @@ def md(text: object) -> str:
 
 
 def prose(text: object) -> str:
-    """As `md`, for a sentence: there a | opens no cell, and log p(x|y) is read more easily as it is."""
+    """Return one line of Markdown for a sentence: as `md` does, but with | as it is.
+
+    Outside of a table a | opens no cell, and log p(x|y) is easier to read without a backslash.
+    """
     return md(text).replace("\\|", "|")
 
 
 def code(text: object) -> str:
-    """`text` as a Markdown code span, whatever backticks it holds. Not for table cells, where | would split it."""
+    """Return `text` as a Markdown code span, whatever backticks it holds.
+
+    Not for cells of a table, where a | would split it.
+    """
     line = one_line(text, limit=2000)
     fence = "`" * (max((len(run) for run in re.findall(r"`+", line)), default=0) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") or not line else ""
@@ -50,16 +80,16 @@ def code(text: object) -> str:
 
 
 def plain(markdown: str) -> str:
-    """The reverse of `md` and of bold, for the terminal."""
+    """Return the plain text of Markdown that `md` and bold marks made, for the terminal."""
     text = re.sub(r"(?<!\\)\*\*|(?<!\\)(?<!\w)_|(?<!\\)_(?!\w)", "", markdown)
     return re.sub(r"\\([^\w\s])", r"\1", text).replace("&lt;", "<")
 
 
 def html(text: object) -> str:
-    """`text` for HTML content or a quoted attribute."""
+    """Escape `text` for HTML content or a quoted attribute."""
     return _html.escape(one_line(text, limit=2000), quote=True)
 
 
 def latex(text: object) -> str:
-    """`text` for LaTeX in text mode (amssymb for the marks)."""
+    """Escape `text` for LaTeX in text mode; the marks need the package amssymb."""
     return "".join(_LATEX.get(character, character) for character in one_line(text, limit=2000))

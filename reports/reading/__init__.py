@@ -1,4 +1,4 @@
-"""From a report folder to its manifest, records and frames.
+"""Reading: from a report folder to its manifest, records and frames.
 
 May import: nothing of reports.
 """

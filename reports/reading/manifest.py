@@ -1,6 +1,6 @@
-"""manifest.json of a report folder: read, and checked field by field, since people edit and send such files.
+"""Read manifest.json of a report folder, and check it field by field, since people edit and send such files.
 
-It names records by their ids and a folder to look for them in; nothing but records is read there, and nothing written.
+A manifest names records by their ids, and the folder that holds them; only records are read there, nothing is written.
 """
 
 from __future__ import annotations
@@ -16,26 +16,31 @@ from bench.spec.declared import of_manifest
 from bench.store.record import lone_surrogate
 from bench.store.validation import type_problem
 
-MOST = 10_000_000  # runs, seeds, workers: more than that is no number that anybody asked for
+LARGEST_COUNT = 10_000_000
+"""Of runs, seeds or workers: a larger number is a mistake, or was put there to exhaust the reader."""
 
 Text = Annotated[str, Meta(pattern=r"^[^\0]*$")]
-Count = Annotated[int, Meta(ge=0, le=MOST)]
-Seconds = Annotated[float, Meta(ge=0, le=1e12)]  # not an infinity
+Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
+Seconds = Annotated[float, Meta(ge=0, le=1e12)]  # the bound keeps infinity out
 
 
 class Skipped(Struct):
+    """Something that was asked for and not done."""
+
     reason: Text
 
 
 class Illegal(Struct):
+    """A cell of a grid that is not a legal architecture."""
+
     arch: Text
     reason: Text
 
 
 class Manifest(Struct, kw_only=True):
-    """What readers rely on, each with its type; what was added since a report was written is None there."""
+    """The fields that readers rely on; those that an older version did not write yet may be missing."""
 
-    runs_dir: Text  # a path, from the report folder
+    runs_dir: Text  # a path relative to the report folder
     run_ids: list[Text]
     archs: list[Text]
     tasks: list[Text]
@@ -47,19 +52,23 @@ class Manifest(Struct, kw_only=True):
     throughput: Text | None = None
     warnings: list[Text] | None = None
     evaluations: list[Text] | None = None  # ids
-    planned: Count | None = None  # runs
+    planned: Count | None = None  # number of runs
     evaluations_planned: Count | None = None
     seeds: Count | None = None
     workers: Count | None = None
     wall_seconds: Seconds | None = None
-    factors: dict[Text, dict[Text, Text]] | None = None  # levels by factor by architecture
+    factors: dict[Text, dict[Text, Text]] | None = None  # architecture → factor → level
     illegal: list[Illegal] | None = None
     skipped: list[Skipped] | None = None
-    dataset: dict[str, Any] | None = None  # a description by name
+    dataset: dict[str, Any] | None = None  # its name and the numbers of images
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a report folder; UserError names what is missing or malformed."""
+    """Read and check the manifest of a report folder.
+
+    Raises:
+        UserError: it is missing or malformed; the message names the field.
+    """
     path = folder / "manifest.json"
     try:
         content = path.read_bytes()

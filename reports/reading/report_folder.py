@@ -1,4 +1,4 @@
-"""A report folder as it is read: its manifest, the records that it names, and their frames."""
+"""Read a report folder: its manifest, the records that the manifest names, and frames made of them."""
 
 from __future__ import annotations
 
@@ -20,49 +20,62 @@ from bench.store.evaluations import with_evaluations
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from reports.reading.manifest import read_manifest
-from reports.reading.speeds import Apart, read_apart
+from reports.reading.speeds import MeasuredSpeeds, read_speeds
 
 
 @dataclass(frozen=True)
 class ReportFolder:
-    """What a report is made of. Frames are in the columns that `bench.statistics.frames` documents."""
+    """What a report is made of. Frames have the columns that `bench.statistics.frames` documents."""
 
     folder: Path
+    """The folder itself."""
+
     manifest: Mapping[str, Any]
+    """manifest.json, checked by `reports.reading.manifest`."""
+
     records: tuple[Record, ...]
+    """The runs that the manifest names, failed ones included, each with its evaluations."""
+
     missing: tuple[str, ...]
-    """Run ids that the manifest names and the store lacks."""
+    """Ids of runs that the manifest names and the store lacks."""
 
     runs: pd.DataFrame
+    """A row per record."""
+
     summary: pd.DataFrame
+    """A row per architecture, task and metric: mean, spread and interval over seeds."""
+
     layers: pd.DataFrame
+    """A row per layer of each architecture and task."""
 
     @cached_property
     def declared(self) -> Declared:
-        """What is known of the tasks and metrics: what the manifest says, beside what is built in."""
+        """What is known of the tasks and metrics: what the manifest declares, beside what is built in."""
         return of_manifest(self.manifest)
 
     def label(self, task: str) -> str:
-        """VAE · CVAE · M2 · classifier: a task's name on the page."""
+        """Return a task's name on the page, such as "VAE"."""
         known = self.declared.tasks.get(task)
         return known.label if known else task
 
     @cached_property
     def history(self) -> pd.DataFrame:
+        """A row per epoch of each finished run."""
         return history_frame(self.finished)
 
     @cached_property
-    def apart(self) -> Apart | None:
-        """Speeds measured apart from training, if they were."""
-        return read_apart(self.folder, self.runs, self.tasks, self.baseline)
+    def measured_speeds(self) -> MeasuredSpeeds | None:
+        """Speeds that were measured after training; None if none were."""
+        return read_speeds(self.folder, self.runs, self.tasks, self.baseline)
 
     @property
     def finished(self) -> list[Record]:
+        """The records of finished runs."""
         return [record for record in self.records if record.status == "finished"]
 
     @property
     def failed_evaluations(self) -> list[tuple[Record, Record]]:
-        """(run, evaluation) for each part of an evaluation that failed."""
+        """(run, evaluation) for each evaluation that failed."""
         return [(run, part) for run in self.records for part in run.evaluations if part.status != "finished"]
 
     @property
@@ -72,42 +85,44 @@ class ReportFolder:
 
     @property
     def archs(self) -> tuple[str, ...]:
-        """As given on the command line: colours follow this order, so that they do not depend on the result."""
+        """The architectures in the order of the command line, which colours follow: so they don't depend on results."""
         return tuple(self.manifest["archs"])
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that have a record, in the order asked for."""
+        """The tasks that have a record, in the order of the command line."""
         present = set(self.runs["task"].unique())
         return tuple(task for task in self.manifest["tasks"] if task in present)
 
     @property
     def baseline(self) -> str:
+        """Name of the architecture that the others are compared with."""
         return str(self.manifest["baseline"])
 
     @property
     def seeds(self) -> int:
-        """Seeds asked for: the most that any cell has, when the manifest does not say."""
+        """The number of seeds that was asked for; where the manifest does not say, the number that was run."""
         return int(self.manifest.get("seeds") or self.runs["seed"].nunique())
 
     @property
     def planned(self) -> int:
-        """Runs that were asked for, finished or not."""
+        """The number of runs that were asked for, finished or not."""
         return max(int(self.manifest.get("planned") or 0), len(self.records) + len(self.missing))
 
     @property
-    def absent(self) -> int:
-        """Runs that were asked for and have no record: not run yet, or removed since."""
+    def without_record(self) -> int:
+        """The number of runs that were asked for and have no record: not run yet, or removed since."""
         return self.planned - len(self.records)
 
     @property
     def likelihood(self) -> str | None:
-        """The one protocol of every ELBO on the page; None when only classifiers ran."""
+        """The likelihood of every ELBO on the page; None when only classifiers ran."""
         kinds = self.runs["likelihood"].dropna().unique()
         return str(kinds[0]) if len(kinds) else None
 
     @property
     def dataset(self) -> str:
+        """Name of the data set of every run."""
         return str(self.runs["dataset"].iloc[0])
 
 
@@ -142,7 +157,15 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
 
 
 def runs_directory(folder: Path, written: str, override: Path | None) -> Path:
-    """Where the runs are: the override, else the manifest's path as it stands or relative to the report folder."""
+    """Return where the runs are.
+
+    Args:
+        written: the manifest's path, tried relative to the report folder, then as it stands.
+        override: the only path that is tried, if given.
+
+    Raises:
+        UserError: there is no such folder.
+    """
     candidates = [Path(override)] if override else [folder / written, Path(written)]
     for candidate in candidates:
         if os.path.isdir(candidate):  # False, where Path.is_dir raises, for a name that is too long
@@ -153,7 +176,7 @@ def runs_directory(folder: Path, written: str, override: Path | None) -> Path:
 def _records(
     where: Path, run_ids: list[str], evaluations: set[str], declared: Declared
 ) -> tuple[list[Record], list[str]]:
-    """The runs, each with those of its evaluations that the manifest names, and the ids that have no sound record."""
+    """Return the runs, each with its evaluations that the manifest names, and the ids that have no sound record."""
     store = Store(where)
     records, missing = [], []
     for run_id in dict.fromkeys(run_ids):

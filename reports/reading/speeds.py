@@ -1,4 +1,4 @@
-"""Speeds that were measured apart from training, as far as they are of this page's architectures."""
+"""Speeds that were measured after training by `--throughput`, as far as they are of a report's architectures."""
 
 from __future__ import annotations
 
@@ -14,40 +14,60 @@ from bench.store.speed_file import read
 
 
 @dataclass(frozen=True)
-class Apart:
-    """document: throughput.json. rounds, speeds: the frames of `bench.statistics.speed_frames`. tasks: those measured whole."""
+class MeasuredSpeeds:
+    """What throughput.json says of the tasks on which every architecture was measured."""
 
     document: Mapping[str, Any]
+    """The file's content, as it was read."""
+
     rounds: pd.DataFrame
+    """A row per round, in the columns of `bench.statistics.speed_frames.rounds_frame`."""
+
     speeds: pd.DataFrame
+    """A row per architecture, task and kind of work, in the columns of `bench.statistics.speed_frames.speeds_frame`."""
+
     tasks: tuple[str, ...]
+    """The tasks on which every architecture with a finished run was measured."""
 
     def of(self, task: str, work: str) -> pd.DataFrame:
-        """The rows of `speeds` of one task and work, by architecture."""
+        """Return the rows of `speeds` of one task and kind of work, indexed by architecture."""
         chosen = self.speeds[(self.speeds["task"] == task) & (self.speeds["work"] == work)]
         return chosen.set_index("arch", drop=False)
 
 
-def read_apart(folder: Path, runs: pd.DataFrame, tasks: tuple[str, ...], baseline: str) -> Apart | None:
-    """None where nothing was measured. A task counts if every architecture that finished it was, in its present code:
-    numbers measured apart and while training don't mix in a column. Raises UserError for a malformed file."""
+def read_speeds(folder: Path, runs: pd.DataFrame, tasks: tuple[str, ...], baseline: str) -> MeasuredSpeeds | None:
+    """Read the speeds in a report folder; None where none can be used.
+
+    A task counts if every architecture with a finished run was measured on it, in the code that was trained: one column
+    must not mix speeds measured after training with those noted while training.
+
+    Raises:
+        UserError: throughput.json is malformed.
+    """
     document = read(folder)
     if document is None:
         return None
     finished = runs[runs["status"] == "finished"]
-    wanted = {key_of(run) for run in finished.to_dict("records")}
-    works = [one for one in document["works"] if key_of(one) in wanted]
-    found = {key_of(one) for one in works}
-    whole = tuple(
-        t for t in tasks if {key for key in wanted if key[2] == t} <= found and any(k[2] == t for k in wanted)
-    )
-    if not whole:
+    trained = {code_identity(run) for run in finished.to_dict("records")}
+    works = [work for work in document["works"] if code_identity(work) in trained]
+    measured = {code_identity(work) for work in works}
+    complete = []
+    for task in tasks:
+        needed = {identity for identity in trained if identity[2] == task}
+        if needed and needed <= measured:
+            complete.append(task)
+    if not complete:
         return None
-    kept = {**document, "works": [one for one in works if one["task"] in whole]}
-    return Apart(document, rounds_frame(kept), speeds_frame(kept, baseline), whole)
+    kept = {**document, "works": [work for work in works if work["task"] in complete]}
+    return MeasuredSpeeds(document, rounds_frame(kept), speeds_frame(kept, baseline), tuple(complete))
 
 
-def key_of(one: Mapping[Hashable, Any]) -> tuple[str, str, str, str | None]:
-    """What a run or a measured work is of: architecture and its code, task and, of a plug-in, its code."""
-    code = one.get("task_fingerprint")
-    return one["arch"], one["arch_fingerprint"], one["task"], code if isinstance(code, str) else None
+def code_identity(row: Mapping[Hashable, Any]) -> tuple[str, str, str, str | None]:
+    """Return which code a run or a measurement is of.
+
+    Returns:
+        (architecture, its fingerprint, task, the task's fingerprint if it came as a plug-in).
+    """
+    task_fingerprint = row.get("task_fingerprint")
+    known = task_fingerprint if isinstance(task_fingerprint, str) else None  # a frame has NaN where there is none
+    return row["arch"], row["arch_fingerprint"], row["task"], known

@@ -1,4 +1,4 @@
-"""Blocks as Markdown, HTML, LaTeX and plain text, and the files of a report folder.
+"""Rendering: blocks as Markdown, HTML, LaTeX and plain text, and the files of a report folder.
 
 Start at `write.py`.
 

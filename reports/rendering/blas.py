@@ -1,4 +1,4 @@
-"""Limits on numpy's linear algebra while a page is made."""
+"""Limit numpy's linear algebra to one thread while a page is made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from contextlib import AbstractContextManager
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
-    """Limit BLAS to one thread: with more, each of a page's many small solves takes a hundred times longer."""
+    """Limit BLAS to one thread inside a `with` block.
+
+    A page needs many small solves, and waking other threads for each takes a hundred times as long on busy cores.
+    """
     import numpy  # noqa: F401  (its BLAS must be loaded before it can be limited)
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 

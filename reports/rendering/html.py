@@ -1,4 +1,4 @@
-"""The page as one HTML file: the same Markdown, figures embedded, nothing fetched, user text always escaped."""
+"""Render the page as one HTML file: figures are embedded, nothing is fetched, user text is always escaped."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from reports.markup.escape import html
 from reports.rendering import markdown
 from reports.rendering.html_assets import CSS, JS
 
-LONG_CELL = 60  # characters from which a cell may wrap
+LONG_CELL = 60
+"""Characters; a longer cell may wrap."""
 
 
 def render(blocks: Iterable[Block], folder: Path, title: str) -> str:
-    """The whole document; figures are read from `folder`."""
+    """Return the whole document; figures are read from `folder`."""
     convert = _converter()
     body = "\n".join(_block(item, folder, convert) for item in blocks)
     return (
@@ -28,6 +29,7 @@ def render(blocks: Iterable[Block], folder: Path, title: str) -> str:
 
 
 def _block(item: Block, folder: Path, convert: Any) -> str:
+    """Render one block."""
     if isinstance(item, Details):
         inner = "\n".join(_block(part, folder, convert) for part in item.blocks)
         return f"<details><summary>{html(item.summary)}</summary>\n{inner}\n</details>"
@@ -39,7 +41,7 @@ def _block(item: Block, folder: Path, convert: Any) -> str:
 
 
 def _table(item: Table) -> str:
-    """Written directly: Markdown has no way to say that a long cell may wrap."""
+    """Render a table, without Markdown, which can't say that a long cell may wrap."""
 
     def cell(tag: str, text: str, column: int, bold: bool = False) -> str:
         style = ' style="text-align:right"' if item.align[column] == "r" else ""
@@ -53,17 +55,23 @@ def _table(item: Table) -> str:
         "<tr>" + "".join(cell("td", text, j, (i, j) in item.bold) for j, text in enumerate(row)) + "</tr>"
         for i, row in enumerate(item.rows)
     )
-    return f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>'
+    return (
+        f'<div class="scroll" tabindex="0"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{rows}\n</tbody></table></div>"
+    )
 
 
 def _figure(item: Figure, folder: Path) -> str:
-    """The PNG itself, in the page."""
+    """Render a figure with its PNG embedded, so that the page is one file."""
     data = base64.b64encode((folder / item.path).read_bytes()).decode("ascii")
-    return f'<div class="figure" tabindex="0"><img loading="lazy" alt="{html(item.alt)}" src="data:image/png;base64,{data}"></div>'
+    return (
+        f'<div class="figure" tabindex="0"><img loading="lazy" alt="{html(item.alt)}" '
+        f'src="data:image/png;base64,{data}"></div>'
+    )
 
 
 def _converter() -> Any:
-    """markdown-it with raw HTML, links and images off: the page links to nothing, and user text opens nothing."""
+    """Return a Markdown converter with raw HTML, links and images off, so that user text can't smuggle any in."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark", {"html": False}).disable(["image", "link", "autolink", "html_inline", "html_block"])

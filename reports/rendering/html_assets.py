@@ -1,4 +1,4 @@
-"""Style and script of report.html: light and dark, readable on a phone, sortable tables. Nothing is fetched."""
+"""The style sheet and the script of report.html: light and dark, readable on a phone, sortable tables."""
 
 CSS = """
 :root { color-scheme: light dark; --text: #1f2328; --soft: #59636e; --page: #ffffff; --line: #d1d9e0; --head: #f6f8fa;
@@ -11,8 +11,10 @@ body { margin: 0 auto; max-width: 1320px; padding: 1.25rem; color: var(--text); 
 h1 { line-height: 1.2; margin: .5rem 0 1rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 p, li { max-width: 92ch; } h1 + p { font-size: 1.06rem; }
 a { color: var(--link); }
-.figure { overflow-x: auto; margin: 1rem 0; } img { max-width: 100%; height: auto; border-radius: 6px; background: #fff; }
-.scroll { overflow-x: auto; margin: 1rem 0; max-height: 85vh; overflow-y: auto; border: 1px solid var(--line); border-radius: 6px; }
+.figure { overflow-x: auto; margin: 1rem 0; }
+img { max-width: 100%; height: auto; border-radius: 6px; background: #fff; }
+.scroll { overflow-x: auto; margin: 1rem 0; max-height: 85vh; overflow-y: auto;
+  border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; font-size: .84rem; font-variant-numeric: tabular-nums; width: 100%; }
 th, td { padding: .3rem .65rem; border-bottom: 1px solid var(--line); white-space: nowrap; text-align: left; }
 td.wrap { white-space: normal; min-width: 22ch; }

@@ -1,4 +1,4 @@
-"""The page's tables as LaTeX files (booktabs; amssymb for the marks), one per table."""
+"""Write the page's tables as LaTeX files, which need the packages booktabs and amssymb."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.markup.escape import latex
 
 
 def write_tables(blocks: Iterable[Block], folder: Path) -> list[Path]:
-    """Write every named table to `folder`/<name>.tex; return the paths."""
+    """Write every table that has a name to `folder`/<name>.tex, and return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for block in blocks:
@@ -26,7 +26,7 @@ def write_tables(blocks: Iterable[Block], folder: Path) -> list[Path]:
 
 
 def render(table: Table) -> str:
-    """One tabular environment."""
+    """Return a table as one tabular environment."""
     rows = [
         [rf"\textbf{{{latex(cell)}}}" if (i, j) in table.bold else latex(cell) for j, cell in enumerate(row)]
         for i, row in enumerate(table.rows)

@@ -1,4 +1,4 @@
-"""Blocks → Markdown that a code host renders."""
+"""Render blocks as Markdown, for a code host to show."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from reports.markup.escape import html, md
 
 
 def render(blocks: Iterable[Block]) -> str:
+    """Return the whole document."""
     return "\n\n".join(filter(None, map(block, blocks))) + "\n"
 
 
 def block(item: Block) -> str:
+    """Render one block."""
     match item:
         case Heading():
             return f"{'#' * item.level} {md(item.text)}"
@@ -32,6 +34,7 @@ def block(item: Block) -> str:
 
 
 def table(item: Table) -> str:
+    """Render a table."""
     rows = [
         [f"**{md(cell)}**" if (i, j) in item.bold else md(cell) for j, cell in enumerate(row)]
         for i, row in enumerate(item.rows)

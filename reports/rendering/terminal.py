@@ -1,4 +1,4 @@
-"""The summary for the terminal: the answer and the comparison table, as plain text."""
+"""Render the answer and the comparison table as plain text for a terminal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tabulate import tabulate
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Table
 from reports.markup.escape import one_line, plain
+from reports.wording.answer import answer, footnote
 from reports.wording.notes import table_notes
-from reports.wording.paragraph import answer, footnote
-from reports.wording.tables import comparison
+from reports.wording.tables import comparison_table
 
 
 def summary(experiment: Experiment, width: int = 100) -> str:
-    """Several lines without a final line break."""
-    table, common = comparison(experiment, compact=True)
+    """Return the summary without a final line break; prose is wrapped to `width` columns, the table is not."""
+    table, common = comparison_table(experiment, compact=True)
     warnings = [f"warning: {one_line(text)}" for text in experiment.manifest.get("warnings", [])]
     notes = [plain(text) for text in (*table_notes(experiment, common, compact=True), footnote(experiment)) if text]
     paragraphs = [*warnings, plain(answer(experiment))]
@@ -25,7 +25,7 @@ def summary(experiment: Experiment, width: int = 100) -> str:
 
 
 def grid(table: Table) -> str:
-    """A table for a fixed-width font; the best value is marked with an asterisk."""
+    """Render a table for a fixed-width font, with an asterisk before what is bold elsewhere."""
     rows = [
         [f"*{cell}" if (i, j) in table.bold else one_line(cell) for j, cell in enumerate(row)]
         for i, row in enumerate(table.rows)

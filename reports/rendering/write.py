@@ -1,4 +1,4 @@
-"""Write a report folder: CSVs, figures, report.md and report.html from one experiment."""
+"""Write the files of a report folder: CSVs, figures, report.md and report.html."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from archs.errors import UserError
-from reports.figures.canvas import Album
+from reports.figures.canvas import FigureWriter
 from reports.findings.experiment import Experiment
 from reports.rendering import html, markdown
 from reports.sections.context import Context
@@ -15,7 +15,19 @@ from reports.sections.page import blocks
 
 
 def write(experiment: Experiment, *, vector: bool = False, latex: bool = False, parquet: bool = False) -> Path:
-    """Returns the path of report.md; raises UserError when the folder can't be written to."""
+    """Write everything into the experiment's folder.
+
+    Args:
+        vector: whether figures are written as SVG too.
+        latex: whether tables are written as latex/*.tex too.
+        parquet: whether each CSV is written as *.parquet too.
+
+    Returns:
+        The path of report.md.
+
+    Raises:
+        UserError: the folder can't be written to, or pyarrow is not installed for `parquet`.
+    """
     folder = experiment.folder
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -23,8 +35,7 @@ def write(experiment: Experiment, *, vector: bool = False, latex: bool = False, 
             frame.to_csv(folder / f"{name}.csv", index=False)
             if parquet:
                 as_parquet(frame, folder / f"{name}.parquet")
-        album = Album(folder, vector)
-        page = list(blocks(Context(experiment, album)))
+        page = list(blocks(Context(experiment, FigureWriter(folder, vector))))
         (folder / "report.md").write_text(markdown.render(page), encoding="utf-8")
         title = str(experiment.manifest.get("title", "report"))
         (folder / "report.html").write_text(html.render(page, folder, title), encoding="utf-8")
@@ -38,7 +49,11 @@ def write(experiment: Experiment, *, vector: bool = False, latex: bool = False, 
 
 
 def as_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Types and missing values are kept, which CSV can't. Raises UserError without pyarrow."""
+    """Write a frame as parquet, which keeps types and missing values as CSV can't.
+
+    Raises:
+        UserError: pyarrow is not installed.
+    """
     try:
         frame.to_parquet(path, index=False, engine="pyarrow")
     except ImportError as error:
@@ -49,10 +64,12 @@ def as_parquet(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _csvs(experiment: Experiment) -> dict[str, pd.DataFrame]:
+    """Return name of a file → the frame that is written to it."""
     frames = {
         "records": experiment.runs,
         "summary": experiment.summary,
         "comparisons": experiment.comparisons,
         "layers": experiment.layers,
     }
-    return frames if experiment.apart is None else {**frames, "throughput": experiment.apart.speeds}
+    measured = experiment.measured_speeds
+    return frames if measured is None else {**frames, "throughput": measured.speeds}

@@ -1,4 +1,6 @@
-"""The sections of the page, one file each: from an experiment to blocks. A section with nothing to say yields none.
+"""Sections: each file makes one part of the page from an experiment; one that has nothing to say yields no block.
+
+`page.py` has their order.
 
 May import: markup, reading, findings, wording, figures.
 """

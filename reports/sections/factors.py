@@ -1,4 +1,4 @@
-"""What caused the difference: effects of the design choices, when more than one architecture spells them out."""
+"""Show what caused the difference: the effects of the factors of a grid or a crossing."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import pandas as pd
 from bench.spec.metrics import Metric
 from bench.statistics.factors import effect_verdict
 from reports.figures import effects
-from reports.findings.grid import Analysis
+from reports.findings.factor_analysis import FactorAnalysis
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.words import difference, number, plural
+from reports.wording.formatting import difference, number, plural
 
 
 def blocks(context: Context) -> Iterator[Block]:
-    found = context.experiment.analyses
+    """Yield the section; nothing if the architectures are no grid."""
+    found = context.experiment.factor_analyses
     if not found:
         return
     yield Heading("What caused the difference")
@@ -28,9 +29,10 @@ def blocks(context: Context) -> Iterator[Block]:
     if drawn:
         panels = [(a.label, a.effects, a.metric, _resolved(a)) for a in drawn]
         alt = "What each step of a factor is worth, with its 95 % interval over seeds"
-        yield context.album.block("effects", alt, effects.effects, panels)
+        yield context.figures.write("effects", alt, effects.effects, panels)
         yield Text(
-            "Steps are compared within a seed, over cells equal in every other factor. Grey: not resolved, or too small to matter."
+            "Steps are compared within a seed, over cells equal in every other factor. Grey: not resolved, or too "
+            "small to matter."
         )
     yield from _heatmaps(context, found)
     rows = [row for analysis in found for row in _rows(analysis)]
@@ -39,25 +41,29 @@ def blocks(context: Context) -> Iterator[Block]:
         yield Details("Every effect and interaction", [Table(headers, tuple(rows), "llrrrl", name="effects")])
 
 
-def _heatmaps(context: Context, found: list[Analysis]) -> Iterator[Block]:
-    panels = [(a.label, a.strongest[0], a.metric) for a in found if a.strongest is not None]
+def _heatmaps(context: Context, found: list[FactorAnalysis]) -> Iterator[Block]:
+    """Yield the means at the levels of the two factors that interact most."""
+    panels = [(a.label, a.strongest_interaction[0], a.metric) for a in found if a.strongest_interaction is not None]
     if not panels:
         return
-    settings = {a.strongest[1] for a in found if a.strongest is not None}
-    yield context.album.block(
+    settings = {a.strongest_interaction[1] for a in found if a.strongest_interaction is not None}
+    yield context.figures.write(
         "interactions", "Means at the levels of the two factors that interact most", effects.heatmaps, panels
     )
-    if max(settings) > 1 or any(len(a.names) > 2 for a in found):
+    if max(settings) > 1 or any(len(a.factors) > 2 for a in found):
         yield Text(
-            f"The two factors with the largest interaction, resolved or not; means over {plural(max(settings), 'setting')} of the others, run at every combination shown."
+            "The two factors with the largest interaction, resolved or not; means over "
+            f"{plural(max(settings), 'setting')} of the others, run at every combination shown."
         )
 
 
-def _resolved(analysis: Analysis) -> list[bool]:
+def _resolved(analysis: FactorAnalysis) -> list[bool]:
+    """Tell of each main effect whether it is resolved and large enough to matter."""
     return [effect_verdict(row, analysis.metric.margin) == "resolved" for _, row in analysis.effects.iterrows()]
 
 
-def _rows(analysis: Analysis) -> Iterator[tuple[str, ...]]:
+def _rows(analysis: FactorAnalysis) -> Iterator[tuple[str, ...]]:
+    """Yield a row per main effect and per interaction."""
     for _, row in analysis.effects.iterrows():
         yield _row(analysis, f"{row['factor']} {row['from_level']} → {row['to_level']}", row, analysis.metric)
     for _, row in analysis.interactions.iterrows():
@@ -65,7 +71,7 @@ def _rows(analysis: Analysis) -> Iterator[tuple[str, ...]]:
         yield _row(analysis, name, row, analysis.metric)
 
 
-def _row(analysis: Analysis, name: str, row: pd.Series, metric: Metric) -> tuple[str, ...]:
+def _row(analysis: FactorAnalysis, name: str, row: pd.Series, metric: Metric) -> tuple[str, ...]:
     size = f"{difference(metric, row['effect'], row['low'], row['high'])} {metric.unit_of_difference}"
     p = "< 0.001" if row["p_holm"] < 0.001 else number(row["p_holm"], 3)
     return analysis.label, name, size, p, str(int(row["cells"])), effect_verdict(row, metric.margin)

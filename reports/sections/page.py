@@ -1,4 +1,4 @@
-"""The order of the page. Each section is a function from the context to its blocks, and may have none."""
+"""The order of the sections on the page."""
 
 from __future__ import annotations
 
@@ -7,39 +7,40 @@ from collections.abc import Callable, Iterator
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections import (
-    claims,
-    cost,
     factors,
-    gaps,
     generative,
-    headline,
-    images,
-    matched,
+    learning_curves,
+    matched_pairs,
+    missing,
     parameters,
+    pareto,
     pictures,
+    readme_claims,
     reproduce,
+    results,
     speed,
-    training,
+    uncertainty,
 )
 from reports.sections.context import Context
-from reports.wording import sanity
+from reports.wording.answer import answer, footnote
 from reports.wording.notes import table_notes
-from reports.wording.paragraph import answer, footnote
-from reports.wording.tables import comparison
+from reports.wording.sanity_warnings import sanity_warnings
+from reports.wording.tables import comparison_table
 
 Section = Callable[[Context], Iterator[Block]]
+"""From the context to the section's blocks, of which there may be none."""
 
 
 def head(context: Context) -> Iterator[Block]:
-    """Title, warnings, the answer, the comparison table."""
+    """Yield the title, warnings, the answer and the comparison table."""
     experiment = context.experiment
     yield Heading(str(experiment.manifest.get("title", "report")), level=1)
     for warning in experiment.manifest.get("warnings", []):
         yield Text(f"> ⚠ **{md(warning)}**")
-    for warning in sanity.warnings(experiment):
+    for warning in sanity_warnings(experiment):
         yield Text(f"> ⚠ **{md(warning)}.**")
     yield Text(answer(experiment))
-    table, common = comparison(experiment)
+    table, common = comparison_table(experiment)
     yield table
     notes = [*table_notes(experiment, common), footnote(experiment)]
     yield Text(" ".join(filter(None, notes)))
@@ -47,24 +48,24 @@ def head(context: Context) -> Iterator[Block]:
 
 SECTIONS: tuple[Section, ...] = (
     head,
-    headline.blocks,
+    results.blocks,
     parameters.blocks,
-    claims.blocks,
-    training.learning,
+    readme_claims.blocks,
+    learning_curves.blocks,
     generative.blocks,
     pictures.blocks,
-    generative.semi_supervised,
+    generative.few_labels,
     factors.blocks,
-    matched.blocks,
-    cost.pareto,
+    matched_pairs.blocks,
+    pareto.blocks,
     speed.blocks,
-    gaps.blocks,
-    images.blocks,
+    missing.blocks,
+    uncertainty.blocks,
     reproduce.blocks,
 )
 
 
 def blocks(context: Context) -> Iterator[Block]:
-    """The whole page, figures written on the way."""
+    """Yield the whole page; its figures are saved on the way."""
     for section in SECTIONS:
         yield from section(context)

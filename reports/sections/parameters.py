@@ -1,4 +1,4 @@
-"""Where the parameters sit: conv against FC per architecture and task, and every layer."""
+"""Show where the parameters sit: in convolutions or fully connected layers, and in which layer."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from reports.figures.parameters import draw
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.sections.context import Context
-from reports.wording.tables import split
-from reports.wording.words import number
+from reports.wording.formatting import number
+from reports.wording.tables import conv_fc_shares
 
 HEADERS = ("architecture", "task", "parameters", "conv", "FC", "conv / FC", "MACs per image")
 LAYER_HEADERS = ("architecture", "task", "part", "layer", "output", "weights", "biases", "MACs")
 
 
 def blocks(context: Context) -> Iterator[Block]:
+    """Yield the section; nothing if no record has a layer table."""
     experiment = context.experiment
     if experiment.layers.empty:
         return
@@ -27,11 +28,9 @@ def blocks(context: Context) -> Iterator[Block]:
         "Counted from the layers of the models that were trained. Conv takes in transposed convolutions; FC is every "
         "fully connected layer: the heads, and the one that feeds a decoder."
     )
-    alt, titles = (
-        "Parameters per architecture and task, by kind of layer",
-        {task: experiment.label(task) for task in tasks},
-    )
-    yield context.album.block("parameters", alt, draw, experiment.layers, titles, order)
+    alt = "Parameters per architecture and task, by kind of layer"
+    titles = {task: experiment.label(task) for task in tasks}
+    yield context.figures.write("parameters", alt, draw, experiment.layers, titles, order)
     table = _totals(experiment, order, tasks)
     yield table if len(table.rows) <= 12 else Details("Parameters per architecture and task", [table])
     yield Details(
@@ -41,29 +40,44 @@ def blocks(context: Context) -> Iterator[Block]:
 
 
 def _totals(experiment: Experiment, order: list[str], tasks: list[str]) -> Table:
+    """Return a row per architecture and task."""
     runs = experiment.runs[experiment.runs["params_total"].notna()].drop_duplicates(["arch", "task"])
     found = {(row.arch, row.task): row for row in runs.itertuples(index=False)}
     rows = [
         (
-            arch, experiment.label(task), number(row.params_total, 0), number(row.params_conv, 0),
+            arch,
+            experiment.label(task),
+            number(row.params_total, 0),
+            number(row.params_conv, 0),
             number(row.params_fc, 0),
-            split(row.params_total, row.params_conv, row.params_fc), number(row.macs, 0),
+            conv_fc_shares(row.params_total, row.params_conv, row.params_fc),
+            number(row.macs, 0),
         )
-        for arch in order for task in tasks if (row := found.get((arch, task))) is not None
-    ]  # fmt: skip
+        for arch in order
+        for task in tasks
+        if (row := found.get((arch, task))) is not None
+    ]
     return Table(HEADERS, tuple(rows), "llrrrrr", name="parameters")
 
 
 def _layers(experiment: Experiment, order: list[str], tasks: list[str]) -> Table:
-    """The first task that an architecture has, which shows most parts; layers.csv has them all."""
+    """Return a row per layer of the first task that each architecture has: with it most parts are shown."""
     ranks = {task: i for i, task in enumerate(tasks)}
     rows = []
     for arch in order:
         own = experiment.layers[experiment.layers["arch"] == arch]
         task = min(set(own["task"]), key=lambda name: ranks.get(name, len(ranks)))
         rows += [
-            (arch, experiment.label(task), row.part, row.layer, row.output_shape.replace("x", "×"),
-             number(row.weights, 0), number(row.biases, 0), number(row.macs, 0))
+            (
+                arch,
+                experiment.label(task),
+                row.part,
+                row.layer,
+                row.output_shape.replace("x", "×"),
+                number(row.weights, 0),
+                number(row.biases, 0),
+                number(row.macs, 0),
+            )
             for row in own[own["task"] == task].itertuples(index=False)
-        ]  # fmt: skip
+        ]
     return Table(LAYER_HEADERS, tuple(rows), "lllllrrr", name="layers")

@@ -1,4 +1,4 @@
-"""What the models draw: reconstructions, samples, labels on request, paths between digits, a two-dimensional code."""
+"""Show what the models draw: reconstructions, samples, digits on request, paths between digits, the latent plane."""
 
 from __future__ import annotations
 
@@ -13,31 +13,35 @@ from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.words import listed, plural, shorten
+from reports.wording.formatting import natural_list, plural, shorten_middle
 
-SHEETS = 4  # architectures of which whole sheets are shown: the best ones
-SAMPLES = 10  # of the stored prior samples, in a row
+MOST_SHEETS = 4
+"""Architectures of which whole sheets of images are shown: the best ones."""
+SAMPLES_SHOWN = 10
+"""Images in a row; a record holds more samples."""
+Arrays = dict[str, np.ndarray]
+"""Name in a record → pictures, or what they are drawn from."""
 
 
 def blocks(context: Context) -> Iterator[Block]:
-    """All pictures are of one seed, the same for every architecture where there is one that all finished."""
+    """Yield the section, with pictures of one seed where there is one that every architecture finished."""
     chosen = {task: chosen_records(context.experiment, task) for task in context.experiment.tasks}
-    found = {task: drawn(records) for task, records in chosen.items()}
+    found = {task: pictures_of(records) for task, records in chosen.items()}
     found = {task: arrays for task, arrays in found.items() if arrays}
     if not found:
         return
     order = context.experiment.order
     yield Heading("What the models reconstruct")
     panels = {
-        context.experiment.label(task): pictures.Rows(
-            {arch: own["reconstructions"] for arch, own in arrays.items()},
-            next(iter(arrays.values()))["originals"],
-            "test images",
+        context.experiment.label(task): pictures.ImageRows(
+            by_arch={arch: own["reconstructions"] for arch, own in arrays.items()},
+            top=next(iter(arrays.values()))["originals"],
+            top_label="test images",
         )
         for task, arrays in found.items()
     }
-    many = plural(max(len(rows.found) for rows in panels.values()), "architecture")
-    yield context.album.block(
+    many = plural(max(len(rows.by_arch) for rows in panels.values()), "architecture")
+    yield context.figures.write(
         "reconstructions",
         f"The same test images as {many} reconstruct them, originals on top",
         pictures.draw,
@@ -46,15 +50,16 @@ def blocks(context: Context) -> Iterator[Block]:
     )
     seeds = {task: {arch: int(chosen[task][arch].spec["seed"]) for arch in arrays} for task, arrays in found.items()}
     yield Text(
-        f"The same ten test images for every architecture, originals on top; {of_seeds(seeds, context.experiment.label)}. Every picture shows "
-        "p(x|z)'s mean, at the posterior mean of z."
+        "The same ten test images for every architecture, originals on top; "
+        f"{models_of_seeds(seeds, context.experiment.label)}. Every picture shows p(x|z)'s mean, at the posterior mean "
+        "of z."
     )
     yield from _samples(context, found)
     yield from _latent(context, found)
 
 
 def chosen_records(experiment: Experiment, task: str) -> dict[str, Record]:
-    """arch → the run whose pictures are shown, in the order of results.
+    """Return architecture → the run whose pictures are shown, in the order of results.
 
     It is of the lowest seed that every architecture with a result finished; if there is none, of each one's own lowest.
     """
@@ -62,18 +67,23 @@ def chosen_records(experiment: Experiment, task: str) -> dict[str, Record]:
     for record in experiment.finished:
         if record.spec["task"] == task:
             runs.setdefault(record.spec["arch"], {})[record.spec["seed"]] = record
-    of_all = set.intersection(*map(set, runs.values())) if runs else set()
-    return {arch: runs[arch][min(of_all or runs[arch])] for arch in experiment.order if arch in runs}
+    seeds_of_all = set.intersection(*map(set, runs.values())) if runs else set()
+    return {arch: runs[arch][min(seeds_of_all or runs[arch])] for arch in experiment.order if arch in runs}
 
 
-def drawn(records: dict[str, Record]) -> dict[str, dict[str, np.ndarray]]:
-    """arch → the pictures in its record; those that have none are left out."""
+def pictures_of(records: dict[str, Record]) -> dict[str, Arrays]:
+    """Return architecture → the arrays of its record; those without pictures are left out."""
     found = {arch: record.arrays() for arch, record in records.items()}
     return {arch: arrays for arch, arrays in found.items() if {"originals", "reconstructions"} <= arrays.keys()}
 
 
-def of_seeds(seeds: dict[str, dict[str, int]], label: Callable[[str], str]) -> str:
-    """From task → arch → seed, whose models are shown, and names of tasks: "models of seed 0, but cnn3 of seed 2 (VAE); …"."""
+def models_of_seeds(seeds: dict[str, dict[str, int]], label: Callable[[str], str]) -> str:
+    """Say of which seeds the pictures are, such as "models of seed 0, but cnn3 of seed 2 (VAE)".
+
+    Args:
+        seeds: task → architecture → seed.
+        label: from a task to its name on the page.
+    """
     used = {seed for own in seeds.values() for seed in own.values()}
     if len(used) == 1:
         return f"models of seed {md(min(used))}"
@@ -81,33 +91,38 @@ def of_seeds(seeds: dict[str, dict[str, int]], label: Callable[[str], str]) -> s
     for task, own in seeds.items():
         most, _ = Counter(own.values()).most_common(1)[0]
         others = [f"{md(arch)} of seed {seed}" for arch, seed in own.items() if seed != most]
-        but = f", but {listed(others, len(others))}" if others else ""
+        but = f", but {natural_list(others, len(others))}" if others else ""
         parts.append(f"of seed {most}{but} ({md(label(task))})")
     return f"models {'; '.join(parts)}"
 
 
-def _samples(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]]) -> Iterator[Block]:
+def _samples(context: Context, found: dict[str, dict[str, Arrays]]) -> Iterator[Block]:
+    """Yield what the models draw without a test image: samples, digits on request, paths between digits."""
     order = context.experiment.order
     prior = {
-        context.experiment.label(task): pictures.Rows(
-            {arch: own["prior"][:SAMPLES] for arch, own in arrays.items() if "prior" in own}
+        context.experiment.label(task): pictures.ImageRows(
+            by_arch={arch: own["prior"][:SAMPLES_SHOWN] for arch, own in arrays.items() if "prior" in own}
         )
         for task, arrays in found.items()
     }
-    prior = {title: rows for title, rows in prior.items() if rows.found}
+    prior = {title: rows for title, rows in prior.items() if rows.by_arch}
     paths = _sheets(found, "interpolations")
     if not prior and not paths:
         return
     yield Heading("What they draw by themselves")
     if prior:
-        yield context.album.block("samples", "Samples from the prior, the same z for all", pictures.draw, prior, order)
+        yield context.figures.write(
+            "samples", "Samples from the prior, the same z for all", pictures.draw, prior, order
+        )
         yield Text("Samples: z from the prior, the same for every architecture down a column.")
     for task, arrays in found.items():
-        grids = {shorten(arch, 24): own["grid"] for arch, own in list(arrays.items())[:SHEETS] if "grid" in own}
+        grids = {
+            shorten_middle(arch, 24): own["grid"] for arch, own in list(arrays.items())[:MOST_SHEETS] if "grid" in own
+        }
         if grids:
             alt = f"{context.experiment.label(task)}: a row per label, the same z down a column"
             labels = [str(label) for label in range(10)]
-            yield context.album.block(f"grid_{task}", alt, pictures.sheets, grids, labels)
+            yield context.figures.write(f"grid_{task}", alt, pictures.sheets, grids, labels)
             yield Text(
                 f"{md(context.experiment.label(task))}: a row per label, one z per column. "
                 "A column should show one handwriting, a row one digit."
@@ -115,44 +130,45 @@ def _samples(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]
     if paths:
         task, sheets = paths
         alt = "Straight lines in z between pairs of test images"
-        yield context.album.block("interpolations", alt, pictures.sheets, sheets)
-        yield Text(
-            f"Straight lines in z between the posterior means of two test images ({md(context.experiment.label(task))})."
-        )
+        yield context.figures.write("interpolations", alt, pictures.sheets, sheets)
+        label = md(context.experiment.label(task))
+        yield Text(f"Straight lines in z between the posterior means of two test images ({label}).")
 
 
-def _sheets(found: dict[str, dict[str, dict[str, np.ndarray]]], name: str) -> tuple[str, dict[str, np.ndarray]] | None:
-    """The first task that has such pictures, and the best architectures' sheets."""
+def _sheets(found: dict[str, dict[str, Arrays]], name: str) -> tuple[str, Arrays] | None:
+    """Return the first task that has an array of that name, and the best architectures' sheets of it."""
     for task, arrays in found.items():
-        sheets = {shorten(arch, 24): own[name] for arch, own in list(arrays.items())[:SHEETS] if name in own}
+        sheets = {
+            shorten_middle(arch, 24): own[name] for arch, own in list(arrays.items())[:MOST_SHEETS] if name in own
+        }
         if sheets:
             return task, sheets
     return None
 
 
-def _latent(context: Context, found: dict[str, dict[str, dict[str, np.ndarray]]]) -> Iterator[Block]:
-    said = False
+def _latent(context: Context, found: dict[str, dict[str, Arrays]]) -> Iterator[Block]:
+    """Yield the latent plane of each task whose code has two dimensions."""
+    has_heading = False
     for task, arrays in found.items():
         panels = {
-            arch: (own["latent"], own["labels"], own.get("manifold"))
-            for arch, own in list(arrays.items())[:SHEETS]
+            arch: latent.LatentPlane(own["latent"], own["labels"], own.get("manifold"))
+            for arch, own in list(arrays.items())[:MOST_SHEETS]
             if "latent" in own
         }
         if not panels:
             continue
-        if not said:
+        if not has_heading:
             yield Heading("The latent plane")
-            said = True
-        yield context.album.block(
+            has_heading = True
+        yield context.figures.write(
             f"latent_{task}", f"{context.experiment.label(task)}: the two-dimensional latent space", latent.draw, panels
         )
-        if any(manifold is not None for *_, manifold in panels.values()):
+        if any(plane.manifold is not None for plane in panels.values()):
             more = (
-                " Beside it the decoder's images on a grid of Gaussian quantiles, so that each image stands for an equal share "
-                "of the prior."
+                " Beside it the decoder's images on a grid of Gaussian quantiles, so that each image stands for an "
+                "equal share of the prior."
             )
         else:
             more = " The label is given, so the code need not tell classes apart: the clouds should lie on each other."
-        yield Text(
-            f"{md(context.experiment.label(task))}: every test image at its posterior mean, coloured by its class.{more}"
-        )
+        label = md(context.experiment.label(task))
+        yield Text(f"{label}: every test image at its posterior mean, coloured by its class.{more}")

@@ -1,4 +1,4 @@
-"""How to get these numbers again: command, settings, versions, machine, seeds."""
+"""Show how to get these numbers again: command, settings, versions, machine, seeds."""
 
 from __future__ import annotations
 
@@ -11,24 +11,28 @@ from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Code, Heading, Table, Text
 from reports.markup.escape import one_line
 from reports.sections.context import Context
-from reports.wording.words import PROTOCOL, number
+from reports.wording.formatting import LIKELIHOOD_IN_WORDS, number
 
 SETTINGS = ("epochs", "batch_size", "lr", "latent_dim", "train_images", "threads", "protocol")
-OF_SOME = ("labels", "deterministic")  # settings that have a meaning for some runs only
+SETTINGS_OF_SOME = ("labels", "deterministic")
+"""Settings that have a meaning for some runs only, and are shown where they have."""
 
 
 def blocks(context: Context) -> Iterator[Block]:
+    """Yield the section."""
     experiment = context.experiment
     yield Heading("How to reproduce")
     yield Code(one_line(experiment.manifest.get("command", ""), limit=20_000))
     yield Table(("setting", "value"), tuple(_rows(experiment)), "ll")
     yield Text(
-        "Per run: records.csv (every setting, metric, device and run id). Per cell: summary.csv, comparisons.csv. Per layer: "
-        "layers.csv. The page is made again from the records alone, without torch, by `python -m reports render` and this folder."
+        "Per run: records.csv (every setting, metric, device and run id). Per cell: summary.csv, comparisons.csv. "
+        "Per layer: layers.csv. The page is made again from the records alone, without torch, by "
+        "`python -m reports render` and this folder."
     )
 
 
 def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """Yield (setting, value)."""
     runs, manifest = experiment.runs, experiment.manifest
     data: dict[str, Any] = manifest.get("dataset") or {}
     counts = ", ".join(
@@ -39,7 +43,7 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
         f"{experiment.dataset}{f' ({counts} images)' if counts else ''}, fingerprint {_all(runs, 'data_fingerprint')}",
     )
     if experiment.likelihood:
-        yield "likelihood", f"{experiment.likelihood}: {PROTOCOL.get(experiment.likelihood, '')}"
+        yield "likelihood", f"{experiment.likelihood}: {LIKELIHOOD_IN_WORDS.get(experiment.likelihood, '')}"
     yield "tasks", ", ".join(experiment.tasks)
     yield "seeds", ", ".join(str(seed) for seed in sorted(runs["seed"].unique()))
     yield "baseline", experiment.baseline
@@ -49,7 +53,7 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
                 name.replace("_", " "),
                 "all" if name == "train_images" and runs[name].isna().all() else _all(runs, name),
             )
-    for name in OF_SOME:
+    for name in SETTINGS_OF_SOME:
         if name in runs and runs[name].notna().any():
             yield name, _all(runs, name)
     yield "device", ", ".join(_environment(experiment, "device_name")) or _all(runs, "device")
@@ -70,7 +74,7 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 
 def _on_gpu(experiment: Experiment) -> Iterator[tuple[str, str]]:
-    """What a GPU adds: its software and precision, and how its runs were trained; no part of a run's identity."""
+    """Yield what a GPU adds: its software and precision, and how its runs were trained."""
     found = [record.environment for record in experiment.records if "graph" in record.environment]
     if not found:
         return
@@ -87,10 +91,14 @@ def _on_gpu(experiment: Experiment) -> Iterator[tuple[str, str]]:
 
 
 def _all(runs: pd.DataFrame, column: str) -> str:
-    """The value, or all of them when runs differ (a classifier has no latent dimension: that is not a difference)."""
+    """Return the values of a column, of which there are several when runs differ.
+
+    A missing value is no difference: a classifier has no latent dimension.
+    """
     values = runs[column].dropna().unique()
     return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values) or "none"
 
 
 def _environment(experiment: Experiment, name: str) -> list[str]:
+    """Return the distinct values of a field of the environments that the records were made in."""
     return sorted({str(record.environment[name]) for record in experiment.records if record.environment.get(name)})

@@ -1,4 +1,4 @@
-"""How fast the architectures are: measured apart where that was done, else what the runs noted while they trained."""
+"""Show how fast the architectures are: as measured after training, else as the runs noted while they trained."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from collections.abc import Iterator
 
 from bench.spec.metrics import METRICS
 from reports.figures import seeds
-from reports.findings.speed_ratios import ratios
+from reports.findings.speed_ratios import ratios_while_training
 from reports.markup.blocks import Block, Heading, Table, Text
 from reports.markup.escape import md
-from reports.sections import speed_apart
+from reports.sections import throughput
 from reports.sections.context import Context
-from reports.wording.words import ratio, significant
+from reports.wording.formatting import plural, ratio, significant
 
 
 def blocks(context: Context) -> Iterator[Block]:
-    yield from while_training(context) if context.experiment.apart is None else speed_apart.blocks(context)
+    """Yield the section; nothing if no run finished."""
+    measured = context.experiment.measured_speeds
+    yield from while_training(context) if measured is None else throughput.blocks(context, measured)
 
 
 def while_training(context: Context) -> Iterator[Block]:
+    """Yield the speeds that the runs noted while they trained."""
     experiment = context.experiment
     metric = METRICS["train_images_per_s"]
     finished = experiment.runs[(experiment.runs["status"] == "finished") & experiment.runs[metric.name].notna()]
@@ -29,41 +32,44 @@ def while_training(context: Context) -> Iterator[Block]:
     summary = experiment.summary[experiment.summary["metric"] == metric.name]
     panels = [
         seeds.Panel(
-            experiment.label(task),
-            "training (images/s) ↑",
-            metric,
-            finished[finished["task"] == task],
-            summary[summary["task"] == task],
+            title=experiment.label(task),
+            label="training (images/s) ↑",
+            metric=metric,
+            runs=finished[finished["task"] == task],
+            summary=summary[summary["task"] == task],
         )
         for task in tasks
     ]
     present = set(finished["arch"].unique())
     shown = [arch for arch in experiment.order if arch in present]
     alt = "Training images per second, per run and mean"
-    yield context.album.block("throughput", alt, seeds.draw, panels, shown, context.colours)
+    yield context.figures.write("throughput", alt, seeds.draw, panels, shown, context.colours)
     yield Text(_how(context))
     if 1 < len(shown) <= 12:
         yield _table(context, tasks, shown)
 
 
 def _how(context: Context) -> str:
+    """Say under what conditions the speeds were noted."""
     manifest = context.experiment.manifest
     workers = int(manifest.get("workers") or 1)
     runs = context.experiment.runs
     device, threads = runs["device"].iloc[0], int(runs["threads"].iloc[0])
-    beside = f"up to {workers} runs at a time shared the machine" if workers > 1 else "one run at a time"
+    sharing = f"up to {workers} runs at a time shared the machine" if workers > 1 else "one run at a time"
     why = f" Speed was {md(str(manifest['throughput']))}." if manifest.get("throughput") else ""
     return (
-        f"Measured while training, evaluation excluded: {md(device)}, {threads} thread{'s' if threads > 1 else ''} per run, {beside}. "
-        f"A ratio is of the same seeds, with the 95 % interval that they give; it holds for this machine and load.{why}"
+        f"Measured while training, evaluation excluded: {md(device)}, {plural(threads, 'thread')} per run, {sharing}. "
+        "A ratio is of the same seeds, with the 95 % interval that they give; it holds for this machine and load."
+        f"{why}"
     )
 
 
 def _table(context: Context, tasks: list[str], shown: list[str]) -> Table:
+    """Return a row per architecture and a column per task: images/s and the ratio to the baseline."""
     experiment = context.experiment
     summary = experiment.summary[experiment.summary["metric"] == "train_images_per_s"]
     means = {(row.arch, row.task): row.mean for row in summary.itertuples(index=False)}
-    against = {task: ratios(experiment.runs, task, experiment.baseline) for task in tasks}
+    against = {task: ratios_while_training(experiment.runs, task, experiment.baseline) for task in tasks}
     rows = []
     for arch in shown:
         cells = [arch]

@@ -1,4 +1,4 @@
-"""Findings in words: numbers, phrases, the answer's paragraph, warnings, and the comparison table.
+"""Wording: numbers as text, phrases, the answer's paragraph, warnings, and the comparison table.
 
 May import: markup, reading, findings.
 """

@@ -1,54 +1,61 @@
-"""What the signs of the comparison table mean, and what is the same for all of its rows."""
+"""Write the notes under the comparison table: what its signs mean, and what is the same for all of its rows."""
 
 from __future__ import annotations
 
 from reports.findings.experiment import Experiment
 from reports.findings.sizes import sizes
 from reports.markup.escape import md
-from reports.wording.tables import JOINT
-from reports.wording.words import PROTOCOL
+from reports.wording.formatting import LIKELIHOOD_IN_WORDS
+from reports.wording.tables import JOINT_ELBO
 
-MARKED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds (Holm-adjusted over a column)"
+MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds (Holm-adjusted over a column)"
 
 
 def table_notes(experiment: Experiment, common: list[str], *, compact: bool = False) -> list[str]:
-    """Sentences to print under the table, as Markdown; compact: under the terminal's."""
+    """Return the sentences to print under the table, as Markdown.
+
+    Args:
+        common: what the table left out because it is the same for every row.
+        compact: whether it is the terminal's table, which has fewer columns.
+    """
     notes = []
     if common:
         notes.append(f"The same for all: {'; '.join(md(text) for text in common)}.")
-    compared = any(ranking.versus for ranking in experiment.rankings.values())
+    compared = any(ranking.versus_baseline for ranking in experiment.rankings.values())
     if experiment.seeds > 1:
         seeds = f"± is the standard deviation over {experiment.seeds} seeds"
         if compared:
             brackets = (
                 f"brackets are 95 % intervals of the paired difference from {md(experiment.baseline)}, over seeds"
             )
-            seeds += f"; against {md(experiment.baseline)}: {MARKED}" if compact else f"; {brackets}; {MARKED}"
+            seeds += f"; against {md(experiment.baseline)}: " if compact else f"; {brackets}; "
+            seeds += MARKS_EXPLAINED
         notes.append(f"{seeds}.")
     elif compared:
         notes.append("One seed: differences have no interval and no verdict (?).")
     if any(ranking.best for ranking in experiment.rankings.values()):
         notes.append(f"{'*' if compact else 'Bold'} is resolvably the best.")
-    abouts = [ranking.about for ranking in experiment.rankings.values()]
-    if experiment.likelihood and any(about.bounds for about in abouts):
+    descriptions = [ranking.description for ranking in experiment.rankings.values()]
+    if experiment.likelihood and any(description.bounds for description in descriptions):
         notes.append(
-            f"ELBO: {PROTOCOL.get(experiment.likelihood, md(experiment.likelihood))}; nats per test image, β = 1."
+            f"ELBO: {LIKELIHOOD_IN_WORDS.get(experiment.likelihood, md(experiment.likelihood))}; "
+            "nats per test image, β = 1."
         )
-    for about in abouts:
-        if JOINT in about.scores and experiment.likelihood != "grey":
+    for description in descriptions:
+        if JOINT_ELBO in description.scores and experiment.likelihood != "grey":
             notes.append(
-                f"A {md(about.label)}'s ELBO bounds log p(x|y); less ln 10 it bounds log p(x, y) and compares with a "
-                "VAE's."
+                f"A {md(description.label)}'s ELBO bounds log p(x|y); less ln 10 it bounds log p(x, y) and compares "
+                "with a VAE's."
             )
     counted = sizes(experiment)
     if experiment.tasks and counted:
-        first = next(iter(dict.fromkeys(task for task, *_ in counted.values())))
+        first = next(iter(counted.values())).task
         others = sorted(
-            {f"{md(arch)} ({md(experiment.label(task))})" for arch, (task, *_) in counted.items() if task != first}
+            f"{md(arch)} ({md(experiment.label(size.task))})" for arch, size in counted.items() if size.task != first
         )
-        apart = f", except {', '.join(others)}" if others else ""
+        exceptions = f", except {', '.join(others)}" if others else ""
         notes.append(
-            f"Parameters and speed are those of the {md(experiment.label(experiment.tasks[0]))}{apart}; "
+            f"Parameters and speed are those of the {md(experiment.label(experiment.tasks[0]))}{exceptions}; "
             "×: against the baseline."
         )
     return notes

@@ -1,4 +1,4 @@
-"""The comparison table: a row per architecture in the order of results, and only what differs as a column."""
+"""Make the comparison table: a row per architecture in the order of results, and only what differs as a column."""
 
 from __future__ import annotations
 
@@ -8,139 +8,170 @@ from dataclasses import dataclass
 
 from bench.spec.metrics import METRICS
 from reports.findings.experiment import Experiment
-from reports.findings.ranking import MARKS, Ranking
+from reports.findings.ranking import VERDICT_MARKS, Ranking
 from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import training_ratios, training_speed
 from reports.markup.blocks import Table
-from reports.wording.words import NOTHING, PROTOCOL, difference, mean_sd, number, ratio, significant
+from reports.wording.formatting import LIKELIHOOD_IN_WORDS, NO_VALUE, difference, mean_sd, number, ratio, significant
 
-JOINT = "elbo_joint"
-"""The metric that makes an ELBO of log p(x|y) comparable with a VAE's; it stands beside it, in the same cell."""
-LONG_NAME = 12  # characters; a longer baseline is named under the table, not in every header
-GREY = "grey BCE + KL, not a likelihood"
+JOINT_ELBO = "elbo_joint"
+"""The metric that makes an ELBO of log p(x|y) comparable with a VAE's; it is shown after the ELBO, in the same cell."""
+LONGEST_IN_HEADER = 12
+"""Characters; a baseline with a longer name is named under the table, not in every header."""
+GREY_ELBO = "grey BCE + KL, not a likelihood"
 
 
 @dataclass(frozen=True)
 class Column:
+    """A column that the table may have."""
+
     header: str
-    cell: Callable[[str], str]  # arch → text
-    best: str | None = None  # the arch whose cell is bold
+    """Plain text."""
+
+    cell: Callable[[str], str]
+    """From an architecture to the text of its cell."""
+
+    bold: str | None = None
+    """The architecture whose cell is bold."""
+
     align: str = "r"
-    keep: bool = False  # even when all cells are the same
+    """l or r."""
+
+    always: bool = False
+    """Whether the column is shown even if all of its cells are the same."""
 
 
-def comparison(experiment: Experiment, *, compact: bool = False) -> tuple[Table, list[str]]:
-    """The table, and what it left out because it is the same for every row ("params 47,993").
+def comparison_table(experiment: Experiment, *, compact: bool = False) -> tuple[Table, list[str]]:
+    """Make the comparison table.
 
-    compact: for a terminal, a mark beside the value instead of a column with the difference.
+    Args:
+        compact: whether it is for a terminal: the verdict as a mark beside the value, not a column with the difference.
+
+    Returns:
+        The table, and what it leaves out because it is the same for every row, such as "params 47,993".
     """
-    columns = [Column("architecture", str, align="l", keep=True), *_size_columns(experiment)]
+    columns = [Column("architecture", str, align="l", always=True), *_size_columns(experiment)]
     for ranking in experiment.rankings.values():
         columns += _task_columns(experiment, ranking, compact)
     columns += _speed_columns(experiment)
-    shown, rows, common = [], [], []  # rows: of each column that is shown, its cells from top to bottom
+    shown, cells_of_shown, common = [], [], []
     for column in columns:
         cells = [column.cell(arch) for arch in experiment.order]
-        if set(cells) == {NOTHING}:
+        if set(cells) == {NO_VALUE}:
             continue
-        if column.keep or len(set(cells)) > 1 or len(cells) == 1:
+        if column.always or len(set(cells)) > 1 or len(cells) == 1:
             shown.append(column)
-            rows.append(cells)
+            cells_of_shown.append(cells)
         else:
             common.append(f"{column.header} {cells[0]}")
     table = Table(
         headers=tuple(column.header for column in shown),
-        rows=tuple(zip(*rows, strict=True)),
+        rows=tuple(zip(*cells_of_shown, strict=True)),
         align="".join(column.align for column in shown),
         bold=frozenset(
-            (i, j) for i, arch in enumerate(experiment.order) for j, column in enumerate(shown) if arch == column.best
+            (i, j) for i, arch in enumerate(experiment.order) for j, column in enumerate(shown) if arch == column.bold
         ),
         name="comparison",
     )
     return table, common
 
 
-def split(total: float, conv: float, fc: float) -> str:
-    """Conv and FC share of the parameters: 44 / 56 %."""
-    return f"{100 * conv / total:.0f} / {100 * fc / total:.0f} %" if total else NOTHING
+def conv_fc_shares(total: float, conv: float, fc: float) -> str:
+    """Format the shares of convolutions and fully connected layers, such as "44 / 56 %"."""
+    return f"{100 * conv / total:.0f} / {100 * fc / total:.0f} %" if total else NO_VALUE
 
 
 def _size_columns(experiment: Experiment) -> list[Column]:
+    """Return the columns on parameters."""
     counted = sizes(experiment)
 
     def total(arch: str) -> str:
-        return number(counted[arch][1], 0) if arch in counted else NOTHING
+        return number(counted[arch].total, 0) if arch in counted else NO_VALUE
 
     def shares(arch: str) -> str:
-        return split(*counted[arch][1:]) if arch in counted else NOTHING
+        size = counted.get(arch)
+        return conv_fc_shares(size.total, size.conv, size.fc) if size else NO_VALUE
 
     return [Column("params", total), Column("conv / FC", shares)]
 
 
 def value_header(experiment: Experiment, ranking: Ranking) -> str:
+    """Return the name of a task's primary metric, with an arrow to where it is better and its unit."""
     metric = ranking.metric
-    label = _short(ranking)
+    label = _metric_label(ranking)
     if metric.likelihood and experiment.likelihood == "grey":
-        label += f" ({GREY if metric.name == 'elbo' else PROTOCOL['grey']})"
+        label += f" ({GREY_ELBO if metric.name == 'elbo' else LIKELIHOOD_IN_WORDS['grey']})"
     arrow = {True: " ↑", False: " ↓", None: ""}[metric.higher_is_better]
     return f"{label}{arrow}{f' ({metric.unit})' if metric.unit else ''}"
 
 
-def value_cell(ranking: Ranking, arch: str, failed: int, beside: str | None = None) -> str:
-    """Mean ± sd, with the counts where a run failed: never a number in place of one that is not there."""
+def value_cell(ranking: Ranking, arch: str, failed: int, joint_elbo: str | None = None) -> str:
+    """Format an architecture's mean ± sd; where runs failed, with how many did not.
+
+    Args:
+        failed: number of failed runs.
+        joint_elbo: shown after the mean, if given.
+    """
     cell = ranking.cells.get(arch)
     if cell is None or cell.n == 0:
-        return f"failed ({failed} of {failed})" if failed else NOTHING
-    text = mean_sd(ranking.metric, cell.mean, cell.std) + (f" / {beside}" if beside else "")
+        return f"failed ({failed} of {failed})" if failed else NO_VALUE
+    text = mean_sd(ranking.metric, cell.mean, cell.std) + (f" / {joint_elbo}" if joint_elbo else "")
     return f"{text} ({cell.n} of {cell.n + failed})" if failed else text
 
 
 def versus_cell(ranking: Ranking, arch: str) -> str:
-    """+15.6 [12.1, 19.0] ▲ against the baseline."""
-    row = ranking.versus.get(arch)
+    """Format the difference from the baseline with its interval and verdict, such as "+15.6 [12.1, 19.0] ▲"."""
+    row = ranking.versus_baseline.get(arch)
     if row is None or row.n == 0 or not math.isfinite(row.difference):
-        return NOTHING
-    return f"{difference(ranking.metric, row.difference, row.low, row.high)} {MARKS[row.verdict]}"
+        return NO_VALUE
+    return f"{difference(ranking.metric, row.difference, row.low, row.high)} {VERDICT_MARKS[row.verdict]}"
 
 
 def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> list[Column]:
+    """Return the columns of one task: the value and, unless compact, the difference from the baseline."""
     failed = experiment.failed[experiment.failed["task"] == ranking.task]["arch"].value_counts()
-    header, joint = value_header(experiment, ranking), {}
+    header, joint = value_header(experiment, ranking), dict[str, str]()
     if (
-        JOINT in ranking.about.scores
+        JOINT_ELBO in ranking.description.scores
         and ranking.metric.name == "elbo"
         and experiment.likelihood != "grey"
         and not compact
     ):
-        header, joint = header.replace(" ↑", " ↑ / − ln 10"), _joint(experiment, ranking)
+        header, joint = header.replace(" ↑", " ↑ / − ln 10"), _joint_elbos(experiment, ranking)
 
     def value(arch: str) -> str:
         text = value_cell(ranking, arch, int(failed.get(arch, 0)), joint.get(arch))
-        mark = MARKS[ranking.versus[arch].verdict] if compact and arch in ranking.versus else ""
+        mark = (
+            VERDICT_MARKS[ranking.versus_baseline[arch].verdict] if compact and arch in ranking.versus_baseline else ""
+        )
         return f"{text} {mark}".rstrip() if arch in ranking.order else text
 
-    columns = [Column(header, value, ranking.best, keep=True)]
+    columns = [Column(header, value, ranking.best, always=True)]
     if compact:
         return columns
     if len(experiment.order) > 1:
-        base = experiment.baseline if len(experiment.baseline) <= LONG_NAME else "baseline"
-        columns.append(Column(f"{_short(ranking)} vs {base}", lambda arch: versus_cell(ranking, arch)))
+        base = experiment.baseline if len(experiment.baseline) <= LONGEST_IN_HEADER else "baseline"
+        columns.append(Column(f"{_metric_label(ranking)} vs {base}", lambda arch: versus_cell(ranking, arch)))
     return columns
 
 
-def _short(ranking: Ranking) -> str:
-    return f"{ranking.about.prefix or ''}{ranking.metric.label}"
+def _metric_label(ranking: Ranking) -> str:
+    """Return the label of a task's primary metric, with the task's prefix where it has one."""
+    return f"{ranking.description.prefix or ''}{ranking.metric.label}"
 
 
-def _joint(experiment: Experiment, ranking: Ranking) -> dict[str, str]:
-    """arch → mean bound on log p(x, y): what a CVAE's ELBO is when it is to be compared with a VAE's."""
+def _joint_elbos(experiment: Experiment, ranking: Ranking) -> dict[str, str]:
+    """Return architecture → its mean bound on log p(x, y), which compares with a VAE's bound on log p(x)."""
     rows = experiment.summary
-    rows = rows[(rows["task"] == ranking.task) & (rows["metric"] == JOINT)]
-    return {row.arch: number(row.mean, METRICS[JOINT].digits) for row in rows.itertuples(index=False)}
+    rows = rows[(rows["task"] == ranking.task) & (rows["metric"] == JOINT_ELBO)]
+    return {row.arch: number(row.mean, METRICS[JOINT_ELBO].digits) for row in rows.itertuples(index=False)}
 
 
 def _speed_columns(experiment: Experiment) -> list[Column]:
-    """Of the first task, with the ratio to the baseline; a question mark where that is not resolved."""
+    """Return the column of the first task's training speed.
+
+    The ratio to the baseline has a question mark where it is not resolved.
+    """
     if not experiment.tasks:
         return []
     task = experiment.tasks[0]

@@ -8,7 +8,7 @@ import pytest
 
 import reports
 from reports.markup.escape import plain
-from reports.wording.paragraph import footnote
+from reports.wording.answer import footnote
 from tests.reports.synthetic import write_experiment
 
 CLAIMS = ("better", "best", "worse", "classifies", "faster", "slower")

@@ -12,7 +12,8 @@ import pytest
 import reports
 from archs.errors import UserError
 from reports.__main__ import main
-from reports.comparing.compare import Moved, compare, welch
+from reports.comparing.compare import compare
+from reports.comparing.metric_change import MetricChange, welch
 from reports.comparing.page import render
 from tests.reports.synthetic import write_experiment
 
@@ -45,8 +46,8 @@ def test_a_worse_cell_fails_only_when_asked(base: Path, tmp_path: Path, capsys: 
     out = capsys.readouterr().out
     assert "| lr" in out and "0.002" in out
     assert main(["compare", str(worse), str(base), "--fail-on", "worse"]) == 0, "better is no reason to fail"
-    moved = {(one.arch, one.task): one for one in compare(base, worse).moved if one.metric.name == "elbo"}
-    assert moved[("cnn2", "vae")].verdict == "worse" and moved[("cnn2", "vae")].paired
+    moved = {(one.arch, one.task): one for one in compare(base, worse).changes if one.metric.name == "elbo"}
+    assert moved[("cnn2", "vae")].verdict == "worse" and moved[("cnn2", "vae")].paired_seeds
     assert moved[("cnn3", "vae")].verdict == "unresolved"
 
 
@@ -65,8 +66,8 @@ def again(runs: pd.DataFrame) -> None:
     runs["train_images_per_s"] *= 1 + 0.001 * (1 + runs["seed"])
 
 
-def elbos(a: Path, b: Path) -> dict[str, Moved]:
-    return {one.arch: one for one in compare(a, b).moved if one.metric.name == "elbo"}
+def elbos(a: Path, b: Path) -> dict[str, MetricChange]:
+    return {one.arch: one for one in compare(a, b).changes if one.metric.name == "elbo"}
 
 
 @pytest.fixture(scope="module")
@@ -92,22 +93,22 @@ def test_few_seeds_are_identical_too(
 def test_without_clocks_nobody_can_say_that_it_is_one_record(base: Path, tmp_path: Path) -> None:
     clocks = ["train_seconds", "train_images_per_s"]
     timeless = edited(base, tmp_path / "timeless", lambda runs: runs.drop(columns=clocks))
-    assert {one.verdict for one in compare(timeless, timeless).moved} == {"same"}
+    assert {one.verdict for one in compare(timeless, timeless).changes} == {"same"}
 
 
 def test_the_same_id_with_another_number_has_moved(base: Path, tmp_path: Path) -> None:
     """Versions are no part of an identity: a run that was trained again keeps its id."""
     again = report(tmp_path, salt=1)
     assert set(compare(base, again).a.runs["run_id"]) == set(compare(base, again).b.runs["run_id"])
-    assert {(one.verdict, one.same_runs, one.paired) for one in elbos(base, again).values()} == {
+    assert {(one.verdict, one.same_run_seeds, one.paired_seeds) for one in elbos(base, again).values()} == {
         ("unresolved", (), (0, 1, 2))
     }
 
 
 def test_seeds_that_were_added_move_nothing(base: Path, ten: Path) -> None:
     found = compare(base, ten)
-    assert {one.verdict for one in found.moved} == {"same runs"} and not found.worse
-    assert {(one.n, one.same_runs, one.paired) for one in found.moved} == {((3, 10), (0, 1, 2), ())}
+    assert {one.verdict for one in found.changes} == {"same runs"} and not found.worse
+    assert {(one.n, one.same_run_seeds, one.paired_seeds) for one in found.changes} == {((3, 10), (0, 1, 2), ())}
     page = render(found)
     assert "**The results are identical on the seeds that both have.** They are the same runs, so nothing can" in page
     assert "| 3 same runs of 3 and 10 | same runs |" in page
@@ -126,13 +127,13 @@ def test_nested_seeds_are_paired_on_those_that_both_have(base: Path, ten: Path, 
     moved = edited(base, tmp_path / "moved", shifted)
     found = compare(ten, moved)
     cell = elbos(ten, moved)["cnn2"]
-    assert (cell.paired, cell.n, cell.left_out) == ((0, 1, 2), (10, 3), ((3, 4, 5, 6, 7, 8, 9), ()))
+    assert (cell.paired_seeds, cell.n, cell.unmatched_seeds) == ((0, 1, 2), (10, 3), ((3, 4, 5, 6, 7, 8, 9), ()))
     assert cell.verdict == "worse" and cell.difference == pytest.approx(-3.01) and cell.high < -2.9
-    assert cell.b - cell.a == pytest.approx(cell.difference), "the means are of the seeds that were compared"
+    assert cell.mean_b - cell.mean_a == pytest.approx(cell.difference), "the means are of the seeds that were compared"
     page = render(found)
     assert "| 3 paired of 10 and 3 | ▼" in page and "paired by seed, over the seeds that both have" in page
     assert "Welch" not in page
-    accuracy = next(one for one in found.moved if one.metric.name == "accuracy")
+    accuracy = next(one for one in found.changes if one.metric.name == "accuracy")
     assert accuracy.verdict == "same", "equal numbers of runs that were trained again"
 
 
@@ -143,7 +144,7 @@ def test_a_run_that_is_shared_is_in_no_test(base: Path, tmp_path: Path) -> None:
 
     partly = edited(base, tmp_path / "partly", but_one)
     cell = elbos(base, partly)["cnn2"]
-    assert (cell.paired, cell.same_runs) == ((1, 2), (0,)) and cell.difference == pytest.approx(-5)
+    assert (cell.paired_seeds, cell.same_run_seeds) == ((1, 2), (0,)) and cell.difference == pytest.approx(-5)
     page = render(compare(base, partly))
     assert "| 2 paired, 1 same run |" in page and "one record in both are in no test" in page
 
@@ -151,7 +152,7 @@ def test_a_run_that_is_shared_is_in_no_test(base: Path, tmp_path: Path) -> None:
 def test_only_without_a_common_seed_is_it_welch(base: Path, ten: Path, tmp_path: Path) -> None:
     others = edited(ten, tmp_path / "others", lambda runs: runs[runs["seed"] > 4])
     cell = elbos(base, others)["cnn2"]
-    assert not cell.paired and not cell.same_runs and cell.n == (3, 5) and cell.verdict == "unresolved"
+    assert not cell.paired_seeds and not cell.same_run_seeds and cell.n == (3, 5) and cell.verdict == "unresolved"
     page = render(compare(base, others))
     assert "| 3 and 5 |" in page and "Welch's t test where no seed is common" in page
     assert "| seeds" in page and "Left out" not in page
@@ -163,7 +164,7 @@ def test_one_common_seed_has_no_interval_and_no_verdict(base: Path, ten: Path, t
         return runs[runs["seed"] > 1]
 
     cell = elbos(base, edited(ten, tmp_path / "one", last))["cnn2"]
-    assert cell.paired == (2,) and cell.difference == pytest.approx(-40)
+    assert cell.paired_seeds == (2,) and cell.difference == pytest.approx(-40)
     assert pd.isna(cell.low) and pd.isna(cell.p) and cell.verdict == "unresolved"
 
 
@@ -184,7 +185,7 @@ def test_a_seed_without_a_number_has_no_partner(base: Path, tmp_path: Path) -> N
         runs.loc[(runs["arch"] == "cnn2") & (runs["task"] == "vae"), "elbo"] = float("nan")
 
     found = compare(base, edited(base, tmp_path / "gone", gone))
-    assert [one.left_out for one in found.moved if one.metric.name == "elbo"] == [((1,), ())]
+    assert [one.unmatched_seeds for one in found.changes if one.metric.name == "elbo"] == [((1,), ())]
     page = render(found)
     assert "Left out, since the other report has no such result: seed 1 of A (cnn3 VAE)." in page
     assert "cnn2 vae: no run with a finite ELBO in B." in page
@@ -217,14 +218,14 @@ def test_slower_is_shown_and_never_fails(base: Path, tmp_path: Path) -> None:
     runs["train_images_per_s"] /= 2 + 0.01 * runs["seed"]
     runs.to_csv(slower / "records.csv", index=False)
     found = compare(base, slower)
-    assert {one.verdict for one in found.moved if one.metric.name == "train_images_per_s"} == {"worse"}
+    assert {one.verdict for one in found.changes if one.metric.name == "train_images_per_s"} == {"worse"}
     assert not found.worse and "0.50×" in render(found)
 
 
 def test_another_protocol_is_not_compared_but_accuracy_is(base: Path, tmp_path: Path) -> None:
     static = report(tmp_path, likelihood="static")
     found = compare(base, static)
-    assert {one.metric.name for one in found.moved} == {"accuracy", "train_images_per_s"}
+    assert {one.metric.name for one in found.changes} == {"accuracy", "train_images_per_s"}
     assert "likelihood or protocol differs" in render(found)
 
 

@@ -15,8 +15,9 @@ from bench.store.store import Record, Store
 from reports.figures import confusion, pictures
 from reports.markup.blocks import Table
 from reports.sections import reproduce
-from reports.sections.generative import decomposition, semi_supervised, table
-from reports.wording.sanity import collapse, warnings
+from reports.sections.generative import few_labels, table
+from reports.wording.generative import collapse, decomposition
+from reports.wording.sanity_warnings import sanity_warnings
 from tests.reports.synthetic import write_experiment
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -28,8 +29,8 @@ def loaded(folder: Path, **options: object) -> reports.Experiment:  # type: igno
 
 def test_nothing_is_wrong_with_an_ordinary_result(tmp_path: Path) -> None:
     experiment = loaded(tmp_path, metrics={"iwae_k64_n10000": -100.0, "iwae_gap_k64_n10000": 5.0})
-    assert warnings(experiment) == []
-    assert collapse(experiment) == []
+    assert sanity_warnings(experiment) == []
+    assert [list(collapse(experiment, task)) for task in experiment.tasks] == [[]] * len(experiment.tasks)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_nothing_is_wrong_with_an_ordinary_result(tmp_path: Path) -> None:
 )
 def test_what_can_t_be_is_said_at_the_top(tmp_path: Path, metrics: dict[str, float], words: str) -> None:
     experiment = loaded(tmp_path, metrics=metrics)
-    assert any(words in text for text in warnings(experiment))
+    assert any(words in text for text in sanity_warnings(experiment))
     page = reports.build(experiment).read_text(encoding="utf-8")
     assert page.index(words) < page.index("| architecture")
 
@@ -52,18 +53,18 @@ def test_what_can_t_be_is_said_at_the_top(tmp_path: Path, metrics: dict[str, flo
 def test_a_bound_given_the_label_is_judged_with_the_label_s_cost(tmp_path: Path) -> None:
     """−77 nats of log p(x|y) are −79.3 of log p(x, y): possible."""
     experiment = loaded(tmp_path, metrics={"elbo": -77.0, "elbo_joint": -77.0 - math.log(10)})
-    assert not [text for text in warnings(experiment) if "cvae" in text]
+    assert not [text for text in sanity_warnings(experiment) if "cvae" in text]
 
 
 def test_grey_pixels_are_not_held_to_the_binarised_record(tmp_path: Path) -> None:
-    assert warnings(loaded(tmp_path, metrics={"elbo": -60.0}, likelihood="grey")) == []
+    assert sanity_warnings(loaded(tmp_path, metrics={"elbo": -60.0}, likelihood="grey")) == []
 
 
 @pytest.mark.parametrize("active, words", [(0.0, "Posterior collapse (VAE): cnn2 and cnn3 use no latent dimension"),
                                             (4.0, "Partial posterior collapse (VAE): fewer than half of the latent dimensions are active in cnn2 (4.0 of 20)")])  # fmt: skip
 def test_posterior_collapse_is_called_by_its_name(tmp_path: Path, active: float, words: str) -> None:
     experiment = loaded(tmp_path, metrics={"active_units": active})
-    assert any(words in text for text in collapse(experiment))
+    assert any(words in text for text in collapse(experiment, "vae"))
     assert words.split(" (")[0] in reports.build(experiment).read_text(encoding="utf-8")
 
 
@@ -125,7 +126,7 @@ def test_few_labels_stand_beside_the_published_number(tmp_path: Path) -> None:
     import json
 
     from bench.spec.run import RunSpec
-    from reports.figures.canvas import Album
+    from reports.figures.canvas import FigureWriter
     from reports.sections.context import Context
 
     ids = []
@@ -136,8 +137,8 @@ def test_few_labels_stand_beside_the_published_number(tmp_path: Path) -> None:
         store.write(Record(spec.run_id, dataclasses.asdict(spec), "finished", metrics={"accuracy": accuracy}))
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"run_ids": ids, "tasks": ["m2"]}))
-    context = Context(reports.load(folder), Album(folder))
-    _, text, found = semi_supervised(context)
+    context = Context(reports.load(folder), FigureWriter(folder))
+    _, text, found = few_labels(context)
     settings = [block for block in reproduce.blocks(context) if isinstance(block, Table)]
     assert ("labels", "100") in settings[0].rows and "deterministic" not in dict(settings[0].rows)
     assert "Published for 100 labels: 11.97 %" in text.markdown

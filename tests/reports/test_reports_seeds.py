@@ -11,9 +11,9 @@ import numpy as np
 import reports
 from bench.statistics.image_tests import mcnemar
 from bench.store.store import Record
-from reports.figures.canvas import Album
+from reports.figures.canvas import FigureWriter
 from reports.markup.blocks import Details, Figure, Table, Text
-from reports.sections import images, pictures
+from reports.sections import pictures, uncertainty
 from reports.sections.context import Context
 from tests.reports.synthetic import write_experiment
 
@@ -24,7 +24,7 @@ ARCHS = ["cnn2", "cnn3", "mlp"]
 def shown(folder: Path, section: object, **options: object) -> tuple[str, list[Table]]:
     """The prose and the tables of one section."""
     experiment = reports.load(write_experiment(folder, ARCHS, n_test=200, **options))  # type: ignore[arg-type]
-    blocks = list(section.blocks(Context(experiment, Album(folder))))  # type: ignore[attr-defined]
+    blocks = list(section.blocks(Context(experiment, FigureWriter(folder))))  # type: ignore[attr-defined]
     inner = [block for found in blocks if isinstance(found, Details) for block in found.blocks]
     text = " ".join(block.markdown for block in blocks if isinstance(block, Text))
     return text, [block for block in [*blocks, *inner] if isinstance(block, Table)]
@@ -46,7 +46,7 @@ def expected(folder: Path, arch: str, seed: int) -> str:
 
 
 def test_mcnemar_is_of_the_lowest_seed_that_all_finished(tmp_path: Path) -> None:
-    text, (table,) = shown(tmp_path, images, tasks=("vae", "classifier"), failures=failed(("cnn3", 0)))
+    text, (table,) = shown(tmp_path, uncertainty, tasks=("vae", "classifier"), failures=failed(("cnn3", 0)))
     assert "the two models of seed 1 gets" in text and table.headers[-1] == "McNemar (seed 1)"
     cells = {row[1]: row[-1] for row in table.rows if row[0] == "classifier"}
     assert set(cells) == {"cnn3", "mlp"}
@@ -57,7 +57,7 @@ def test_mcnemar_is_of_the_lowest_seed_that_all_finished(tmp_path: Path) -> None
 def test_mcnemar_names_the_seed_of_each_row_where_none_is_common(tmp_path: Path) -> None:
     """cnn3 shares seeds 1 and 2 with the baseline, mlp only seed 0."""
     failures = failed(("cnn3", 0), ("mlp", 1), ("mlp", 2))
-    text, (table,) = shown(tmp_path, images, tasks=("classifier",), failures=failures)
+    text, (table,) = shown(tmp_path, uncertainty, tasks=("classifier",), failures=failures)
     cells = {row[1]: row[-1] for row in table.rows}
     assert table.headers[-1] == "McNemar (seed)" and "the seed in brackets" in text
     for arch, seed in (("cnn3", 1), ("mlp", 0)):
@@ -65,30 +65,30 @@ def test_mcnemar_names_the_seed_of_each_row_where_none_is_common(tmp_path: Path)
 
 
 def test_without_a_classifier_there_is_no_mcnemar(tmp_path: Path) -> None:
-    text, (table,) = shown(tmp_path, images, tasks=("vae",))
+    text, (table,) = shown(tmp_path, uncertainty, tasks=("vae",))
     assert "McNemar" not in text and table.headers[-1] == "over images" == table.headers[len(table.rows[0]) - 1]
 
 
-class Seen(Album):
+class Seen(FigureWriter):
     """Keeps what a figure would be drawn from."""
 
-    def block(self, name: str, alt: str, draw: object, *arguments: object) -> Figure:  # type: ignore[override]
+    def write(self, name: str, alt: str, draw: object, *arguments: object) -> Figure:  # type: ignore[override]
         self.__dict__.setdefault("seen", {})[name] = arguments
         return Figure(name, alt)
 
 
 def seeds_drawn(folder: Path) -> dict[str, dict[str, int]]:
     """Task → arch → the seed whose reconstructions are drawn: here a picture's only pixel is its run's seed."""
-    album = Seen(folder)
+    figures = Seen(folder)
 
     def arrays(self: Record, *names: str) -> dict[str, np.ndarray]:
         pixel = np.array(self.spec["seed"])
         return {} if self.spec["task"] == "classifier" else {"originals": pixel, "reconstructions": pixel}
 
     with patch("bench.store.record.Record.arrays", arrays):
-        list(pictures.blocks(Context(reports.load(folder / "report"), album)))
-    panels = album.__dict__["seen"]["reconstructions"][0]
-    return {title: {arch: int(pixel) for arch, pixel in rows.found.items()} for title, rows in panels.items()}
+        list(pictures.blocks(Context(reports.load(folder / "report"), figures)))
+    panels = figures.__dict__["seen"]["reconstructions"][0]
+    return {title: {arch: int(pixel) for arch, pixel in rows.by_arch.items()} for title, rows in panels.items()}
 
 
 def test_pictures_are_of_one_seed_that_all_finished(tmp_path: Path) -> None:

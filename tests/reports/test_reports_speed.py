@@ -158,7 +158,7 @@ def test_a_malformed_file_is_named(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=rf"throughput\.json {says}"):
             reports.build(folder)
     (folder / "throughput.json").write_text(json.dumps({"format": FORMAT + 1}), encoding="utf-8")
-    assert reports.load(folder).apart is None, "another version's: measured again when asked"
+    assert reports.load(folder).measured_speeds is None, "another version's: measured again when asked"
 
 
 def test_one_architecture_alone_has_no_ratio(tmp_path: Path) -> None:

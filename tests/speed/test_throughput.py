@@ -198,7 +198,7 @@ def test_a_job_measures_apart_once(tmp_path: Path, capsys: pytest.CaptureFixture
     }
     assert all(len(one["seconds"]) >= 5 and min(one["seconds"]) > 0 for one in content["works"])
     assert content["failed"] == []
-    apart = reports.load(tmp_path / "report").apart
+    apart = reports.load(tmp_path / "report").measured_speeds
     assert apart is not None and apart.tasks == ("classifier",)
     stamp = file.stat().st_mtime_ns
     assert job(tmp_path, *arguments) == 0

@@ -1,4 +1,4 @@
-"""The reference README's claims beside the counts; only where its networks were run."""
+"""Show the reference README's claims beside what counting gives, where its networks were run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from reports.sections.context import Context
 
 
 def blocks(context: Context) -> Iterator[Block]:
+    """Yield the section; nothing if none of those networks was run."""
     layers = context.experiment.layers
     found = claims(layers) if not layers.empty else []
     if not found:

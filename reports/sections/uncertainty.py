@@ -1,4 +1,4 @@
-"""The paired per-image test of the trained models beside the interval over seeds, each with the noise it covers."""
+"""Show how sure the results are: the interval over seeds beside the paired test over the images."""
 
 from __future__ import annotations
 
@@ -9,50 +9,64 @@ import numpy as np
 
 from bench.statistics.image_tests import mcnemar, paired_images_over_seeds
 from reports.findings.experiment import Experiment
-from reports.findings.ranking import MARKS, Ranking
+from reports.findings.ranking import VERDICT_MARKS, Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.words import NOTHING, difference
+from reports.wording.formatting import NO_VALUE, difference
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table, and the seed whose two models McNemar's test is of."""
+    """A row of the table: an architecture against the baseline on one task."""
 
     task: str
+    """Name of the task."""
+
     arch: str
+    """The architecture."""
+
     over_seeds: str
+    """Difference with its interval over seeds and its verdict."""
+
     over_images: str
-    mcnemar: str  # empty where there is no right or wrong
-    seed: int | None  # None where McNemar's test was not made
+    """Difference with its interval over test images."""
+
+    mcnemar: str
+    """Result of McNemar's test; empty for a task on which no image is right or wrong."""
+
+    mcnemar_seed: int | None
+    """Seed of the two models that McNemar's test is of; None where it was not made."""
 
 
 def blocks(context: Context) -> Iterator[Block]:
+    """Yield the section; nothing if no task has values per image for two architectures."""
     experiment = context.experiment
     rows = [row for ranking in experiment.rankings.values() for row in _rows(experiment, ranking)]
     if not rows:
         return
-    seeds = {row.seed for row in rows if row.seed is not None}
+    seeds = {row.mcnemar_seed for row in rows if row.mcnemar_seed is not None}
     yield Heading("How sure: seeds and test images")
     yield Text(
-        f"Two kinds of noise, kept apart. *Over seeds*: what another training run would give, on this test set. *Over images*: "
-        "what another test set would give, for these trained weights (each image's difference averaged over the trained "
-        f"pairs).{_of_mcnemar(seeds)} "
-        f"All against {md(experiment.baseline)}, with 95 % intervals; the per-image tests are not corrected for their number."
+        "Two kinds of noise, kept apart. *Over seeds*: what another training run would give, on this test set. "
+        "*Over images*: what another test set would give, for these trained weights (each image's difference averaged "
+        f"over the trained pairs).{_about_mcnemar(seeds)} "
+        f"All against {md(experiment.baseline)}, with 95 % intervals; the per-image tests are not corrected for "
+        "their number."
     )
     headers = ["task", "architecture", "over seeds", "over images"]
     lines = [[experiment.label(row.task), row.arch, row.over_seeds, row.over_images] for row in rows]
     if seeds:
         headers.append(f"McNemar (seed {min(seeds)})" if len(seeds) == 1 else "McNemar (seed)")
         for line, row in zip(lines, rows, strict=True):
-            line.append(f"{row.mcnemar} ({row.seed})" if row.mcnemar and len(seeds) > 1 else row.mcnemar or NOTHING)
+            several = row.mcnemar and len(seeds) > 1
+            line.append(f"{row.mcnemar} ({row.mcnemar_seed})" if several else row.mcnemar or NO_VALUE)
     table = Table(tuple(headers), tuple(map(tuple, lines)), "llrrl"[: len(headers)], name="images")
     yield table if len(rows) <= 12 else Details(f"All {len(rows)} comparisons", [table])
 
 
-def _of_mcnemar(seeds: Collection[int]) -> str:
-    """What McNemar's test counts and in which models; empty where it was not made."""
+def _about_mcnemar(seeds: Collection[int]) -> str:
+    """Return what McNemar's test counts and in which models; empty where it was not made."""
     if not seeds:
         return ""
     whose = (
@@ -64,32 +78,34 @@ def _of_mcnemar(seeds: Collection[int]) -> str:
 
 
 def _rows(experiment: Experiment, ranking: Ranking) -> Iterator[Row]:
-    name = ranking.about.array_of_primary
+    """Yield the rows of one task: the architectures that share a finished seed with the baseline."""
+    name = ranking.description.array_of_primary
     if name is None or ranking.baseline not in ranking.order:
         return
     values = _values(experiment, ranking.task, name)
     base = values.get(ranking.baseline, {})
     common = {arch: set(own) & set(base) for arch, own in values.items()}
-    compared = [arch for arch in ranking.order if arch in ranking.versus and common.get(arch)]
-    of_all = set(base).intersection(*(common[arch] for arch in compared))
+    compared = [arch for arch in ranking.order if arch in ranking.versus_baseline and common.get(arch)]
+    seeds_of_all = set(base).intersection(*(common[arch] for arch in compared))
     for arch in compared:
-        own, row = values[arch], ranking.versus[arch]
+        own, row = values[arch], ranking.versus_baseline[arch]
         found = paired_images_over_seeds(own, base)
-        over_seeds = f"{difference(ranking.metric, row.difference, row.low, row.high)} {MARKS[row.verdict]}"
+        over_seeds = f"{difference(ranking.metric, row.difference, row.low, row.high)} {VERDICT_MARKS[row.verdict]}"
         over_images = difference(ranking.metric, found.difference, found.low, found.high)
-        seed = min(of_all or common[arch]) if next(iter(own.values())).dtype == bool else None
+        seed = min(seeds_of_all or common[arch]) if next(iter(own.values())).dtype == bool else None
         text = "" if seed is None else _mcnemar(own[seed], base[seed])
         yield Row(ranking.task, arch, over_seeds, over_images, text, seed)
 
 
 def _mcnemar(own: np.ndarray, base: np.ndarray) -> str:
+    """Format how many images only one of two models gets right, and the p of that."""
     test = mcnemar(own, base)
     p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}"
     return f"{test.only_a} vs {test.only_b}, {p}"
 
 
 def _values(experiment: Experiment, task: str, name: str) -> dict[str, dict[int, np.ndarray]]:
-    """arch → seed → [N_test]."""
+    """Return architecture → seed → the values of the test images, [N_test]."""
     found: dict[str, dict[int, np.ndarray]] = {}
     for record in experiment.finished:
         if record.spec["task"] == task and (array := record.arrays(name).get(name)) is not None:

@@ -1,4 +1,4 @@
-"""The answer's figure: every seed under its mean, tasks side by side."""
+"""Show the result of every seed with the mean, tasks side by side."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from reports.figures.seeds import Panel, draw
 from reports.findings.ranking import Ranking
 from reports.markup.blocks import Block, Text
 from reports.sections.context import Context
-from reports.wording.phrases import elbo_protocol, finding
+from reports.wording.phrases import elbo_protocol, figure_title
 from reports.wording.tables import value_header
 
 
 def blocks(context: Context) -> Iterator[Block]:
+    """Yield the figure; nothing if no run finished."""
     experiment = context.experiment
     rankings = [ranking for ranking in experiment.rankings.values() if ranking.order]
     if not rankings:
@@ -23,7 +24,7 @@ def blocks(context: Context) -> Iterator[Block]:
     shown = [arch for arch in experiment.order if any(arch in ranking.order for ranking in rankings)]
     panels = [_panel(context, ranking, finished) for ranking in rankings]
     alt = f"Results per seed. {'; '.join(panel.title for panel in panels)}"
-    yield context.album.block("results", alt, draw, panels, shown, context.colours)
+    yield context.figures.write("results", alt, draw, panels, shown, context.colours)
     protocol = elbo_protocol(experiment)
     yield Text(
         "Each dot is a run, each diamond a mean"
@@ -33,9 +34,10 @@ def blocks(context: Context) -> Iterator[Block]:
 
 
 def _panel(context: Context, ranking: Ranking, finished: pd.DataFrame) -> Panel:
+    """Return what the figure shows of one task."""
     summary = context.experiment.summary
     return Panel(
-        title=finding(ranking),
+        title=figure_title(ranking),
         label=value_header(context.experiment, ranking),
         metric=ranking.metric,
         runs=finished[finished["task"] == ranking.task],

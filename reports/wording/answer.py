@@ -1,4 +1,4 @@
-"""The answer in a paragraph, written from the verdicts and never claiming more than they do."""
+"""Write the answer in a paragraph that claims no more than the verdicts do."""
 
 from __future__ import annotations
 
@@ -10,21 +10,31 @@ from reports.findings.ranking import Ranking
 from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import training_ratios
 from reports.markup.escape import md
-from reports.wording.paragraph_many import many
-from reports.wording.phrases import claim, gap, measured, seeds_wanted, shown, subject, won_by
-from reports.wording.words import PROTOCOL, interval, listed, number, plural, ratio
+from reports.wording.answer_of_many import sentences_for_many
+from reports.wording.formatting import LIKELIHOOD_IN_WORDS, interval, natural_list, number, plural, ratio
+from reports.wording.phrases import (
+    difference_with_unit,
+    measured_quantity,
+    seeds_needed_note,
+    subject,
+    value_with_unit,
+    winner_lead,
+    winner_phrase,
+)
 
-NORMAL = (
+NORMALITY_NOTE = (
     "Fewer than 6 seeds: the verdicts rest on paired t intervals, that is on roughly normal differences "
     "(below 6 pairs a distribution-free sign-flip test can't reach 5 %)."
 )
 
 OVERLAP = re.compile(r"shared \(unbalanced\) −?(\d+) %")
-MOST_OVERLAP = 10  # percent that factors of a grid with holes can't claim apart; beyond, shares are left to the section
+"""Where the first sentence of a factor analysis says how much the factors of a grid with holes share."""
+MOST_OVERLAP = 10
+"""Percent of the variance; where factors share more, which of them explains most is left to the section on them."""
 
 
 def answer(experiment: Experiment) -> str:
-    """The paragraph, as Markdown: one sentence or two per task, then cost, then failures."""
+    """Return the paragraph as Markdown: one sentence or two per task, then cost, then failures."""
     rankings = [ranking for ranking in experiment.rankings.values() if ranking.order]
     if not rankings:
         return f"**No run finished: there is no answer.** {failures(experiment)}".strip()
@@ -33,78 +43,87 @@ def answer(experiment: Experiment) -> str:
     said: set[str] = set()
     for ranking in rankings:
         sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
-    sentences += [cost(experiment), cause(experiment), failures(experiment)]
+    sentences += [cost(experiment), main_factor(experiment), failures(experiment)]
     return " ".join(filter(None, sentences))
 
 
 def footnote(experiment: Experiment) -> str:
-    """That verdicts from fewer than six seeds assume normal differences; empty when none does."""
-    rows = [row for ranking in experiment.rankings.values() for row in ranking.versus.values()]
-    return NORMAL if any(row.normal_assumption and row.verdict != "unresolved" for row in rows) else ""
+    """Return that verdicts from fewer than six seeds assume normal differences; empty when none of them does."""
+    rows = [row for ranking in experiment.rankings.values() for row in ranking.versus_baseline.values()]
+    return NORMALITY_NOTE if any(row.normal_assumption and row.verdict != "unresolved" for row in rows) else ""
 
 
 def _task(ranking: Ranking, archs: int, context: str) -> list[str]:
+    """Return the sentences on one task, of which `archs` architectures were asked for."""
     if len(ranking.order) == 1:
         return [_alone(ranking, archs, context)]
     if len(ranking.order) == 2 and ranking.baseline in ranking.order:
         return [_pair(ranking, context)]
-    return many(ranking, context)
+    return sentences_for_many(ranking, context)
 
 
 def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
-    """ " (3 paired seeds, Bernoulli on dynamically binarised pixels)": what `said` does not hold yet."""
-    counts = {int(row.n) for row in ranking.versus.values() if row.n}
+    """Return in parentheses on how many seeds and pixels of what kind a result stands, and add that to `said`.
+
+    What `said` holds already is not repeated; empty when nothing is new.
+    """
+    counts = {int(row.n) for row in ranking.versus_baseline.values() if row.n}
     counts = counts or {int(ranking.cells[arch].n) for arch in ranking.order}
     words = []
     if max(counts) > 1:
         span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-        words.append(f"{span} {'paired ' if ranking.versus else ''}seeds")
+        words.append(f"{span} {'paired ' if ranking.versus_baseline else ''}seeds")
     if ranking.metric.likelihood and experiment.likelihood:
-        words.append(PROTOCOL.get(experiment.likelihood, experiment.likelihood))
+        words.append(LIKELIHOOD_IN_WORDS.get(experiment.likelihood, experiment.likelihood))
     new = [word for word in words if word not in said]
     said.update(new)
     return f" ({', '.join(new)})" if new else ""
 
 
 def _alone(ranking: Ranking, archs: int, context: str) -> str:
+    """Say what the only architecture with a result reaches."""
     arch, cell = ranking.order[0], ranking.cells[ranking.order[0]]
     brackets = interval(ranking.metric, cell.low, cell.high)
-    text = f"{md(arch)} reaches {shown(ranking.metric, cell.mean)} of {measured(ranking)}{f' {brackets}' if brackets else ''}"
+    text = f"{md(arch)} reaches {value_with_unit(ranking.metric, cell.mean)} of {measured_quantity(ranking)}"
+    text += f" {brackets}" if brackets else ""
     if archs == 1:
         return f"**{text}**{context}."
     return f"{text}{context}; no other architecture has a result there."
 
 
 def _pair(ranking: Ranking, context: str) -> str:
-    """One architecture against the baseline, whichever way round it came out."""
+    """Say how an architecture compares with the baseline, whichever of the two won."""
     metric, base = ranking.metric, ranking.baseline
     other = next(arch for arch in ranking.order if arch != base)
-    row = ranking.versus[other]
+    row = ranking.versus_baseline[other]
     if row.verdict in ("better", "worse"):
         winner, loser = (other, base) if row.verdict == "better" else (base, other)
-        text = f"{claim(ranking, winner)}: {won_by(row, metric, measured(ranking))} over {md(loser)}"
+        text = (
+            f"{winner_phrase(ranking, winner)}: {winner_lead(row, metric, measured_quantity(ranking))} over {md(loser)}"
+        )
         return f"**{text}**{context}."
-    values = f"{shown(metric, ranking.cells[base].mean)} ({md(base)}) vs {shown(metric, ranking.cells[other].mean)} ({md(other)})"
+    values = " vs ".join(f"{value_with_unit(metric, ranking.cells[arch].mean)} ({md(arch)})" for arch in (base, other))
     if row.n < 2:
         short = "" if ranking.one_seed else "; too few paired seeds for a verdict"
-        return f"{subject(ranking)}: {values} of {measured(ranking)}{context}{short}."
-    found = f"{values} of {measured(ranking)}, difference {gap(metric, row.difference, row.low, row.high)}{context}"
+        return f"{subject(ranking)}: {values} of {measured_quantity(ranking)}{context}{short}."
+    gap = difference_with_unit(metric, row.difference, row.low, row.high)
+    found = f"{values} of {measured_quantity(ranking)}, difference {gap}{context}"
     if row.verdict == "equivalent":
         margin = f"{number((metric.margin or math.nan) * metric.scale, 1)} {metric.unit_of_difference}"
         return f"{subject(ranking)} they are equivalent to within ±{margin}: {found}."
-    return f"{subject(ranking)} they can't be told apart: {found}{seeds_wanted(row)}."
+    return f"{subject(ranking)} they can't be told apart: {found}{seeds_needed_note(row)}."
 
 
 def cost(experiment: Experiment) -> str:
-    """Parameters and speed of two architectures against each other; of more, the range of sizes."""
+    """Compare the parameters and the training speed of two architectures; of more, say the range of sizes."""
     counted = sizes(experiment)
     order = [arch for arch in experiment.order if arch in counted]
-    if len(order) == 2 and experiment.baseline in order and len({counted[arch][0] for arch in order}) == 1:
+    if len(order) == 2 and experiment.baseline in order and len({counted[arch].task for arch in order}) == 1:
         base = experiment.baseline
         other = next(arch for arch in order if arch != base)
         task = experiment.tasks[0]
         found = training_ratios(experiment, task).get(other)
-        size = f"{md(other)} has {ratio(counted[other][1] / counted[base][1])} the parameters of {md(base)}"
+        size = f"{md(other)} has {ratio(counted[other].total / counted[base].total)} the parameters of {md(base)}"
         if found is None or found.n < 2:
             return f"{size}."
         if not found.resolved:
@@ -115,14 +134,14 @@ def cost(experiment: Experiment) -> str:
             value, low, high = 1 / value, 1 / high, 1 / low
         return f"{size} and trains {ratio(value)} {'faster' if faster else 'slower'} [{low:.2f}, {high:.2f}]."
     if len(order) > 2:
-        totals = [counted[arch][1] for arch in order]
+        totals = [counted[arch].total for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."
     return ""
 
 
-def cause(experiment: Experiment) -> str:
-    """Which factor explains most of the first task's variance, when a grid or a crossing was run with several seeds."""
-    found = [analysis for analysis in experiment.analyses if len(analysis.names) > 1]
+def main_factor(experiment: Experiment) -> str:
+    """Say which factor of a grid explains most of the first task's variance; empty with one seed or one factor."""
+    found = [analysis for analysis in experiment.factor_analyses if len(analysis.factors) > 1]
     if not found or experiment.seeds < 2:
         return ""
     sentence = found[0].sentences[0]
@@ -133,12 +152,12 @@ def cause(experiment: Experiment) -> str:
 
 
 def failures(experiment: Experiment) -> str:
-    """Failed and missing runs, counted and named; they are in no number."""
+    """Count and name the failed and missing runs, which are in no number."""
     failed = [f"{md(row.arch)} {md(row.task)} seed {row.seed}" for row in experiment.failed.itertuples(index=False)]
     parts = []
     if failed:
         count = f"{len(failed)} of {plural(experiment.planned, 'run')} failed"
-        parts.append(f"{count} ({listed(failed, 3)}) and {'is' if len(failed) == 1 else 'are'} in no number.")
-    if absent := experiment.absent:
+        parts.append(f"{count} ({natural_list(failed, 3)}) and {'is' if len(failed) == 1 else 'are'} in no number.")
+    if absent := experiment.without_record:
         parts.append(f"{absent} of {plural(experiment.planned, 'run')} {'has' if absent == 1 else 'have'} no record.")
     return " ".join(parts)

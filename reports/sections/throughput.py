@@ -1,4 +1,4 @@
-"""Speeds measured apart from training: a figure of every round, a table per task, and under what they were measured."""
+"""Show the speeds that `--throughput` measured after training: every round, a table per task, and the conditions."""
 
 from __future__ import annotations
 
@@ -14,45 +14,46 @@ from bench.statistics.bootstrap import median_interval
 from reports.figures import seeds
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
-from reports.reading.speeds import Apart
+from reports.reading.speeds import MeasuredSpeeds
 from reports.sections.context import Context
-from reports.wording.words import NOTHING, listed, number, plural, ratio, significant
+from reports.wording.formatting import NO_VALUE, natural_list, number, plural, ratio, significant
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
+"""Kind of work in throughput.json → its name on the page."""
 SPEED = Metric("images_per_s", "speed", "images/s", True, "images per second", digits=0)
-MOST_OPEN = 12  # architectures; the table of more is folded
-BUSY = 0.1  # processors kept busy by others, from which a reader is warned
+MOST_OPEN = 12
+"""Architectures up to which the tables are open; those of more are folded."""
+BUSY = 0.1
+"""Processors kept busy by other processes, from which a reader is warned."""
 
 
-def blocks(context: Context) -> Iterator[Block]:
-    apart = context.experiment.apart
-    assert apart is not None
-    shown = [arch for arch in context.experiment.order if arch in set(apart.speeds["arch"])]
+def blocks(context: Context, measured: MeasuredSpeeds) -> Iterator[Block]:
+    """Yield the section."""
+    shown = [arch for arch in context.experiment.order if arch in set(measured.speeds["arch"])]
     yield Heading("Speed")
-    works = [work for work in WORKS if (apart.speeds["work"] == work).any()]
-    rows = [[_panel(context, apart, task, work) for work in works] for task in apart.tasks]
+    works = [work for work in WORKS if (measured.speeds["work"] == work).any()]
+    rows = [[_panel(context, measured, task, work) for work in works] for task in measured.tasks]
     alt = "Images per second, every round, median and its 95 % interval"
-    yield context.album.block("throughput", alt, seeds.draw_rows, rows, shown, context.colours)
+    yield context.figures.write("throughput", alt, seeds.draw_rows, rows, shown, context.colours)
     notes: list[str] = []
     tables: list[Heading | Text | Table] = []
-    for task in apart.tasks:
-        table, same = _table(context, apart, task, shown)
-        tables += [Text(f"**{md(context.experiment.label(task))}**"), table] if len(apart.tasks) > 1 else [table]
-        notes += (
-            [f"{md(context.experiment.label(task))}, the same for all: {'; '.join(md(text) for text in same)}."]
-            if same
-            else []
-        )
-    yield Text(" ".join([*_method(context, apart), *notes]))
-    yield from _machine(apart)
+    for task in measured.tasks:
+        table, same = _table(context, measured, task, shown)
+        tables += [Text(f"**{md(context.experiment.label(task))}**"), table] if len(measured.tasks) > 1 else [table]
+        if same:
+            label = md(context.experiment.label(task))
+            notes.append(f"{label}, the same for all: {'; '.join(md(text) for text in same)}.")
+    yield Text(" ".join([*_method(context, measured), *notes]))
+    yield from _machine(measured)
     if len(shown) <= MOST_OPEN:
         yield from tables
     else:
         yield Details(f"Speed of {len(shown)} architectures", tables)
 
 
-def _panel(context: Context, apart: Apart, task: str, work: str) -> seeds.Panel | None:
-    rounds = apart.rounds[(apart.rounds["task"] == task) & (apart.rounds["work"] == work)]
+def _panel(context: Context, measured: MeasuredSpeeds, task: str, work: str) -> seeds.Panel | None:
+    """Return every round of one task and kind of work with medians; None if that was not measured."""
+    rounds = measured.rounds[(measured.rounds["task"] == task) & (measured.rounds["work"] == work)]
     if rounds.empty:
         return None
     rows = []
@@ -61,12 +62,19 @@ def _panel(context: Context, apart: Apart, task: str, work: str) -> seeds.Panel 
         rows.append([arch, group["images_per_s"].median(), low, high])
     summary = pd.DataFrame(rows, columns=["arch", "mean", "low", "high"])
     title = f"{context.experiment.label(task)}: {WORKS[work]}"
-    return seeds.Panel(title, "images/s ↑", SPEED, rounds.rename(columns={"round": "seed"}), summary, True)
+    return seeds.Panel(
+        title=title,
+        label="images/s ↑",
+        metric=SPEED,
+        runs=rounds.rename(columns={"round": "seed"}),  # a dot per round, as elsewhere per seed
+        summary=summary,
+        from_zero=True,
+    )
 
 
-def _table(context: Context, apart: Apart, task: str, shown: list[str]) -> tuple[Table, list[str]]:
-    """The table of one task, and what it leaves out because it is the same for every row."""
-    frames = {work: apart.of(task, work) for work in WORKS}
+def _table(context: Context, measured: MeasuredSpeeds, task: str, shown: list[str]) -> tuple[Table, list[str]]:
+    """Return the table of one task, and what it leaves out because it is the same for every row."""
+    frames = {work: measured.of(task, work) for work in WORKS}
     train = frames["train"]
     order = [arch for arch in shown if arch in train.index]
     columns = {"architecture": order}
@@ -79,7 +87,7 @@ def _table(context: Context, apart: Apart, task: str, shown: list[str]) -> tuple
     columns["energy (mJ per image)"] = [significant(1000 * train.loc[arch, "joules_per_image"]) for arch in order]
     same = []
     for header, cells in list(columns.items())[1:]:
-        if set(cells) == {NOTHING}:
+        if set(cells) == {NO_VALUE}:
             del columns[header]
         elif len(set(cells)) == 1 and len(order) > 1:
             same.append(f"{header} {columns.pop(header)[0]}")
@@ -88,57 +96,55 @@ def _table(context: Context, apart: Apart, task: str, shown: list[str]) -> tuple
 
 
 def _speed(row: Any) -> str:
-    """6,570 ± 3 % (1.91× [1.72, 2.05])."""
-    half = 50 * (row["high_quartile"] - row["low_quartile"]) / row["images_per_s"]
-    text = (
-        f"{significant(row['images_per_s'])} ± {half:.1f} %"
-        if half < 9.95
-        else f"{significant(row['images_per_s'])} ± {half:.0f} %"
-    )
+    """Format a median speed, its spread and its ratio to the baseline: "6,570 ± 3.0 % (1.91× [1.72, 2.05])"."""
+    half_range = 50 * (row["high_quartile"] - row["low_quartile"]) / row["images_per_s"]
+    text = f"{significant(row['images_per_s'])} ± {half_range:.{1 if half_range < 9.95 else 0}f} %"
     if math.isnan(row["ratio"]):
         return text
     brackets = f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]" if math.isfinite(row["ratio_low"]) else ""
     return f"{text} ({ratio(row['ratio'])}{brackets}{'' if row['resolved'] else ' ?'})"
 
 
-def _method(context: Context, apart: Apart) -> Iterator[str]:
-    setting, environment = apart.document["setting"], apart.document["environment"]
-    counts = sorted({int(count) for count in apart.speeds["rounds"]})
+def _method(context: Context, measured: MeasuredSpeeds) -> Iterator[str]:
+    """Yield sentences on how the speeds were measured, and what could not be."""
+    setting, environment = measured.document["setting"], measured.document["environment"]
+    counts = sorted({int(count) for count in measured.speeds["rounds"]})
     rounds = f"{counts[0]} rounds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds"
     where = f"{md(str(environment['device_name']))}, {plural(setting['threads'], 'thread')}"
     yield (
         f"Measured after training, one thing at a time, the architectures in turns, {rounds}: {where}, "
-        f"{environment.get('precision', setting['dtype'])}, batches of {setting['batch_size']}; fresh weights, and noise "
-        f"for images{'; everything as CUDA graphs, as in a run' if 'cuda' in environment else ''}."
+        f"{environment.get('precision', setting['dtype'])}, batches of {setting['batch_size']}; fresh weights, and "
+        f"noise for images{'; everything as CUDA graphs, as in a run' if 'cuda' in environment else ''}."
     )
     yield "± is half the interquartile range over rounds" + (
-        f"; in parentheses the median ratio to {md(context.experiment.baseline)} in the same round with its 95 % bootstrap "
-        "interval, ? where it can't be told from 1."
-        if apart.speeds["ratio"].notna().any()
+        f"; in parentheses the median ratio to {md(context.experiment.baseline)} in the same round with its 95 % "
+        "bootstrap interval, ? where it can't be told from 1."
+        if measured.speeds["ratio"].notna().any()
         else "."
     )
     yield "Inference encodes and decodes, or classifies; sampling decodes draws from the prior."
-    rates = [one["flops"] * one["calls"] / np.median(one["seconds"]) / 1e9 for one in apart.document["matmul"]]
+    rates = [one["flops"] * one["calls"] / np.median(one["seconds"]) / 1e9 for one in measured.document["matmul"]]
     yield (
-        "Memory, FLOPs (forward and backward, of layers with weights, in their direct form) and MFU are of the training step; "
-        f"MFU is against the {significant(float(np.median(rates)))} GFLOP/s that a matrix product reached in the same rounds."
+        "Memory, FLOPs (forward and backward, of layers with weights, in their direct form) and MFU are of the "
+        f"training step; MFU is against the {significant(float(np.median(rates)))} GFLOP/s that a matrix product "
+        "reached in the same rounds."
     )
-    if apart.speeds["joules_per_image"].isna().all():
+    if measured.speeds["joules_per_image"].isna().all():
         yield "Energy was not measured: " + (
             "there is no NVML (a GPU of NVIDIA's and `nvidia-ml-py`)."
             if not environment["nvml"]
             else "`--throughput full` does."
-            if apart.document["mode"] == "quick"
+            if measured.document["mode"] == "quick"
             else "NVML does not give it."
         )
-    for one in apart.document["failed"]:
+    for one in measured.document["failed"]:
         cell = f"{md(one['arch'])} ({md(context.experiment.label(one['task']))})"
         yield f"{cell} could not be measured: {md(one['error'])}."
 
 
-def _machine(apart: Apart) -> Iterator[Block]:
-    """What else went on; a warning where that was much."""
-    conditions = apart.document["conditions"]
+def _machine(measured: MeasuredSpeeds) -> Iterator[Block]:
+    """Yield what else used the machine meanwhile; a warning where that was much."""
+    conditions = measured.document["conditions"]
     foreign = [one["foreign_cores"] for one in conditions if one["foreign_cores"] is not None]
     stolen = [one["stolen"] for one in conditions if one["stolen"] is not None]
     words = []
@@ -156,13 +162,13 @@ def _machine(apart: Apart) -> Iterator[Block]:
         )
     throttling = sorted({reason for gpu in gpus for reason in gpu["throttling"]})
     if throttling:
-        words.append(f"it was slowed down ({listed(throttling, 6)})")
+        words.append(f"it was slowed down ({natural_list(throttling, 6)})")
     others = max((gpu["foreign_processes"] or 0 for gpu in gpus), default=0)
     if others:
         words.append(f"{plural(others, 'other process', 'other processes')} used it")
     if not words:
         return
-    on_gpu = apart.document["setting"]["device"] != "cpu"  # which does not mind what the processors do
+    on_gpu = measured.document["setting"]["device"] != "cpu"  # busy processors don't slow a GPU down
     disturbed = (foreign and max(foreign) > BUSY and not on_gpu) or throttling or others
     text = f"Meanwhile {', '.join(words)}."
     yield Text(f"⚠ {text} The ratios, taken round by round, suffer less than the numbers." if disturbed else text)

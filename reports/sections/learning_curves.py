@@ -1,4 +1,4 @@
-"""Learning curves."""
+"""Show how validation quality grew with the epochs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from reports.sections.context import Context
 from reports.wording.phrases import elbo_protocol
 
 
-def learning(context: Context) -> Iterator[Block]:
+def blocks(context: Context) -> Iterator[Block]:
+    """Yield the section; nothing if no run noted validation quality while it trained."""
     experiment = context.experiment
     history = experiment.history
     panels = {
-        task: (ranking.about.label, ranking.metric)
+        task: (ranking.description.label, ranking.metric)
         for task, ranking in experiment.rankings.items()
         if f"val_{ranking.metric.name}" in history
         and history.loc[history["task"] == task, f"val_{ranking.metric.name}"].notna().any()
@@ -26,9 +27,8 @@ def learning(context: Context) -> Iterator[Block]:
     named = curves.highlighted(order, experiment.baseline)
     yield Heading("Learning curves")
     alt = "Validation quality against epochs, mean over seeds with a band of ± 1 sd"
-    yield context.album.block("curves", alt, curves.draw, history, panels, order, named, context.colours)
+    yield context.figures.write("curves", alt, curves.draw, history, panels, order, named, context.colours)
     band = "Mean over seeds; the band is ± 1 standard deviation." if experiment.seeds > 1 else "One seed, so no band."
     protocol = elbo_protocol(experiment)
-    yield Text(
-        f"{band} Validation images only: the test set was used once, at the end.{f' ELBO: {protocol}.' if protocol else ''}"
-    )
+    about_elbo = f" ELBO: {protocol}." if protocol else ""
+    yield Text(f"{band} Validation images only: the test set was used once, at the end.{about_elbo}")

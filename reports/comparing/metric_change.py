@@ -1,0 +1,144 @@
+"""How one metric of one architecture and task changed from report A to report B, with its interval and verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from bench.spec.metrics import Metric
+from bench.statistics.comparisons import compare_paired, holm, mean_interval
+from bench.statistics.paired import ALPHA
+
+THROUGHPUT = "train_images_per_s"
+"""Name of the metric that is compared in logarithms."""
+
+
+@dataclass(frozen=True)
+class MetricChange:
+    """B minus A in the metric's raw unit; of throughput, the logarithm of B over A."""
+
+    arch: str
+    """The architecture."""
+
+    task: str
+    """Name of the task."""
+
+    metric: Metric
+    """What is compared."""
+
+    mean_a: float
+    """Mean in A over the seeds that were compared."""
+
+    mean_b: float
+    """Mean in B over the seeds that were compared."""
+
+    difference: float
+    """`mean_b` minus `mean_a`."""
+
+    low: float
+    """Lower end of the difference's 95 % interval; NaN where there is none."""
+
+    high: float
+    """Upper end of the difference's 95 % interval; NaN where there is none."""
+
+    p: float
+    """Holm-adjusted over the changes of the metric; NaN where nothing was tested."""
+
+    n: tuple[int, int]
+    """Seeds that have a value, in A and in B."""
+
+    paired_seeds: tuple[int, ...]
+    """Common seeds whose runs differ: the difference was taken seed by seed."""
+
+    same_run_seeds: tuple[int, ...]
+    """Common seeds whose run is one record in both reports: it can't have moved, so it is in no test."""
+
+    unmatched_seeds: tuple[tuple[int, ...], tuple[int, ...]]
+    """Seeds that only A has, and that only B has, which were left out; empty where no seed is common."""
+
+    verdict: str
+    """better, worse, equivalent (inside the metric's margin), unresolved, same (equal numbers), or same runs."""
+
+    @property
+    def same_seeds(self) -> bool:
+        """Whether both reports have the same seeds."""
+        return bool(self.paired_seeds or self.same_run_seeds) and not any(self.unmatched_seeds)
+
+
+def change_of(
+    arch: str, task: str, metric: Metric, a: dict[int, float], b: dict[int, float], same_runs: Collection[int]
+) -> MetricChange:
+    """Compare the values of one metric; the verdict is left empty until `with_verdicts` gives it.
+
+    The difference is taken seed by seed over the common seeds whose runs differ. Where no seed is common it is the
+    difference of the means, by Welch's t test.
+
+    Args:
+        a: seed → value in A, of which there is at least one.
+        b: seed → value in B, of which there is at least one.
+        same_runs: seeds whose run is one record in both reports.
+    """
+    n, common = (len(a), len(b)), sorted(a.keys() & b.keys())
+    paired = [seed for seed in common if seed not in same_runs]
+    unmatched = (tuple(sorted(a.keys() - b.keys())), tuple(sorted(b.keys() - a.keys()))) if common else ((), ())
+    verdict = ""
+    if common:
+        a, b = ({seed: values[seed] for seed in paired or common} for values in (a, b))
+        row = compare_paired(b, a)
+        difference, low, high, p = row.difference, row.low, row.high, row.p_holm
+    else:
+        (difference, low, high), p = welch(list(b.values()), list(a.values()))
+    if a == b:  # the same seeds with the same numbers: there is nothing to test
+        difference, low, high, p = 0.0, math.nan, math.nan, math.nan
+        verdict = "same" if paired else "same runs"
+    return MetricChange(
+        arch=arch,
+        task=task,
+        metric=metric,
+        mean_a=mean_interval(a.values()).mean,
+        mean_b=mean_interval(b.values()).mean,
+        difference=difference,
+        low=low,
+        high=high,
+        p=p,
+        n=n,
+        paired_seeds=tuple(paired),
+        same_run_seeds=tuple(seed for seed in common if seed in same_runs),
+        unmatched_seeds=unmatched,
+        verdict=verdict,
+    )
+
+
+def with_verdicts(changes: Sequence[MetricChange]) -> list[MetricChange]:
+    """Adjust the p of all changes of one metric together, by Holm's method, and give each its verdict."""
+    adjusted = holm([change.p for change in changes])
+    return [_with_verdict(change, p) for change, p in zip(changes, adjusted, strict=True)]
+
+
+def _with_verdict(change: MetricChange, p: float) -> MetricChange:
+    if change.verdict:
+        return change
+    verdict, margin = "unresolved", change.metric.margin
+    if margin is not None and -margin <= change.low and change.high <= margin:
+        verdict = "equivalent"  # a shift inside the margin does not matter, even one that is resolved
+    elif p < ALPHA:
+        verdict = "better" if (change.difference > 0) == (change.metric.higher_is_better is not False) else "worse"
+    return replace(change, p=p, verdict=verdict)
+
+
+def welch(x: Sequence[float], y: Sequence[float]) -> tuple[tuple[float, float, float], float]:
+    """Compare two means by Welch's unequal-variance t test.
+
+    Returns:
+        ((mean of x - mean of y, low, high), two-sided p); the interval and p are NaN where a side has no spread.
+    """
+    from scipy.stats import ttest_ind
+
+    difference = sum(x) / len(x) - sum(y) / len(y)
+    spread = mean_interval(x).std, mean_interval(y).std
+    if min(len(x), len(y)) < 2 or not max(spread) > 0:
+        return (difference, math.nan, math.nan), math.nan
+    test = ttest_ind(x, y, equal_var=False)
+    low, high = test.confidence_interval(0.95)
+    return (difference, float(low), float(high)), float(test.pvalue)

@@ -1,0 +1,128 @@
+"""The effects of the factors of a grid or a crossing, analysed task by task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from bench.spec.metrics import Metric
+from bench.statistics.factors import interactions, main_effects, sentences
+from reports.findings.ranking import Ranking
+
+Factors = Mapping[str, Mapping[str, str]]
+"""Architecture → factor → level."""
+
+
+@dataclass(frozen=True)
+class FactorAnalysis:
+    """How the factors of a grid move the primary metric of one task."""
+
+    task: str
+    """Name of the task."""
+
+    label: str
+    """The task's name on the page."""
+
+    metric: Metric
+    """The task's primary metric."""
+
+    frame: pd.DataFrame
+    """A row per finished run: arch, seed, status, the metric, and a column per factor with its level as text."""
+
+    factors: tuple[str, ...]
+    """The factors that vary."""
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """The findings in words; the first says which factor explains most."""
+        return sentences(
+            self.frame,
+            self.metric.name,
+            self.factors,
+            unit=self.metric.unit_of_difference,
+            scale=self.metric.scale,
+            digits=self.metric.digits,
+            margin=self.metric.margin,
+            pairs=self.interactions,
+        )
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """The main effects that could be estimated, in the columns of `bench.statistics.factors.main_effects`."""
+        table = main_effects(self.frame, self.metric.name, self.factors)
+        return table[table["n"] > 0]
+
+    @cached_property
+    def interactions(self) -> pd.DataFrame:
+        """The interactions that could be estimated, in the columns of `bench.statistics.factors.interactions`.
+
+        Empty with one factor.
+        """
+        table = interactions(self.frame, self.metric.name, self.factors)
+        return table[table["n"] > 0]
+
+    @cached_property
+    def strongest_interaction(self) -> tuple[pd.DataFrame, int] | None:
+        """The means at the levels of the two factors that interact most; None with fewer than two factors.
+
+        Returns:
+            The means (levels of the one × levels of the other), and over how many settings of the other factors each is
+            taken. Only settings that were run at every combination shown count, since a mean over different settings
+            would show those and not the two factors. None if there is no such setting.
+        """
+        if self.interactions.empty:
+            return None
+        top = self.interactions.iloc[int(self.interactions["effect"].abs().argmax())]
+        a, b = str(top["factor_a"]), str(top["factor_b"])
+        others = [name for name in self.factors if name not in (a, b)]
+        means = self.frame.groupby([a, b, *others])[self.metric.name].mean()
+        if not others:
+            table, settings = means.unstack(b), 1
+        else:
+            cells = means.unstack(others)
+            complete = cells.loc[:, cells.notna().all()]
+            table, settings = complete.mean(axis=1).unstack(b), complete.shape[1]
+            if not settings:
+                return None
+        return table.reindex(index=_by_number(table.index), columns=_by_number(table.columns)), settings
+
+
+def _by_number(levels: pd.Index) -> list[str]:
+    """Return levels in the order of their numbers; as they are if one is no number."""
+    try:
+        return sorted(levels, key=float)
+    except ValueError:
+        return list(levels)
+
+
+def factor_analyses(
+    runs: pd.DataFrame, layers: pd.DataFrame, rankings: Mapping[str, Ranking], factors: Factors
+) -> list[FactorAnalysis]:
+    """Analyse every task whose architectures vary in at least one factor; those without factors are left out."""
+    found = [_analysis(runs, layers, ranking, factors) for ranking in rankings.values()]
+    return [analysis for analysis in found if analysis is not None]
+
+
+def _analysis(runs: pd.DataFrame, layers: pd.DataFrame, ranking: Ranking, factors: Factors) -> FactorAnalysis | None:
+    """Return the analysis of one task; None if its architectures are no grid."""
+    members = [arch for arch in ranking.order if arch in factors]
+    if len(members) < 2 or not _has_decoder(layers, ranking.task, factors[members[0]]):
+        return None
+    shared = [name for name in factors[members[0]] if all(name in factors[arch] for arch in members)]
+    varying = tuple(name for name in shared if len({factors[arch][name] for arch in members}) > 1)
+    cells = {tuple(factors[arch][name] for name in varying) for arch in members}
+    if not varying or len(cells) < len(members):  # two in one cell: something that is no factor varies too
+        return None
+    runs = runs[(runs["task"] == ranking.task) & runs["arch"].isin(members) & (runs["status"] == "finished")]
+    frame = runs[["arch", "seed", "status", ranking.metric.name]].reset_index(drop=True)
+    for name in varying:
+        frame[name] = [str(factors[arch][name]) for arch in frame["arch"]]
+    return FactorAnalysis(ranking.task, ranking.description.label, ranking.metric, frame, varying)
+
+
+def _has_decoder(layers: pd.DataFrame, task: str, levels: Mapping[str, str]) -> bool:
+    """Tell whether a factor named "decoder" means anything: on a task whose models have none it is only a name."""
+    return "decoder" not in levels or bool(((layers["task"] == task) & (layers["part"] == "decoder")).any())

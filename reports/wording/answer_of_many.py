@@ -1,0 +1,87 @@
+"""Write the answer on a task with three architectures or more: who leads, who can't be told from it, the counts."""
+
+from __future__ import annotations
+
+from reports.findings.ranking import Ranking
+from reports.markup.escape import md
+from reports.wording.formatting import natural_list
+from reports.wording.phrases import (
+    difference_with_unit,
+    measured_quantity,
+    subject,
+    value_with_unit,
+    winner_lead,
+    winner_phrase,
+)
+
+VERDICT_WORDS = {
+    "better": "better",
+    "worse": "worse",
+    "equivalent": "equivalent",
+    "unresolved": "not resolvable",
+}
+"""What follows "is" or "are", by verdict against the baseline."""
+
+
+def sentences_for_many(ranking: Ranking, context: str) -> list[str]:
+    """Return the sentences on one task; the baseline need not be among the architectures that have a result."""
+    if ranking.one_seed:
+        return [_measured_once(ranking, context)]
+    return [_leader(ranking, context), _against_baseline(ranking)]
+
+
+def _higher(ranking: Ranking) -> bool:
+    """Tell whether a higher value of the task's metric is better."""
+    return ranking.metric.higher_is_better is not False
+
+
+def _measured_once(ranking: Ranking, context: str) -> str:
+    """Say from where to where one seed's results go, which supports no verdict."""
+    top, bottom = ranking.order[0], ranking.order[-1]
+    values = [f"{value_with_unit(ranking.metric, ranking.cells[arch].mean)} ({md(arch)})" for arch in (top, bottom)]
+    span = f"{values[0]} {'down' if _higher(ranking) else 'up'} to {values[1]}"
+    return (
+        f"{subject(ranking)} the {len(ranking.order)} architectures measured from {span} of "
+        f"{measured_quantity(ranking)}{context}."
+    )
+
+
+def _leader(ranking: Ranking, context: str) -> str:
+    """Say who leads, by how much, and who can't be told apart from the leader."""
+    metric, leader = ranking.metric, ranking.order[0]
+    mean = f"{value_with_unit(metric, ranking.cells[leader].mean)} of {measured_quantity(ranking)}"
+    row = ranking.versus_baseline.get(leader)
+    over = ""
+    if row is not None and row.verdict == "better":
+        over = f", {difference_with_unit(metric, row.difference, row.low, row.high)} over {md(ranking.baseline)}"
+    if ranking.best:
+        second = ranking.order[1]
+        beaten = ranking.versus_baseline.get(second) if leader == ranking.baseline else None
+        if beaten is not None and beaten.verdict == "worse":
+            over = f", {winner_lead(beaten, metric)} over {md(second)}, the next"
+        text = f"Of {len(ranking.order)} architectures {winner_phrase(ranking, leader, best=True)}: {mean}{over}"
+        return f"**{text}**{context}."
+    everyone = len(ranking.rivals) == len(ranking.order) - 1
+    rivals = "none of the others" if everyone else natural_list([md(arch) for arch in ranking.rivals], 3)
+    highest, can = "highest" if _higher(ranking) else "lowest", "can" if everyone else "can't"
+    return (
+        f"**{subject(ranking)}, no single best: {md(leader)} has the {highest} mean, {mean}{over}**{context}, "
+        f"but {rivals} {can} be told apart from it."
+    )
+
+
+def _against_baseline(ranking: Ranking) -> str:
+    """Say how the others stand against the baseline, by name where they are few."""
+    if not ranking.versus_baseline:
+        return f"The baseline {md(ranking.baseline)} has no result there, so nothing is compared with it."
+    judged = {verdict: archs for verdict in VERDICT_WORDS if (archs := ranking.with_verdict(verdict))}
+    base, total = md(ranking.baseline), len(ranking.versus_baseline)
+    if len(judged) == 1:
+        verdict = next(iter(judged))
+        than = "than" if verdict in ("better", "worse") else "against"
+        return f"All {total} others are {VERDICT_WORDS[verdict]} {than} {base}."
+    parts = []
+    for verdict, archs in judged.items():
+        names = f" ({natural_list([md(arch) for arch in archs])})" if len(archs) <= 3 else ""
+        parts.append(f"{len(archs)} {'is' if len(archs) == 1 else 'are'} {VERDICT_WORDS[verdict]}{names}")
+    return f"Against {base}, {natural_list(parts)}."

@@ -1,0 +1,75 @@
+"""Warn of numbers that can't be right; every page is checked, and says so at its top."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bench.spec.metrics import IWAE
+from reports.findings.experiment import Experiment
+from reports.wording.formatting import number
+
+IMPOSSIBLE_NLL = 78.0
+"""Nats. NVAE's 78.01 (Vahdat & Kautz 2020) is about the best published on dynamically binarised MNIST."""
+EVEN_ODDS = -784 * math.log(2)
+"""Nats: the ELBO of a model that gives every pixel even odds, with no KL; an untrained one is close to it."""
+UNTRAINED_TOLERANCE = 0.25
+"""Share of `EVEN_ODDS` that an untrained model may be off; one with a wrong scale is off tenfold."""
+MONTE_CARLO = 0.05
+"""Nats that an ELBO of one sample per image may lie above a tighter bound by luck, over 10,000 images."""
+
+
+def sanity_warnings(experiment: Experiment) -> list[str]:
+    """Return the warnings as plain sentences without a full stop, the gravest first."""
+    runs = experiment.runs[experiment.runs["status"] == "finished"]
+    return [*_impossible(experiment, runs), *_bounds(runs), *_untrained(runs)]
+
+
+def _impossible(experiment: Experiment, runs: pd.DataFrame) -> Iterator[str]:
+    """Yield the runs whose likelihood is better than any that was published."""
+    if experiment.likelihood != "dynamic" or experiment.dataset != "mnist":
+        return
+    columns = [name for name in runs if name in ("elbo_joint", "elbo_marginal") or IWAE.fullmatch(str(name))]
+    for task, description in experiment.declared.tasks.items():
+        own, offset = runs[runs["task"] == task], description.naming_cost
+        if description.bounds is None:
+            continue
+        for row in own.to_dict("records"):
+            # less the cost of naming y, a bound on log p(x|y) is one on log p(x, y); the others stay as they are
+            bounds = {"elbo": row["elbo"] - offset} | {
+                name: row[name] - (offset if IWAE.fullmatch(name) else 0)
+                for name in columns
+                if not name.startswith("iwae_gap")
+            }
+            best = max((value for value in bounds.values() if math.isfinite(value)), default=-math.inf)
+            if -best < IMPOSSIBLE_NLL:
+                yield (
+                    f"{row['arch']} {task} seed {row['seed']}: a negative log-likelihood of {number(-best, 1)} nats "
+                    f"is below {IMPOSSIBLE_NLL:.0f}, better than anything published for binarised MNIST: "
+                    "a bug or a wrong protocol"
+                )
+
+
+def _bounds(runs: pd.DataFrame) -> Iterator[str]:
+    """Yield the runs whose importance-weighted bound is below their ELBO, which it can't be."""
+    for name in runs:
+        if str(name).startswith("iwae_gap"):
+            for row in runs[runs[name] < -MONTE_CARLO].to_dict("records"):
+                yield (
+                    f"{row['arch']} {row['task']} seed {row['seed']}: its importance-weighted bound lies "
+                    f"{number(-row[name], 2)} nats below its ELBO, which can't be"
+                )
+
+
+def _untrained(runs: pd.DataFrame) -> Iterator[str]:
+    """Yield the architectures whose ELBO before training is far from that of even odds."""
+    if "untrained_elbo" not in runs:
+        return
+    off = (runs["untrained_elbo"] - EVEN_ODDS).abs() > UNTRAINED_TOLERANCE * abs(EVEN_ODDS)
+    for row in runs[off].drop_duplicates(["arch", "task"]).to_dict("records"):
+        yield (
+            f"{row['arch']} {row['task']}: before training its ELBO is {number(row['untrained_elbo'], 0)} nats, "
+            f"far from the {number(EVEN_ODDS, 0)} of even odds: look at its scale or initialisation"
+        )
