@@ -130,7 +130,7 @@ def anchors(document: Path) -> set[str]:
 
 
 def references() -> list[tuple[str, Path, str]]:
-    """Where it is said, the document, and the heading: each `docs/….md` in the code, each such name or link in a document."""
+    """Where it is said, the document and the heading: `docs/….md` in the code, names and links in documents."""
     found = []
     for path in [*CODE, *DOCUMENTS]:
         text = path.read_text(encoding="utf-8")
@@ -172,7 +172,8 @@ def test_the_page_on_performance_is_one_page() -> None:
 
 def test_the_documented_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    command = ["--archs", "cnn2", "cnn3", "--dataset", "digits", "--epochs", "2", "--seeds", "2", "--train-images", "200",
+    command = ["--archs", "cnn2", "cnn3", "--dataset", "digits", "--epochs", "2", "--seeds", "2",
+               "--train-images", "200",
                "--device", "cpu", "--tasks", "vae", "--throughput", "off", "--out", "report"]  # fmt: skip
     with patch("reports.build"), patch("reports.terminal_summary", return_value=""):
         assert main(command) == 0

@@ -83,21 +83,42 @@ PLUGINS = {
     "exits": ("import sys\nsys.exit(3)", "line 2: SystemExit: 3"),
     "imports nothing there": ("import nothing_there", "line 1: ModuleNotFoundError"),
     "null byte": ("x = 1\0", "SyntaxError"),
-    "taken": ("from archs.base import Arch\nA = Arch(name='cnn2', summary='', source='', encoder=print)",
-              "the name 'cnn2' is taken by archs/cnn2.py; choose another name"),
-    "bad name": ("from archs.base import Arch\nA = Arch(name='../x', summary='', source='', encoder=print)",
-                 "'../x' is not a name; use a-z, 0-9"),
+    "taken": (
+        "from archs.base import Arch\nA = Arch(name='cnn2', summary='', source='', encoder=print)",
+        "the name 'cnn2' is taken by archs/cnn2.py; choose another name",
+    ),
+    "bad name": (
+        "from archs.base import Arch\nA = Arch(name='../x', summary='', source='', encoder=print)",
+        "'../x' is not a name; use a-z, 0-9",
+    ),
     "lacks": ("from archs.base import Arch\nA = Arch(name='x')", "line 2: TypeError"),
-    "a task's name taken": (f"{TASK}T = Task(name='vae', primary='elbo', **SAME)", "the name 'vae' is taken by bench/tasks/vae.py"),
-    "a task's label taken": (f"{TASK}T = Task(name='x', primary='elbo', label='VAE', **SAME)", "the label 'VAE' is taken by the task vae"),
-    "a task without a winner": (f"{TASK}T = Task(name='x', primary='elbo', best='good', **SAME)", "best is 'good', expected {winner}"),
-    "a task of an unknown metric": (f"{TASK}T = Task(name='x', primary='elbow', **SAME)", "unknown metric 'elbow'; did you mean 'elbo'?"),
-    "a metric's name taken": (f"{TASK}T = Task(name='x', primary='seed', metrics=(Metric('seed', '', '', True, ''),), **SAME)",
-                              "the metric name 'seed' is taken"),
+    "a task's name taken": (
+        f"{TASK}T = Task(name='vae', primary='elbo', **SAME)",
+        "the name 'vae' is taken by bench/tasks/vae.py",
+    ),
+    "a task's label taken": (
+        f"{TASK}T = Task(name='x', primary='elbo', label='VAE', **SAME)",
+        "the label 'VAE' is taken by the task vae",
+    ),
+    "a task without a winner": (
+        f"{TASK}T = Task(name='x', primary='elbo', best='good', **SAME)",
+        "best is 'good', expected {winner}",
+    ),
+    "a task of an unknown metric": (
+        f"{TASK}T = Task(name='x', primary='elbow', **SAME)",
+        "unknown metric 'elbow'; did you mean 'elbo'?",
+    ),
+    "a metric's name taken": (
+        f"{TASK}T = Task(name='x', primary='seed', metrics=(Metric('seed', '', '', True, ''),), **SAME)",
+        "the metric name 'seed' is taken",
+    ),
     "a path for a task": (f"{TASK}T = Task(name='../x', primary='elbo', **SAME)", "task '../x': not a name"),
-    "keeps what it does not score": (f"{TASK}T = Task(name='x', primary='elbo', kept={{'test_a': 'kl'}}, **SAME)", "kl not among its scores"),
+    "keeps what it does not score": (
+        f"{TASK}T = Task(name='x', primary='elbo', kept={{'test_a': 'kl'}}, **SAME)",
+        "kl not among its scores",
+    ),
     "recursion": ("def f(): f()\nf()", "RecursionError"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PLUGINS)

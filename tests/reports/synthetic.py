@@ -22,9 +22,16 @@ from tests.reports.synthetic_layers import layer_rows
 TASKS = ("vae", "cvae", "classifier")
 # a torch older than any that is supported, so that it is never the installed one that is shown
 ENVIRONMENT = {
-    "python": "3.12.1", "torch": "2.0.1", "numpy": "2.4.0", "device": "cpu", "device_name": "Invented CPU", "threads": 1,
-    "commit": "0123456789abcdef0123456789abcdef01234567", "dirty": False, "platform": "Linux",
-}  # fmt: skip
+    "python": "3.12.1",
+    "torch": "2.0.1",
+    "numpy": "2.4.0",
+    "device": "cpu",
+    "device_name": "Invented CPU",
+    "threads": 1,
+    "commit": "0123456789abcdef0123456789abcdef01234567",
+    "dirty": False,
+    "platform": "Linux",
+}
 
 
 def grid_names(count: int) -> tuple[list[str], dict[str, dict[str, str]]]:
@@ -134,10 +141,21 @@ def write_experiment(
             for seed in range(seeds):
                 latent = task != "classifier"
                 spec = RunSpec(
-                    arch=arch, arch_fingerprint=f"{index:08x}", task=task, dataset="mnist", data_fingerprint="d" * 8,
-                    likelihood=likelihood if latent else None, seed=seed, epochs=6, batch_size=128, lr=0.001,
-                    latent_dim=20 if latent else None, train_images=None, device="cpu", threads=1,
-                )  # fmt: skip
+                    arch=arch,
+                    arch_fingerprint=f"{index:08x}",
+                    task=task,
+                    dataset="mnist",
+                    data_fingerprint="d" * 8,
+                    likelihood=likelihood if latent else None,
+                    seed=seed,
+                    epochs=6,
+                    batch_size=128,
+                    lr=0.001,
+                    latent_dim=20 if latent else None,
+                    train_images=None,
+                    device="cpu",
+                    threads=1,
+                )
                 spec = dataclasses.replace(spec, **dict(settings or {}))
                 run_ids.append(spec.run_id)
                 shared = {"spec": spec.content(), "environment": around, "run_id": spec.run_id}
@@ -153,11 +171,21 @@ def write_experiment(
     content = {
         "title": f"{' vs '.join(names) if len(names) < 4 else f'{len(names)} architectures'} on MNIST",
         "command": f"python run_ablation.py --archs {' '.join(names)} --seeds {seeds}",
-        "runs_dir": "../runs", "run_ids": run_ids, "archs": names, "tasks": list(tasks), "seeds": seeds,
-        "baseline": names[0], "factors": {arch: dict(levels_) for arch, levels_ in factors.items()},
-        "illegal": [], "skipped": [], "warnings": [], "created": "2026-01-02T03:04:05+00:00",
-        "dataset": {"name": "mnist", "train": 55000, "validation": 5000, "test": n_test}, "workers": 2, "wall_seconds": 61.5,
-    } | dict(manifest or {})  # fmt: skip
+        "runs_dir": "../runs",
+        "run_ids": run_ids,
+        "archs": names,
+        "tasks": list(tasks),
+        "seeds": seeds,
+        "baseline": names[0],
+        "factors": {arch: dict(levels_) for arch, levels_ in factors.items()},
+        "illegal": [],
+        "skipped": [],
+        "warnings": [],
+        "created": "2026-01-02T03:04:05+00:00",
+        "dataset": {"name": "mnist", "train": 55000, "validation": 5000, "test": n_test},
+        "workers": 2,
+        "wall_seconds": 61.5,
+    } | dict(manifest or {})
     report = folder / "report"
     report.mkdir(parents=True, exist_ok=True)
     (report / "manifest.json").write_text(json.dumps(content), encoding="utf-8")

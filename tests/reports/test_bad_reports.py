@@ -1,4 +1,4 @@
-"""Report folders that were edited, damaged or made up: one clear line on stderr, status 2; and nothing hostile on a page."""
+"""Edited, damaged or invented report folders: one clear line on stderr, status 2, and nothing hostile on a page."""
 
 from __future__ import annotations
 
@@ -59,7 +59,10 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "runs_dir too long": (setting(runs_dir="x" * 5_000), "no runs directory"),
     "runs_dir a list": (setting(runs_dir=["/etc"]), "runs_dir is ['/etc']: expected `str`, got `array`"),
     "runs_dir with a null byte": (setting(runs_dir="runs\0"), r"runs_dir is 'runs\x00': expected `str` matching regex"),
-    "run_ids a text": (setting(run_ids="0123456789abcdef"), "run_ids is '0123456789abcdef': expected `array`, got `str`"),
+    "run_ids a text": (
+        setting(run_ids="0123456789abcdef"),
+        "run_ids is '0123456789abcdef': expected `array`, got `str`",
+    ),
     "run_ids numbers": (setting(run_ids=[1]), "run_ids[0] is 1: expected `str`, got `int`"),
     "a path for a run id": (setting(run_ids=["../../../etc/passwd"]), "run '../../../etc/passwd': not a run id"),
     "no run": (setting(run_ids=[]), "none of the 0 runs of"),
@@ -77,10 +80,22 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "words that look into objects": (declaring(better="{winner.__class__}"), "expected {winner} in it once"),
     "words without end": (declaring(subject="x" * 10_000), "subject has more than 200 characters"),
     "a metric that nobody declares": (declaring(primary="mine"), "task mine: metric 'mine' is not declared"),
-    "a metric that is built in": (setting(declared={"metrics": [METRIC | {"name": "elbo"}]}), "the metric name 'elbo' is taken"),
-    "a metric that is a column": (setting(declared={"metrics": [METRIC | {"name": "status"}]}), "the metric name 'status' is taken"),
-    "digits without end": (setting(declared={"metrics": [METRIC | {"digits": 10**9}]}), "metric mine: digits 1000000000"),
-    "a scale of nothing": (setting(declared={"metrics": [METRIC | {"scale": 0.0}]}), "metric mine: digits 2, scale 0.0"),
+    "a metric that is built in": (
+        setting(declared={"metrics": [METRIC | {"name": "elbo"}]}),
+        "the metric name 'elbo' is taken",
+    ),
+    "a metric that is a column": (
+        setting(declared={"metrics": [METRIC | {"name": "status"}]}),
+        "the metric name 'status' is taken",
+    ),
+    "digits without end": (
+        setting(declared={"metrics": [METRIC | {"digits": 10**9}]}),
+        "metric mine: digits 1000000000",
+    ),
+    "a scale of nothing": (
+        setting(declared={"metrics": [METRIC | {"scale": 0.0}]}),
+        "metric mine: digits 2, scale 0.0",
+    ),
     "baseline a list": (setting(baseline=[]), "baseline is []: expected `str`, got `array`"),
     "title a list": (setting(title=["x"]), "title is ['x']: expected `str | null`, got `array`"),
     "warnings a text": (setting(warnings="careful"), "warnings is 'careful': expected `array | null`, got `str`"),
@@ -92,11 +107,14 @@ MANIFESTS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "seconds without end": (setting(wall_seconds=float("inf")), "wall_seconds is inf: expected `float` <= 1"),
     "factors a list": (setting(factors=["depth"]), "factors is ['depth']: expected `object | null`, got `array`"),
     "factors of numbers": (setting(factors={"cnn2": {"depth": 2}}), "factors[...][...]: expected `str`, got `int`"),
-    "illegal without a reason": (setting(illegal=[{"arch": "x"}]), "illegal[0] is {'arch': 'x'}: object missing required field `reason`"),
+    "illegal without a reason": (
+        setting(illegal=[{"arch": "x"}]),
+        "illegal[0] is {'arch': 'x'}: object missing required field `reason`",
+    ),
     "skipped a text": (setting(skipped="pool4"), "skipped is 'pool4': expected `array | null`, got `str`"),
     "dataset a text": (setting(dataset="mnist"), "dataset is 'mnist': expected `object | null`, got `str`"),
     "half a character": (setting(title="\ud800"), "holds a character that can't be written"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
@@ -203,9 +221,17 @@ def test_hostile_names_in_records_stay_text_on_every_page(report: Path) -> None:
     assert edited
     edit(
         report / "manifest.json",
-        setting(archs=["cnn2", HOSTILE], title=HOSTILE, warnings=[HOSTILE], command=HOSTILE, created=HOSTILE,
-                skipped=[{"reason": HOSTILE}], illegal=[{"arch": HOSTILE, "reason": HOSTILE}], factors={}),
-    )  # fmt: skip
+        setting(
+            archs=["cnn2", HOSTILE],
+            title=HOSTILE,
+            warnings=[HOSTILE],
+            command=HOSTILE,
+            created=HOSTILE,
+            skipped=[{"reason": HOSTILE}],
+            illegal=[{"arch": HOSTILE, "reason": HOSTILE}],
+            factors={},
+        ),
+    )
     assert main(["render", str(report), "--latex"]) == 0
     page = (report / "report.html").read_text(encoding="utf-8")
     assert "<img src=x" not in page

@@ -75,9 +75,20 @@ def test_sections_come_in_the_reader_s_order(page: str) -> None:
 def test_every_figure_is_there_and_none_is_empty(crossing: Path, page: str) -> None:
     named = re.findall(r"\]\((figures/[^)]*)\)", page)
     assert {Path(path).stem for path in named} == {
-        "results", "parameters", "curves", "reconstructions", "effects", "interactions", "conv_share", "cost", "throughput",
-        "kl", "samples", "grid_cvae", "interpolations",
-    }  # fmt: skip
+        "results",
+        "parameters",
+        "curves",
+        "reconstructions",
+        "effects",
+        "interactions",
+        "conv_share",
+        "cost",
+        "throughput",
+        "kl",
+        "samples",
+        "grid_cvae",
+        "interpolations",
+    }
     assert all((crossing / path).stat().st_size > 4000 for path in named)
 
 

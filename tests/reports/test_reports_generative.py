@@ -60,8 +60,16 @@ def test_grey_pixels_are_not_held_to_the_binarised_record(tmp_path: Path) -> Non
     assert sanity_warnings(loaded(tmp_path, metrics={"elbo": -60.0}, likelihood="grey")) == []
 
 
-@pytest.mark.parametrize("active, words", [(0.0, "Posterior collapse (VAE): cnn2 and cnn3 use no latent dimension"),
-                                            (4.0, "Partial posterior collapse (VAE): fewer than half of the latent dimensions are active in cnn2 (4.0 of 20)")])  # fmt: skip
+@pytest.mark.parametrize(
+    "active, words",
+    [
+        (0.0, "Posterior collapse (VAE): cnn2 and cnn3 use no latent dimension"),
+        (
+            4.0,
+            "Partial posterior collapse (VAE): fewer than half of the latent dimensions are active in cnn2 (4.0 of 20)",
+        ),
+    ],
+)
 def test_posterior_collapse_is_called_by_its_name(tmp_path: Path, active: float, words: str) -> None:
     experiment = loaded(tmp_path, metrics={"active_units": active})
     assert any(words in text for text in collapse(experiment, "vae"))

@@ -22,8 +22,15 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 JITTER = [1.0, 1.02, 0.99, 1.01, 1.0, 0.98, 1.03, 1.0]
 
 
-def write_speeds(report: Path, archs: list[str], *, tasks: tuple[str, ...] = ("vae", "classifier"), foreign: float = 0.01,
-                 gpu: dict[str, Any] | None = None, **extra: Any) -> None:  # fmt: skip
+def write_speeds(
+    report: Path,
+    archs: list[str],
+    *,
+    tasks: tuple[str, ...] = ("vae", "classifier"),
+    foreign: float = 0.01,
+    gpu: dict[str, Any] | None = None,
+    **extra: Any,
+) -> None:
     """throughput.json of invented timings: the second architecture is half as fast as the first."""
     works, matmul, conditions = [], [], []
     for task in tasks:
@@ -33,16 +40,37 @@ def write_speeds(report: Path, archs: list[str], *, tasks: tuple[str, ...] = ("v
                 one = {**timed(arch, seconds, task, work), "arch_fingerprint": f"{index:08x}", **extra}
                 works.append(one | {"flops_per_image": 1e6 * (1 + 2 * index), "peak_bytes": 7e6})
             matmul.append({"task": task, "work": work, "flops": 1e9, "calls": 1, "seconds": [0.02] * len(JITTER)})
-            conditions.append({"task": task, "work": work, "seconds": 1.0, "cores": 2, "foreign_cores": foreign,
-                               "stolen": 0.0, "load_average": 1.0, "gpu": gpu})  # fmt: skip
+            conditions.append(
+                {
+                    "task": task,
+                    "work": work,
+                    "seconds": 1.0,
+                    "cores": 2,
+                    "foreign_cores": foreign,
+                    "stolen": 0.0,
+                    "load_average": 1.0,
+                    "gpu": gpu,
+                }
+            )
     environment = {"device_name": "Invented CPU", "nvml": False}
     if gpu:
         environment = {"device_name": "Invented GPU", "nvml": True, "cuda": "13.0", "precision": "IEEE float32"}
     content = {
-        "format": FORMAT, "mode": "quick", "works": works, "matmul": matmul, "conditions": conditions, "failed": [],
-        "setting": {"batch_size": 128, "latent_dim": 20, "device": "cuda:0" if gpu else "cpu", "threads": 1, "dtype": "float32"},
+        "format": FORMAT,
+        "mode": "quick",
+        "works": works,
+        "matmul": matmul,
+        "conditions": conditions,
+        "failed": [],
+        "setting": {
+            "batch_size": 128,
+            "latent_dim": 20,
+            "device": "cuda:0" if gpu else "cpu",
+            "threads": 1,
+            "dtype": "float32",
+        },
         "environment": environment,
-    }  # fmt: skip
+    }
     (report / "throughput.json").write_text(json.dumps(content), encoding="utf-8")
 
 
@@ -84,8 +112,8 @@ def test_conditions_are_said_and_a_busy_machine_is_a_warning(tmp_path: Path, sec
     reports.build(folder)
     page = (folder / "report.md").read_text(encoding="utf-8")
     assert (
-        "⚠ Meanwhile other processes kept 0.80 of 2 processors busy at most, the GPU ran at 1,200 to 1,980 MHz of 1,980, "
-        "it was slowed down (power cap), 1 other process used it." in page
+        "⚠ Meanwhile other processes kept 0.80 of 2 processors busy at most, the GPU ran at 1,200 to 1,980 MHz of "
+        "1,980, it was slowed down (power cap), 1 other process used it." in page
     )
     assert "energy (mJ per image) 2.00" in page
 

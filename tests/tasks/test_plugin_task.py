@@ -15,76 +15,11 @@ import torch
 
 import bench
 from archs.errors import UserError
-from archs.identity.fingerprint import read_module
-from bench import tasks, verify
-from bench.launchers.ray_code import stage
+from bench import verify
 from bench.store.store import Store
-from bench.worker import restore
 from run_ablation import main
 from tests.conftest import ROOT
-
-DENOISE = '''
-"""A denoising autoencoder: the decoder is fed with the encoder's features."""
-
-import torch
-import torch.nn.functional as F
-from torch import nn
-
-from bench.models.latent import feature_count
-from bench.models.streams import normal, stream_seed
-from bench.spec.metrics import Metric
-from bench.tasks import Task
-
-
-class Denoiser(nn.Module):
-    def __init__(self, encoder, decoder):
-        super().__init__()
-        self.encoder, self.decoder = encoder, decoder
-
-    def forward(self, x, labels=None):
-        return self.decoder(self.encoder(x))
-
-
-def build(arch, latent_dim, seed):
-    assert latent_dim is None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "init/denoise"))
-        encoder = arch.encoder(1)
-        return Denoiser(encoder, arch.decoder(feature_count(arch, encoder, 1)))
-
-
-def error(model, x, noise):
-    masked = x * (normal(noise, x.flatten(1)) > 0).view_as(x)
-    return F.binary_cross_entropy_with_logits(model(masked), x, reduction="none").flatten(1).sum(1)
-
-
-def loss(model, x, labels, noise):
-    return error(model, x, noise).mean()
-
-
-def score(model, x, labels, noise):
-    return {"denoise_error": error(model, x, noise)}
-
-
-TASK = Task(
-    name="denoise",
-    summary="half of the pixels hidden",
-    primary="denoise_error",
-    uses_latent_dim=False,
-    label="denoiser",
-    subject="As denoisers",
-    better="{winner} sees through noise better",
-    best="{winner} sees through noise best",
-    build=build,
-    loss=loss,
-    score=score,
-    noise_width=28 * 28,
-    metrics=(
-        Metric(name="denoise_error", label="denoising error", unit="nats", higher_is_better=False,
-               definition="cross-entropy to the clean image", margin=0.5, digits=1, likelihood=True),
-    ),
-)
-'''
+from tests.tasks.denoising import DENOISE, forget
 
 TINY = ["--dataset", "digits", "--train-images", "256", "--device", "cpu", "--archs", "mlp", "cnn3", "--seeds", "2"]
 
@@ -92,13 +27,6 @@ TINY = ["--dataset", "digits", "--train-images", "256", "--device", "cpu", "--ar
 @pytest.fixture(autouse=True)
 def fresh() -> None:
     forget()
-
-
-def forget() -> None:
-    """What was read of files: here those of one name have other contents each time."""
-    for cached in (restore.registry, restore.task_and_fingerprint, restore.arch_and_fingerprint):
-        cached.cache_clear()
-    getattr(read_module, "cache_clear", lambda: None)()
 
 
 def job(folder: Path, plugin: Path, out: str, *more: str) -> int:
@@ -237,77 +165,3 @@ def test_a_misspelt_task_is_one_line_with_the_nearest_name(tmp_path: Path, capsy
     assert main([*TINY, "--plugin", str(plugin), "--tasks", "denoize", "--runs-dir", str(tmp_path / "runs")]) == 2
     assert capsys.readouterr().err.splitlines() == ["error: unknown task 'denoize'; did you mean 'denoise'?"]
     assert not (tmp_path / "runs").exists()
-
-
-def print_of(folder: Path, code: str, name: str = "mine") -> str | None:
-    """The fingerprint of the task in a file with this code."""
-    folder.mkdir()
-    plugin = folder / f"{name}.py"
-    plugin.write_text(code, encoding="utf-8")
-    getattr(read_module, "cache_clear", lambda: None)()
-    return tasks.fingerprint("denoise", tasks.registry([plugin]).plugins)
-
-
-def test_a_fingerprint_is_of_the_code_and_not_of_what_is_shown(tmp_path: Path) -> None:
-    first = print_of(tmp_path / "1", DENOISE)
-    for number, (old, new) in enumerate(
-        [("through noise", "through fog"), ("denoising error", "error"), ("A denoising", "The denoising"),
-         ("digits=1", "digits=2"), ("margin=0.5", "margin=2.0"), ('label="denoiser"', 'label="D"')], start=2
-    ):  # fmt: skip
-        assert old in DENOISE
-        assert print_of(tmp_path / str(number), DENOISE.replace(old, new)) == first, old
-    for number, (old, new) in enumerate([("> 0)", "> 1)"), (".mean()", ".sum()"), ("28 * 28", "28 * 29")], start=20):
-        assert print_of(tmp_path / str(number), DENOISE.replace(old, new)) != first, old
-    assert print_of(tmp_path / "30", DENOISE, name="renamed") == first
-
-
-def test_it_is_the_same_task_on_another_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the code of a job travels to, the plug-in and its helper lie elsewhere."""
-    plugin = tmp_path / "home" / "mine.py"
-    plugin.parent.mkdir()
-    plugin.with_name("mask_of_mine.py").write_text("CUT = 0\n", encoding="utf-8")
-    code = DENOISE.replace("import torch\n", "import torch\nfrom mask_of_mine import CUT\n", 1).replace(
-        "> 0)", "> CUT)"
-    )
-    plugin.write_text(code, encoding="utf-8")
-
-    def found(path: Path) -> str | None:
-        forget()
-        sys.modules.pop("mask_of_mine", None)
-        with monkeypatch.context() as patched:
-            patched.syspath_prepend(str(path.parent))
-            return tasks.fingerprint("denoise", tasks.registry([path]).plugins)
-
-    here = found(plugin)
-    (name,) = stage(tmp_path / "away", [str(plugin)])
-    there = tmp_path / "away" / name
-    assert there.with_name("mask_of_mine.py").exists()
-    assert (tmp_path / "away" / "bench" / "spec" / "builtin_tasks.json").exists()
-    assert found(there) == here
-    there.with_name("mask_of_mine.py").write_text("CUT = 1\n", encoding="utf-8")
-    assert found(there) != here
-    sys.modules.pop("mask_of_mine", None)
-
-
-def test_a_file_may_hold_architectures_and_tasks(tmp_path: Path) -> None:
-    plugin = tmp_path / "both.py"
-    more = (
-        "\nfrom archs.mlp import ARCH as OTHER\nfrom archs.base import Arch\nfrom bench.tasks.vae import TASK as VAE\n"
-    )
-    more += "A = Arch(name='twin', summary='', source='', encoder=OTHER.encoder, decoder=OTHER.decoder)\n"
-    plugin.write_text(DENOISE + more, encoding="utf-8")
-    found = tasks.registry([plugin])
-    assert "twin" in found.archs
-    assert tasks.names(found.plugins) == [*tasks.built_in(), "denoise"]
-    assert tasks.get("vae", found.plugins) is tasks.get("vae")
-
-
-def test_two_files_share_a_task_but_not_a_name(tmp_path: Path) -> None:
-    first, second = tmp_path / "first.py", tmp_path / "second.py"
-    first.write_text(DENOISE, encoding="utf-8")
-    module = tasks.registry([first]).plugins[str(first)]
-    known = {"first.py": module, "second.py": module}  # the second has imported it from the first
-    assert tasks.names(known) == [*tasks.built_in(), "denoise"]
-    second.write_text(DENOISE, encoding="utf-8")
-    with pytest.raises(UserError, match=r"second.py: the name 'denoise' is taken by .*first.py; choose another name"):
-        tasks.registry([first, second])

@@ -33,10 +33,21 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 
 def spec_of(arch: str = "cnn3", task: str = "vae", seed: int = 0, **changes: object) -> RunSpec:
     base = RunSpec(
-        arch=arch, arch_fingerprint=fingerprint(discover().resolve([arch]).archs[0]), task=task, dataset="digits",
-        data_fingerprint=DIGITS.fingerprint, likelihood="dynamic" if task != "classifier" else None, seed=seed, epochs=2,
-        batch_size=64, lr=2e-3, latent_dim=5 if task != "classifier" else None, train_images=None, device="cpu", threads=1,
-    )  # fmt: skip
+        arch=arch,
+        arch_fingerprint=fingerprint(discover().resolve([arch]).archs[0]),
+        task=task,
+        dataset="digits",
+        data_fingerprint=DIGITS.fingerprint,
+        likelihood="dynamic" if task != "classifier" else None,
+        seed=seed,
+        epochs=2,
+        batch_size=64,
+        lr=2e-3,
+        latent_dim=5 if task != "classifier" else None,
+        train_images=None,
+        device="cpu",
+        threads=1,
+    )
     return dataclasses.replace(base, **changes)
 
 
@@ -189,11 +200,25 @@ def test_the_rise_is_long_enough_in_short_runs(steps: int, rise: int) -> None:
 def test_the_identity_covers_every_field_and_nothing_else() -> None:
     base = spec_of()
     changed = {
-        "arch": "cnn2", "arch_fingerprint": "0" * 16, "task": "cvae", "dataset": "mnist", "data_fingerprint": "1" * 16,
-        "likelihood": "grey", "seed": 9, "epochs": 9, "batch_size": 9, "lr": 9e-3, "latent_dim": 9, "train_images": 9,
-        "device": "cuda", "threads": 9, "protocol": PROTOCOL + 1, "labels": 100, "deterministic": True,
+        "arch": "cnn2",
+        "arch_fingerprint": "0" * 16,
+        "task": "cvae",
+        "dataset": "mnist",
+        "data_fingerprint": "1" * 16,
+        "likelihood": "grey",
+        "seed": 9,
+        "epochs": 9,
+        "batch_size": 9,
+        "lr": 9e-3,
+        "latent_dim": 9,
+        "train_images": 9,
+        "device": "cuda",
+        "threads": 9,
+        "protocol": PROTOCOL + 1,
+        "labels": 100,
+        "deterministic": True,
         "task_fingerprint": "2" * 16,
-    }  # fmt: skip
+    }
     assert set(changed) == {field.name for field in dataclasses.fields(RunSpec)}
     ids = {dataclasses.replace(base, **{name: value}).run_id for name, value in changed.items()}  # type: ignore[arg-type]
     assert len(ids | {base.run_id}) == len(changed) + 1
@@ -218,8 +243,8 @@ def test_the_next_run_of_a_process_finds_the_data_where_the_last_one_had_it() ->
 
 
 # What two tiny runs end at. If this fails, training or evaluation changed what it computes: if that is meant, raise
-# bench.spec.run.PROTOCOL (old records then no longer pass for new ones) and write the new values here. If it is cnn2 that
-# changed, as when its features came to be flattened pixel by pixel, its fingerprint says so already.
+# bench.spec.run.PROTOCOL (old records then no longer pass for new ones) and write the new values here. If it is cnn2
+# that changed, as when its features came to be flattened pixel by pixel, its fingerprint says so already.
 GOLDEN_PROTOCOL = 2
 GOLDEN = [("vae", "elbo", -437.4101), ("classifier", "train_loss", 0.36812)]
 

@@ -87,7 +87,10 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_the_process_that_keeps_the_results_never_loads_torch(tmp_path: Path) -> None:
-    """Nor a plug-in: what they do to a process, they do to one that can be replaced. And what is asked of CUDA reaches those."""
+    """Nor a plug-in: what they do to a process, they do to one that can be replaced.
+
+    And what is asked of CUDA reaches those.
+    """
     script = tmp_path / "job.py"
     script.write_text(WITHOUT_TORCH, encoding="utf-8")
     command = [
