@@ -17,7 +17,6 @@ from tests.conftest import ROOT
 HOUSES = ("archs", "bench", "reports")
 MOST_FILES = 16
 MOST_LINES = 300
-LINE_WIDTH = 120
 
 
 @functools.cache
