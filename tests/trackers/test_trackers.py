@@ -141,7 +141,7 @@ def test_a_tracker_that_raises_is_named_once_and_costs_nothing(
             raise OSError("no\nspace")
 
     kind = trackers.Kind("broken", "X", "", (), "x", lambda value: Broken())  # type: ignore[arg-type,return-value]
-    monkeypatch.setattr(trackers, "crew", lambda options: real({"broken": "x"}, [kind]))
+    monkeypatch.setattr(trackers, "open_trackers", lambda options: real({"broken": "x"}, [kind]))
     assert job(tmp_path, "--archs", "mlp", "--tasks", "classifier") == 0
     shown = capsys.readouterr().err
     assert shown.count("WARNING: --broken: OSError: no space; runs and report go on without it") == 1
