@@ -7,6 +7,7 @@ steps are drawn at once depends on the number of the step alone, so a seed draws
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -63,6 +64,12 @@ class Feed:
         self.images, self.labels = images, labels
         self.likelihood, self.width = spec.likelihood, (spec.latent_dim or 0) if width is None else width
         self.streams, self.noise_rows, self.dtype = streams, noise_rows, dtype
+
+    def with_streams(self, streams: Sequence[Streams]) -> Feed:
+        """Return a feed of the same images that draws from other random streams."""
+        other = copy.copy(self)
+        other.streams = streams
+        return other
 
     def draw(self, rows: Tensor) -> Batches:
         """Draw the batches of the training images at the indices `rows`, [K, S, B], on the device."""

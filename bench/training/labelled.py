@@ -2,11 +2,49 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from bench.models.latent import CLASSES
 from bench.models.streams import generator
+from bench.spec.run import RunSpec
+from bench.training.batches import Loss
+
+
+class Labelled:
+    """The labelled images of each seed of a training, of which every batch gets some; none if the task is not so."""
+
+    def __init__(self, specs: Sequence[RunSpec], batch: int, labels: Tensor):
+        """Choose the images.
+
+        Args:
+            specs: they differ in nothing but their seed.
+            batch: images of a step, those with a label not among them.
+            labels: of the training split.
+        """
+        self.images = len(labels)
+        self.per_batch = 0
+        self.indices: list[Tensor] = []
+        """Of the labelled images of each seed; none without such."""
+        count = specs[0].labels
+        if count is not None:
+            self.per_batch = min(count, batch)
+            self.indices = [choose_labelled(labels, count, spec.seed) for spec in specs]
+
+    def bind(self, loss: Loss) -> Loss:
+        """Return a task's loss with what it has to know of the labelled images."""
+        if not self.indices:
+            return loss
+        return functools.partial(loss, labelled=self.per_batch, known=len(self.indices[0]), images=self.images)
+
+    def append_to(self, rows: Tensor, seed_index: int, draw: torch.Generator) -> Tensor:
+        """Append labelled images to the batches of one seed: [steps, B] → [steps, B + per_batch]."""
+        if not self.indices:
+            return rows
+        return append_labelled(rows, self.indices[seed_index], self.per_batch, draw)
 
 
 def choose_labelled(labels: Tensor, count: int, seed: int) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,8 +15,9 @@ from bench.models.streams import Streams, stream_seed
 from bench.spec.progress import Progress
 from bench.spec.run import RunSpec
 from bench.tasks import Task
-from bench.training.batches import Feed, Loss
-from bench.training.labelled import append_labelled, choose_labelled
+from bench.training.batches import Feed
+from bench.training.labelled import Labelled
+from bench.training.losses import Diverged, LossReader, PendingLosses
 from bench.training.random_state import IsolatedRandomState
 from bench.training.schedule import learning_rate
 from bench.training.scores import Split, validate
@@ -29,10 +28,6 @@ CHUNK_STEPS = 20
 """Steps from one reading of the loss to the next. A GPU is given them all at once."""
 
 Returned = TypeVar("Returned")
-
-
-class Diverged(RuntimeError):
-    """The loss is no longer finite."""
 
 
 @dataclass(frozen=True)
@@ -127,50 +122,35 @@ def train_in_turns(
     on_cpu = device.type == "cpu"
     batch = min(spec.batch_size, len(data.labels))
     per_epoch = len(data.labels) // batch  # the few images left over are others in the next epoch
-    labelled_rows, labelled = 0, [torch.empty(0)] * count
-    loss: Loss = task.loss
-    if spec.labels is not None:
-        labelled_rows = min(spec.labels, batch)
-        labelled = [choose_labelled(data.labels, spec.labels, each.seed) for each in specs]
-        loss = functools.partial(task.loss, labelled=labelled_rows, known=len(labelled[0]), images=len(data.labels))
-    rows_per_step = batch + labelled_rows
-    dtype, width = next(models[0].parameters()).dtype, task.width(spec.latent_dim)
-
-    def feed_of(streams: Sequence[Streams]) -> Feed:
-        noise_rows = task.noise_rows(rows_per_step, labelled_rows)
-        return Feed(data.images, data.labels, spec, streams, noise_rows, dtype, width)
-
-    streams = [Streams.of(each.seed, device) for each in specs]
+    steps, done = per_epoch * spec.epochs, 0
+    labelled = Labelled(specs, batch, data.labels)
     stack = Stack(models) if count > 1 else None
-    stepper = Stepper(models, loss, feed_of(streams), stack)
+    rows_per_step = batch + labelled.per_batch
+    streams = [Streams.of(each.seed, device) for each in specs]
+    noise_rows = task.noise_rows(rows_per_step, labelled.per_batch)
+    dtype, width = next(models[0].parameters()).dtype, task.width(spec.latent_dim)
+    feed = Feed(data.images, data.labels, spec, streams, noise_rows, dtype, width)
+    stepper = Stepper(models, labelled.bind(task.loss), feed, stack)
     random_state = IsolatedRandomState(stream_seed(spec.seed, "dropout"), device)
     if graph:
         with random_state:
             for model in models:
                 model.train()
             rows = torch.arange(min(CHUNK_STEPS, per_epoch) * count * rows_per_step, device=device) % len(data.labels)
-            trial = feed_of([Streams.of(each.seed, device) for each in specs])  # the run's own draws stay untouched
+            trial = feed.with_streams([Streams.of(each.seed, device) for each in specs])  # the run draws its own later
             stepper.capture(trial.draw(rows.view(-1, count, rows_per_step)))
 
-    failed: dict[int, Diverged] = {}
+    reader = LossReader(count, steps, report)
     history: list[list[dict[str, float]]] = [[] for _ in specs]
-    seconds, done, steps = 0.0, 0, per_epoch * spec.epochs
+    seconds = 0.0
     for epoch in range(1, spec.epochs + 1):
         for model in models:
             model.train()
         started = clock()
-        total = torch.zeros(count)
-        order = [
-            epoch_rows(len(data.labels), per_epoch, batch, *of_seed, labelled_rows)
-            for of_seed in zip(streams, labelled, strict=True)
-        ]
-        rows = torch.stack(order, 1).to(device)  # [per_epoch, S, batch + labelled_rows]
-        rates: Sequence[float] | Tensor = [
-            learning_rate(step, steps, spec.lr) for step in range(done, done + per_epoch)
-        ]
-        if not on_cpu:
-            rates = torch.tensor(rates, device=device)
-        pending: deque[PendingLosses] = deque()
+        rows = epoch_rows(streams, len(data.labels), per_epoch, batch, labelled).to(device)
+        scheduled = [learning_rate(step, steps, spec.lr) for step in range(done, done + per_epoch)]
+        rates = scheduled if on_cpu else torch.tensor(scheduled, device=device)
+        total, pending = torch.zeros(count), deque[PendingLosses]()
         for first, last in chunks(done, per_epoch):
             with random_state:
                 losses = stepper.take(rows[first:last], rates[first:last])
@@ -182,26 +162,19 @@ def train_in_turns(
                 yield
             # a GPU is asked for the losses of a chunk when it has the next one to do
             while len(pending) > (0 if on_cpu or last == per_epoch else 1):
-                chunk = pending.popleft()
-                sums, means = chunk.wait()
-                for index, mean in enumerate(means):
-                    if not math.isfinite(mean) and index not in failed:
-                        failed[index] = Diverged(f"loss is {mean} by step {chunk.done} of {steps} (epoch {epoch})")
-                alive = [mean for index, mean in enumerate(means) if index not in failed]
-                if not alive:
-                    return [failed[index] for index in range(count)]
-                report(Progress(chunk.done / steps, epoch, sum(alive) / len(alive)))
-                total += sums
+                total += reader.read(pending.popleft(), epoch)
+                if reader.none_is_left:
+                    return [reader.diverged[index] for index in range(count)]
         losses_of_epoch = (total / per_epoch).tolist()
         seconds += clock() - started
         with random_state:
-            scored = validate(models, stack, task, validation, specs, failed)
+            scored = validate(models, stack, task, validation, specs, reader.diverged)
         for index, scores in scored.items():
             numbers = {f"val_{task.primary}": scores[task.primary], "seconds": seconds / count}
             history[index].append({"epoch": epoch, "train_loss": losses_of_epoch[index], **numbers})
     used_graph, refused = stepper.uses_graph, stepper.graph_refused
     return [
-        failed.get(index, Trained(history[index], seconds / count, steps * batch, used_graph, refused))
+        reader.diverged.get(index, Trained(history[index], seconds / count, steps * batch, used_graph, refused))
         for index in range(count)
     ]
 
@@ -221,38 +194,10 @@ def chunks(done: int, per_epoch: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-class PendingLosses:
-    """The losses of a chunk of steps, on their way from the device while that goes on with the next."""
-
-    def __init__(self, losses: Tensor, steps: int, done: int):
-        """Start the copy.
-
-        Args:
-            losses: the sum over the chunk for each model, [S], on the device.
-            steps: of the chunk.
-            done: steps of the training by the end of the chunk.
-        """
-        self.steps, self.done = steps, done
-        self.losses, self.arrived = losses, None
-        if losses.device.type != "cpu":
-            self.losses = torch.empty(losses.shape, pin_memory=True).copy_(losses, non_blocking=True)
-            self.arrived = torch.cuda.Event()
-            self.arrived.record(torch.cuda.current_stream(losses.device))
-
-    def wait(self) -> tuple[Tensor, list[float]]:
-        """Return the sum [S] and the mean over the steps for each model, once they have arrived."""
-        if self.arrived is not None:
-            self.arrived.synchronize()
-        return self.losses, (self.losses / self.steps).tolist()
-
-
-def epoch_rows(
-    images: int, per_epoch: int, batch: int, streams: Streams, labelled: Tensor, labelled_rows: int
-) -> Tensor:
-    """Draw the order of an epoch: the image indices of each batch, [per_epoch, batch + labelled_rows].
-
-    Args:
-        labelled: the indices of the labelled images, of which each batch gets `labelled_rows`.
-    """
-    rows = torch.randperm(images, generator=streams.order)[: per_epoch * batch].view(per_epoch, batch)
-    return append_labelled(rows, labelled, labelled_rows, streams.order) if labelled_rows else rows
+def epoch_rows(streams: Sequence[Streams], images: int, per_epoch: int, batch: int, labelled: Labelled) -> Tensor:
+    """Draw the order of an epoch: the image indices of each batch, [per_epoch, S, batch + labelled ones]."""
+    orders = []
+    for index, stream in enumerate(streams):
+        order = torch.randperm(images, generator=stream.order)[: per_epoch * batch].view(per_epoch, batch)
+        orders.append(labelled.append_to(order, index, stream.order))
+    return torch.stack(orders, 1)

@@ -7,7 +7,7 @@ import math
 import torch
 
 from bench.store.record import Record
-from bench.training.loop import Diverged
+from bench.training.losses import Diverged
 
 WAY_OUT = "use a smaller --batch-size or fewer --workers: neither is changed unasked"
 

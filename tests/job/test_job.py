@@ -23,7 +23,7 @@ import torch
 import bench
 from bench.store.differences import differences
 from bench.store.store import Record, Store
-from bench.training.loop import Diverged
+from bench.training.losses import Diverged
 from bench.worker.failures import check_finite
 from run_ablation import main
 from tests.conftest import ROOT

@@ -13,7 +13,8 @@ from archs.base import Arch
 from archs.registry import discover
 from bench.models.streams import Streams, generator
 from bench.tasks import get
-from bench.training.loop import Diverged, Trained, train, train_seeds
+from bench.training.loop import Trained, train, train_seeds
+from bench.training.losses import Diverged
 from bench.training.scores import Split, evaluate
 from bench.training.splits import split_on_device
 from bench.training.stack import Stack, why_not_stack

@@ -20,7 +20,8 @@ from bench.machine.determinism import deterministic
 from bench.spec.run import PROTOCOL, RunSpec, canonical_json
 from bench.tasks import get
 from bench.training.adam import Adam
-from bench.training.loop import Diverged, train
+from bench.training.loop import train
+from bench.training.losses import Diverged
 from bench.training.schedule import learning_rate
 from bench.training.scores import evaluate
 from bench.training.splits import split_on_device, splits_of
