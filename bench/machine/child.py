@@ -86,7 +86,8 @@ def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Calla
                 return content
     except EOFError:
         process.join(5)
-        raise ChildDied(f"the process that was to {function.__name__} {how_it_ended(process.exitcode)}") from None
+        duty = function.__name__.strip("_").replace("_", " ")
+        raise ChildDied(f"the process that was to {duty} {how_it_ended(process.exitcode)}") from None
     finally:
         ours.close()
         process.kill()  # and don't wait: the server reaps it, which takes longer than many a call

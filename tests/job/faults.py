@@ -43,7 +43,7 @@ SIZE = [
 RUNS = 24
 KINDS = ("worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two")
 JOB_SECONDS = 120
-KILLED_BEFORE = "error: the process that was to agree was killed by SIGKILL"
+KILLED_BEFORE = "error: the process that was to make plan was killed by SIGKILL"
 """What a job says, with status 2, whose plan was not made yet."""
 COUNTED = """
 import os

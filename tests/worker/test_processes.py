@@ -64,7 +64,7 @@ def test_a_function_called_in_a_child_returns_raises_speaks_or_is_named(tmp_path
     done = subprocess.run([sys.executable, str(script)], env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.splitlines() == [
         "2 False",
-        "ChildDied the process that was to _exit ended with status 3 False",
+        "ChildDied the process that was to exit ended with status 3 False",
         "ValueError invalid literal for int() with base 10: 'x' True",
         "ChildDied the process that was to abort was killed by SIGABRT False",
         "ab",
