@@ -86,11 +86,15 @@ def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Calla
                 return content
     except EOFError:
         process.join(5)
-        duty = function.__name__.strip("_").replace("_", " ")
-        raise ChildDied(f"the process that was to {duty} {how_it_ended(process.exitcode)}") from None
+        raise ChildDied(f"{described(function)} {how_it_ended(process.exitcode)}") from None
     finally:
         ours.close()
         process.kill()  # and don't wait: the server reaps it, which takes longer than many a call
+
+
+def described(function: Callable[..., Any]) -> str:
+    """Return what the process that calls a function is called on stderr: "the process that was to make plan"."""
+    return f"the process that was to {function.__name__.strip('_').replace('_', ' ')}"
 
 
 class ChildDied(UserError):

@@ -28,6 +28,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import run_ablation
+from bench.job.plan import make_plan
 from bench.machine import child
 from bench.store.store import Record
 from tests.job.fault_checks import check, inspect, neutral_page, sound_records
@@ -43,7 +44,7 @@ SIZE = [
 RUNS = 24
 KINDS = ("worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two")
 JOB_SECONDS = 120
-KILLED_BEFORE = "error: the process that was to make plan was killed by SIGKILL"
+KILLED_BEFORE = f"error: {child.described(make_plan)} was killed by SIGKILL"
 """What a job says, with status 2, whose plan was not made yet."""
 COUNTED = """
 import os

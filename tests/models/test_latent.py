@@ -48,7 +48,7 @@ def test_elbo_of_a_model_with_zeroed_outputs_has_its_closed_form(name: str) -> N
     """Zero heads make q(z|x) the prior (KL 0); zero last-layer weights make every pixel a fair coin."""
     task = get(name)
     model = task.build(discover().archs["cnn2"], 20, 0)
-    for module in (model.head.mean, model.head.log_variance, list(model.decoder.children())[-1]):  # type: ignore[union-attr, arg-type]
+    for module in (model.head.mean, model.head.log_variance, list(model.decoder.children())[-1]):
         torch.nn.init.zeros_(module.weight)
         torch.nn.init.zeros_(module.bias)
     x = torch.rand(5, 1, 28, 28, generator=generator(0, "x")).round()

@@ -155,7 +155,7 @@ real = trackers.open_trackers
 def test_a_tracker_that_can_t_be_had_is_one_line_before_anything_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = trackers.Kind("absent", "X", "", ("no_such_package_for_test",), "absent", lambda value: None)  # type: ignore[arg-type,return-value]
+    kind = trackers.Kind("absent", "X", "", ("no_such_package_for_test",), "absent", lambda value: None)
     with pytest.raises(UserError, match=r"--absent needs the package no_such_package_for_test, .* extra \[absent\]"):
         trackers.open_trackers({"absent": "x"}, [kind])
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed (the extra [tensorboard])")

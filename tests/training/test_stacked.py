@@ -163,7 +163,7 @@ def test_running_statistics_are_each_member_s_own() -> None:
     models, alone = [normed(4), normed(7)], normed(7)
     train_seeds(models, task, specs, *splits()[:2])
     train(alone, task, specs[1], *splits()[:2])
-    assert not torch.equal(models[0].encoder[1].running_mean, alone.encoder[1].running_mean)  # type: ignore[union-attr, index]
+    assert not torch.equal(models[0].encoder[1].running_mean, alone.encoder[1].running_mean)
     for name, value in alone.state_dict().items():
         torch.testing.assert_close(models[1].state_dict()[name], value, rtol=1e-10, atol=1e-10, msg=name)
     both = [evaluate(model, task, splits()[2], specs[1], "test").means for model in (models[1], alone)]

@@ -221,7 +221,7 @@ def test_the_identity_covers_every_field_and_nothing_else() -> None:
         "task_fingerprint": "2" * 16,
     }
     assert set(changed) == {field.name for field in dataclasses.fields(RunSpec)}
-    ids = {dataclasses.replace(base, **{name: value}).run_id for name, value in changed.items()}  # type: ignore[arg-type]
+    ids = {dataclasses.replace(base, **{name: value}).run_id for name, value in changed.items()}
     assert len(ids | {base.run_id}) == len(changed) + 1
     assert dataclasses.replace(base).run_id == base.run_id
 

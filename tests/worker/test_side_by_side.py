@@ -204,7 +204,7 @@ def runs(archs: int, seeds: int) -> list[RunSpec]:
 
 
 def workers(*in_flight: int) -> list[Worker]:
-    return [Worker(None, None, Site("", ""), {key: InFlight([], True) for key in range(count)}) for count in in_flight]  # type: ignore[arg-type]
+    return [Worker(None, None, Site("", ""), {key: InFlight([], True) for key in range(count)}) for count in in_flight]
 
 
 @pytest.mark.parametrize(
