@@ -9,9 +9,12 @@ an error, never a warning.
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -21,8 +24,10 @@ from typing import Any
 import archs
 from archs.base import Arch, Family
 from archs.errors import UserError, nearest
+from archs.foreign.plugins import load_plugin, without_repeats
+from archs.foreign.process_state import ChangedForAll, left_as_found
 from archs.grammar import NAME, Part, Spec, parse
-from archs.plugins import load_plugin, without_repeats
+from archs.identity.fingerprint import source_of
 
 GROUP = "conv_ablation.archs"
 """The group of entry points in which an installed package declares each of its architectures and families by name."""
@@ -92,7 +97,10 @@ class Registry:
             raise UserError(f"the name {name!r} is taken by {' and by '.join(takers)}; uninstall or rename one")
         (point,) = points
         try:
-            found = point.load()
+            with left_as_found(f"{package_of(point)}, when it is loaded,"):
+                found = point.load()
+        except ChangedForAll:
+            raise
         except (Exception, SystemExit) as error:
             reason = " ".join(str(error).split()) or "no message"
             raise UserError(
@@ -121,6 +129,12 @@ class Registry:
         entries = (value for value in getattr(module, "__dict__", {}).values() if isinstance(value, Arch | Family))
         return next((entry for entry in entries if entry.name == name), None)
 
+    def foreign_code(self) -> dict[str, str]:
+        """Return what of others' code is loaded: a plug-in's file → hash of its source, a package → its version."""
+        plugins = {Path(path).name: short_hash(source_of(module)) for path, module in self.plugins.items()}
+        points = [point for name, (point, *_) in self.installed.items() if self.origin.get(name) == package_of(point)]
+        return plugins | {point.dist.name: point.dist.version for point in points if point.dist}
+
     def names(self) -> list[str]:
         """Return all names, those that installed packages declare included."""
         return sorted({*self.archs, *self.families, *self.installed})
@@ -135,21 +149,26 @@ class Registry:
         """
         found: dict[str, Arch] = {}
         illegal: dict[str, str] = {}
-        for text in texts:
-            specs = [single for spec in parse(text) for single in self._expand(spec)]
-            for spec in specs:
-                try:
-                    arch = self._build(spec)
-                except UserError as error:
-                    if len(specs) == 1 or isinstance(error, UnknownName):
-                        raise
-                    illegal[spell(spec)] = str(error)
-                else:
-                    found.setdefault(arch.name, arch)
+        with left_as_found(f"the code of {' or '.join(sorted(self.families))}, given its options,"):
+            for text in texts:
+                self._resolve_one(text, found, illegal)
         if not found:
             first = next(iter(illegal.values()), "none was named")
             raise UserError(f"no legal architecture among those named: {first}")
         return Resolved(tuple(found.values()), illegal)
+
+    def _resolve_one(self, text: str, found: dict[str, Arch], illegal: dict[str, str]) -> None:
+        """Add the architectures that `text` spells to `found`, and the cells that can't be built to `illegal`."""
+        specs = [single for spec in parse(text) for single in self._expand(spec)]
+        for spec in specs:
+            try:
+                arch = self._build(spec)
+            except UserError as error:
+                if len(specs) == 1 or isinstance(error, UnknownName | ChangedForAll):
+                    raise
+                illegal[spell(spec)] = str(error)
+            else:
+                found.setdefault(arch.name, arch)
 
     def _expand(self, spec: Spec) -> list[Spec]:
         """Return the specs that a spec with wildcards stands for."""
@@ -224,6 +243,11 @@ def joined_with_or(words: Sequence[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]])
 
 
+def short_hash(source: bytes) -> str:
+    """Return twelve hex digits of the SHA-256 of a source."""
+    return hashlib.sha256(source).hexdigest()[:12]
+
+
 def package_of(point: EntryPoint) -> str:
     """Return the package that declares an entry point, in words."""
     return f"package {point.dist.name} {point.dist.version}" if point.dist else f"entry point {point.value}"
@@ -245,8 +269,10 @@ def discover(plugins: Sequence[str | Path] = (), also: Sequence[type] = ()) -> R
         installed.setdefault(point.name, []).append(point)
     registry = Registry(installed=installed)
     for info in sorted(pkgutil.iter_modules(archs.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"archs.{info.name}")
-        registry.add_module(module, f"archs/{info.name}.py")
+        name, where = f"archs.{info.name}", f"archs/{info.name}.py"
+        with nullcontext() if name in sys.modules else left_as_found(f"{where}, when it is loaded,"):
+            module = importlib.import_module(name)
+        registry.add_module(module, where)
     for path in without_repeats(plugins):
         module = registry.plugins[str(path)] = load_plugin(path)
         others = any(isinstance(value, tuple(also)) for value in vars(module).values())

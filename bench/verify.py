@@ -120,14 +120,15 @@ def spec_of(record: Record) -> RunSpec:
 def retrain(spec: RunSpec, site: Site) -> Record:
     """Train a run again at `site`, on the kind of device that it was trained on, and return its record."""
     from bench.job.devices import device_of
-    from bench.machine import determinism, environment
+    from bench.machine import determinism
+    from bench.machine.provenance import provenance
     from bench.worker.dataset import dataset_of
     from bench.worker.execute import execute
     from bench.worker.restore import arch_of, task_of
 
     determinism.prepare(bool(spec.deterministic))
     device = CPU if spec.device == CPU else device_of("cuda")
-    site = dataclasses.replace(site, device=device, **environment.commit())
+    site = dataclasses.replace(site, device=device, provenance=provenance())
     try:
         arch_of(spec, site.plugins)
         task_of(spec, site.plugins)

@@ -27,13 +27,15 @@ from archs.identity.canonical import normal_form
 NOT_IN_FINGERPRINT = {
     "archs",
     "archs.errors",
+    "archs.foreign",
+    "archs.foreign.plugins",
+    "archs.foreign.process_state",
     "archs.grammar",
     "archs.identity",
     "archs.identity.canonical",
     "archs.identity.fingerprint",
     "archs.identity.old_fingerprint",
     "archs.layers",
-    "archs.plugins",
     "archs.registry",
 }
 """The modules that find, spell or describe architectures but build none."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import sys
 from pathlib import Path
 
 from archs.base import Arch
 from archs.identity.fingerprint import defining_modules, reachable, read_module, source_of, source_path
-from archs.plugins import PluginLoader
 
 
 def old_fingerprint(arch: Arch) -> str:
@@ -36,7 +36,7 @@ def loaded_imports(name: str) -> list[str]:
 def old_name(name: str) -> str:
     """Return the name that a module had: a plug-in was named after its file alone."""
     top, dot, rest = name.partition(".")
-    is_plugin = isinstance(getattr(sys.modules[top], "__loader__", None), PluginLoader)
+    is_plugin = re.fullmatch(r"plugin_\w+_[0-9a-f]{12}", top)  # as archs.foreign.plugins.module_name has it
     return f"plugin_{Path(source_path(top) or top).stem}{dot}{rest}" if is_plugin else name
 
 

@@ -31,4 +31,4 @@ def row(arch: Arch, plugins: Plugins) -> list[str]:
 
 
 def size(arch: Arch, task: Task) -> int:
-    return parameter_count(task.build(arch, DEFAULT_LATENT if task.uses_latent_dim else None, 0))
+    return parameter_count(task.new_model(arch, DEFAULT_LATENT if task.uses_latent_dim else None, 0))

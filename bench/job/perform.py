@@ -18,13 +18,14 @@ from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
 from bench.launchers.launcher import Launcher
 from bench.launchers.local import ThisMachine
-from bench.machine import environment
 from bench.machine.child import call_in_child
+from bench.machine.provenance import Provenance, provenance
 from bench.machine.signals import stopping_status
 from bench.spec.device import Device
 from bench.spec.run import RunSpec
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
+from bench.store.code_versions import made_by_other_code
 from bench.store.store import Store
 from bench.trackers import Trackers
 from bench.worker.site import Site
@@ -60,6 +61,7 @@ def perform(request: Request, trackers: Trackers) -> Outcome:
     with contextlib.closing(launcher_of(request)) as launcher:
         device = launcher.device(request.device)
         data, warnings = data_of(request, device)
+        code = provenance()  # while torch loads elsewhere, as the data were
         plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
         check_labels(plan, data)
         Store(request.runs_dir).prepare()
@@ -67,7 +69,7 @@ def perform(request: Request, trackers: Trackers) -> Outcome:
         for warning in warnings:
             print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
 
-        site = site_of(request, plan, launcher)
+        site = site_of(request, plan, launcher, code)
         held = Held(request.runs_dir, request.retry_failed)
         rounds = Rounds(plan.policy, site, launcher, trackers, held, request.fail_fast)
         rounds.run()
@@ -77,10 +79,16 @@ def perform(request: Request, trackers: Trackers) -> Outcome:
     if not rounds.is_over:
         try:
             effort = request.throughput if plan.measurable else "off"
-            speed = measure_apart(folder, effort, finished_runs(rounds), plan.device, plan.device_name, request.plugins)
+            trained = finished_runs(rounds)
+            speed = measure_apart(
+                folder, effort, trained, plan.device, plan.device_name, request.plugins, site.provenance
+            )
         except KeyboardInterrupt as interrupt:
             stopped_by = stopping_status(interrupt)
-    circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings}
+    code_now = code.entries()
+    if other_code := made_by_other_code(records.values(), code_now):
+        print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
+    circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
     circumstances["wall_seconds"] = round(time.monotonic() - begun, 1)
     write_manifest(folder, describe(request, plan, data.describe(), work, records, folder, circumstances))
     failed = sum(records[each.run_id].status == Status.FAILED for each in work if each.run_id in records)
@@ -112,7 +120,7 @@ def check_labels(plan: JobPlan, data: Dataset) -> None:
         raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")
 
 
-def site_of(request: Request, plan: JobPlan, launcher: Launcher) -> Site:
+def site_of(request: Request, plan: JobPlan, launcher: Launcher, code: Provenance) -> Site:
     return Site(
         runs_dir=request.runs_dir,
         data_dir=request.data_dir,
@@ -123,7 +131,7 @@ def site_of(request: Request, plan: JobPlan, launcher: Launcher) -> Site:
         stack=plan.sharing.stack,
         graph=plan.sharing.graph,
         side_by_side=plan.sharing.side_by_side,
-        **environment.commit(),
+        provenance=code,
     )
 
 

@@ -83,6 +83,9 @@ class Rounds:
                     self.trackers.ended(each, self.held.records[each.run_id])
             work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
             if not work:
+                if not tried:  # nor will there be a round, which says what is done already
+                    with Display([], len(self.held.records), self.site.workers):
+                        pass
                 break
             tried.update(each.run_id for each in work)
             self._round(work)

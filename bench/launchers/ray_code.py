@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from archs.foreign.plugins import load_plugin, without_repeats
 from archs.identity.fingerprint import reachable, source_path
-from archs.plugins import load_plugin, without_repeats
-from bench.machine.environment import ROOT
+from bench.machine.provenance import ROOT
 
 HOUSES = ("archs", "bench")
 

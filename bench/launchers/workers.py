@@ -184,8 +184,7 @@ def failed_record(spec: Work, site: Site, error: str) -> Record:
     where = {
         **environment.versions(),
         "device": site.device,
-        "commit": site.commit,
-        "dirty": site.dirty,
+        **site.provenance.entries(),
         "ended": time.time(),
     }
     return Record(spec.run_id, spec.content(), Status.FAILED, error, environment=where)

@@ -15,12 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archs.foreign.process_state import Watch
 from bench.machine import cuda, environment
 from bench.machine.cpu import prepare_cpu
 from bench.machine.cuda import device_name
 from bench.machine.load_monitor import LoadMonitor
 from bench.machine.nvml import Gpu, open_gpu
 from bench.machine.peak_memory import peak_bytes
+from bench.machine.provenance import provenance
 from bench.spec.device import Device
 from bench.speed.flops import flops_per_image
 from bench.speed.setting import Cell, Setting
@@ -87,12 +89,15 @@ def measure(
     Args:
         mode: "quick" or "full".
         say: takes what is being done, in words.
+
+    Raises:
+        ChangedForAll: code of an architecture changed what the others are timed by.
     """
     begun, effort = time.time(), EFFORTS[mode, setting.device.kind]
     cuda.use_device(setting.device)
     if not setting.device.is_gpu:
         prepare_cpu(setting.threads)
-    gpu = open_gpu(setting.device)
+    gpu, watch = open_gpu(setting.device), Watch()
     works, products, conditions, failed = [], [], [], []
     for task in dict.fromkeys(cell.task for cell in cells):
         say(f"measuring speed apart: {task}")
@@ -112,6 +117,7 @@ def measure(
             if not turns:
                 continue
             timed, product, load = time_in_turns(turns, setting.device, effort, gpu)
+            watch.look(f"the {task} of {' or '.join(turns)}, while it is timed,")
             products.append({"task": task, "work": name, **product})
             conditions.append({"task": task, "work": name, **load})
             for arch, own in timed.items():
@@ -125,7 +131,7 @@ def measure(
         "environment": {
             **environment.versions(),
             "device_name": device_name(setting.device),
-            **environment.commit(),
+            **provenance().entries(),
             **cuda.described(setting.device),
             "begun": begun,
             "seconds": time.time() - begun,
@@ -145,7 +151,7 @@ def prepare_cell(
     (arch,) = registry(tuple(plugins)).resolve([cell.arch]).archs
     task, _ = task_and_fingerprint(cell.task, tuple(plugins))
     prepared = prepare(arch, task, setting)
-    layers = layers_of(task.build(arch, as_spec(arch, task, setting).latent_dim, 0), task)
+    layers = layers_of(task.new_model(arch, as_spec(arch, task, setting).latent_dim, 0), task)
     rows = {}
     for work in prepared.workloads:
         # the loss of a task that needs labels sends an image through a layer many times

@@ -17,6 +17,7 @@ from typing import Any
 from archs.errors import UserError
 from bench.machine import environment
 from bench.machine.child import call_in_child
+from bench.machine.provenance import Provenance
 from bench.spec.defaults import DEFAULT_LABELS
 from bench.spec.device import Device
 from bench.spec.run import RunSpec
@@ -25,7 +26,13 @@ from bench.store.speed_file import FILE, FORMAT, read
 
 
 def measure_apart(
-    folder: Path, effort: str, trained: Sequence[RunSpec], device: Device, device_name: str, plugins: Sequence[str]
+    folder: Path,
+    effort: str,
+    trained: Sequence[RunSpec],
+    device: Device,
+    device_name: str,
+    plugins: Sequence[str],
+    code: Provenance,
 ) -> str:
     """Measure, unless that has been done, and write the file; return what became of it, in words for the page.
 
@@ -43,7 +50,7 @@ def measure_apart(
         dict.fromkeys(Cell(spec.arch, spec.arch_fingerprint, spec.task, spec.task_fingerprint) for spec in trained)
     )
     setting = setting_of(trained, device)
-    wanted = identity(effort, setting, device_name, cells)
+    wanted = identity(effort, setting, device_name, cells, code)
     if is_measured(folder, wanted):
         return "measured apart by an earlier run of this command"
     try:
@@ -88,7 +95,9 @@ def announced(text: str) -> str:
     return text
 
 
-def identity(effort: str, setting: Setting, device_name: str, cells: Sequence[Cell]) -> dict[str, Any]:
+def identity(
+    effort: str, setting: Setting, device_name: str, cells: Sequence[Cell], code: Provenance
+) -> dict[str, Any]:
     """Return what a measurement depends on, as far as it is known beforehand."""
     return {
         "format": FORMAT,
@@ -96,6 +105,7 @@ def identity(effort: str, setting: Setting, device_name: str, cells: Sequence[Ce
         **dataclasses.asdict(setting),
         "torch": environment.versions()["torch"],
         "device_name": device_name,
+        "code": None if code.code is None else dict(code.code),
         "cells": sorted([one for one in dataclasses.astuple(cell) if one is not None] for cell in cells),
     }
 

@@ -75,7 +75,7 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> PreparedCell:
     A GPU takes as many training steps at once as in a run.
     """
     device, batch, spec = torch.device(setting.device), setting.batch_size, as_spec(arch, task, setting)
-    model, eval_model = (to_device(task.build(arch, spec.latent_dim, 0), device) for _ in range(2))
+    model, eval_model = (to_device(task.new_model(arch, spec.latent_dim, 0), device) for _ in range(2))
     model.train()
     eval_model.eval()  # another copy, so that no mode is switched while something is timed
     streams = Streams.of(0, device)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 import pandas as pd
 
 from bench.spec.metrics import metric_columns
+from bench.spec.run import digest
 from bench.statistics.comparisons import mean_interval
 from bench.statistics.settings import differing_settings, none_for_missing
 from bench.store.store import Record
@@ -19,7 +20,7 @@ RECORD_COLUMNS = [
     "params_total", "params_conv", "params_fc", "params_other", "macs",
     "elbo", "reconstruction", "kl", "elbo_joint", "bits_per_dim", "accuracy", "train_seconds", "train_images_per_s",
     "device", "run_id", "epochs", "batch_size", "lr", "latent_dim", "train_images", "labels", "threads",
-    "arch_fingerprint", "data_fingerprint", "protocol", "torch", "commit",
+    "arch_fingerprint", "data_fingerprint", "protocol", "torch", "commit", "dirty", "code",
 ]  # fmt: skip
 PIXELS = 28 * 28
 LAYER_COLUMNS = ["part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
@@ -32,12 +33,19 @@ def records_frame(records: Iterable[Record]) -> pd.DataFrame:
     rows = []
     for record in records:
         row = dict(record.spec)
-        row |= {key: record.environment.get(key) for key in ("torch", "commit")}
+        row |= {key: record.environment.get(key) for key in ("torch", "commit", "dirty")}
+        row["code"] = code_of(record)
         row |= parameter_counts(record) | record.metrics | derived_metrics(record)
         row |= {"status": record.status, "error": record.error, "run_id": record.run_id}
         rows.append(row)
     extra = sorted({key for row in rows for key in row} - set(RECORD_COLUMNS))
     return pd.DataFrame(rows, columns=[*RECORD_COLUMNS, *extra])
+
+
+def code_of(record: Record) -> str | None:
+    """Return one hash of all the code that can change a number, an architecture's aside; None if none was recorded."""
+    rooms = record.environment.get("code")
+    return digest(rooms)[:8] if isinstance(rooms, dict) else None
 
 
 def derived_metrics(record: Record) -> dict[str, float]:

@@ -53,6 +53,15 @@ class Environment(msgspec.Struct):
     ended: float = 0
     """When it ended, in seconds since 1970."""
 
+    commit: str | None = None
+    dirty: bool | None = None
+    changed_files: list[str] | None = None
+    code: dict[str, str] | None = None
+    """Which code made it, as `bench.machine.provenance.Provenance` documents it."""
+
+    foreign_code: dict[str, str] | None = None
+    """Plug-ins and packages that were loaded in the process: name → hash or version."""
+
 
 class StoredRecord(msgspec.Struct, forbid_unknown_fields=True):
     """The fields of a record.json of schema 1; the fields of `Record` say what they mean."""

@@ -36,7 +36,7 @@ def spec_of(arch: str, seed: int = 0, batch: int = 128, device: str = "cpu", lat
 def model_of(spec: RunSpec, device: torch.device) -> nn.Module:
     """Build the model of a spec on a device."""
     (arch,) = discover().resolve([spec.arch]).archs
-    return to_device(get(spec.task).build(arch, spec.latent_dim, spec.seed), device)
+    return to_device(get(spec.task).new_model(arch, spec.latent_dim, spec.seed), device)
 
 
 def images(count: int, device: torch.device) -> Split:

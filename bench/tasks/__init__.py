@@ -82,6 +82,17 @@ class Task(TaskDescription):
             **{field.name: getattr(self, field.name) for field in dataclasses.fields(TaskDescription)}
         )
 
+    def new_model(self, arch: Arch, latent_dim: int | None, seed: int) -> nn.Module:
+        """Build the model of a seed, and see that doing so leaves the process as it was.
+
+        Raises:
+            ChangedForAll: it doesn't; see `archs.foreign.process_state`.
+        """
+        from archs.foreign.process_state import left_as_found  # here: it loads torch
+
+        with left_as_found(f"{arch.name}, when its {self.name} is built,"):
+            return self.build(arch, latent_dim, seed)
+
     def width(self, latent_dim: int | None) -> int:
         """Return how many numbers a row of noise has, for a run of this latent dimension."""
         return self.noise_width if self.noise_width is not None else latent_dim or 0

@@ -7,7 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from archs.foreign.process_state import ChangedForAll, Watch
 from bench import evaluation
 from bench.evaluation.basic import evaluate_basic
 from bench.machine import cuda
@@ -29,7 +30,7 @@ from bench.training.scores import evaluate
 from bench.training.splits import split_on_device
 from bench.worker.dataset import dataset_of
 from bench.worker.failures import check_finite, reason
-from bench.worker.restore import restore, task_of, to_device
+from bench.worker.restore import registry, restore, task_of, to_device
 from bench.worker.site import Site
 from bench.worker.train import (
     Neighbours,
@@ -61,10 +62,13 @@ def execute_group(
     is_deterministic = bool(runs[0].deterministic)
     assert not (is_deterministic and site.side_by_side > 1), "torch's switch is one for all that a process does"
     with deterministic(is_deterministic):
+        if runs[0].device == "cpu":
+            prepare_cpu(runs[0].threads)
+        watch = Watch()
         results = yield from train_group(runs, site, graph, report, neighbours)
         records = []
         for spec, result in zip(runs, results, strict=True):
-            records.append(execute(spec, site, report, result, neighbours))
+            records.append(execute(spec, site, report, result, neighbours, watch))
             yield
         return records
 
@@ -86,12 +90,14 @@ def execute(
     report: Report = lambda progress: None,
     trained: TrainingResult | None = None,
     neighbours: Neighbours | None = None,
+    watch: Watch | None = None,
 ) -> Record:
     """Do one piece of work and store its record; if it fails, the record has the error.
 
     Args:
         trained: what became of the training of a run, if that is done.
         neighbours: the others in this process; None: there are none.
+        watch: begun before the training, if that is done: what a run changes for the whole process is its failure.
 
     Raises:
         OutOfMemoryWithOthers: memory was too small, and the process has other groups.
@@ -100,6 +106,10 @@ def execute(
     cuda.use_device(site.device)
     store, neighbours = Store(spec.store_folder(site.runs_dir)), neighbours or Neighbours()
     environment = environment_of(site, neighbours, begun=trained.begun if trained else time.time())
+    run = spec if isinstance(spec, RunSpec) else spec.run
+    if run.device == "cpu":
+        prepare_cpu(run.threads)
+    watch = watch or Watch()
     weights: bytes | None = None
     try:
         if isinstance(spec, RunSpec):
@@ -110,11 +120,15 @@ def execute(
         else:
             record, arrays = execute_evaluation(spec, site, report)
         check_finite(record)
+        watch.look(f"{run.arch}, in its {run.task},")
     except Exception as error:
         raise_if_not_of_the_run(error, neighbours)
+        with suppress(ChangedForAll):  # one that fails must leave the process as it was, too
+            watch.look(spec.label)
         failed = Record(spec.run_id, spec.content(), Status.FAILED, reason(error), environment=environment)
         store.write(failed)
         return failed
+    environment |= {"foreign_code": registry(site.plugins).foreign_code()}
     record = dataclasses.replace(record, environment={**environment, **record.environment, "ended": time.time()})
     store.write(record, arrays, weights)
     return record
@@ -130,8 +144,7 @@ def environment_of(site: Site, neighbours: Neighbours, begun: float) -> dict[str
         "platform": f"{platform.system()} {platform.machine()}",
         "workers": site.workers,
         **({"beside": neighbours.count()} if site.side_by_side > 1 else {}),
-        "commit": site.commit,
-        "dirty": site.dirty,
+        **site.provenance.entries(),
         "begun": begun,
     }
 
@@ -178,8 +191,6 @@ def evaluate_trained(
 
 def execute_evaluation(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Record, dict[str, np.ndarray]]:
     """Do one part of the full evaluation of a finished run; return its record and the arrays that belong to it."""
-    if spec.run.device == "cpu":
-        prepare_cpu(spec.run.threads)
     store, device = Store(site.runs_dir), torch.device(site.device)
     dataset = dataset_of(spec.run, site)
     record = store.load(spec.run.run_id)

@@ -97,7 +97,7 @@ def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
         arch, task = arch_of(spec, plugins), task_of(spec, plugins)
     except RuntimeError as error:
         raise UserError(str(error)) from error
-    model = task.build(arch, spec.latent_dim, spec.seed)
+    model = task.new_model(arch, spec.latent_dim, spec.seed)
     try:
         model.load_state_dict(safetensors.torch.load(record.read("model.safetensors") or b""))
     except (SafetensorError, RuntimeError) as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bench.machine.provenance import Provenance
 from bench.spec.device import CPU, Device
 
 if TYPE_CHECKING:
@@ -32,11 +33,8 @@ class Site:
     workers: int = 1
     """Processes that do runs at the same time."""
 
-    commit: str | None = None
-    """The code's git commit; None if that is not known."""
-
-    dirty: bool | None = None
-    """Whether the code has been changed since that commit."""
+    provenance: Provenance = field(default_factory=Provenance)
+    """Which version of this project's code the job runs."""
 
     stack: int = 1
     """Seeds of one architecture that are trained together, at most."""

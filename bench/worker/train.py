@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from bench.machine import cuda
-from bench.machine.cpu import prepare_cpu
 from bench.spec.progress import Progress
 from bench.spec.run import RunSpec
 from bench.tasks import Task
@@ -95,8 +94,6 @@ def train_group(
         OutOfMemoryWithOthers: memory was too small, and the process has other groups.
         CaptureFailed: the process can't use its GPU any more; as after an error that `cuda.is_lost` knows.
     """
-    if specs[0].device == "cpu":
-        prepare_cpu(specs[0].threads)
     prepared, models, begun = list[PreparedModel](), list[nn.Module](), time.time()
     parts = [[spec] for spec in specs]
     try:
@@ -148,7 +145,7 @@ def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -
     arch, task = arch_of(spec, site.plugins), task_of(spec, site.plugins)
     device = torch.device(site.device)
     dataset = dataset_of(spec, site)
-    model = task.build(arch, spec.latent_dim, spec.seed)
+    model = task.new_model(arch, spec.latent_dim, spec.seed)
     layers = layers_of(model, task)
     model = to_device(model, device)
     if splits is None:

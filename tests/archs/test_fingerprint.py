@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from archs.base import Arch
+from archs.foreign.plugins import load_plugin
 from archs.identity.canonical import normal_form
 from archs.identity.fingerprint import fingerprint
-from archs.plugins import load_plugin
 from tests.conftest import ROOT
 
 # Needs no torch and no file of ours, so that its fingerprint is that of this text alone. It holds what versions of
@@ -144,7 +144,7 @@ def test_the_bytes_of_a_file_are_read_as_python_reads_them(tmp_path: Path) -> No
 def test_the_fingerprint_does_not_depend_on_the_hash_of_strings(tmp_path: Path) -> None:
     (tmp_path / "made_up.py").write_text(MADE_UP, encoding="utf-8")
     code = (
-        "from pathlib import Path; from archs.base import Arch; from archs.plugins import load_plugin\n"
+        "from pathlib import Path; from archs.base import Arch; from archs.foreign.plugins import load_plugin\n"
         "from archs.identity.fingerprint import fingerprint\n"
         f"made_up = load_plugin(Path({str(tmp_path / 'made_up.py')!r}))\n"
         "print(fingerprint(Arch('made-up', '', '', encoder=made_up.encoder)))"

@@ -13,9 +13,9 @@ import pytest
 
 from archs.base import Arch
 from archs.errors import UserError
+from archs.foreign.plugins import load_plugin
 from archs.identity.fingerprint import fingerprint
 from archs.identity.old_fingerprint import old_fingerprint
-from archs.plugins import load_plugin
 from archs.registry import discover
 from bench.launchers.ray_code import stage
 from tests.conftest import ROOT

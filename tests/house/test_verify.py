@@ -43,7 +43,7 @@ def test_the_same_run_again_matches(trained: tuple, name: str, capsys: pytest.Ca
     assert shown[0] == f"run {records[name].run_id} (mlp {name} seed 0) matches, bit for bit"
     assert shown[1].startswith("  compared: ")
     assert shown[1].endswith("2 epochs, the arrays, the weights")
-    assert len(shown) == 2  # nothing around it has changed
+    assert [line.partition(" was ")[0] for line in shown[2:]] == ["  foreign_code"], "nothing else around it changed"
 
 
 def test_a_gpu_that_is_lost_is_one_line(

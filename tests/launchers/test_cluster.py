@@ -19,7 +19,7 @@ from bench.job.recipe import recipe_of
 from bench.job.runs import candidates_of, runs_of
 from bench.launchers.events import Event
 from bench.launchers.local import launch
-from bench.machine import environment
+from bench.machine.provenance import provenance
 from bench.spec.device import CPU
 from bench.spec.run import Work
 from bench.store.differences import differences
@@ -146,7 +146,7 @@ def test_a_job_survives_the_loss_of_a_node_and_its_records_are_those_of_one_mach
     plugins = [str(tmp_path / "travels.py")]
     work = work_of(tmp_path, plugins)
     sites = {
-        name: Site(str(tmp_path / name), "", tuple(plugins), CPU, workers=2, **environment.commit())
+        name: Site(str(tmp_path / name), "", tuple(plugins), CPU, workers=2, provenance=provenance())
         for name in ("ray", "local")
     }
     second = two_nodes.add_node(num_cpus=1, object_store_memory=100_000_000)  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ from scipy.stats import bootstrap
 
 import reports
 from bench.machine import load_monitor, nvml
+from bench.machine.provenance import Provenance
 from bench.spec.device import CPU, FIRST_GPU
 from bench.spec.run import RunSpec
 from bench.speed import phase
@@ -25,6 +26,8 @@ from bench.statistics.bootstrap import median_interval
 from bench.statistics.speed_frames import rounds_frame, speeds_frame
 from bench.store.speed_file import FORMAT
 from tests.job.test_job import job
+
+CODE = Provenance(code={"training": "as it is"})
 
 
 def test_the_bootstrap_interval_of_a_median() -> None:
@@ -153,11 +156,14 @@ def test_a_phase_that_fails_says_so_and_costs_nothing(
 
     monkeypatch.setattr(phase, "call_in_child", broken)
     assert (
-        phase.measure_apart(tmp_path, "off", [spec()], CPU, "Invented CPU", ())
+        phase.measure_apart(tmp_path, "off", [spec()], CPU, "Invented CPU", (), CODE)
         == "not measured apart: --throughput off"
     )
-    assert phase.measure_apart(tmp_path, "quick", [], CPU, "Invented CPU", ()) == "not measured apart: no run finished"
-    text = phase.measure_apart(tmp_path, "quick", [spec()], CPU, "Invented CPU", ())
+    assert (
+        phase.measure_apart(tmp_path, "quick", [], CPU, "Invented CPU", (), CODE)
+        == "not measured apart: no run finished"
+    )
+    text = phase.measure_apart(tmp_path, "quick", [spec()], CPU, "Invented CPU", (), CODE)
     assert text == "not measured apart: the measuring process was killed by SIGKILL"
     assert capsys.readouterr().err.splitlines()[-1] == f"speed {text}"
     assert list(tmp_path.iterdir()) == []
@@ -174,15 +180,18 @@ def test_what_was_measured_is_kept_until_something_differs(tmp_path: Path, monke
 
     monkeypatch.setattr(phase, "call_in_child", fake)
     (tmp_path / "throughput.json").write_text("{half", encoding="utf-8")  # replaced, not stumbled over
-    phase.measure_apart(tmp_path, "quick", [spec()], CPU, "Invented CPU", ())
-    again = phase.measure_apart(tmp_path, "quick", [spec(seed=1)], CPU, "Invented CPU", ())
+    phase.measure_apart(tmp_path, "quick", [spec()], CPU, "Invented CPU", (), CODE)
+    again = phase.measure_apart(tmp_path, "quick", [spec(seed=1)], CPU, "Invented CPU", (), CODE)
     assert again == "measured apart by an earlier run of this command"
-    phase.measure_apart(tmp_path, "quick", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", ())
-    phase.measure_apart(tmp_path, "full", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", ())
+    phase.measure_apart(tmp_path, "quick", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", (), CODE)
+    phase.measure_apart(tmp_path, "full", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", (), CODE)
     phase.measure_apart(
-        tmp_path, "quick", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", ()
+        tmp_path, "quick", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", (), CODE
     )  # the full one answers that
     assert measured == ["quick", "quick", "full"]
+    edited = Provenance(code={"training": "edited"})
+    phase.measure_apart(tmp_path, "quick", [spec(arch_fingerprint="edited")], CPU, "Invented CPU", (), edited)
+    assert measured == ["quick", "quick", "full", "quick"], "the loop is another one now"
     assert [path.name for path in tmp_path.iterdir()] == ["throughput.json"]
 
 

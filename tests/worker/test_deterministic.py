@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from archs.foreign.plugins import load_plugin
 from archs.identity.fingerprint import fingerprint
-from archs.plugins import load_plugin
 from archs.registry import discover
 from bench.data.digits import digits
 from bench.store.store import Store

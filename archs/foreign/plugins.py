@@ -1,5 +1,7 @@
 """Loads the files named with `--plugin`, each as a module of its own, whatever it is called and wherever it lies.
 
+Loading one must leave the process as it was (`archs.foreign.process_state`).
+
 A plug-in may import files of its own folder (`import helper`), which is then put at the end of Python's search path.
 Since Python has only one module of a name, two plug-ins that each have a `helper.py` of their own can't be in one job;
 that is an error that says so.
@@ -55,6 +57,8 @@ def load_plugin(path: Path) -> ModuleType:
     loaded = sys.modules.get(name)
     if loaded is not None and source_of(loaded) == file.read_bytes():
         return loaded
+    from archs.foreign.process_state import ChangedForAll, left_as_found  # here: it loads torch, as plug-ins do
+
     spec = importlib.util.spec_from_file_location(name, file, loader=PluginLoader(name, str(file)))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -63,8 +67,10 @@ def load_plugin(path: Path) -> ModuleType:
         make_importable(local_imports(file), path)
         sys.modules[name] = module
         source_of(module)  # remembered for the fingerprint, even if the file is edited later
-        spec.loader.exec_module(module)
-    except NameClash:
+        with left_as_found(f"plug-in {path}, when it is loaded,"):
+            spec.loader.exec_module(module)
+    except (NameClash, ChangedForAll):
+        sys.modules.pop(name, None)
         sys.path[:] = search
         raise
     except (Exception, SystemExit) as error:
