@@ -18,7 +18,7 @@ from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
 from reports.comparing.rendered_report import RenderedReport, read_report
 
-SETTINGS = (*(name for name in RUN_SETTINGS if name != "arch_fingerprint"), "torch", "commit")
+SETTINGS = (*(name for name in RUN_SETTINGS if name != "arch_fingerprint"), "torch", "commit", "dirty", "code")
 """Columns of records.csv that are compared as settings."""
 TIMINGS = ("train_seconds", "train_images_per_s")
 """Metrics in which no two trainings agree to the last digit."""

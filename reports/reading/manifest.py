@@ -37,6 +37,15 @@ class Illegal(Struct):
     reason: Text
 
 
+class Provenance(Struct):
+    """The code of the job, as `bench.machine.provenance.Provenance` documents it."""
+
+    commit: Text | None = None
+    dirty: bool | None = None
+    changed_files: list[Text] | None = None
+    code: dict[Text, Text] | None = None
+
+
 class Manifest(Struct, kw_only=True):
     """The fields that readers rely on; those that an older version did not write yet may be missing."""
 
@@ -60,6 +69,7 @@ class Manifest(Struct, kw_only=True):
     factors: dict[Text, dict[Text, Text]] | None = None  # architecture → factor → level
     illegal: list[Illegal] | None = None
     skipped: list[Skipped] | None = None
+    provenance: Provenance | None = None
     dataset: dict[str, Any] | None = None  # its name and the numbers of images
 
 

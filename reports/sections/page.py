@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bench.store.code_versions import made_by_other_code
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections import (
@@ -39,6 +40,8 @@ def head(context: Context) -> Iterator[Block]:
         yield Text(f"> ⚠ **{md(warning)}**")
     for warning in sanity_warnings(experiment):
         yield Text(f"> ⚠ **{md(warning)}.**")
+    if other_code := made_by_other_code(experiment.records, experiment.manifest.get("provenance") or {}):
+        yield Text(f"> ⚠ {md(other_code)}.")
     yield Text(answer(experiment))
     table, common = comparison_table(experiment)
     yield table

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.store.code_versions import version_of
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Code, Heading, Table, Text
 from reports.markup.escape import one_line
@@ -62,8 +63,11 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
     for name in ("python", "torch", "numpy", "platform"):
         if values := _environment(experiment, name):
             yield name, ", ".join(values)
-    dirty = any(record.environment.get("dirty") for record in experiment.records)
-    yield "commit", _all(runs, "commit") + (" with uncommitted changes" if dirty else "")
+    yield "code", "; ".join(dict.fromkeys(version_of(record.environment, 40) for record in experiment.records))
+    if runs["code"].notna().any():
+        yield "hash of the code around the architectures", _all(runs, "code")
+    if foreign := _foreign_code(experiment):
+        yield "others' code in the processes of these runs", ", ".join(foreign)
     if manifest.get("wall_seconds"):
         yield (
             "wall time of the last call",
@@ -88,6 +92,12 @@ def _on_gpu(experiment: Experiment) -> Iterator[tuple[str, str]]:
     for name, shown in (("graph_refused", "no CUDA graph"), ("stack_refused", "no stack")):
         if values := _environment(experiment, name):
             yield shown, "; ".join(values)
+
+
+def _foreign_code(experiment: Experiment) -> list[str]:
+    """Return the plug-ins and packages that were loaded where the runs were made, with their hashes or versions."""
+    found = (record.environment.get("foreign_code") for record in experiment.records)
+    return sorted({f"{name} ({which})" for code in found if isinstance(code, dict) for name, which in code.items()})
 
 
 def _all(runs: pd.DataFrame, column: str) -> str:
