@@ -87,6 +87,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where the data set is or goes; default: $ABLATION_DATA, else data/",
     )
+    data.add_argument(
+        "--accept-data",
+        action="store_true",
+        help="use data files that are not the published ones of the data set; the page says so",
+    )
     data.add_argument("--likelihood", default="dynamic", help=f"of {', '.join(LIKELIHOODS)}; default: dynamic")
     data.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N training images")
     data.add_argument(
