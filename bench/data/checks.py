@@ -115,4 +115,4 @@ def rows(images: np.ndarray) -> Iterator[bytes]:
 def remedy(found: FoundFiles, file: str) -> str:
     """Return the end of a message about a raw file that can't be used: what to do."""
     again = f"unpack {found.archives[file].name} again" if file in found.archives else "download it again"
-    return f"; delete it to {again}, or name another folder with --data-dir"
+    return f"; move it away to {again}, or name another folder with --data-dir"

@@ -37,7 +37,7 @@ def unpack(name: str, found: FoundFiles, accept: bool) -> None:
     if not archives:
         return
     print(f"unpacking {', '.join(path.name for path in archives.values())} in {found.folder}", file=sys.stderr)
-    remedy = "; delete it to download the data set, or name another folder with --data-dir"
+    remedy = "; move it away to download the data set, or name another folder with --data-dir"
     for file, archive in archives.items():
         try:
             with gzip.open(archive) as stream:

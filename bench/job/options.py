@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--dataset", default="auto", help="auto, mnist, fashion_mnist, kmnist or digits; default: auto")
     data.add_argument(
         "--data-dir",
-        default=os.environ.get("ABLATION_DATA", "data"),
+        default=os.environ.get("ABLATION_DATA") or "data",
         metavar="DIR",
         help="where the data set is or goes; default: $ABLATION_DATA, else data/",
     )

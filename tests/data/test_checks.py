@@ -43,7 +43,7 @@ def test_files_that_nobody_published_are_refused_with_both_checksums(
     found = md5_of((raw / IMAGES).read_bytes())
     assert refused(tmp_path, accept=False, name=name) == (
         f"data file {raw / IMAGES} is not the published one of {name}: MD5 {found}, "
-        f"expected {published.MD5[name][IMAGES]}; delete it to download it again, or name another folder with "
+        f"expected {published.MD5[name][IMAGES]}; move it away to download it again, or name another folder with "
         "--data-dir, or use it as it is with --accept-data"
     )
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from archs.errors import UserError
+from bench import verify
 from bench.data import fetch
 from bench.data.datasets import is_complete, load
 from bench.data.locate import find_files, home
 from bench.data.published import SHAPES
+from bench.job import options
 from tests.data.conftest import IMAGES, LABELS, TEST_IMAGES, TEST_LABELS, Write
 
 
@@ -178,3 +180,15 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path, monkeypa
     with pytest.raises(UserError, match=r"data folder .*MNIST/raw: File exists; name a writable one with --data-dir"):
         fetch.download("mnist", tmp_path)
     assert not list(tmp_path.glob(".download-*"))
+
+
+@pytest.mark.parametrize("value, expected", [(None, "data"), ("", "data"), ("/somewhere", "/somewhere")])
+def test_the_variable_names_the_folder_unless_it_is_empty(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, expected: str
+) -> None:
+    if value is None:
+        monkeypatch.delenv("ABLATION_DATA", raising=False)
+    else:
+        monkeypatch.setenv("ABLATION_DATA", value)
+    assert options.parse([]).data_dir == expected
+    assert verify.parser().parse_args(["0123"]).data_dir == expected

@@ -71,8 +71,8 @@ def test_an_archive_of_something_else_is_refused_and_not_unpacked(tmp_path: Path
         fetch.load_or_download("kmnist", tmp_path)
     assert str(caught.value) == (
         f"data file {raw / TEST_LABELS}.gz, unpacked, is not the published one of kmnist: MD5 {md5_of(content)}, "
-        f"expected {published.MD5['kmnist'][TEST_LABELS]}; delete it to download the data set, or name another folder "
-        "with --data-dir, or use it as it is with --accept-data"
+        f"expected {published.MD5['kmnist'][TEST_LABELS]}; move it away to download the data set, or name another "
+        "folder with --data-dir, or use it as it is with --accept-data"
     )
     assert not (raw / TEST_LABELS).exists()
     _, warnings = fetch.load_or_download("kmnist", tmp_path, accept=True)
@@ -96,7 +96,8 @@ def test_raw_files_go_before_archives_and_a_damaged_one_names_its_archive(tmp_pa
     packed(raw, TEST_LABELS)
     content[-1] = (content[-1] + 1) % 10
     (raw / TEST_LABELS).write_bytes(content)
-    with pytest.raises(UserError, match=f"{TEST_LABELS} is not the published .*; delete it to unpack {TEST_LABELS}.gz"):
+    said = f"{TEST_LABELS} is not the published one .*; move it away to unpack {TEST_LABELS}.gz again"
+    with pytest.raises(UserError, match=said):
         fetch.load_or_download("kmnist", tmp_path)
     (raw / TEST_LABELS).unlink()
     fetch.load_or_download("kmnist", tmp_path)
