@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     build.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")
     build.add_argument(
         "--data-dir",
-        default=os.environ.get("ABLATION_DATA", "data"),
+        default=os.environ.get("ABLATION_DATA") or "data",
         metavar="DIR",
         help="where the data set is; default: $ABLATION_DATA, else data/",
     )

@@ -1,4 +1,4 @@
-"""The data sets: how they are found or downloaded, verified, and split.
+"""The data sets: how they are found, unpacked or downloaded, verified, and split.
 
 Start at `datasets.py`.
 

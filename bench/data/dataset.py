@@ -16,11 +16,12 @@ class DataDescription:
 
     name: str
     fingerprint: str
-    """As in `Dataset`."""
+    """As in `Dataset`, as the remarks."""
 
     train_images: int
     val_images: int
     test_images: int
+    remarks: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -44,10 +45,13 @@ class Dataset:
     fingerprint: str
     """Sixteen hex digits that change with any byte of the data and with the split."""
 
+    remarks: tuple[str, ...] = ()
+    """What a reader of results should know, such as files that are not the published ones; a page shows them."""
+
     def describe(self) -> DataDescription:
-        """Return its name, fingerprint and sizes."""
-        sizes = (len(images) for images in (self.train_images, self.val_images, self.test_images))
-        return DataDescription(self.name, self.fingerprint, *sizes)
+        """Return its name, fingerprint, sizes and remarks."""
+        train, val, test = map(len, (self.train_images, self.val_images, self.test_images))
+        return DataDescription(self.name, self.fingerprint, train, val, test, self.remarks)
 
     def max_balanced_labels(self, train_images: int | None, classes: int = 10) -> int:
         """Return the most labelled images that can be drawn with equally many of each class.

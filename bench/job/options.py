@@ -83,9 +83,14 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--dataset", default="auto", help="auto, mnist, fashion_mnist, kmnist or digits; default: auto")
     data.add_argument(
         "--data-dir",
-        default=os.environ.get("ABLATION_DATA", "data"),
+        default=os.environ.get("ABLATION_DATA") or "data",
         metavar="DIR",
         help="where the data set is or goes; default: $ABLATION_DATA, else data/",
+    )
+    data.add_argument(
+        "--accept-data",
+        action="store_true",
+        help="use data files that are not the published ones of the data set; the page says so",
     )
     data.add_argument("--likelihood", default="dynamic", help=f"of {', '.join(LIKELIHOODS)}; default: dynamic")
     data.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N training images")

@@ -108,8 +108,8 @@ def launcher_of(request: Request) -> Launcher:
 def data_of(request: Request, device: Device | None) -> tuple[Dataset, list[str]]:
     """The data set, verified, and warnings; it is read while torch loads elsewhere."""
     if not datasets.is_complete(fetch.dataset_name(request.dataset), request.data_dir):
-        call_in_child(check, request, device)  # a misspelt name is not found out after a download
-    return fetch.load_or_download(request.dataset, request.data_dir)
+        call_in_child(check, request, device)  # a misspelt name is not found out after a download or an unpacking
+    return fetch.load_or_download(request.dataset, request.data_dir, accept=request.accept_data)
 
 
 def check_labels(plan: JobPlan, data: Dataset) -> None:

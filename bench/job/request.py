@@ -37,6 +37,7 @@ class Request:
     # data
     dataset: str = "auto"
     data_dir: str = "data"
+    accept_data: bool = False
     likelihood: str = "dynamic"
     train_images: int | None = None
     """None: all, or those of --quick."""

@@ -27,5 +27,8 @@ def dataset_of(spec: RunSpec, site: Site) -> Dataset:
     """
     dataset = site.dataset or load_once(spec.dataset, site.data_dir)
     if dataset.fingerprint != spec.data_fingerprint:
-        raise RuntimeError(f"the data set {spec.dataset} changed while the job ran")
+        raise RuntimeError(
+            f"the data set {spec.dataset} is not the one of this run: fingerprint {dataset.fingerprint}, "
+            f"expected {spec.data_fingerprint}; its files have changed since"
+        )
     return dataset

@@ -39,9 +39,11 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
     counts = ", ".join(
         f"{value:,} {key.replace('_images', '')}" for key, value in data.items() if isinstance(value, int)
     )
+    remarks = data.get("remarks")
+    known = [f"fingerprint {_all(runs, 'data_fingerprint')}", *(remarks if isinstance(remarks, list) else ())]
     yield (
         "data set",
-        f"{experiment.dataset}{f' ({counts} images)' if counts else ''}, fingerprint {_all(runs, 'data_fingerprint')}",
+        f"{experiment.dataset}{f' ({counts} images)' if counts else ''}, {'; '.join(map(str, known))}",
     )
     if experiment.likelihood:
         yield "likelihood", f"{experiment.likelihood}: {LIKELIHOOD_IN_WORDS.get(experiment.likelihood, '')}"

@@ -9,23 +9,11 @@ import numpy as np
 import pytest
 
 from archs.errors import UserError
-from bench.data import datasets, fetch
-from bench.data.datasets import FILES, is_complete, load
+from bench.data import fetch
+from bench.data.datasets import is_complete, load
 from bench.data.digits import digits, enlarge
-
-
-def write_family(folder: Path, name: str = "fashion_mnist") -> Path:
-    """Four sound raw files of a data set without a published raw checksum; returns their folder."""
-    raw = datasets.raw_folder(name, folder)
-    raw.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    for part, (file, count) in FILES.items():
-        if "images" in part:
-            head, body = struct.pack(">4i", 2051, count, 28, 28), np.zeros(count * 784, np.uint8)
-        else:
-            head, body = struct.pack(">2i", 2049, count), rng.integers(0, 10, count).astype(np.uint8)
-        (raw / file).write_bytes(head + body.tobytes())
-    return raw
+from bench.data.locate import find_files
+from tests.data.conftest import LABELS, TEST_IMAGES, TEST_LABELS, Write
 
 
 def test_mnist_is_split_55000_5000_10000(mnist: Path) -> None:
@@ -70,51 +58,36 @@ CORRUPTIONS = {
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
-def test_a_damaged_image_file_is_named_in_one_line(tmp_path: Path, corruption: str) -> None:
-    raw = write_family(tmp_path)
-    path = raw / "t10k-images-idx3-ubyte"
+def test_a_damaged_image_file_is_named_in_one_line(tmp_path: Path, write: Write, corruption: str) -> None:
+    path = write() / TEST_IMAGES
     change, expected = CORRUPTIONS[corruption]
-    path.write_bytes(change(path.read_bytes()))
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(change(content))
     with pytest.raises(UserError) as caught:
-        load("fashion_mnist", tmp_path)
+        load("kmnist", tmp_path)
     assert expected in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_flipped_bit_is_caught_by_the_checksum(tmp_path: Path, mnist: Path) -> None:
-    raw = datasets.raw_folder("mnist", tmp_path)
-    raw.mkdir(parents=True)
-    for file, _ in FILES.values():
-        (raw / file).symlink_to(datasets.raw_folder("mnist", mnist.resolve()) / file)
-    content = bytearray((raw / "t10k-labels-idx1-ubyte").read_bytes())
+    for file, path in find_files("mnist", mnist.resolve()).raw.items():
+        (tmp_path / file).symlink_to(path)
+    content = bytearray((tmp_path / TEST_LABELS).read_bytes())
     content[5_000] ^= 1
-    (raw / "t10k-labels-idx1-ubyte").unlink()
-    (raw / "t10k-labels-idx1-ubyte").write_bytes(content)
-    with pytest.raises(UserError, match="is damaged: MD5"):
+    (tmp_path / TEST_LABELS).unlink()
+    (tmp_path / TEST_LABELS).write_bytes(content)
+    with pytest.raises(UserError, match="is not the published one of mnist: MD5"):
         load("mnist", tmp_path)
     seen_without = load("mnist", tmp_path, checksums=False).fingerprint
     assert seen_without != load("mnist", mnist).fingerprint, "workers hold the data to nothing else"
 
 
-def test_a_downloaded_file_is_held_to_the_checksum_noted_with_it(tmp_path: Path) -> None:
-    raw = write_family(tmp_path)
-    fetch.move_into_place(raw, raw)  # notes the checksums of files in place
-    load("fashion_mnist", tmp_path)
-    path = raw / "train-images-idx3-ubyte"
-    content = bytearray(path.read_bytes())
-    content[100] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="is damaged"):
-        load("fashion_mnist", tmp_path)
-
-
-def test_a_label_above_nine_is_refused(tmp_path: Path) -> None:
-    raw = write_family(tmp_path)
-    path = raw / "train-labels-idx1-ubyte"
-    path.write_bytes(path.read_bytes()[:-1] + b"\x0a")
+def test_a_label_above_nine_is_refused(tmp_path: Path, write: Write, arrays: dict[str, np.ndarray]) -> None:
+    write(replaced={LABELS: np.append(arrays[LABELS][:-1], np.uint8(10))})
     with pytest.raises(UserError, match="holds label 10, expected 0 to 9"):
-        load("fashion_mnist", tmp_path)
+        load("kmnist", tmp_path)
 
 
 def test_auto_falls_back_to_digits_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from archs.errors import UserError
-from bench.data import fetch
+from bench.data import fetch, unpack
 from tests.conftest import ROOT
 from tests.job.test_job import no_process_of, wait_for
 
@@ -82,7 +82,7 @@ def test_a_download_that_fails_says_why_and_the_way_out(tmp_path: Path) -> None:
     assert job.returncode == 2
     announced, error = shown.splitlines()
     assert announced.startswith("downloading mnist into ")
-    assert error.startswith("error: download of mnist failed: OSError: no network here; put the four raw files into ")
+    assert error.startswith("error: download of mnist failed: OSError: no network here; put the four raw files, or ")
     assert not list((tmp_path / "data").iterdir())
 
 
@@ -104,7 +104,7 @@ def test_nobody_waits_for_a_download_to_hear_of_a_typo(tmp_path: Path) -> None:
 
 
 def test_the_folders_of_killed_downloads_are_cleared_in_time(tmp_path: Path) -> None:
-    for name, age in (("old", 2 * fetch.LEFTOVER_SECONDS), ("new", 60)):
+    for name, age in (("old", 2 * unpack.LEFTOVER_SECONDS), ("new", 60)):
         (tmp_path / f".download-{name}").mkdir()
         os.utime(tmp_path / f".download-{name}", (time.time() - age,) * 2)
     with pytest.raises(UserError, match="took longer"):

@@ -46,6 +46,7 @@ CASES = [
     (["--epoch", "3"], "unknown option '--epoch'; did you mean '--epochs'"),
     (["--plugin", "nowhere.py"], "plug-in nowhere.py: no such file"),
     (["--dataset", "mnist", "--data-dir", "/proc/nowhere"], "data folder /proc/nowhere"),
+    (["--dataset", "auto", "--data-dir", "README.md"], "data folder README.md is a file; expected a folder that holds"),
     (["--runs-dir", "/proc/nowhere"], "runs folder /proc/nowhere"),
     (["--out", "/proc/nowhere"], "report folder /proc/nowhere"),
     (["--runs-dir", "README.md"], "runs folder README.md: File exists"),
