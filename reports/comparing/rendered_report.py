@@ -11,6 +11,8 @@ import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.declared import Declared, of_manifest
+from bench.statistics.settings import setting_text
+from bench.statistics.tables import read_table
 from reports.reading.manifest import read_manifest
 
 REQUIRED_COLUMNS = ("arch", "task", "seed", "status", "dataset", "run_id")
@@ -32,7 +34,7 @@ class RenderedReport:
     def settings(self, column: str) -> tuple[str, ...]:
         """Return the distinct values of a column of `runs` as text; none if there is no such column."""
         values = self.runs[column].dropna() if column in self.runs else []
-        return tuple(sorted({f"{value:g}" if isinstance(value, float) else str(value) for value in values}))
+        return tuple(sorted(set(map(setting_text, values))))
 
     @cached_property
     def declared(self) -> Declared:
@@ -55,8 +57,7 @@ def read_report(folder: Path) -> RenderedReport:
     manifest = read_manifest(folder)
     path = folder / "records.csv"
     try:
-        texts = ("run_id", "error", "arch_fingerprint", "task_fingerprint", "data_fingerprint")
-        runs = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
+        runs = read_table(path)
     except FileNotFoundError:
         raise UserError(
             f"{folder} has no records.csv: expected a rendered report; run python -m reports render {folder}"
@@ -66,4 +67,25 @@ def read_report(folder: Path) -> RenderedReport:
     lacking = [column for column in REQUIRED_COLUMNS if column not in runs]
     if lacking or runs.empty:
         raise UserError(f"{path} {'lacks ' + ', '.join(lacking) if lacking else 'is empty'}: expected a row per run")
-    return RenderedReport(folder, manifest, runs)
+    report = RenderedReport(folder, manifest, runs)
+    problem = _problem(report)
+    if problem:
+        raise UserError(f"{path}: {problem}; python -m reports render {folder} writes it anew")
+    return report
+
+
+def _problem(report: RenderedReport) -> str | None:
+    """Say which value of records.csv is missing or no number where one must be; None if all is well."""
+    runs = report.runs
+    for name in REQUIRED_COLUMNS:
+        if runs[name].isna().any():
+            return f"row {int(runs[name].isna().to_numpy().argmax()) + 1} has no {name}: expected one in every row"
+    for name in ("seed", *report.declared.metric_columns(runs.columns)):
+        numbers = pd.to_numeric(runs[name], errors="coerce")
+        wrong = numbers.isna() & runs[name].notna()
+        if name == "seed":
+            wrong |= numbers % 1 != 0
+        if wrong.any():
+            row, found = int(wrong.to_numpy().argmax()), str(runs[name][wrong].iloc[0])[:40]
+            return f"row {row + 1} has {name} {found!r}: expected {'a whole number' if name == 'seed' else 'a number'}"
+    return None
