@@ -88,7 +88,7 @@ def measure(
         mode: "quick" or "full".
         say: takes what is being done, in words.
     """
-    begun, effort = time.time(), EFFORTS[mode, setting.device.kind]
+    begun, started, effort = time.time(), time.monotonic(), EFFORTS[mode, setting.device.kind]
     cuda.use_device(setting.device)
     if not setting.device.is_gpu:
         prepare_cpu(setting.threads)
@@ -128,7 +128,7 @@ def measure(
             **environment.commit(),
             **cuda.described(setting.device),
             "begun": begun,
-            "seconds": time.time() - begun,
+            "seconds": time.monotonic() - started,
             "nvml": gpu is not None,
         },
         "works": works,
