@@ -23,6 +23,7 @@ BUILT_IN = Path(__file__).with_name("builtin_tasks.json")
 
 RESERVED = {field.name for field in dataclasses.fields(RunSpec)} | {
     "commit",
+    "device_name",
     "epoch",
     "error",
     "log_variance",
@@ -32,6 +33,7 @@ RESERVED = {field.name for field in dataclasses.fields(RunSpec)} | {
     "seconds",
     "status",
     "torch",
+    "workers",
 }
 """Names that a task's own metric can't have: they mean something else in a table of runs, or in what a task scores."""
 

@@ -14,12 +14,14 @@ from bench.statistics.settings import differing_settings, none_for_missing
 from bench.store.store import Record
 
 IDENTITY = ["arch", "task", "dataset", "likelihood", "seed"]
+ENVIRONMENT = ("torch", "commit", "device_name", "workers")
+"""Entries of a record's environment that are columns: on what it ran, and how many runs shared the machine at most."""
 RECORD_COLUMNS = [
     *IDENTITY, "status", "error",
     "params_total", "params_conv", "params_fc", "params_other", "macs",
     "elbo", "reconstruction", "kl", "elbo_joint", "bits_per_dim", "accuracy", "train_seconds", "train_images_per_s",
     "device", "run_id", "epochs", "batch_size", "lr", "latent_dim", "train_images", "labels", "threads",
-    "arch_fingerprint", "data_fingerprint", "protocol", "torch", "commit",
+    "arch_fingerprint", "data_fingerprint", "protocol", *ENVIRONMENT,
 ]  # fmt: skip
 PIXELS = 28 * 28
 LAYER_COLUMNS = ["part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
@@ -32,7 +34,7 @@ def records_frame(records: Iterable[Record]) -> pd.DataFrame:
     rows = []
     for record in records:
         row = dict(record.spec)
-        row |= {key: record.environment.get(key) for key in ("torch", "commit")}
+        row |= {key: record.environment.get(key) for key in ENVIRONMENT}
         row |= parameter_counts(record) | record.metrics | derived_metrics(record)
         row |= {"status": record.status, "error": record.error, "run_id": record.run_id}
         rows.append(row)
