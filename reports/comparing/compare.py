@@ -163,8 +163,10 @@ def _about_machines(pair: ReportPair) -> list[str]:
     of_a, of_b = (set[Machine]().union(*(pair.machines(cell)[side] for cell in apart)) for side in (0, 1))
     cells = natural_list([f"{md(arch)} {md(pair.label(task))}" for arch, task in apart], 8)
     of_some = "" if len(apart) == len(pair.shared_cells) else f" ({cells})"
+    pairs = [({one[i] for one in of_a}, {one[i] for one in of_b}) for i in range(len(Machine._fields))]
+    are_different = any(a != b and None not in a | b for a, b in pairs)
     silent = [name for name, of in (("A", of_a), ("B", of_b)) if any(None in machine for machine in of)]
-    if silent:
+    if silent and not are_different:
         return [
             f"Throughput is not compared{of_some}: {' and '.join(silent)} {'do' if len(silent) > 1 else 'does'} not "
             "say on which machine the runs were trained; `python -m reports render` adds it where the records know it."

@@ -9,8 +9,8 @@ from reports.markup.escape import md
 from reports.wording.formatting import natural_list, plural
 
 MEASURE_ON_ONE = (
-    "To compare speeds, run the command again on one of them with `--throughput quick`: it trains nothing that is "
-    "finished, and times all architectures there in turns."
+    "To compare speeds, run the command again on one machine with `--throughput quick`: it trains nothing that is "
+    "finished, and times all architectures in turns."
 )
 ROUNDING = "Each rounds in its own way, which moves a result as another seed would"
 

@@ -15,12 +15,11 @@ MEASURED_BUSY = (
     "shared or slowed down: for better numbers remove throughput.json and run the command again on a quiet machine."
 )
 TRAINED_BUSY = (
-    f"{DISTURBED} noted while other runs of the job could be in flight; what else the machine did is not recorded. "
-    "`--throughput quick` measures the architectures by themselves."
+    f"{DISTURBED} noted in training, when other runs of the job could be in flight; what else the machine did is not "
+    "recorded. `--throughput quick` measures by itself."
 )
 SEVERAL_MACHINES_NOTE = (
-    f"{SEVERAL_MACHINES} of several machines, so that they are not compared, but for a ratio of seeds that two were "
-    f"trained with on the same one. {MEASURE_ON_ONE}"
+    f"{SEVERAL_MACHINES} of several machines: not compared, but for a ratio over seeds of one machine. {MEASURE_ON_ONE}"
 )
 
 

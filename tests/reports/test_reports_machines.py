@@ -47,7 +47,7 @@ def test_speeds_of_two_machines_make_no_ratio(field: str, tmp_path: Path) -> Non
     assert "faster" not in page and "slower" not in page
     speed = section(page, "Training speed")
     assert "×" not in speed.split("| architecture")[1] and "![" not in speed
-    assert "‡ of several machines, so that they are not compared, but" in speed and "`--throughput quick`" in speed
+    assert "‡ of several machines: not compared, but for a ratio" in speed and "`--throughput quick`" in speed
     assert f"{name}" in speed and "(cnn2)" in speed and "(cnn3)" in speed
     cost = section(page, "Quality against cost")
     assert (
@@ -92,7 +92,9 @@ def test_speeds_noted_beside_other_runs_are_marked(tmp_path: Path) -> None:
     page = page_of(folder)
     rows = {line.split("|")[1].strip(" *"): line for line in page.split("\n## ")[0].splitlines() if "| cnn" in line}
     assert rows["cnn3"].rstrip(" |").endswith(" †") and "†" not in rows["cnn2"]
-    assert "† noted while other runs of the job could be in flight; what else the machine did is not recorded." in page
+    assert (
+        "† noted in training, when other runs of the job could be in flight; what else the machine did is not" in page
+    )
     assert "beside other work on the machine." in page.split("\n## ")[0]
     assert "The throughput (VAE and classifier) was taken while the machine had other work, too." in page
 
@@ -120,3 +122,6 @@ def test_a_report_that_does_not_say_of_which_machine_it_is_has_no_throughput_to_
     a, b = report(tmp_path / "a"), report(tmp_path / "b", environment={"device_name": None})
     page = render(compare(a, b))
     assert "Throughput is not compared: B does not say on which machine the runs were trained" in page
+    gpu = {"settings": {"device": "cuda"}, "environment": {"device_name": None}}
+    page = render(compare(a, report(tmp_path / "gpu", **gpu)))
+    assert "B on a cuda without a name, 1 thread, torch 2.0.1. Each rounds in its own way" in page
