@@ -13,8 +13,8 @@ from bench.spec.metrics import METRICS, Metric
 from bench.statistics.frames import ENVIRONMENT
 from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
-from reports.comparing.rendered_report import RenderedReport, read_report
-from reports.comparing.report_pair import Cell, ReportPair
+from reports.comparing.rendered_report import Cell, RenderedReport, read_report
+from reports.comparing.report_pair import ReportPair
 from reports.comparing.vanished import Vanished, vanished
 from reports.findings.machines import Machine
 from reports.markup.escape import md
@@ -87,7 +87,8 @@ class ReportComparison:
     @property
     def is_incomplete(self) -> bool:
         """Whether there is no verdict at all, or none on something that A has."""
-        return self.is_unjudged or bool(self.vanished or self.incomparable)
+        is_judged = self.quality and all(change.is_judged for change in self.quality)
+        return not is_judged or bool(self.vanished or self.incomparable)
 
 
 def compare(a: Path, b: Path) -> ReportComparison:

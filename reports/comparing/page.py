@@ -8,7 +8,7 @@ from itertools import groupby
 
 from reports.comparing.compare import ReportComparison
 from reports.comparing.metric_change import THROUGHPUT, MetricChange
-from reports.comparing.report_pair import Cell
+from reports.comparing.rendered_report import Cell
 from reports.findings.ranking import VERDICT_MARKS
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md

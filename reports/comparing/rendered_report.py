@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from archs.errors import UserError
@@ -16,6 +17,10 @@ from bench.statistics.tables import read_table
 from reports.reading.manifest import read_manifest
 
 REQUIRED_COLUMNS = ("arch", "task", "seed", "status", "dataset", "run_id")
+
+
+Cell = tuple[str, str]
+"""(Architecture, task)."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,23 @@ class RenderedReport:
     def declared(self) -> Declared:
         """What is known of the tasks and metrics."""
         return of_manifest(self.manifest)
+
+    def finished(self, cell: Cell) -> pd.DataFrame:
+        """Return the rows of the finished runs of a cell; none if it has none."""
+        return self._finished.get(cell, self.runs[:0])
+
+    @cached_property
+    def _finished(self) -> dict[Cell, pd.DataFrame]:
+        """The rows of the finished runs of each cell, looked up once for all metrics."""
+        finished = self.runs[self.runs["status"] == "finished"]
+        return {(arch, task): rows for (arch, task), rows in finished.groupby(["arch", "task"], sort=False)}
+
+    def metrics_of_cells(self) -> dict[Cell, set[str]]:
+        """Return cell → the names of the metrics of which it has a finite value."""
+        runs = self.runs[self.runs["status"] == "finished"]
+        values = runs[self.declared.metric_columns(runs.columns)].apply(pd.to_numeric, errors="coerce")
+        found = np.isfinite(values.astype(float)).groupby([runs["arch"], runs["task"]]).any()
+        return {cell: set(found.columns[row]) for cell, row in zip(found.index, found.to_numpy(), strict=True)}
 
     def fingerprints(self, kind: str, name: str) -> tuple[str, ...]:
         """Return the fingerprints of the code of an architecture (`kind` "arch") or of a plug-in task ("task")."""

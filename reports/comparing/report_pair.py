@@ -6,17 +6,12 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-import pandas as pd
-
 from bench.spec.declared import Declared
 from bench.spec.metrics import Metric
 from bench.statistics.comparisons import seed_values
 from reports.comparing.metric_change import THROUGHPUT
-from reports.comparing.rendered_report import RenderedReport
+from reports.comparing.rendered_report import Cell, RenderedReport
 from reports.findings.machines import Machine, machines_of
-
-Cell = tuple[str, str]
-"""(Architecture, task)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ class ReportPair:
 
     def machines(self, cell: Cell) -> tuple[set[Machine], set[Machine]]:
         """Return the machines on which the finished runs of a cell were trained in A and in B."""
-        a, b = (set(machines_of(_finished(report, cell))) for report in (self.a, self.b))
+        a, b = (set(machines_of(report.finished(cell))) for report in (self.a, self.b))
         return a, b
 
     def is_of_one_machine(self, cell: Cell) -> bool:
@@ -75,13 +70,8 @@ class ReportPair:
         return not (a and b) or (len(a | b) == 1 and None not in next(iter(a)))
 
 
-def _finished(report: RenderedReport, cell: Cell) -> pd.DataFrame:
-    runs = report.runs
-    return runs[(runs["arch"] == cell[0]) & (runs["task"] == cell[1]) & (runs["status"] == "finished")]
-
-
 def _values(report: RenderedReport, cell: Cell, metric: Metric) -> dict[int, float]:
-    runs = _finished(report, cell)
+    runs = report.finished(cell)
     if metric.name not in runs:
         return {}
     values = {seed: value for seed, value in seed_values(runs, metric.name).items() if math.isfinite(value)}

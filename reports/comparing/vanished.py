@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.spec.metrics import Metric
+from reports.comparing.rendered_report import Cell
 from reports.comparing.report_pair import ReportPair
 
 
@@ -29,27 +29,28 @@ class Vanished:
 def vanished(pair: ReportPair) -> list[Vanished]:
     """Return everything that B lacks, in the order of A."""
     shared = set(pair.shared_cells)
+    metrics_a, metrics_b = pair.a.metrics_of_cells(), pair.b.metrics_of_cells()
     found: list[Vanished] = []
-    for arch, task in pair.cells[0]:
-        found += _of_cell(pair, arch, task) if (arch, task) in shared else [Vanished(arch, task)]
+    for cell in pair.cells[0]:
+        if cell not in shared:
+            found.append(Vanished(*cell))
+            continue
+        primary, lost = pair.primary(cell[1]), metrics_a.get(cell, set()) - metrics_b.get(cell, set())
+        if primary is not None and primary.name in lost:  # then the others went with it
+            found.append(Vanished(*cell, primary))
+            continue
+        seeds = _lost_seeds(pair, cell, primary) if primary is not None else ()
+        found += [Vanished(*cell, primary, seeds)] if seeds else []
+        metrics = (pair.declared.metric(name) for name in pair.declared.metric_columns(lost))
+        found += [Vanished(*cell, metric) for metric in metrics if metric is not None]
     return found
 
 
-def _of_cell(pair: ReportPair, arch: str, task: str) -> Iterator[Vanished]:
-    """Yield what B lacks of a cell that it has: the primary metric, or else some of its seeds and other metrics."""
-    primary = pair.primary(task)
-    if primary is not None:
-        a, b = pair.values((arch, task), primary)
-        if a and not b:
-            yield Vanished(arch, task, primary)
-            return
-        lacking = tuple(sorted(a.keys() - b.keys()))
-        replaced = len(lacking) == len(a) <= len(b)  # all by others: two independent samples can be compared, too
-        if lacking and not replaced:
-            yield Vanished(arch, task, primary, lacking)
-    for name in pair.declared.metric_columns(pair.a.runs.columns):
-        metric = pair.declared.metric(name)
-        if metric is not None and metric != primary:
-            a, b = pair.values((arch, task), metric)
-            if a and not b:
-                yield Vanished(arch, task, metric)
+def _lost_seeds(pair: ReportPair, cell: Cell, metric: Metric) -> tuple[int, ...]:
+    """Return the seeds that A has a value of and B has not.
+
+    None if all seeds are others, and no fewer: those are two independent samples, which can be compared as such.
+    """
+    a, b = pair.values(cell, metric)
+    lost = tuple(sorted(a.keys() - b.keys()))
+    return () if len(lost) == len(a) <= len(b) else lost

@@ -115,6 +115,15 @@ def test_a_single_pair_of_seeds_is_no_verdict(base: Path, tmp_path: Path, capsys
     assert statuses(one, edited(one, tmp_path / "moved", moved)) == (0, 3)
     out = capsys.readouterr().out
     assert "**No result could be judged**: no difference has an interval (4 cells)." in out
+    partly = edited(one, tmp_path / "partly", moved_vae)
+    assert statuses(one, partly) == (0, 3)
+    out = capsys.readouterr().out
+    assert "**No result moved beyond noise** (4 cells compared, 3 of them the same runs, which can't move, 1 of" in out
+    assert "1 of them with too few seeds for a verdict)." in out
+
+
+def moved_vae(runs: pd.DataFrame) -> None:
+    runs.loc[(runs["arch"] == "cnn3") & (runs["task"] == "vae"), ["elbo", "train_seconds"]] -= 1
 
 
 def test_a_long_list_is_folded_and_complete(base: Path) -> None:
