@@ -49,10 +49,11 @@ def while_training(context: Context) -> Iterator[Block]:
     if panels:
         alt = "Training images per second, per run and mean"
         yield context.figures.write("throughput", alt, seeds.draw, panels, shown, context.colours)
-    notes = dict.fromkeys(note for task in tasks for note in speed_notes(experiment, task))
-    yield Text(" ".join([_how(context), *notes]))
+    yield Text(_how(context))
     if 1 < len(shown) <= 12:
         yield _table(context, tasks, shown)
+    if notes := list(dict.fromkeys(note for task in tasks for note in speed_notes(experiment, task))):
+        yield Text(" ".join(notes))
 
 
 def _how(context: Context) -> str:

@@ -48,6 +48,8 @@ def blocks(context: Context, measured: MeasuredSpeeds) -> Iterator[Block]:
         yield from tables
     else:
         yield Details(f"Speed of {len(shown)} architectures", tables)
+    if measured.speeds["disturbed"].any():
+        yield Text(MEASURED_BUSY)
 
 
 def _panel(context: Context, measured: MeasuredSpeeds, task: str, work: str) -> seeds.Panel | None:
@@ -181,5 +183,5 @@ def _machine(measured: MeasuredSpeeds) -> Iterator[Block]:
         return
     text = f"Meanwhile {', '.join(words)}."
     if measured.speeds["disturbed"].any():
-        text = f"⚠ {text} The ratios, taken round by round, suffer less than the numbers. {MEASURED_BUSY}"
+        text = f"⚠ {text} The ratios, taken round by round, suffer less than the numbers."
     yield Text(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.statistics.speed_frames import MOST_OTHER_WORK
 from reports.findings.experiment import Experiment
 from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, measured_apart
 from reports.wording.machines import MEASURE_ON_ONE
@@ -11,8 +12,9 @@ DISTURBED = "†"
 SEVERAL_MACHINES = "‡"
 """Behind speeds that were taken on several machines."""
 MEASURED_BUSY = (
-    f"{DISTURBED} measured while other work took more than a tenth of the processors' time, or on a GPU that was "
-    "shared or slowed down: for better numbers remove throughput.json and run the command again on a quiet machine."
+    f"{DISTURBED} measured while other work took more than {100 * MOST_OTHER_WORK:.0f} % of the processors' time, or "
+    "on a GPU that was shared or slowed down: for better numbers remove throughput.json and run the command again on "
+    "a quiet machine."
 )
 TRAINED_BUSY = (
     f"{DISTURBED} noted in training, when other runs of the job could be in flight; what else the machine did is not "

@@ -129,7 +129,7 @@ def test_speeds_beside_other_work_are_marked(foreign: float, stolen: float, mark
     part = page[page.index("## Speed") :].split("\n## ")[0]
     cells = [line.split("|")[2:5] for line in part.splitlines() if line.startswith(("| cnn2", "| cnn3"))]
     assert [[" †" in cell for cell in row] for row in cells] == [[marked, False, False]] * 2
-    explained = "† measured while other work took more than a tenth of the processors' time"
+    explained = "† measured while other work took more than 10 % of the processors' time"
     assert (explained in part) == marked == ("⚠" in part)
     head = page.split("\n## ")[0]
     assert (explained in head) == marked == ("[2.02, 2.02], beside other work on the machine." in plain(head))
