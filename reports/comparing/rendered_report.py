@@ -17,6 +17,7 @@ from bench.statistics.tables import read_table
 from reports.reading.manifest import read_manifest
 
 REQUIRED_COLUMNS = ("arch", "task", "seed", "status", "dataset", "run_id")
+WHOLE_NUMBERS = ("seed", "threads")
 
 
 Cell = tuple[str, str]
@@ -102,12 +103,13 @@ def _problem(report: RenderedReport) -> str | None:
     for name in REQUIRED_COLUMNS:
         if runs[name].isna().any():
             return f"row {int(runs[name].isna().to_numpy().argmax()) + 1} has no {name}: expected one in every row"
-    for name in ("seed", *report.declared.metric_columns(runs.columns)):
-        numbers = pd.to_numeric(runs[name], errors="coerce")
-        wrong = numbers.isna() & runs[name].notna()
-        if name == "seed":
-            wrong |= numbers % 1 != 0
+    for name in (*WHOLE_NUMBERS, *report.declared.metric_columns(runs.columns)):
+        values = runs[name].dropna() if name in runs else pd.Series(dtype=float)
+        numbers, expected = pd.to_numeric(values, errors="coerce"), "a number"
+        wrong = numbers.isna()
+        if name in WHOLE_NUMBERS:
+            wrong, expected = wrong | (numbers % 1 != 0), "a whole number"
         if wrong.any():
-            row, found = int(wrong.to_numpy().argmax()), str(runs[name][wrong].iloc[0])[:40]
-            return f"row {row + 1} has {name} {found!r}: expected {'a whole number' if name == 'seed' else 'a number'}"
+            row = values.index[wrong][0]
+            return f"row {row + 1} has {name} {str(values[row])[:40]!r}: expected {expected}"
     return None

@@ -13,7 +13,7 @@ from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
 from reports.wording.formatting import natural_list
-from reports.wording.machines import MEASURE_ON_ONE
+from reports.wording.machines import MEASURE_ON_ONE, SEVERAL
 from reports.wording.tables import value_header
 
 
@@ -55,7 +55,9 @@ def _about_throughput(experiment: Experiment, tasks: list[str]) -> str:
     )
     sentences = []
     if mixed:
-        sentences.append(f"Throughput is left out ({natural_list(mixed)}): it is of several machines. {MEASURE_ON_ONE}")
+        sentences.append(
+            f"Throughput is left out ({natural_list(mixed)}): it is of several {SEVERAL}. {MEASURE_ON_ONE}"
+        )
     if busy := [label for label in busy if label not in mixed]:
         sentences.append(f"The throughput ({natural_list(busy)}) was taken while the machine had other work, too.")
     return " ".join(sentences)

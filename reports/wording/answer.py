@@ -12,6 +12,7 @@ from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, t
 from reports.markup.escape import md
 from reports.wording.answer_of_many import sentences_for_many
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, interval, natural_list, number, plural, ratio
+from reports.wording.machines import SEVERAL
 from reports.wording.phrases import (
     difference_with_unit,
     measured_quantity,
@@ -125,7 +126,7 @@ def cost(experiment: Experiment) -> str:
         found = training_ratios(experiment, task).get(other)
         size = f"{md(other)} has {ratio(counted[other].total / counted[base].total)} the parameters of {md(base)}"
         if found is None and machines_of_speeds(experiment, task):
-            return f"{size}; their training speeds are of different machines and are not compared."
+            return f"{size}; their training speeds are of different {SEVERAL} and are not compared."
         if found is None or found.n < 2:
             return f"{size}."
         if not found.resolved:

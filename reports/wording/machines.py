@@ -12,6 +12,7 @@ MEASURE_ON_ONE = (
     "To compare speeds, run the command again on one machine with `--throughput quick`: it trains nothing that is "
     "finished, and times all architectures in turns."
 )
+SEVERAL = "machines or versions of torch"
 ROUNDING = "Each rounds in its own way, which moves a result as another seed would"
 
 
@@ -39,4 +40,4 @@ def about_rounding(machines: Mapping[Machine, Sequence[str]]) -> str:
     """Say what it means for every result that its runs are of several machines; empty if they are of one."""
     if len(machines) < 2:
         return ""
-    return f"The runs were trained on {len(machines)} machines: {machines_with_archs(machines)}. {ROUNDING}."
+    return f"The runs are of {len(machines)} {SEVERAL}: {machines_with_archs(machines)}. {ROUNDING}."

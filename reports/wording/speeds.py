@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.statistics.speed_frames import MOST_OTHER_WORK
 from reports.findings.experiment import Experiment
 from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, measured_apart
-from reports.wording.machines import MEASURE_ON_ONE
+from reports.wording.machines import MEASURE_ON_ONE, SEVERAL
 
 DISTURBED = "†"
 """Behind a speed that was taken while the machine had other work, too."""
@@ -21,7 +21,7 @@ TRAINED_BUSY = (
     "recorded. `--throughput quick` measures by itself."
 )
 SEVERAL_MACHINES_NOTE = (
-    f"{SEVERAL_MACHINES} of several machines: not compared, but for a ratio over seeds of one machine. {MEASURE_ON_ONE}"
+    f"{SEVERAL_MACHINES} of several {SEVERAL}: not compared, but for a ratio over seeds of the same. {MEASURE_ON_ONE}"
 )
 
 

@@ -276,6 +276,7 @@ def test_bad_input_is_one_line_and_status_two(base: Path, tmp_path: Path) -> Non
         "row 1 has no arch: expected one in every row": lambda runs: runs.assign(arch=[None, *runs["arch"][1:]]),
         "row 2 has seed 'one': expected a whole number": lambda runs: runs.assign(seed=[0, "one", *runs["seed"][2:]]),
         "row 1 has seed '0.5': expected a whole number": lambda runs: runs.assign(seed=[0.5, *runs["seed"][1:]]),
+        "row 1 has threads 'two': expected a whole number": lambda runs: runs.assign(threads="two"),
         "row 3 has elbo 'good': expected a number": lambda runs: runs.assign(elbo=[1, 2, "good", *runs["elbo"][3:]]),
     }
     for index, (says, change) in enumerate(changes.items()):

@@ -43,18 +43,18 @@ def test_speeds_of_two_machines_make_no_ratio(field: str, tmp_path: Path) -> Non
     )
     page, name = page_of(folder), next(iter(ELSEWHERE[field].values()))
     assert training_ratios(reports.load(folder), "vae") == {}
-    assert "cnn3 has 0.94× the parameters of cnn2; their training speeds are of different machines and are not" in page
+    assert "cnn3 has 0.94× the parameters of cnn2; their training speeds are of different machines" in page
     assert "faster" not in page and "slower" not in page
     speed = section(page, "Training speed")
     assert "×" not in speed.split("| architecture")[1] and "![" not in speed
-    assert "‡ of several machines: not compared, but for a ratio" in speed and "`--throughput quick`" in speed
+    assert "‡ of several machines or versions of torch: not compared" in speed and "`--throughput quick`" in speed
     assert f"{name}" in speed and "(cnn2)" in speed and "(cnn3)" in speed
     cost = section(page, "Quality against cost")
     assert (
         "throughput: " not in cost and "Throughput is left out (VAE and classifier)" in cost and "parameters:" in cost
     )
     head = page.split("\n## ")[0]
-    assert "The runs were trained on 2 machines:" in head and "moves a result as another seed would" in head
+    assert "The runs are of 2 machines or versions of torch:" in head and "moves a result as another seed would" in head
     rows = [line for line in head.splitlines() if line.startswith(("| cnn2", "| cnn3", "| **cnn"))]
     assert len(rows) == 2 and all(row.rstrip(" |").endswith("‡") for row in rows)
     assert " ‡" in reports.terminal_summary(folder)
@@ -67,7 +67,7 @@ def test_speeds_measured_apart_are_of_one_machine_wherever_the_runs_are_from(tmp
     write_speeds(folder, ["cnn2", "cnn3"])
     page = page_of(folder)
     assert "‡" not in page and "trains 2.02× slower" in plain(page) and "throughput: cnn2" in page
-    assert "The runs were trained on 2 machines:" in page
+    assert "The runs are of 2 machines or versions of torch:" in page
 
 
 def test_a_seed_that_two_were_trained_with_on_one_machine_makes_a_ratio(tmp_path: Path) -> None:
