@@ -3,7 +3,8 @@
     python -m reports render FOLDER [--latex] [--vector] [--parquet] [--runs-dir DIR]
     python -m reports compare A B [--fail-on worse]
 
-Exit status: 0; 1 with --fail-on worse when something is worse in B; 2 bad input.
+Exit status: 0; 2 bad input. Of compare also 3 if nothing could be compared; and with --fail-on worse 1 if something is
+worse in B or newly fails, else 3 if there is no verdict on something that A has, since B lacks it, say.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from pathlib import Path
 
 from archs.errors import UserError
 from bench.spec.arguments import Parser
+
+WORSE = 1
+"""The exit status of `compare --fail-on worse` when something is worse."""
+NO_VERDICT = 3
+"""The exit status of `compare` when there is no verdict on something, so that nobody takes silence for a good one."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,7 +36,10 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("a", type=Path, metavar="A", help="a report folder, taken as the reference")
     compare.add_argument("b", type=Path, metavar="B", help="the report folder that is judged")
     compare.add_argument(
-        "--fail-on", choices=["worse"], help="exit with status 1 when a cell of B is worse, or newly fails"
+        "--fail-on",
+        choices=["worse"],
+        help="exit with status 1 when a cell of B is worse or newly fails, else with 3 when something of A has no "
+        "counterpart in B (without this option: only when nothing has)",
     )
     return main
 
@@ -64,7 +73,9 @@ def run(arguments: list[str]) -> int:
 
     found = compare(chosen.a, chosen.b)
     print(render(found))
-    return 1 if chosen.fail_on == "worse" and found.worse else 0
+    if chosen.fail_on == "worse":
+        return WORSE if found.worse else NO_VERDICT if found.is_incomplete else 0
+    return NO_VERDICT if found.is_empty else 0
 
 
 if __name__ == "__main__":

@@ -22,7 +22,10 @@ BUILT_IN = Path(__file__).with_name("builtin_tasks.json")
 """What the files in `bench/tasks` say of the first four tasks, for manifests that are older than declarations."""
 
 RESERVED = {field.name for field in dataclasses.fields(RunSpec)} | {
+    "code",
     "commit",
+    "device_name",
+    "dirty",
     "epoch",
     "error",
     "log_variance",
@@ -32,6 +35,7 @@ RESERVED = {field.name for field in dataclasses.fields(RunSpec)} | {
     "seconds",
     "status",
     "torch",
+    "workers",
 }
 """Names that a task's own metric can't have: they mean something else in a table of runs, or in what a task scores."""
 

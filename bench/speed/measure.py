@@ -93,7 +93,7 @@ def measure(
     Raises:
         ChangedForAll: code of an architecture changed what the others are timed by.
     """
-    begun, effort = time.time(), EFFORTS[mode, setting.device.kind]
+    begun, started, effort = time.time(), time.monotonic(), EFFORTS[mode, setting.device.kind]
     cuda.use_device(setting.device)
     if not setting.device.is_gpu:
         prepare_cpu(setting.threads)
@@ -134,7 +134,7 @@ def measure(
             **provenance().entries(),
             **cuda.described(setting.device),
             "begun": begun,
-            "seconds": time.time() - begun,
+            "seconds": time.monotonic() - started,
             "nvml": gpu is not None,
         },
         "works": works,

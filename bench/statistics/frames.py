@@ -15,12 +15,14 @@ from bench.statistics.settings import differing_settings, none_for_missing
 from bench.store.store import Record
 
 IDENTITY = ["arch", "task", "dataset", "likelihood", "seed"]
+ENVIRONMENT = ("torch", "commit", "dirty", "device_name", "workers")
+"""Entries of a record's environment that are columns: by which code and on what it ran, beside how many others."""
 RECORD_COLUMNS = [
     *IDENTITY, "status", "error",
     "params_total", "params_conv", "params_fc", "params_other", "macs",
     "elbo", "reconstruction", "kl", "elbo_joint", "bits_per_dim", "accuracy", "train_seconds", "train_images_per_s",
     "device", "run_id", "epochs", "batch_size", "lr", "latent_dim", "train_images", "labels", "threads",
-    "arch_fingerprint", "data_fingerprint", "protocol", "torch", "commit", "dirty", "code",
+    "arch_fingerprint", "data_fingerprint", "protocol", *ENVIRONMENT, "code",
 ]  # fmt: skip
 PIXELS = 28 * 28
 LAYER_COLUMNS = ["part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
@@ -33,7 +35,7 @@ def records_frame(records: Iterable[Record]) -> pd.DataFrame:
     rows = []
     for record in records:
         row = dict(record.spec)
-        row |= {key: record.environment.get(key) for key in ("torch", "commit", "dirty")}
+        row |= {key: record.environment.get(key) for key in ENVIRONMENT}
         row["code"] = code_of(record)
         row |= parameter_counts(record) | record.metrics | derived_metrics(record)
         row |= {"status": record.status, "error": record.error, "run_id": record.run_id}

@@ -34,11 +34,16 @@ def refuse_mixed(runs: pd.DataFrame, whose: str) -> None:
                 own = ((arch, codes) for arch, codes in values.groupby(group["arch"]) if len(set(codes)) > 1)
                 arch, values = next(own)
                 of = f" of {arch}"
-            shown = sorted(f"{value:g}" if isinstance(value, float) else str(value) for value in set(values))
+            shown = sorted(map(setting_text, set(values)))
             raise UserError(
                 f"{whose} mixes {task} runs with {name}{of} {' and '.join(shown)}: expected one, select runs with the "
                 "same settings"
             )
+
+
+def setting_text(value: object) -> str:
+    """Return a setting as text, different for any two that differ; 20.0, as a frame with a gap holds 20, is "20"."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def none_for_missing(values: pd.Series) -> pd.Series:

@@ -15,8 +15,17 @@ KEYS = ["arch", "task", "work"]
 ROUND_COLUMNS = [*KEYS, "round", "images_per_s", "mfu"]
 SPEED_COLUMNS = [
     *KEYS, "rounds", "images_per_s", "low_quartile", "high_quartile", "ratio", "ratio_low", "ratio_high", "resolved",
-    "mfu", "flops_per_image", "peak_bytes", "joules_per_image",
+    "mfu", "flops_per_image", "peak_bytes", "joules_per_image", "other_work", "disturbed",
 ]  # fmt: skip
+KNOWN_BEFORE = ("flops_per_image", "peak_bytes", "joules_per_image")
+"""The columns that throughput.json holds as they are."""
+
+MOST_OTHER_WORK = 0.1
+"""Share of the processors' time from which other work is taken to have disturbed a measurement.
+
+The rounds of an undisturbed measurement scatter by a few per cent, and a median over rounds forgives a short burst. A
+tenth of the machine, on average over all rounds, can move the median by more than that.
+"""
 
 
 def rounds_frame(document: Mapping[str, Any]) -> pd.DataFrame:
@@ -43,14 +52,18 @@ def speeds_frame(document: Mapping[str, Any], baseline: str) -> pd.DataFrame:
 
     ratio is the median over rounds of the architecture's images/s over the baseline's in the same round, with its 95 %
     bootstrap interval; NaN for the baseline. resolved says whether the interval, after Bonferroni's correction for the
-    number of architectures compared, leaves out 1. joules_per_image is NaN if it was not measured.
+    number of architectures compared, leaves out 1. joules_per_image is NaN if it was not measured. other_work and
+    disturbed are as `other_work` and `is_disturbed` say.
     """
     rounds = rounds_frame(document)
     known = {tuple(one[name] for name in KEYS): one for one in document["works"]}
+    on_gpu = document.get("setting", {}).get("device", "cpu") != "cpu"
+    conditions = {(one["task"], one["work"]): one for one in document.get("conditions", [])}
     rows = []
     for (task, work), group in rounds.groupby(["task", "work"], sort=False):
         wide = group.pivot(index="round", columns="arch", values="images_per_s")
         others = max(1, wide.shape[1] - 1)
+        around = conditions.get((task, work), {})
         for arch, own in group.groupby("arch", sort=False):
             speed = own["images_per_s"].to_numpy()
             one = known[arch, task, work]
@@ -58,9 +71,33 @@ def speeds_frame(document: Mapping[str, Any], baseline: str) -> pd.DataFrame:
             low, middle, high = np.quantile(speed, [0.25, 0.5, 0.75])
             rows.append(
                 [arch, task, work, len(speed), middle, low, high, *_ratio(against, others), own["mfu"].median()]
-                + [math.nan if one[name] is None else one[name] for name in SPEED_COLUMNS[-3:]]
+                + [math.nan if one[name] is None else one[name] for name in KNOWN_BEFORE]
+                + [other_work(around), is_disturbed(around, on_gpu)]
             )
     return pd.DataFrame(rows, columns=SPEED_COLUMNS)
+
+
+def other_work(condition: Mapping[str, Any]) -> float:
+    """Return the share of the processors' time, 0 to 1, that other processes and virtual machines took; NaN if unknown.
+
+    Args:
+        condition: an entry of the document's "conditions", which `bench.machine.load_monitor` makes.
+    """
+    foreign, stolen, cores = (condition.get(name) for name in ("foreign_cores", "stolen", "cores"))
+    if foreign is None or not cores:
+        return math.nan
+    return float(foreign / cores + (stolen or 0.0))
+
+
+def is_disturbed(condition: Mapping[str, Any], on_gpu: bool) -> bool:
+    """Tell whether speeds were measured while the device had other work too, or was slowed down.
+
+    A GPU does not mind busy processors, but other processes on it, and being throttled. False where nothing is known.
+    """
+    gpu = condition.get("gpu") or {}
+    if on_gpu:
+        return bool(gpu.get("throttling") or gpu.get("foreign_processes"))
+    return other_work(condition) > MOST_OTHER_WORK
 
 
 def _ratio(against: pd.Series | None, others: int) -> tuple[float, float, float, bool]:

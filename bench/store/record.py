@@ -45,19 +45,33 @@ class Layer(msgspec.Struct):
 
 
 class Environment(msgspec.Struct):
-    """The part of a record's environment that readers rely on; there is more in it."""
+    """The part of a record's environment that readers rely on; there is more in it, and old records have less."""
+
+    torch: str | None = None
+    """Its version."""
+
+    commit: str | None = None
+    """The git commit of this project's code; more on that code in the fields at the end."""
+
+    device_name: str | None = None
+    """The name that the processor or the GPU is sold under."""
+
+    workers: int | None = None
+    """How many runs could share the machine."""
 
     begun: float = 0
     """When training began, in seconds since 1970."""
 
     ended: float = 0
-    """When it ended, in seconds since 1970."""
+    """When it ended, in seconds since 1970, by a clock that may have been set meanwhile: see `Record.ended`."""
 
-    commit: str | None = None
+    evaluation_seconds: float = 0
+    """How long the evaluation took."""
+
     dirty: bool | None = None
     changed_files: list[str] | None = None
     code: dict[str, str] | None = None
-    """Which code made it, as `bench.machine.provenance.Provenance` documents it."""
+    """Which code made it, as `bench.machine.provenance.Provenance` documents them."""
 
     foreign_code: dict[str, str] | None = None
     """Plug-ins and packages that were loaded in the process: name → hash or version."""
@@ -118,6 +132,19 @@ class Record:
 
     evaluations: tuple[Record, ...] = ()
     """Later evaluations of the run, each with its own record; filled in by `bench.store.evaluations`."""
+
+    @property
+    def ended(self) -> float | None:
+        """When the work ended, in seconds since 1970; None if that is not known.
+
+        A clock that was set back meanwhile gives an end before the beginning. It is then the beginning and the seconds
+        that training and evaluation took, which are counted by a clock that nobody sets.
+        """
+        begun, ended = self.environment.get("begun"), self.environment.get("ended")
+        if begun is None or ended is None or ended >= begun:
+            return ended
+        taken = (self.metrics.get("train_seconds"), self.environment.get("evaluation_seconds"))
+        return float(begun + sum(seconds or 0.0 for seconds in taken))
 
     def arrays(self, *wanted: str) -> dict[str, np.ndarray]:
         """Return the arrays of the run and of its evaluations by name; none for a failed run.

@@ -19,6 +19,7 @@ import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.declared import of_manifest
+from bench.statistics.tables import read_table
 from bench.studies.calibration_sim import FAMILY, NOISES, calibrate, power
 
 SIZES = (3, 5, 10, 30)
@@ -89,7 +90,7 @@ def _real(path: Path) -> pd.DataFrame:
         manifest = json.loads(path.with_name("manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # records of the built-in tasks need none
         manifest = {}
-    return real_aa(pd.read_csv(path), np.random.default_rng(2), declared=of_manifest(manifest))
+    return real_aa(read_table(path), np.random.default_rng(2), declared=of_manifest(manifest))
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ class MLflow:
 
 def milliseconds(record: Record, name: str) -> int | None:
     """Return a time of a record's environment in milliseconds since 1970; None where there is none."""
-    seconds = record.environment.get(name)
+    seconds = record.ended if name == "ended" else record.environment.get(name)
     return None if seconds is None else round(1000 * seconds)
 
 

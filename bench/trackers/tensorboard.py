@@ -64,12 +64,12 @@ class TensorBoard:
         if any(place.glob(f"{EVENTS}.*.{record.run_id}.{record.status}")):
             return
         # TensorBoard reads the files of a folder in the order of their names, which is to be that of time
-        final = place / f"{EVENTS}.{record.environment.get('ended') or 0:010.0f}.{record.run_id}.{record.status}"
+        final = place / f"{EVENTS}.{record.ended or 0:010.0f}.{record.run_id}.{record.status}"
         with writer_of(final) as writer:
             begun = float(record.environment.get("begun") or 0) or None
             for name, epoch, value, seconds in content.curves(record):
                 writer.add_scalar(name, value, epoch, walltime=begun + seconds if begun else None)
-            ended = record.environment.get("ended")
+            ended = record.ended
             for name, value in content.scores(record).items():
                 writer.add_scalar(name, value, spec.epochs if isinstance(spec, RunSpec) else 0, walltime=ended)
             for name, picture in content.pictures(record):
@@ -133,7 +133,7 @@ def add_settings(writer: Any, spec: RunSpec, record: Record, begun: float | None
 
     writer.file_writer.add_summary(summary_v2.hparams_pb(content.settings(spec), spec.run_id, begun), 0)
     status = api_pb2.STATUS_SUCCESS if record.status == Status.FINISHED else api_pb2.STATUS_FAILURE
-    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=record.environment.get("ended"))
+    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=record.ended)
     data = plugin_data_pb2.HParamsPluginData(session_end_info=end)
     note = metadata.create_summary_metadata(data)
     value = Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=note, tensor=metadata.NULL_TENSOR)

@@ -33,6 +33,7 @@ from bench.worker.failures import check_finite, reason
 from bench.worker.restore import registry, restore, task_of, to_device
 from bench.worker.site import Site
 from bench.worker.train import (
+    Beginning,
     Neighbours,
     Report,
     TrainingResult,
@@ -105,7 +106,8 @@ def execute(
     """
     cuda.use_device(site.device)
     store, neighbours = Store(spec.store_folder(site.runs_dir)), neighbours or Neighbours()
-    environment = environment_of(site, neighbours, begun=trained.begun if trained else time.time())
+    begun = trained.begun if trained else Beginning.now()
+    environment = environment_of(site, neighbours, begun.date)
     run = spec if isinstance(spec, RunSpec) else spec.run
     if run.device == "cpu":
         prepare_cpu(run.threads)
@@ -129,7 +131,7 @@ def execute(
         store.write(failed)
         return failed
     environment |= {"foreign_code": registry(site.plugins).foreign_code()}
-    record = dataclasses.replace(record, environment={**environment, **record.environment, "ended": time.time()})
+    record = dataclasses.replace(record, environment={**environment, **record.environment, "ended": begun.end()})
     store.write(record, arrays, weights)
     return record
 

@@ -42,14 +42,32 @@ class PreparedModel(NamedTuple):
     """What it scores before the first step."""
 
 
+class Beginning(NamedTuple):
+    """When something began."""
+
+    date: float
+    """In seconds since 1970."""
+
+    clock: float
+    """In seconds, by a clock that nobody sets."""
+
+    @classmethod
+    def now(cls) -> Beginning:
+        """Return this moment."""
+        return cls(time.time(), time.monotonic())
+
+    def end(self) -> float:
+        """Return this moment in seconds since 1970, never before the beginning, even if the date was set back since."""
+        return self.date + time.monotonic() - self.clock
+
+
 class TrainingResult(NamedTuple):
     """What became of the training of one run."""
 
     outcome: Trained | Exception
     """An error if it could not be trained, or diverged."""
 
-    begun: float
-    """When it began, in seconds since 1970."""
+    begun: Beginning
 
     prepared: PreparedModel | None = None
     """The model, with what was known of it before; None if it could not be built."""
@@ -94,7 +112,7 @@ def train_group(
         OutOfMemoryWithOthers: memory was too small, and the process has other groups.
         CaptureFailed: the process can't use its GPU any more; as after an error that `cuda.is_lost` knows.
     """
-    prepared, models, begun = list[PreparedModel](), list[nn.Module](), time.time()
+    prepared, models, begun = list[PreparedModel](), list[nn.Module](), Beginning.now()
     parts = [[spec] for spec in specs]
     try:
         task, prepared = task_of(specs[0], site.plugins), [prepare(specs[0], site)]

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from archs.errors import UserError
-from bench.spec.declared import Declared
-from bench.spec.metrics import METRICS, Metric, metric_columns
-from bench.statistics.comparisons import seed_values
+from bench.spec.metrics import METRICS, Metric
+from bench.statistics.frames import ENVIRONMENT
 from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
-from reports.comparing.rendered_report import RenderedReport, read_report
+from reports.comparing.rendered_report import Cell, RenderedReport, read_report
+from reports.comparing.report_pair import ReportPair
+from reports.comparing.vanished import Vanished, vanished
+from reports.findings.machines import Machine
+from reports.markup.escape import md
+from reports.wording.formatting import natural_list
+from reports.wording.machines import ROUNDING, machines_in_words
 
-SETTINGS = (*(name for name in RUN_SETTINGS if name != "arch_fingerprint"), "torch", "commit", "dirty", "code")
+SETTINGS = (*(name for name in RUN_SETTINGS if name != "arch_fingerprint"), *ENVIRONMENT, "code")
 """Columns of records.csv that are compared as settings."""
 TIMINGS = ("train_seconds", "train_images_per_s")
 """Metrics in which no two trainings agree to the last digit."""
 MUST_AGREE = ("dataset", "data_fingerprint")
 """Columns of records.csv; where they differ no number means the same in both reports."""
-Cell = tuple[str, str]
-"""(Architecture, task)."""
 
 
 @dataclass(frozen=True)
@@ -50,67 +51,44 @@ class ReportComparison:
     added: tuple[Cell, ...]
     """What only B has."""
 
-    removed: tuple[Cell, ...]
+    vanished: tuple[Vanished, ...]
     """What only A has."""
 
-    not_compared: tuple[str, ...]
-    """Sentences on what could not be compared, and why."""
+    incomparable: tuple[str, ...]
+    """Sentences, as Markdown, on results of both that could not be compared, and why."""
+
+    notes: tuple[str, ...]
+    """Sentences, as Markdown, on what else to know: of which machines A and B are, and results that A lacks."""
 
     def label(self, task: str) -> str:
         """Return a task's name on the page, by the newer of the two reports that knows it."""
-        known = self.a.declared.merged_with(self.b.declared).tasks.get(task)
-        return known.label if known else task
+        return ReportPair(self.a, self.b).label(task)
+
+    @property
+    def quality(self) -> list[MetricChange]:
+        """The changes that can fail a check: all but those of throughput, which the load of a machine moves."""
+        return [change for change in self.changes if change.metric.name != THROUGHPUT]
 
     @property
     def worse(self) -> bool:
-        """Whether `--fail-on worse` is to fail.
+        """Whether something is worse in B, or newly fails."""
+        return bool(self.newly_failing) or any(change.verdict == "worse" for change in self.quality)
 
-        Throughput does not count, since the load and the machine move it.
-        """
-        quality = [change for change in self.changes if change.metric.name != THROUGHPUT]
-        return bool(self.newly_failing) or any(change.verdict == "worse" for change in quality)
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing could be compared."""
+        return not self.quality and not self.newly_failing
 
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether no difference could be tested, since none has an interval."""
+        return not self.newly_failing and not any(change.is_judged for change in self.quality)
 
-@dataclass(frozen=True)
-class ReportPair:
-    """Two reports, and what is asked of both at once."""
-
-    a: RenderedReport
-    """The reference."""
-
-    b: RenderedReport
-    """What is judged."""
-
-    @cached_property
-    def declared(self) -> Declared:
-        """What is known of the tasks and metrics of either."""
-        return self.a.declared.merged_with(self.b.declared)
-
-    @cached_property
-    def cells(self) -> tuple[list[Cell], list[Cell]]:
-        """The cells of A and those of B, in the order of their rows."""
-        a, b = (list(dict.fromkeys((row.arch, row.task) for row in one.runs.itertuples())) for one in (self.a, self.b))
-        return a, b
-
-    @cached_property
-    def shared_cells(self) -> list[Cell]:
-        """The cells that both have, in the order of A."""
-        cells_a, cells_b = self.cells
-        in_b = set(cells_b)
-        return [cell for cell in cells_a if cell in in_b]
-
-    def primary(self, task: str) -> str | None:
-        """Return the name of a task's primary metric; None for a task that neither manifest knows."""
-        known = self.declared.tasks.get(task)
-        return known.primary if known else None
-
-    def agree(self, *columns: str) -> bool:
-        """Tell whether both have the same values in all of these columns."""
-        return all(self.a.settings(column) == self.b.settings(column) for column in columns)
-
-    def values(self, cell: Cell, metric: Metric) -> tuple[dict[int, float], dict[int, float]]:
-        """Return seed → value of a metric in A and in B: finite ones, and the logarithms of throughput."""
-        return _values(self.a, cell, metric), _values(self.b, cell, metric)
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether there is no verdict at all, or none on something that A has."""
+        is_judged = self.quality and all(change.is_judged for change in self.quality)
+        return not is_judged or bool(self.vanished or self.incomparable)
 
 
 def compare(a: Path, b: Path) -> ReportComparison:
@@ -128,12 +106,12 @@ def compare(a: Path, b: Path) -> ReportComparison:
             )
     if not pair.shared_cells:
         raise UserError(f"{a} and {b} share no architecture and task: expected at least one cell in both")
-    metrics, not_compared = _metrics(pair)
+    metrics, incomparable = _metrics(pair)
     same_runs = _same_runs(pair)
-    changes = []
+    changes, notes = list[MetricChange](), _about_machines(pair)
     for metric in metrics:
         changes += _changes(pair, metric, same_runs)
-        not_compared += _one_sided(pair, metric)
+        notes += _lacking_in_a(pair, metric)
     cells_a, cells_b = map(set, pair.cells)
     return ReportComparison(
         a=pair.a,
@@ -142,8 +120,9 @@ def compare(a: Path, b: Path) -> ReportComparison:
         changes=tuple(changes),
         newly_failing=tuple(_newly_failing(pair)),
         added=tuple(sorted(cells_b - cells_a)),
-        removed=tuple(sorted(cells_a - cells_b)),
-        not_compared=tuple(not_compared),
+        vanished=tuple(vanished(pair)),
+        incomparable=tuple(incomparable),
+        notes=tuple(notes),
     )
 
 
@@ -163,19 +142,41 @@ def _metrics(pair: ReportPair) -> tuple[list[Metric], list[str]]:
     """Return the primary metrics and throughput, and a sentence for each whose numbers don't mean the same in both."""
     tasks = {task for _, task in pair.shared_cells}
     metrics = list(dict.fromkeys(pair.declared.primary(task) for task in pair.declared.tasks if task in tasks))
-    not_compared = []
+    incomparable = [
+        f"{md(task)}: neither manifest declares this task, so that no metric decides."
+        for task in sorted(tasks - pair.declared.tasks.keys())
+    ]
     if not pair.agree("likelihood", "protocol"):
-        not_compared = [
-            f"{metric.label}: the likelihood or protocol differs, so the numbers don't mean the same."
+        incomparable += [
+            f"{md(metric.label)}: the likelihood or protocol differs, so the numbers don't mean the same."
             for metric in metrics
             if metric.likelihood
         ]
         metrics = [metric for metric in metrics if not metric.likelihood]
-    if not pair.agree("device", "threads"):
-        not_compared.append("Throughput: device or threads differ.")
-    elif METRICS[THROUGHPUT] not in metrics:
-        metrics.append(METRICS[THROUGHPUT])
-    return metrics, not_compared
+    return [*metrics, *({METRICS[THROUGHPUT]} - set(metrics))], incomparable
+
+
+def _about_machines(pair: ReportPair) -> list[str]:
+    """Return a sentence on the cells that were trained on other machines in B than in A, if there are such."""
+    apart = [cell for cell in pair.shared_cells if not pair.is_of_one_machine(cell)]
+    if not apart:
+        return []
+    of_a, of_b = (set[Machine]().union(*(pair.machines(cell)[side] for cell in apart)) for side in (0, 1))
+    cells = natural_list([f"{md(arch)} {md(pair.label(task))}" for arch, task in apart], 8)
+    of_some = "" if len(apart) == len(pair.shared_cells) else f" ({cells})"
+    pairs = [({one[i] for one in of_a}, {one[i] for one in of_b}) for i in range(len(Machine._fields))]
+    are_different = any(a != b and None not in a | b for a, b in pairs)
+    silent = [name for name, of in (("A", of_a), ("B", of_b)) if any(None in machine for machine in of)]
+    if silent and not are_different:
+        return [
+            f"Throughput is not compared{of_some}: {' and '.join(silent)} {'do' if len(silent) > 1 else 'does'} not "
+            "say on which machine the runs were trained; `python -m reports render` adds it where the records know it."
+        ]
+    return [
+        f"A was trained on {machines_in_words(of_a)}, B on {machines_in_words(of_b)}{of_some}. {ROUNDING}. Throughput "
+        "is compared on one machine only: train both there, or compare two sessions of `pytest bench` by "
+        "`python -m bench.gate`."
+    ]
 
 
 def _newly_failing(pair: ReportPair) -> list[tuple[str, str, int]]:
@@ -193,12 +194,12 @@ def _same_runs(pair: ReportPair) -> dict[Cell, set[int]]:
     The id alone does not say so: versions of software are no part of it, so a run that was trained again keeps it.
     """
     a, b = (report.runs[report.runs["status"] == "finished"] for report in (pair.a, pair.b))
-    both = a.merge(b, on=["arch", "task", "seed", "run_id"])
+    both = a.merge(b, on=["arch", "task", "seed", "run_id"], suffixes=(" in A", " in B"))  # as no metric is called
     shared = set(a) & set(b)
-    names = [*metric_columns(shared), *sorted(shared & {*pair.a.declared.metrics, *pair.b.declared.metrics})]
+    names = pair.declared.metric_columns(shared)
     equal, timed = pd.Series(True, both.index), pd.Series(False, both.index)
     for name in names:
-        before, after = both[f"{name}_x"], both[f"{name}_y"]
+        before, after = both[f"{name} in A"], both[f"{name} in B"]
         known = before.notna() & after.notna()  # one of them may have been evaluated further since
         equal &= (before == after) | ~known
         timed |= known & (name in TIMINGS)
@@ -206,33 +207,23 @@ def _same_runs(pair: ReportPair) -> dict[Cell, set[int]]:
     return {(str(arch), str(task)): set(group) for (arch, task), group in same.groupby(["arch", "task"])["seed"]}
 
 
-def _one_sided(pair: ReportPair, metric: Metric) -> list[str]:
-    """Return a sentence for each cell that has values of its primary metric in one report only."""
-    sentences = []
-    for arch, task in pair.shared_cells:
-        a, b = pair.values((arch, task), metric)
-        if metric.name == pair.primary(task) and bool(a) != bool(b):
-            sentences.append(f"{arch} {task}: no run with a finite {metric.label} in {'B' if a else 'A'}.")
-    return sentences
+def _lacking_in_a(pair: ReportPair, metric: Metric) -> list[str]:
+    """Return a sentence for each shared cell of which A has no value of its primary metric."""
+    return [
+        f"{md(arch)} {md(pair.label(task))}: no run with a finite {md(metric.label)} in {'A' if b else 'A, nor in B'}."
+        for arch, task in pair.shared_cells
+        if metric == pair.primary(task)
+        for a, b in [pair.values((arch, task), metric)]
+        if not a
+    ]
 
 
 def _changes(pair: ReportPair, metric: Metric, same_runs: Mapping[Cell, Collection[int]]) -> list[MetricChange]:
     """Return the change of one metric in every shared cell that is judged by it, Holm-adjusted together."""
     changes = []
     for arch, task in pair.shared_cells:
-        if metric.name in (pair.primary(task), THROUGHPUT):
+        if metric == pair.primary(task) or (metric.name == THROUGHPUT and pair.is_of_one_machine((arch, task))):
             a, b = pair.values((arch, task), metric)
             if a and b:
                 changes.append(change_of(arch, task, metric, a, b, same_runs.get((arch, task), ())))
     return with_verdicts(changes)
-
-
-def _values(report: RenderedReport, cell: Cell, metric: Metric) -> dict[int, float]:
-    arch, task = cell
-    runs = report.runs[(report.runs["arch"] == arch) & (report.runs["task"] == task)]
-    if metric.name not in runs:
-        return {}
-    values = {seed: value for seed, value in seed_values(runs, metric.name).items() if math.isfinite(value)}
-    return (
-        {seed: math.log(value) for seed, value in values.items() if value > 0} if metric.name == THROUGHPUT else values
-    )

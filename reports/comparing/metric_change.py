@@ -61,6 +61,11 @@ class MetricChange:
     """better, worse, equivalent (inside the metric's margin), unresolved, same (equal numbers), or same runs."""
 
     @property
+    def is_judged(self) -> bool:
+        """Whether the numbers are equal or their difference has an interval, as one of a single pair has not."""
+        return self.verdict != "unresolved" or math.isfinite(self.low)
+
+    @property
     def same_seeds(self) -> bool:
         """Whether both reports have the same seeds."""
         return bool(self.paired_seeds or self.same_run_seeds) and not any(self.unmatched_seeds)

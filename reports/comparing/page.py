@@ -6,8 +6,9 @@ import math
 from collections import Counter
 from itertools import groupby
 
-from reports.comparing.compare import Cell, ReportComparison
+from reports.comparing.compare import ReportComparison
 from reports.comparing.metric_change import THROUGHPUT, MetricChange
+from reports.comparing.rendered_report import Cell
 from reports.findings.ranking import VERDICT_MARKS
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
@@ -16,6 +17,8 @@ from reports.wording.formatting import NO_VALUE, difference, natural_list, numbe
 
 VERDICT_WORDS = {**VERDICT_MARKS, "same": "identical", "same runs": "same runs"}
 """What the table says, by verdict."""
+MOST_OPEN = 20
+"""Results missing in B up to which their list is open; a longer one is folded."""
 UNTESTED = {
     "same": "identical: equal to the last digit",
     "same runs": "same runs: one record stands in both reports, so that it can't have moved",
@@ -28,17 +31,19 @@ def render(comparison: ReportComparison) -> str:
     blocks: list[Block] = [
         Heading(f"{comparison.a.manifest.get('title', comparison.a.folder)}: A against B", 1),
         Text(f"A: {md(comparison.a.folder)}, B: {md(comparison.b.folder)}. {_verdict(comparison)}"),
+        *_vanished(comparison),
         Heading("Settings"),
     ]
     if comparison.settings:
         blocks.append(Table(("setting", "A", "B"), comparison.settings, "lll"))
     else:
         blocks.append(Text("The same in both."))
-    for name, cells in (("Only in B", comparison.added), ("Only in A", comparison.removed)):
-        if cells:
-            blocks.append(Text(f"{name}: {natural_list([_cell_name(comparison, cell) for cell in cells], 8)}."))
+    if comparison.added:
+        names = [_cell_name(comparison, cell) for cell in comparison.added]
+        blocks.append(Text(f"Only in B: {natural_list(names, 8)}."))
     blocks.append(Heading("Results"))
-    blocks += [Text(md(reason)) for reason in comparison.not_compared]
+    blocks += [Text(f"**Not compared**: {reason}") for reason in comparison.incomparable]
+    blocks += [Text(note) for note in comparison.notes]
     if comparison.newly_failing:
         failing = [
             f"{_cell_name(comparison, (arch, task))} ({failed} failed)"
@@ -59,29 +64,54 @@ def render(comparison: ReportComparison) -> str:
 
 
 def _verdict(comparison: ReportComparison) -> str:
-    """Say in a sentence whether B is better or worse; throughput does not count."""
-    quality = [change for change in comparison.changes if change.metric.name != THROUGHPUT]
+    """Say in a sentence whether B is better or worse, throughput left out, and in another how much of A it lacks."""
+    quality = comparison.quality
     counts = Counter(change.verdict for change in quality)
-    if quality and counts["same"] + counts["same runs"] == len(quality) and not comparison.newly_failing:
-        return _identical(quality)
-    if not quality and not comparison.newly_failing:
-        return "**No result could be compared.**"
+    untested = sum(not change.is_judged for change in quality)
     same = f", {counts['same runs']} of them the same runs, which can't move" if counts["same runs"] else ""
-    if not (counts["better"] or counts["worse"] or comparison.newly_failing):
-        return f"**No result moved beyond noise** ({plural(len(quality), 'cell')} compared{same})."
-    parts = [f"{counts['better']} better", f"{counts['worse']} worse"]
-    if comparison.newly_failing:
-        parts.append(f"{len(comparison.newly_failing)} newly failing")
-    return f"**Of {plural(len(quality), 'cell')}{same}, B is {', '.join(parts)}.**"
+    too_few = f", {untested} of them with too few seeds for a verdict" if untested else ""
+    if comparison.is_empty:
+        verdict = "**No result could be compared.**"
+    elif comparison.is_unjudged:
+        verdict = f"**No result could be judged**: no difference has an interval ({plural(len(quality), 'cell')})."
+    elif comparison.newly_failing or counts["better"] or counts["worse"]:
+        parts = [f"{counts['better']} better", f"{counts['worse']} worse"]
+        if comparison.newly_failing:
+            parts.append(f"{len(comparison.newly_failing)} newly failing")
+        verdict = f"**Of {plural(len(quality), 'cell')}{same}{too_few}, B is {', '.join(parts)}.**"
+    elif counts["same"] + counts["same runs"] == len(quality):
+        verdict = _identical(comparison)
+    else:
+        verdict = f"**No result moved beyond noise** ({plural(len(quality), 'cell')} compared{same}{too_few})."
+    lacking = len({(one.arch, one.task) for one in comparison.vanished})
+    return verdict + (f" **B lacks results of {plural(lacking, 'cell')} that A has.**" if lacking else "")
 
 
-def _identical(quality: list[MetricChange]) -> str:
-    """Say that all numbers are equal: on all seeds, or on those that both reports have."""
+def _identical(comparison: ReportComparison) -> str:
+    """Say that all numbers are equal: all that A has, or those that both reports have."""
+    quality = comparison.quality
     where = "" if all(change.same_seeds for change in quality) else " on the seeds that both have"
+    if any(not one.seeds for one in comparison.vanished):
+        where = " where both have any"
     text = f"**The results are identical{where}.**"
     if all(change.verdict == "same runs" for change in quality):
         text += " They are the same runs, so nothing can have moved."
     return text
+
+
+def _vanished(comparison: ReportComparison) -> list[Block]:
+    """Name all that only A has."""
+    if not comparison.vanished:
+        return []
+    lines = []
+    for one in comparison.vanished:
+        what = f": {md(one.metric.label)}" if one.metric else ""
+        seeds = f", {_ranges(one.seeds)}" if one.seeds else ""
+        lines.append(f"- {_cell_name(comparison, (one.arch, one.task))}{what}{seeds}")
+    intro = "**Missing in B**, so that there is no verdict on it:"
+    if len(lines) <= MOST_OPEN:
+        return [Text(f"{intro}\n\n" + "\n".join(lines))]
+    return [Details(f"Missing in B, so that there is no verdict on it: {len(lines)} results", [Text("\n".join(lines))])]
 
 
 def _cell_name(comparison: ReportComparison, cell: Cell) -> str:

@@ -7,13 +7,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.declared import Declared, of_manifest
+from bench.statistics.settings import setting_text
+from bench.statistics.tables import read_table
 from reports.reading.manifest import read_manifest
 
 REQUIRED_COLUMNS = ("arch", "task", "seed", "status", "dataset", "run_id")
+WHOLE_NUMBERS = ("seed", "threads")
+
+
+Cell = tuple[str, str]
+"""(Architecture, task)."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +40,29 @@ class RenderedReport:
     def settings(self, column: str) -> tuple[str, ...]:
         """Return the distinct values of a column of `runs` as text; none if there is no such column."""
         values = self.runs[column].dropna() if column in self.runs else []
-        return tuple(sorted({f"{value:g}" if isinstance(value, float) else str(value) for value in values}))
+        return tuple(sorted(set(map(setting_text, values))))
 
     @cached_property
     def declared(self) -> Declared:
         """What is known of the tasks and metrics."""
         return of_manifest(self.manifest)
+
+    def finished(self, cell: Cell) -> pd.DataFrame:
+        """Return the rows of the finished runs of a cell; none if it has none."""
+        return self._finished.get(cell, self.runs[:0])
+
+    @cached_property
+    def _finished(self) -> dict[Cell, pd.DataFrame]:
+        """The rows of the finished runs of each cell, looked up once for all metrics."""
+        finished = self.runs[self.runs["status"] == "finished"]
+        return {(arch, task): rows for (arch, task), rows in finished.groupby(["arch", "task"], sort=False)}
+
+    def metrics_of_cells(self) -> dict[Cell, set[str]]:
+        """Return cell → the names of the metrics of which it has a finite value."""
+        runs = self.runs[self.runs["status"] == "finished"]
+        values = runs[self.declared.metric_columns(runs.columns)].apply(pd.to_numeric, errors="coerce")
+        found = np.isfinite(values.astype(float)).groupby([runs["arch"], runs["task"]]).any()
+        return {cell: set(found.columns[row]) for cell, row in zip(found.index, found.to_numpy(), strict=True)}
 
     def fingerprints(self, kind: str, name: str) -> tuple[str, ...]:
         """Return the fingerprints of the code of an architecture (`kind` "arch") or of a plug-in task ("task")."""
@@ -55,8 +80,7 @@ def read_report(folder: Path) -> RenderedReport:
     manifest = read_manifest(folder)
     path = folder / "records.csv"
     try:
-        texts = ("run_id", "error", "arch_fingerprint", "task_fingerprint", "data_fingerprint")
-        runs = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
+        runs = read_table(path)
     except FileNotFoundError:
         raise UserError(
             f"{folder} has no records.csv: expected a rendered report; run python -m reports render {folder}"
@@ -66,4 +90,26 @@ def read_report(folder: Path) -> RenderedReport:
     lacking = [column for column in REQUIRED_COLUMNS if column not in runs]
     if lacking or runs.empty:
         raise UserError(f"{path} {'lacks ' + ', '.join(lacking) if lacking else 'is empty'}: expected a row per run")
-    return RenderedReport(folder, manifest, runs)
+    report = RenderedReport(folder, manifest, runs)
+    problem = _problem(report)
+    if problem:
+        raise UserError(f"{path}: {problem}; python -m reports render {folder} writes it anew")
+    return report
+
+
+def _problem(report: RenderedReport) -> str | None:
+    """Say which value of records.csv is missing or no number where one must be; None if all is well."""
+    runs = report.runs
+    for name in REQUIRED_COLUMNS:
+        if runs[name].isna().any():
+            return f"row {int(runs[name].isna().to_numpy().argmax()) + 1} has no {name}: expected one in every row"
+    for name in (*WHOLE_NUMBERS, *report.declared.metric_columns(runs.columns)):
+        values = runs[name].dropna() if name in runs else pd.Series(dtype=float)
+        numbers, expected = pd.to_numeric(values, errors="coerce"), "a number"
+        wrong = numbers.isna()
+        if name in WHOLE_NUMBERS:
+            wrong, expected = wrong | (numbers % 1 != 0), "a whole number"
+        if wrong.any():
+            row = values.index[wrong][0]
+            return f"row {row + 1} has {name} {str(values[row])[:40]!r}: expected {expected}"
+    return None

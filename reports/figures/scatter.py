@@ -51,8 +51,8 @@ class Panel:
     """The architectures that are marked with their row when a legend can't name all."""
 
 
-def draw(panels: Sequence[Sequence[Panel]], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
-    """Draw a grid of panels.
+def draw(panels: Sequence[Sequence[Panel | None]], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
+    """Draw a grid of panels; None leaves a place empty.
 
     Up to eight architectures are named in a legend; more have the number of their row in the comparison table.
     """
@@ -63,7 +63,10 @@ def draw(panels: Sequence[Sequence[Panel]], order: Sequence[str], colours: Mappi
     with canvas(3.4 * columns + legend, 2.7 * rows + 0.2, rows, columns) as (figure, axes):
         for line, row in zip(axes, panels, strict=True):
             for axis, panel in zip(line, row, strict=True):
-                _panel(axis, panel, order, colours, few)
+                if panel is None:
+                    axis.set_visible(False)
+                else:
+                    _panel(axis, panel, order, colours, few)
         if few:
             dots = [axes[0, 0].plot([], [], "o", color=colours[arch], ms=6)[0] for arch in order]
             figure.legend(dots, labels, loc="outside right upper")

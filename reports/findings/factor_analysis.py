@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.spec.metrics import Metric
 from bench.statistics.factors import interactions, main_effects, sentences
+from bench.statistics.factors.grid import ordered_levels
 from reports.findings.ranking import Ranking
 
 Factors = Mapping[str, Mapping[str, str]]
@@ -87,15 +88,8 @@ class FactorAnalysis:
             table, settings = complete.mean(axis=1).unstack(b), complete.shape[1]
             if not settings:
                 return None
-        return table.reindex(index=_by_number(table.index), columns=_by_number(table.columns)), settings
-
-
-def _by_number(levels: pd.Index) -> list[str]:
-    """Return levels in the order of their numbers; as they are if one is no number."""
-    try:
-        return sorted(levels, key=float)
-    except ValueError:
-        return list(levels)
+        rows, columns = (ordered_levels(axis.to_series(), set(axis)) for axis in (table.index, table.columns))
+        return table.reindex(index=rows, columns=columns), settings
 
 
 def factor_analyses(
@@ -118,9 +112,11 @@ def _analysis(runs: pd.DataFrame, layers: pd.DataFrame, ranking: Ranking, factor
         return None
     runs = runs[(runs["task"] == ranking.task) & runs["arch"].isin(members) & (runs["status"] == "finished")]
     frame = runs[["arch", "seed", "status", ranking.metric.name]].reset_index(drop=True)
-    for name in varying:
-        frame[name] = [str(factors[arch][name]) for arch in frame["arch"]]
-    return FactorAnalysis(ranking.task, ranking.description.label, ranking.metric, frame, varying)
+    # an option of a plug-in's family may be called "seed", say
+    columns = {name: f"option {name}" if name in frame else name for name in varying}
+    for name, column in columns.items():
+        frame[column] = [str(factors[arch][name]) for arch in runs["arch"]]
+    return FactorAnalysis(ranking.task, ranking.description.label, ranking.metric, frame, tuple(columns.values()))
 
 
 def _has_decoder(layers: pd.DataFrame, task: str, levels: Mapping[str, str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reports.findings.experiment import Experiment
-from reports.findings.speed_ratios import training_speed
+from reports.findings.speed_ratios import machines_of_speeds, training_speed
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,13 @@ COSTS = (
 
 
 def cost_and_quality(experiment: Experiment, task: str, cost: Cost) -> dict[str, tuple[float, float]]:
-    """Return architecture → (mean cost, mean quality in display units) on one task, for those that have both."""
+    """Return architecture → (mean cost, mean quality in display units) on one task, for those that have both.
+
+    Empty for speeds of several machines: a front of such would be one of machines.
+    """
     ranking = experiment.rankings[task]
     if cost.metric == "train_images_per_s":
-        costs = training_speed(experiment, task)
+        costs = {} if machines_of_speeds(experiment, task) else training_speed(experiment, task)
     else:
         rows = experiment.summary
         rows = rows[(rows["task"] == task) & (rows["metric"] == cost.metric)]

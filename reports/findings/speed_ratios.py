@@ -1,7 +1,8 @@
 """How fast the architectures train on a task, and how that compares with the baseline.
 
-Speeds that were measured after training are used where there are any. Otherwise it is what the runs noted while they
-trained, and the ratio comes from the paired test on logarithms.
+Speeds that were measured after training are used where there are any: those were measured on one machine, in turns.
+Otherwise it is what the runs noted while they trained, and the ratio comes from the paired test on logarithms. A store
+may hold runs of several machines, whose speeds say nothing about the architectures.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from bench.statistics.comparisons import compare_paired, holm_family, seed_values
+from bench.store.record import Record
 from reports.findings.experiment import Experiment
+from reports.findings.machines import Machine, machine_by_seed, machines_of
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,50 @@ class SpeedRatio:
     """Whether it is faster or slower, also after correction for the number of architectures."""
 
 
+def measured_apart(experiment: Experiment, task: str) -> pd.DataFrame | None:
+    """Return the speeds of a training step on a task that were measured after training; None if none were.
+
+    Its columns are those of `bench.statistics.speed_frames.speeds_frame`, indexed by architecture.
+    """
+    measured = experiment.measured_speeds
+    return measured.of(task, "train") if measured is not None and task in measured.tasks else None
+
+
+def machines_of_speeds(experiment: Experiment, task: str) -> dict[Machine, tuple[str, ...]]:
+    """Return the machines of the training speeds of a task, with their architectures; empty if it is one machine.
+
+    Speeds of several machines are compared only where an architecture and the baseline share a machine for a seed.
+    """
+    runs = experiment.runs
+    runs = runs[(runs["task"] == task) & (runs["status"] == "finished")]
+    found = machines_of(runs) if measured_apart(experiment, task) is None else {}
+    return found if len(found) > 1 else {}
+
+
+def disturbed_archs(experiment: Experiment, task: str) -> frozenset[str]:
+    """Return the architectures whose training speed on a task was taken while the machine had other work, too.
+
+    Of a measurement after training it is known how much that was. Of a training it is known whether other runs of the
+    job could go on beside it; what else the machine did is not.
+    """
+    rows = measured_apart(experiment, task)
+    if rows is not None:
+        return frozenset(rows.loc[rows["disturbed"], "arch"])
+    trained = (record for record in experiment.finished if record.spec["task"] == task)
+    return frozenset(record.spec["arch"] for record in trained if _had_company(record))
+
+
+def _had_company(record: Record) -> bool:
+    """Tell whether other runs of the job could be in flight on the run's device."""
+    around = record.environment
+    return bool(around.get("beside")) if record.spec["device"] != "cpu" else (around.get("workers") or 1) > 1
+
+
 def training_speed(experiment: Experiment, task: str) -> dict[str, float]:
     """Return architecture → training images/s."""
-    measured = experiment.measured_speeds
-    if measured is not None and task in measured.tasks:
-        return dict(measured.of(task, "train")["images_per_s"])
+    measured = measured_apart(experiment, task)
+    if measured is not None:
+        return dict(measured["images_per_s"])
     rows = experiment.summary
     rows = rows[(rows["task"] == task) & (rows["metric"] == "train_images_per_s")]
     return dict(zip(rows["arch"], rows["mean"], strict=True))
@@ -47,9 +89,8 @@ def training_speed(experiment: Experiment, task: str) -> dict[str, float]:
 
 def training_ratios(experiment: Experiment, task: str) -> dict[str, SpeedRatio]:
     """Return architecture → its training speed over the baseline's, for those that can be compared with it."""
-    measured = experiment.measured_speeds
-    if measured is not None and task in measured.tasks:
-        rows = measured.of(task, "train")
+    rows = measured_apart(experiment, task)
+    if rows is not None:
         return {
             row.arch: SpeedRatio(row.ratio, row.ratio_low, row.ratio_high, row.rounds, row.resolved)
             for row in rows[rows["ratio"].notna()].itertuples(index=False)
@@ -60,14 +101,21 @@ def training_ratios(experiment: Experiment, task: str) -> dict[str, SpeedRatio]:
 def ratios_while_training(runs: pd.DataFrame, task: str, baseline: str) -> dict[str, SpeedRatio]:
     """Return architecture → its speed ratio on one task, for those that share a finished seed with the baseline.
 
-    The test is paired by seed, on logarithms of the images/s that the runs noted while they trained.
+    The test is paired by seed, on logarithms of the images/s that the runs noted while they trained. A seed that the
+    two were trained with on different machines is left out.
     """
-    logs = {}
+    logs, machines = {}, {}
     for arch, group in runs[runs["task"] == task].groupby("arch", sort=False):
         speeds = seed_values(group, "train_images_per_s")
         logs[str(arch)] = {seed: math.log(speed) for seed, speed in speeds.items() if speed > 0}
-    of_baseline = logs.pop(baseline, {})
-    compared = {arch: compare_paired(values, of_baseline) for arch, values in logs.items()}
+        machines[str(arch)] = machine_by_seed(group)
+    of_baseline, where = logs.pop(baseline, {}), machines.get(baseline, {})
+    compared = {
+        arch: compare_paired(
+            {seed: value for seed, value in values.items() if machines[arch][seed] == where.get(seed)}, of_baseline
+        )
+        for arch, values in logs.items()
+    }
     family = dict(holm_family({arch: row for arch, row in compared.items() if row.n}))
     return {
         str(arch): SpeedRatio(

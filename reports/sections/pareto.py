@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports.figures import scatter
+from reports.findings.experiment import Experiment
 from reports.findings.pareto import COSTS, Cost, cost_and_quality, pareto_front
 from reports.findings.ranking import Ranking
+from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
 from reports.wording.formatting import natural_list
+from reports.wording.machines import MEASURE_ON_ONE, SEVERAL
 from reports.wording.tables import value_header
 
 
@@ -18,19 +21,21 @@ def blocks(context: Context) -> Iterator[Block]:
     """Yield the section; nothing if no task has two architectures to compare."""
     experiment = context.experiment
     rankings = [ranking for ranking in experiment.rankings.values() if len(ranking.order) > 1]
-    if not rankings:
+    rows = [[_panel(context, ranking, cost) for cost in COSTS] for ranking in rankings]
+    known = [i for i in range(len(COSTS)) if any(row[i] is not None for row in rows)]
+    if not known:
         return
     yield Heading("Quality against cost")
-    rows = [[_panel(context, ranking, cost) for cost in COSTS] for ranking in rankings]
-    alt = "Quality against parameters, multiply-accumulates and throughput; hollow dots are dominated"
-    yield context.figures.write("cost", alt, scatter.draw, rows, experiment.order, context.colours)
+    shown = [[row[i] for i in known] for row in rows]
+    alt = f"Quality against {natural_list([COSTS[i].short for i in known])}; hollow dots are dominated"
+    yield context.figures.write("cost", alt, scatter.draw, shown, experiment.order, context.colours)
     lines = []
-    for ranking, panels in zip(rankings, rows, strict=True):
+    for ranking, row in zip(rankings, rows, strict=True):
         parts = [
             f"{cost.short}: {natural_list([md(arch) for arch in panel.front], 6)} "
             f"({len(panel.points) - len(panel.front)} dominated)"
-            for cost, panel in zip(COSTS, panels, strict=True)
-            if panel.points
+            for cost, panel in zip(COSTS, row, strict=True)
+            if panel is not None
         ]
         lines.append(f"- **{md(ranking.description.label)}** – {'; '.join(parts)}")
     numbers = "" if len(experiment.order) <= 8 else " Numbers are rows of the comparison table."
@@ -38,11 +43,31 @@ def blocks(context: Context) -> Iterator[Block]:
         "No other architecture beats those on the line on both axes, by their means; hollow ones are dominated."
         f"{numbers}\n\n" + "\n".join(lines)
     )
+    if about_throughput := _about_throughput(experiment, [ranking.task for ranking in rankings]):
+        yield Text(about_throughput)
 
 
-def _panel(context: Context, ranking: Ranking, cost: Cost) -> scatter.Panel:
-    """Return one task's quality against one cost."""
+def _about_throughput(experiment: Experiment, tasks: list[str]) -> str:
+    """Say of which tasks the throughput is left out or was taken beside other work; empty if of none."""
+    mixed, busy = (
+        [md(experiment.label(task)) for task in tasks if is_so(experiment, task)]
+        for is_so in (machines_of_speeds, disturbed_archs)
+    )
+    sentences = []
+    if mixed:
+        sentences.append(
+            f"Throughput is left out ({natural_list(mixed)}): it is of several {SEVERAL}. {MEASURE_ON_ONE}"
+        )
+    if busy := [label for label in busy if label not in mixed]:
+        sentences.append(f"The throughput ({natural_list(busy)}) was taken while the machine had other work, too.")
+    return " ".join(sentences)
+
+
+def _panel(context: Context, ranking: Ranking, cost: Cost) -> scatter.Panel | None:
+    """Return one task's quality against one cost; None where no cost is known that can be compared."""
     points = cost_and_quality(context.experiment, ranking.task, cost)
+    if not points:
+        return None
     higher = ranking.metric.higher_is_better is not False
     front = pareto_front(points, lower_is_better=cost.lower_is_better, higher_is_better=higher)
     return scatter.Panel(
@@ -50,7 +75,7 @@ def _panel(context: Context, ranking: Ranking, cost: Cost) -> scatter.Panel:
         y_label=value_header(context.experiment, ranking),
         points=points,
         title=f"{ranking.description.label} against {cost.short}",
-        log=cost.lower_is_better and bool(points) and _spread(points) > 3,
+        log=cost.lower_is_better and _spread(points) > 3,
         counts=True,
         front=front,
         numbered=front,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.statistics.settings import setting_text
 from bench.store.code_versions import version_of
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Code, Heading, Table, Text
@@ -108,7 +109,7 @@ def _all(runs: pd.DataFrame, column: str) -> str:
     A missing value is no difference: a classifier has no latent dimension.
     """
     values = runs[column].dropna().unique()
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values) or "none"
+    return ", ".join(map(setting_text, values)) or "none"
 
 
 def _environment(experiment: Experiment, name: str) -> list[str]:

@@ -17,14 +17,13 @@ from reports.markup.escape import md
 from reports.reading.speeds import MeasuredSpeeds
 from reports.sections.context import Context
 from reports.wording.formatting import NO_VALUE, natural_list, number, plural, ratio, significant
+from reports.wording.speeds import DISTURBED, MEASURED_BUSY
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
 """Kind of work in throughput.json → its name on the page."""
 SPEED = Metric("images_per_s", "speed", "images/s", True, "images per second", digits=0)
 MOST_OPEN = 12
 """Architectures up to which the tables are open; those of more are folded."""
-BUSY = 0.1
-"""Processors kept busy by other processes, from which a reader is warned."""
 
 
 def blocks(context: Context, measured: MeasuredSpeeds) -> Iterator[Block]:
@@ -49,6 +48,8 @@ def blocks(context: Context, measured: MeasuredSpeeds) -> Iterator[Block]:
         yield from tables
     else:
         yield Details(f"Speed of {len(shown)} architectures", tables)
+    if measured.speeds["disturbed"].any():
+        yield Text(MEASURED_BUSY)
 
 
 def _panel(context: Context, measured: MeasuredSpeeds, task: str, work: str) -> seeds.Panel | None:
@@ -84,7 +85,9 @@ def _table(context: Context, measured: MeasuredSpeeds, task: str, shown: list[st
     columns["peak memory (MB)"] = [significant(train.loc[arch, "peak_bytes"] / 1e6) for arch in order]
     columns["MFLOPs per image"] = [significant(train.loc[arch, "flops_per_image"] / 1e6) for arch in order]
     columns["MFU (%)"] = [significant(100 * train.loc[arch, "mfu"], 2) for arch in order]
-    columns["energy (mJ per image)"] = [significant(1000 * train.loc[arch, "joules_per_image"]) for arch in order]
+    columns["energy (mJ per image)"] = [
+        _marked(significant(1000 * train.loc[arch, "joules_per_image"]), train.loc[arch]) for arch in order
+    ]
     same = []
     for header, cells in list(columns.items())[1:]:
         if set(cells) == {NO_VALUE}:
@@ -96,13 +99,21 @@ def _table(context: Context, measured: MeasuredSpeeds, task: str, shown: list[st
 
 
 def _speed(row: Any) -> str:
-    """Format a median speed, its spread and its ratio to the baseline: "6,570 ± 3.0 % (1.91× [1.72, 2.05])"."""
+    """Format a median speed, its spread and its ratio to the baseline: "6,570 ± 3.0 % (1.91× [1.72, 2.05])".
+
+    A mark follows if it was measured beside other work.
+    """
     half_range = 50 * (row["high_quartile"] - row["low_quartile"]) / row["images_per_s"]
     text = f"{significant(row['images_per_s'])} ± {half_range:.{1 if half_range < 9.95 else 0}f} %"
-    if math.isnan(row["ratio"]):
-        return text
-    brackets = f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]" if math.isfinite(row["ratio_low"]) else ""
-    return f"{text} ({ratio(row['ratio'])}{brackets}{'' if row['resolved'] else ' ?'})"
+    if math.isfinite(row["ratio"]):
+        brackets = f" [{row['ratio_low']:.2f}, {row['ratio_high']:.2f}]" if math.isfinite(row["ratio_low"]) else ""
+        text += f" ({ratio(row['ratio'])}{brackets}{'' if row['resolved'] else ' ?'})"
+    return _marked(text, row)
+
+
+def _marked(text: str, row: Any) -> str:
+    """Add the mark of a number that was measured beside other work, if this one was."""
+    return f"{text} {DISTURBED}" if row["disturbed"] and text != NO_VALUE else text
 
 
 def _method(context: Context, measured: MeasuredSpeeds) -> Iterator[str]:
@@ -143,8 +154,8 @@ def _method(context: Context, measured: MeasuredSpeeds) -> Iterator[str]:
 
 
 def _machine(measured: MeasuredSpeeds) -> Iterator[Block]:
-    """Yield what else used the machine meanwhile; a warning where that was much."""
-    conditions = measured.document["conditions"]
+    """Yield what else used the machine meanwhile; a warning where that was so much that numbers have a mark."""
+    conditions = [one for one in measured.document["conditions"] if one["task"] in measured.tasks]
     foreign = [one["foreign_cores"] for one in conditions if one["foreign_cores"] is not None]
     stolen = [one["stolen"] for one in conditions if one["stolen"] is not None]
     words = []
@@ -166,9 +177,11 @@ def _machine(measured: MeasuredSpeeds) -> Iterator[Block]:
     others = max((gpu["foreign_processes"] or 0 for gpu in gpus), default=0)
     if others:
         words.append(f"{plural(others, 'other process', 'other processes')} used it")
+    if not foreign and measured.document["setting"]["device"] == "cpu":
+        yield Text("What else the processors did meanwhile is not known: the system there does not tell.")
     if not words:
         return
-    on_gpu = measured.document["setting"]["device"] != "cpu"  # busy processors don't slow a GPU down
-    disturbed = (foreign and max(foreign) > BUSY and not on_gpu) or throttling or others
     text = f"Meanwhile {', '.join(words)}."
-    yield Text(f"⚠ {text} The ratios, taken round by round, suffer less than the numbers." if disturbed else text)
+    if measured.speeds["disturbed"].any():
+        text = f"⚠ {text} The ratios, taken round by round, suffer less than the numbers."
+    yield Text(text)

@@ -8,10 +8,11 @@ import re
 from reports.findings.experiment import Experiment
 from reports.findings.ranking import Ranking
 from reports.findings.sizes import sizes
-from reports.findings.speed_ratios import training_ratios
+from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, training_ratios
 from reports.markup.escape import md
 from reports.wording.answer_of_many import sentences_for_many
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, interval, natural_list, number, plural, ratio
+from reports.wording.machines import SEVERAL
 from reports.wording.phrases import (
     difference_with_unit,
     measured_quantity,
@@ -124,6 +125,8 @@ def cost(experiment: Experiment) -> str:
         task = experiment.tasks[0]
         found = training_ratios(experiment, task).get(other)
         size = f"{md(other)} has {ratio(counted[other].total / counted[base].total)} the parameters of {md(base)}"
+        if found is None and machines_of_speeds(experiment, task):
+            return f"{size}; their training speeds are of different {SEVERAL} and are not compared."
         if found is None or found.n < 2:
             return f"{size}."
         if not found.resolved:
@@ -132,7 +135,8 @@ def cost(experiment: Experiment) -> str:
         value, low, high = found.value, found.low, found.high
         if not faster:
             value, low, high = 1 / value, 1 / high, 1 / low
-        return f"{size} and trains {ratio(value)} {'faster' if faster else 'slower'} [{low:.2f}, {high:.2f}]."
+        beside = ", beside other work on the machine" if disturbed_archs(experiment, task) & set(order) else ""
+        return f"{size} and trains {ratio(value)} {'faster' if faster else 'slower'} [{low:.2f}, {high:.2f}]{beside}."
     if len(order) > 2:
         totals = [counted[arch].total for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from reports.findings.experiment import Experiment
+from reports.findings.machines import machines_of
 from reports.findings.sizes import sizes
 from reports.markup.escape import md
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS
+from reports.wording.machines import about_rounding
+from reports.wording.speeds import speed_notes
 from reports.wording.tables import JOINT_ELBO
 
 MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds (Holm-adjusted over a column)"
@@ -58,4 +61,6 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
             f"Parameters and speed are those of the {md(experiment.label(experiment.tasks[0]))}{exceptions}; "
             "×: against the baseline."
         )
-    return notes
+        notes += speed_notes(experiment, experiment.tasks[0])
+    notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
+    return list(filter(None, notes))

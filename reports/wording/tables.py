@@ -13,6 +13,7 @@ from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import training_ratios, training_speed
 from reports.markup.blocks import Table
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, NO_VALUE, difference, mean_sd, number, ratio, significant
+from reports.wording.speeds import speed_marks
 
 JOINT_ELBO = "elbo_joint"
 """The metric that makes an ELBO of log p(x|y) comparable with a VAE's; it is shown after the ELBO, in the same cell."""
@@ -176,10 +177,13 @@ def _speed_columns(experiment: Experiment) -> list[Column]:
         return []
     task = experiment.tasks[0]
     means, against = training_speed(experiment, task), training_ratios(experiment, task)
+    marks = speed_marks(experiment, task)
 
     def cell(arch: str) -> str:
         text = significant(means.get(arch, math.nan))
         found = against.get(arch)
-        return f"{text} ({ratio(found.value)}{'' if found.resolved else ' ?'})" if found else text
+        if found:
+            text += f" ({ratio(found.value)}{'' if found.resolved else ' ?'})"
+        return text if text == NO_VALUE else text + marks[arch]
 
     return [Column("train ↑ (images/s)", cell)]

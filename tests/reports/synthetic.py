@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,7 @@ def write_experiment(
     salt: int = 0,
     metrics: Mapping[str, float] | None = None,
     environment: Mapping[str, Any] | None = None,
+    environment_of: Callable[[str, int], Mapping[str, Any]] = lambda arch, seed: {},
 ) -> Path:
     """Write `folder`/runs and `folder`/report/manifest.json; return the report folder.
 
@@ -125,7 +126,7 @@ def write_experiment(
         levels overrides it per arch, as a distance from −105 nats.
     spread: standard deviation between seeds, in nats. failures: (arch, task, seed) → error text.
     salt: another value draws other noise for the same seeds. metrics: added to those of every latent model.
-    environment: added to that of every run.
+    environment: added to that of every run; environment_of(arch, seed) to that of this one.
     """
     names, known = grid_names(archs) if isinstance(archs, int) else (list(archs), {})
     if archs == 2:
@@ -158,7 +159,8 @@ def write_experiment(
                 )
                 spec = dataclasses.replace(spec, **dict(settings or {}))
                 run_ids.append(spec.run_id)
-                shared = {"spec": spec.content(), "environment": around, "run_id": spec.run_id}
+                own = {**around, **environment_of(arch, seed)}
+                shared = {"spec": spec.content(), "environment": own, "run_id": spec.run_id}
                 error = (failures or {}).get((arch, task, seed))
                 if error is not None:
                     store.write(Record(**shared, status="failed", error=error))

@@ -11,6 +11,7 @@ import pytest
 
 import reports
 from archs.errors import UserError
+from bench.statistics.tables import read_table
 from reports.__main__ import main
 from reports.comparing.compare import compare
 from reports.comparing.metric_change import MetricChange, welch
@@ -51,10 +52,30 @@ def test_a_worse_cell_fails_only_when_asked(base: Path, tmp_path: Path, capsys: 
     assert moved[("cnn3", "vae")].verdict == "unresolved"
 
 
+MISREAD = ["null", "nan", "true", "007", "7", "1e3", "1.0"]
+
+
+def test_an_architecture_is_judged_whatever_it_is_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """pandas would take each of these names for a missing value, a truth value or a number."""
+    options = {"tasks": ("classifier",), "levels": dict.fromkeys(MISREAD, 0.0), "n_test": 10}
+    a, b = (write_experiment(tmp_path / name, MISREAD, **options) for name in "ab")  # type: ignore[arg-type]
+    for folder in (a, b):
+        runs = reports.load(folder).runs
+        if folder == b:
+            runs["accuracy"] -= 0.8 + 0.001 * runs["seed"]
+            again(runs)
+        runs.to_csv(folder / "records.csv", index=False)
+    assert main(["compare", str(a), str(b), "--fail-on", "worse"]) == 1
+    out = capsys.readouterr().out
+    assert f"**Of {len(MISREAD)} cells, B is 0 better, {len(MISREAD)} worse.**" in out
+    cells = [(one.arch, one.n, one.verdict) for one in compare(a, b).changes if one.metric.name == "accuracy"]
+    assert cells == [(name, (3, 3), "worse") for name in MISREAD]
+
+
 def edited(base: Path, folder: Path, change: Callable[[pd.DataFrame], object]) -> Path:
     """A copy of a report with other records; `change` gets their frame, and may return another."""
     shutil.copytree(base, folder)
-    runs = pd.read_csv(folder / "records.csv", dtype={"run_id": str, "arch_fingerprint": str})
+    runs = read_table(folder / "records.csv")
     found = change(runs)
     (runs if found is None else found).to_csv(folder / "records.csv", index=False)  # type: ignore[attr-defined]
     return folder
@@ -188,7 +209,8 @@ def test_a_seed_without_a_number_has_no_partner(base: Path, tmp_path: Path) -> N
     assert [one.unmatched_seeds for one in found.changes if one.metric.name == "elbo"] == [((1,), ())]
     page = render(found)
     assert "Left out, since the other report has no such result: seed 1 of A (cnn3 VAE)." in page
-    assert "cnn2 vae: no run with a finite ELBO in B." in page
+    assert "so that there is no verdict on it:\n\n- cnn2 VAE: ELBO\n- cnn3 VAE: ELBO, seed 1\n" in page
+    assert "cnn2 VAE: no run with a finite ELBO in A." in render(compare(tmp_path / "gone", base))
 
 
 def test_settings_of_every_kind_are_named(base: Path, tmp_path: Path) -> None:
@@ -214,7 +236,7 @@ def test_newly_failing_runs_count_as_worse(base: Path, tmp_path: Path, capsys: p
 def test_slower_is_shown_and_never_fails(base: Path, tmp_path: Path) -> None:
     slower = tmp_path / "slower"
     shutil.copytree(base, slower)
-    runs = pd.read_csv(slower / "records.csv")
+    runs = read_table(slower / "records.csv")
     runs["train_images_per_s"] /= 2 + 0.01 * runs["seed"]
     runs.to_csv(slower / "records.csv", index=False)
     found = compare(base, slower)
@@ -232,7 +254,7 @@ def test_another_protocol_is_not_compared_but_accuracy_is(base: Path, tmp_path: 
 def test_an_edited_architecture_is_named(base: Path, tmp_path: Path) -> None:
     edited = tmp_path / "edited"
     shutil.copytree(base, edited)
-    runs = pd.read_csv(edited / "records.csv", dtype={"arch_fingerprint": str})
+    runs = read_table(edited / "records.csv")
     runs.loc[runs["arch"] == "cnn3", "arch_fingerprint"] = "feedbeef"
     runs.to_csv(edited / "records.csv", index=False)
     assert any(name == "definition of cnn3" for name, _, _ in compare(base, edited).settings)
@@ -250,6 +272,16 @@ def test_bad_input_is_one_line_and_status_two(base: Path, tmp_path: Path) -> Non
         compare(base, unrendered)
     with pytest.raises(UserError, match="is not a report folder"):
         compare(base, tmp_path)
+    changes: dict[str, Callable[[pd.DataFrame], object]] = {
+        "row 1 has no arch: expected one in every row": lambda runs: runs.assign(arch=[None, *runs["arch"][1:]]),
+        "row 2 has seed 'one': expected a whole number": lambda runs: runs.assign(seed=[0, "one", *runs["seed"][2:]]),
+        "row 1 has seed '0.5': expected a whole number": lambda runs: runs.assign(seed=[0.5, *runs["seed"][1:]]),
+        "row 1 has threads 'two': expected a whole number": lambda runs: runs.assign(threads="two"),
+        "row 3 has elbo 'good': expected a number": lambda runs: runs.assign(elbo=[1, 2, "good", *runs["elbo"][3:]]),
+    }
+    for index, (says, change) in enumerate(changes.items()):
+        with pytest.raises(UserError, match=f"records.csv: {says}; python -m reports render"):
+            compare(base, edited(base, tmp_path / str(index), change))
     with pytest.raises(SystemExit) as stopped:
         main(["compare", str(base)])
     assert stopped.value.code == 2

@@ -27,7 +27,8 @@ def write_speeds(
     archs: list[str],
     *,
     tasks: tuple[str, ...] = ("vae", "classifier"),
-    foreign: float = 0.01,
+    foreign: float | None = 0.01,
+    stolen: float = 0.0,
     gpu: dict[str, Any] | None = None,
     **extra: Any,
 ) -> None:
@@ -46,8 +47,8 @@ def write_speeds(
                     "work": work,
                     "seconds": 1.0,
                     "cores": 2,
-                    "foreign_cores": foreign,
-                    "stolen": 0.0,
+                    "foreign_cores": foreign if work == "train" else foreign and 0.0,
+                    "stolen": stolen if work == "train" else 0.0,
                     "load_average": 1.0,
                     "gpu": gpu,
                 }
@@ -116,6 +117,34 @@ def test_conditions_are_said_and_a_busy_machine_is_a_warning(tmp_path: Path, sec
         "1,980, it was slowed down (power cap), 1 other process used it." in page
     )
     assert "energy (mJ per image) 2.00" in page
+
+
+@pytest.mark.parametrize(("foreign", "stolen", "marked"), [(0.19, 0, False), (0.21, 0, True), (0.1, 0.06, True)])
+def test_speeds_beside_other_work_are_marked(foreign: float, stolen: float, marked: bool, tmp_path: Path) -> None:
+    """A tenth of two processors is 0.2; only the training steps were timed beside it."""
+    folder = write_experiment(tmp_path, 2, tasks=("vae",), n_test=10)
+    write_speeds(folder, ["cnn2", "cnn3"], tasks=("vae",), foreign=foreign, stolen=stolen)
+    reports.build(folder)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    part = page[page.index("## Speed") :].split("\n## ")[0]
+    cells = [line.split("|")[2:5] for line in part.splitlines() if line.startswith(("| cnn2", "| cnn3"))]
+    assert [[" †" in cell for cell in row] for row in cells] == [[marked, False, False]] * 2
+    explained = "† measured while other work took more than 10 % of the processors' time"
+    assert (explained in part) == marked == ("⚠" in part)
+    head = page.split("\n## ")[0]
+    assert (explained in head) == marked == ("[2.02, 2.02], beside other work on the machine." in plain(head))
+    assert sum(line.rstrip(" |").endswith("†") for line in head.splitlines()) == 2 * marked
+    speeds = pd.read_csv(folder / "throughput.csv")
+    assert speeds[speeds["work"] == "train"]["other_work"].tolist() == pytest.approx([foreign / 2 + stolen] * 2)
+    assert set(speeds[speeds["disturbed"]]["work"]) == ({"train"} if marked else set())
+
+
+def test_a_system_that_hides_its_load_is_said_to(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path, 2, tasks=("vae",), n_test=10)
+    write_speeds(folder, ["cnn2", "cnn3"], tasks=("vae",), foreign=None)
+    reports.build(folder)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    assert "What else the processors did meanwhile is not known" in page and "†" not in page
 
 
 def test_a_gpu_is_described_and_does_not_mind_busy_processors(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from bench.machine import load_monitor, nvml
 from bench.machine.provenance import Provenance
 from bench.spec.device import CPU, FIRST_GPU
 from bench.spec.run import RunSpec
+from bench.speed import measure as measuring
 from bench.speed import phase
 from bench.speed.setting import Setting
 from bench.statistics.bootstrap import median_interval
@@ -139,6 +140,13 @@ def test_a_gpu_is_described_by_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
     assert nvml.open_gpu(CPU) is None
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert nvml.open_gpu(FIRST_GPU) is None, "without the package nothing is known, and nothing fails"
+
+
+def test_how_long_it_took_is_counted_by_a_clock_that_nobody_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    back = iter([2_000_000.0, 1_000_000.0, 0.0])
+    monkeypatch.setattr("bench.speed.measure.time.time", lambda: next(back))
+    found = measuring.measure([], Setting(8, 20, "dynamic", CPU, 1), "quick")["environment"]
+    assert found["begun"] == 2_000_000.0 and 0 <= found["seconds"] < 60
 
 
 def spec(**changes: Any) -> RunSpec:

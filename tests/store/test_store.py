@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
 import json
@@ -16,6 +17,7 @@ import bench
 from archs.errors import UserError
 from bench.store import store as store_module
 from bench.store.store import Damaged, Record, Store, Unwritable
+from bench.trackers.mlflow import milliseconds
 from tests.store.one_run import ARRAYS, FAILED, RECORD, WEIGHTS, edit, record_path
 
 
@@ -142,3 +144,15 @@ def test_a_store_inside_a_run_is_a_store_like_any_other(store: Store) -> None:
     assert inner.load(other.run_id).metrics == {"probe": 0.5}
     store.load(RECORD.run_id).verify()
     assert store.run_ids() == [RECORD.run_id]
+
+
+def test_no_run_ends_before_it_began(store: Store) -> None:
+    """The clock may have been set back while it ran; how long it took is counted by one that nobody sets."""
+    environment = {"begun": 1000.0, "evaluation_seconds": 2.5}
+    for ended, shown in ((1060.0, 1060.0), (400.0, 1032.5), (None, None)):
+        around = environment if ended is None else {**environment, "ended": ended}
+        record = dataclasses.replace(RECORD, environment=around, metrics={"train_seconds": 30.0})
+        shutil.rmtree(store.folder)
+        store.write(record, ARRAYS, WEIGHTS)
+        found = store.load(RECORD.run_id)
+        assert found.ended == shown and milliseconds(found, "ended") == (None if shown is None else 1000 * shown)

@@ -6,6 +6,7 @@ factor equal, so that a grid with holes (illegal cells, failed runs) never compa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from archs.errors import UserError, nearest
 from bench.statistics.estimates import Interval, decision_p, mean_interval, without_rounding
+from bench.statistics.settings import setting_text
 
 _ALWAYS = "(all)"
 """A constant level of the index, so that an index is left when every factor is dropped from it."""
@@ -34,7 +36,7 @@ class Grid:
         """The largest |response|, which rounding is measured against."""
         return float(self.values.abs().max().max()) if self.values.size else 0.0
 
-    def at(self, **levels: str) -> pd.DataFrame:
+    def at(self, /, **levels: str) -> pd.DataFrame:
         """Return the values of the cells at these levels, indexed by the other factors."""
         index = self.values.index
         keep = np.logical_and.reduce([index.get_level_values(f) == level for f, level in levels.items()])
@@ -52,7 +54,7 @@ def tidy(df: pd.DataFrame, response: str, factors: Sequence[str], block: str = "
             raise UserError(f"column {name!r} is not in the grid's frame{nearest(name, map(str, df.columns))}")
     if "status" in df.columns:
         df = df[df["status"] == "finished"]
-    out = pd.DataFrame({f: df[f].map(_label, na_action="ignore") for f in factors})
+    out = pd.DataFrame({f: df[f].map(setting_text, na_action="ignore") for f in factors})
     out[block], out[response] = df[block], pd.to_numeric(df[response], errors="coerce")
     out = out[np.isfinite(out[response])].dropna(subset=list(factors)).reset_index(drop=True)
     repeated = out[out.duplicated([*factors, block])]
@@ -72,15 +74,12 @@ def make_grid(df: pd.DataFrame, response: str, factors: Sequence[str], block: st
 def ordered_levels(given: pd.Series, used: set[str]) -> list[str]:
     """Return the labels of the used levels in the order of numbers, else of the column's categories, else as given."""
     source = given.cat.categories if isinstance(given.dtype, pd.CategoricalDtype) else given.dropna()
-    labels = [label for label in dict.fromkeys(map(_label, source)) if label in used]
+    labels = [label for label in dict.fromkeys(map(setting_text, source)) if label in used]
     try:
-        return sorted(labels, key=float)
+        numbers = {label: float(label) for label in labels}
     except ValueError:
         return labels
-
-
-def _label(level: object) -> str:
-    return f"{level:g}" if isinstance(level, float) else str(level)
+    return sorted(labels, key=numbers.__getitem__) if all(map(math.isfinite, numbers.values())) else labels
 
 
 @dataclass(frozen=True)
