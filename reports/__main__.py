@@ -3,7 +3,7 @@
     python -m reports render FOLDER [--latex] [--vector] [--parquet] [--runs-dir DIR]
     python -m reports compare A B [--fail-on worse]
 
-Exit status: 0; 1 with --fail-on worse when something is worse in B; 2 bad input.
+Exit status: 0; 1 with --fail-on worse when something is worse in B; 2 bad input; 70 an error of ours.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from archs.errors import UserError
 from bench.spec.arguments import Parser
+from bench.spec.door import run_command
+from bench.spec.extras import require
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,6 +54,8 @@ def run(arguments: list[str]) -> int:
     """
     chosen = parser().parse_args(arguments)
     if chosen.command == "render":
+        if chosen.parquet:
+            require("pyarrow", "--parquet", "parquet")
         import reports
 
         experiment = reports.load(chosen.folder, chosen.runs_dir)
@@ -68,8 +72,4 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except BrokenPipeError:  # the reader has seen enough, as `head` has
-        sys.stderr.close()
-        sys.exit(0)
+    run_command(main)
