@@ -124,6 +124,7 @@ def measure(
         "setting": dataclasses.asdict(setting) | {"dtype": "float32"},
         "environment": {
             **environment.versions(),
+            **environment.numerics(),
             "device_name": device_name(setting.device),
             **environment.commit(),
             **cuda.described(setting.device),

@@ -95,6 +95,7 @@ def identity(effort: str, setting: Setting, device_name: str, cells: Sequence[Ce
         "mode": effort,
         **dataclasses.asdict(setting),
         "torch": environment.versions()["torch"],
+        "numeric_settings": environment.numeric_settings(),
         "device_name": device_name,
         "cells": sorted([one for one in dataclasses.astuple(cell) if one is not None] for cell in cells),
     }
