@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -170,21 +171,22 @@ def test_the_benchmarks_cover_the_registry() -> None:
     assert any("cnn:" in name for name, _ in CASES)
 
 
+def pytest_bench(*arguments: str, plugins: Path | None = None) -> subprocess.CompletedProcess:
+    """Run `pytest bench` as from a shell, also where these tests are run by pytest-xdist.
+
+    plugins: the folder of the files that are named with -p.
+    """
+    command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    environment |= {"PYTHONPATH": str(plugins)} if plugins else {}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+
+
 @pytest.mark.slow
 def test_the_gate_reads_what_the_benchmarks_write(tmp_path: Path) -> None:
     file = tmp_path / "new.json"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "bench",
-        "-k",
-        "cnn3 and sampling",
-        "--seconds",
-        "0.01",
-        f"--benchmark-json={file}",
-    ]
-    subprocess.run([*command, "-p", "no:cacheprovider"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=300)
+    done = pytest_bench("-k", "cnn3 and sampling", "--seconds", "0.01", f"--benchmark-json={file}")
+    assert done.returncode == 0, done.stdout
     content = json.loads(file.read_text(encoding="utf-8"))["benchmarks"]
     assert [one["extra_info"]["what"] for one in content] == ["cnn3 vae sampling"] * TURNS
     for one in content:

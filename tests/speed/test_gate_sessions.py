@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ from bench.gate import parser as gate_parser
 from bench.speed.gate_session import read
 from tests.conftest import ROOT
 from tests.house.test_doors import unread
-from tests.speed.test_gate import sample, write
+from tests.speed.test_gate import pytest_bench, sample, write
 
 NAMES = ("cnn2 vae train", "cnn3 vae train", "mlp vae train")
 
@@ -163,13 +160,6 @@ def test_the_help_and_the_readme_say_what_each_status_means() -> None:
     for words in ("0 nothing is slower", "1 something is slower", "2 bad input", "3 nothing that was judged is slower"):
         assert words in shown
     assert "3 if benchmarks were not judged" in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def pytest_bench(*arguments: str, plugins: Path | None = None) -> subprocess.CompletedProcess:
-    """Run `pytest bench`; in `plugins` are the files that are named with -p."""
-    command = [sys.executable, "-m", "pytest", "bench", "-p", "no:cacheprovider", *arguments]
-    environment = os.environ | ({"PYTHONPATH": str(plugins)} if plugins else {})
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("disabling", ["--benchmark-disable", "--benchmark-skip", "--collect-only"])
