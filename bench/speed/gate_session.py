@@ -127,6 +127,11 @@ def session_of(path: Path, content: Content, expected: str) -> Session:
         info, seconds = entry.extra_info, tuple(block / entry.extra_info.calls for block in entry.stats.data)
         turn = Sample(seconds, tuple(info.reference_seconds), info.images, info.threshold)
         samples[info.what] = samples[info.what] + turn if info.what in samples else turn
+    if not samples and content.unmeasured:
+        raise UserError(
+            f"{path} holds no timings: its {len(content.unmeasured)} benchmarks raised an error or were skipped, for "
+            f"example {content.unmeasured[0]}; {expected}"
+        )
     infos = [entry.extra_info for entry in content.benchmarks]
     references = {f"{info.reference}, {info.device}, threads {info.threads}" for info in infos}
     if len(references) != 1:

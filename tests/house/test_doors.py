@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import run_ablation
+from reports.__main__ import main as reports_main
 from tests.conftest import ROOT
 
 SCRIPTS = [ROOT / "run_ablation.py", *sorted((ROOT / "bench").rglob("*.py")), *sorted((ROOT / "reports").rglob("*.py"))]
@@ -109,6 +112,34 @@ def test_a_closed_output_and_one_that_lacks_a_character_change_nothing() -> None
     ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", ENDS, "keep", "1"], cwd=ROOT, env=ascii_only, capture_output=True)
     assert done.returncode == 7 and done.stdout.startswith(b"?\nand more")
+
+
+WANTING = [
+    (run_ablation.main, ["--parquet"], "pyarrow", "parquet"),
+    (run_ablation.main, ["--tensorboard", "events"], "tensorboard", "tensorboard"),
+    (run_ablation.main, ["--mlflow", "mlruns"], "mlflow", "mlflow"),
+    (run_ablation.main, ["--launcher", "ray"], "ray", "cluster"),
+    (reports_main, ["render", "nowhere", "--parquet"], "pyarrow", "parquet"),
+]
+
+
+@pytest.mark.parametrize(("main", "arguments", "package", "extra"), WANTING, ids=lambda value: str(value)[:40])
+def test_a_package_that_is_not_installed_is_named_at_once(
+    main: Callable[[list[str]], int],
+    arguments: list[str],
+    package: str,
+    extra: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"needs the package {package}, which is not installed" in line
+    assert line.endswith(f"the extra [{extra}]: python3 -m uv sync --extra {extra}")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("flags", [[], ["-P"], ["-I"]], ids=str)

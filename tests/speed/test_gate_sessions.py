@@ -124,6 +124,10 @@ BAD = [
     ('{"benchmarks": []}\n{"benchmarks": []}', "can't be read: Extra data"),
     ("[" * 100_000, "can't be read: maximum recursion depth"),
     ("\xff", "can't be read: 'utf-8' codec"),
+    (
+        '{"benchmarks": [], "unmeasured": ["x"]}',
+        "holds no timings: its 1 benchmarks raised an error or were skipped, for",
+    ),
 ]
 WRONG = [
     ({"calls": 0}, "benchmarks[0].extra_info.calls is 0: expected `int` >= 1"),

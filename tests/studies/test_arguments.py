@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from archs.errors import UserError
 from bench.studies import calibration, compare_peers, gate_trial, layer_speed, overhead, scaling, speed_table
+from tests.house.test_docs import commands
 
 MEASURING = {
     calibration: "calibration_frame",
@@ -104,3 +106,12 @@ def test_and_data_and_a_file_that_it_can_add_to(
         results.write_text(content, encoding="utf-8")
         assert says in refused(compare_peers, ["--data-dir", "x", "--results", str(results)])
     assert "there is no round to show" in refused(compare_peers, ["--data-dir", "x", "--rounds", "0"])
+
+
+def test_documented_commands_parse() -> None:
+    parsers = {study.__name__: study.parser() for study in MEASURING if study is not layer_speed}
+    found = [shlex.split(line) for line in commands("-m bench.studies.")]
+    for _, name, *arguments in found:
+        if name in parsers:
+            parsers[name].parse_args(arguments)
+    assert len({name for _, name, *_ in found} & parsers.keys()) >= 5
