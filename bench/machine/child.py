@@ -74,7 +74,8 @@ def this_project_found() -> Iterator[None]:
     """Let a process that is started within the block import this project, whatever folder it is started in.
 
     The fork server of Python 3.11 is not told where its parent looks for modules; it looks into the working directory.
-    It would import nothing beforehand, without a word, and every child would load torch for itself.
+    It would import nothing beforehand, without a word, and every child would load torch for itself. The process and its
+    children keep both variables.
     """
     names = ("PYTHONPATH", "PYTHONSAFEPATH")
     before = {name: os.environ[name] for name in names if name in os.environ}

@@ -185,6 +185,13 @@ def test_a_session_that_can_t_be_written_is_refused_before_it_begins(tmp_path: P
     assert "new.json: No such file or directory; name one that can be written" in done.stderr
 
 
+@pytest.mark.parametrize("seconds", ["nan", "0", "-1", "ten"])
+def test_a_time_that_is_none_is_refused(seconds: str) -> None:
+    done = pytest_bench(f"--seconds={seconds}")
+    assert done.returncode == 4
+    assert f"{seconds!r} is not a time to measure for; expected seconds above 0, at most 3600" in done.stderr
+
+
 FAILING = """
 import bench.speed.workloads as workloads
 import pytest
