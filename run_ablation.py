@@ -3,7 +3,7 @@
     python run_ablation.py --archs cnn2 cnn3 --seeds 3
 
 Exit status: 0 all runs finished; 1 some failed (the report says which); 2 bad input, or a folder that can't be written
-to; 130 stopped by Ctrl-C; 143 by SIGTERM.
+to; 70 an error of ours; 130 stopped by Ctrl-C; 143 by SIGTERM. Whether somebody reads the output changes nothing.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+if sys.flags.safe_path:  # `python -P`, `-I` or PYTHONSAFEPATH=1: what is beside a script is not found by itself
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from archs.errors import UserError
 from bench.job.options import parse
 from bench.job.request import Request
 from bench.machine import child, determinism
 from bench.machine.signals import sigterm_stops, stopping_status
+from bench.spec.door import run_command
 
 if TYPE_CHECKING:
     from bench.job.perform import Outcome
@@ -88,4 +93,4 @@ def conclude(request: Request, outcome: Outcome) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_command(main)

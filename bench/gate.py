@@ -2,83 +2,75 @@
 
     python -m bench.gate OLD.json NEW.json [--threshold PERCENT]
 
-Prints Markdown. Exit status: 0 nothing is slower; 1 something is; 2 bad input.
+Prints Markdown. Exit status: 0 nothing is slower, and every benchmark of OLD was judged; 1 something is slower; 2 bad
+input, the same session twice included; 3 nothing that was judged is slower, but benchmarks were not judged: NEW lacks
+them, they raised an error, or they have too few rounds; 70 an error of ours.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import statistics
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
 from archs.errors import UserError
 from bench.spec.arguments import Parser
+from bench.spec.door import run_command
 from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest
+from bench.speed.gate_session import Session, read
+from bench.store.differences import environment_differences
 
-MARKS = {"slower": "▼ slower", "faster": "▲ faster", "same": ""}
+MARKS = {"slower": "▼ slower", "faster": "▲ faster", "same": "", "too few rounds": "? too few rounds"}
 
-
-@dataclass(frozen=True)
-class Session:
-    """What one file holds: the timings of one call of `pytest bench`."""
-
-    path: Path
-    samples: dict[str, Sample]
-    """By the names of the benchmarks."""
-
-    reference: str
-    """The workload that was timed in turns with the benchmarks, with device and threads, in words."""
-
-    machine: str
-    """The device that computed, in words."""
+SLOWER = 1
+NOT_ALL_JUDGED = 3
 
 
-def read(path: Path) -> Session:
-    """Read a file that `pytest bench` wrote; raises UserError if it is missing or is something else."""
-    expected = f"expected a file that this version's `pytest bench --benchmark-json={path}` wrote"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        samples: dict[str, Sample] = {}
-        for entry in content["benchmarks"]:  # several of each benchmark, one for each turn
-            name = entry["extra_info"]["what"]
-            samples[name] = samples[name] + sample_of(entry) if name in samples else sample_of(entry)
-        infos = [entry["extra_info"] for entry in content["benchmarks"]]
-        references = {f"{info['reference']}, {info['device']}, threads {info['threads']}" for info in infos}
-        machines = {info["device_name"] for info in infos}
-    except FileNotFoundError:
-        raise UserError(f"{path} is not there: {expected}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-        raise UserError(f"{path} can't be read: {reason}; {expected}") from None
-    if not samples or len(references) != 1:
-        raise UserError(f"{path} holds {len(samples)} benchmarks beside {len(references)} references: {expected}")
-    return Session(path, samples, references.pop(), ", ".join(sorted(machines)))
+def judge_sessions(old: Session, new: Session, threshold: float | None) -> tuple[list[Judgement], dict[str, str]]:
+    """Judge each benchmark of two sessions.
+
+    Args:
+        threshold: takes the place of each benchmark's own.
+
+    Returns:
+        What was found of each benchmark that both have, and the names of those that should have been judged and could
+        not be, each with the reason in words.
+
+    Raises:
+        UserError: the sessions can't be compared.
+    """
+    if old.reference != new.reference:
+        raise UserError(f"{new.path} is relative to {new.reference}, {old.path} to {old.reference}: measure both anew")
+    common = old.samples.keys() & new.samples.keys()
+    if not common:
+        raise UserError(f"{old.path} and {new.path} have no benchmark in common: expected two runs of `pytest bench`")
+    twice = sorted(name for name in common if old.samples[name] == new.samples[name])
+    if twice:
+        raise UserError(
+            f"{new.path} holds the very timings of {old.path} ({len(twice)} of {len(common)} benchmarks, for example "
+            f"{twice[0]}): expected two sessions; measure again with `pytest bench --benchmark-json={new.path}`"
+        )
+    judged = judge(old.samples, new.samples, threshold)
+    lacking = {name: f"only in {old.path}" for name in old.samples if name not in new.samples}
+    lacking |= {one.name: "too few rounds" for one in judged if one.verdict == "too few rounds"}
+    for session in (old, new):
+        lacking |= dict.fromkeys(sorted(session.unmeasured), f"an error, or skipped, in {session.path}")
+    return judged, lacking
 
 
-def sample_of(entry: dict[str, Any]) -> Sample:
-    """Return the timings of one benchmark in one turn; raises ValueError if there are none that can be used."""
-    info = entry["extra_info"]
-    seconds = tuple(block / info["calls"] for block in entry["stats"]["data"])
-    found = Sample(seconds, tuple(info["reference_seconds"]), info["images"], info["threshold"])
-    values = [*found.seconds, *found.reference_seconds]
-    if not found.seconds or not found.reference_seconds or not all(math.isfinite(v) and v > 0 for v in values):
-        raise ValueError(f"{info['what']} has no usable timings")
-    return found
+def status_of(judged: list[Judgement], lacking: dict[str, str]) -> int:
+    """Return the exit status."""
+    if any(one.verdict == "slower" for one in judged):
+        return SLOWER
+    return NOT_ALL_JUDGED if lacking else 0
 
 
-def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
+def markdown(old: Session, new: Session, judged: list[Judgement], lacking: dict[str, str]) -> str:
     """Return the verdict as Markdown: a sentence, a table with a row per benchmark, and what was not judged."""
-    slower = [one for one in judged if one.verdict == "slower"]
-    faster = [one for one in judged if one.verdict == "faster"]
-    first = f"**{len(slower)} of {len(judged)} benchmarks are slower**" if slower else "**Nothing is slower**"
-    lines = [f"{first}{f'; {len(faster)} are faster' if faster else ''}: {new.path} against {old.path}.", ""]
     rows = [
         [
             one.name,
@@ -92,20 +84,45 @@ def markdown(old: Session, new: Session, judged: list[Judgement]) -> str:
         for one in judged
     ]
     headers = ["benchmark", "old (images/s)", "new (images/s)", "time per reference", "p", "threshold", ""]
-    lines.append(tabulate(rows, headers, tablefmt="pipe", disable_numparse=True, colalign=("left",) + ("right",) * 5))
-    lines += [
-        "",
+    table = tabulate(rows, headers, tablefmt="pipe", disable_numparse=True, colalign=("left",) + ("right",) * 5)
+    explanation = (
         f"Time per reference: a benchmark's time over that of a fixed workload timed in turns with it "
         f"({new.reference}), each in its quickest quarter of rounds, so that a busy or another machine changes it "
         f"little. Slower: by more than the threshold, with p (Mann–Whitney, Holm-adjusted) below {100 * LEVEL:g} %. "
-        "Images/s are of the same rounds; on a CPU, per second of processor time.",
-    ]
+        "Images/s are of the same rounds; on a CPU, per second of processor time."
+    )
+    return "\n\n".join([sentence(old, new, judged, lacking), table, explanation, *notes(old, new, lacking)])
+
+
+def sentence(old: Session, new: Session, judged: list[Judgement], lacking: dict[str, str]) -> str:
+    """Return the verdict in one sentence."""
+    slower, faster = (sum(one.verdict == verdict for one in judged) for verdict in ("slower", "faster"))
+    first = f"{slower} of {len(judged)} benchmarks are slower" if slower else "Nothing is slower"
+    if lacking:
+        asked = len(lacking.keys() | {one.name for one in judged})
+        many = f"{len(lacking)} of {asked}"
+        first += f", and {many} were not judged" if slower else f", but {many} benchmarks were not judged"
+    return f"**{first}**{f'; {faster} are faster' if faster else ''}: {new.path} against {old.path}."
+
+
+def notes(old: Session, new: Session, lacking: dict[str, str]) -> list[str]:
+    """Return a paragraph for whatever else a reader has to know about the two sessions."""
+    found = []
+    for reason in dict.fromkeys(lacking.values()):
+        found.append(f"Not judged ({reason}): {', '.join(name for name in lacking if lacking[name] == reason)}.")
+    added = [name for name in new.samples if name not in old.samples and name not in lacking]
+    if added:
+        found.append(f"New, so without a comparison: {', '.join(added)}.")
     if old.machine != new.machine:
-        lines += ["", f"⚠ Different machines: {old.machine} and {new.machine}."]
-    for only, where in ((old.samples.keys() - new.samples.keys(), old), (new.samples.keys() - old.samples.keys(), new)):
-        if only:
-            lines += ["", f"Not judged, only in {where.path}: {', '.join(sorted(only))}."]
-    return "\n".join(lines)
+        found.append(f"⚠ Different machines: {old.machine} and {new.machine}.")
+    if old.commit and old.commit == new.commit:
+        changes = {(False, False): "without changes, so the same code", (True, True): "both with changes to it"}
+        words = changes.get((old.dirty, new.dirty), f"{(old if old.dirty else new).path} with changes to it")
+        found.append(f"⚠ Both sessions are of one commit, {old.commit[:12]}: {words}.")
+    around = environment_differences(old.environment, new.environment) if old.environment and new.environment else []
+    if around:
+        found.append(f"⚠ {'; '.join(around)}.")
+    return found
 
 
 def speed(sample: Sample) -> str:
@@ -125,7 +142,13 @@ def percent(text: str) -> float:
 
 
 def parser() -> Parser:
-    build = Parser(prog="python -m bench.gate", description=(__doc__ or "").split("\n")[0])
+    first, _, last = (__doc__ or "").strip().partition("\n")
+    build = Parser(
+        prog="python -m bench.gate",
+        description=first,
+        epilog=last[last.index("Exit status") :],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     build.add_argument("old", type=Path, metavar="OLD.json", help="the session to compare with")
     build.add_argument("new", type=Path, metavar="NEW.json", help="the session that is judged")
     build.add_argument(
@@ -142,21 +165,13 @@ def main(arguments: list[str]) -> int:
     chosen = parser().parse_args(arguments)
     try:
         old, new = read(chosen.old), read(chosen.new)
-        if old.reference != new.reference:
-            raise UserError(
-                f"{new.path} is relative to {new.reference}, {old.path} to {old.reference}: measure both anew"
-            )
-        if not old.samples.keys() & new.samples.keys():
-            raise UserError(
-                f"{old.path} and {new.path} have no benchmark in common: expected two runs of `pytest bench`"
-            )
+        judged, lacking = judge_sessions(old, new, chosen.threshold)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    judged = judge(old.samples, new.samples, chosen.threshold)
-    print(markdown(old, new, judged))
-    return 1 if any(one.verdict == "slower" for one in judged) else 0
+    print(markdown(old, new, judged, lacking))
+    return status_of(judged, lacking)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_command(main)

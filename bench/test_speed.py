@@ -48,6 +48,11 @@ def task_of(arch: Arch) -> str:
     return "vae" if arch.decoder else "classifier"
 
 
+def label(name: str, work: str) -> str:
+    """Return the name of a benchmark, by which two sessions are compared."""
+    return f"{name} {task_of(ARCHS[name])} {work}"
+
+
 CASES = [(name, work) for name, arch in ARCHS.items() for work in WORKLOADS if arch.decoder or work != "sampling"]
 
 
@@ -60,7 +65,7 @@ def prepared(name: str) -> PreparedCell:
 
 
 @pytest.mark.benchmark(disable_gc=True, timer=clock(DEVICE))
-@pytest.mark.parametrize(("name", "work"), CASES, ids=[f"{n} {task_of(ARCHS[n])} {w}" for n, w in CASES])
+@pytest.mark.parametrize(("name", "work"), CASES, ids=[label(*case) for case in CASES])
 @pytest.mark.parametrize("turn", range(1, TURNS + 1), ids="turn {}".format)  # last, so that it is the outer loop
 def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: str, work: str, turn: int) -> None:
     (chosen,) = (one for one in prepared(name).workloads if one.name == work)
@@ -69,7 +74,7 @@ def test_speed(benchmark: BenchmarkFixture, pytestconfig: pytest.Config, name: s
     benchmark.pedantic(blocks.run_block, setup=timer.time, rounds=blocks.rounds)
     timer.time()
     benchmark.extra_info.update(
-        what=f"{name} {task_of(ARCHS[name])} {work}",
+        what=label(name, work),
         reference=reference_name(DEVICE),
         reference_seconds=timer.seconds,
         calls=blocks.calls,

@@ -2,7 +2,7 @@
 
     python -m bench.verify RUN --runs-dir runs
 
-Exit status: 0 it matches; 1 it differs, and by how much; 2 bad input; 130 stopped by Ctrl-C.
+Exit status: 0 it matches; 1 it differs, and by how much; 2 bad input; 70 an error of ours; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import tempfile
 from archs.errors import UserError, nearest
 from bench.spec.arguments import Parser
 from bench.spec.device import CPU
+from bench.spec.door import run_command
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
 from bench.store.differences import differences, environment_differences, is_timing
@@ -67,7 +68,11 @@ def verify(store: Store, run: str, site: Site) -> int:
     again = retrain(spec, site)
     differ = differences(record, again)
     print(f"run {record.run_id} ({spec.label}) {'does not match' if differ else 'matches, bit for bit'}")
-    for line in (differ or [f"compared: {what_was_compared(record)}"]) + environment_differences(record, again):
+    lines = differ or [f"compared: {what_was_compared(record)}"]
+    around = environment_differences(record.environment, again.environment)
+    if differ and not around:
+        around = ["nothing that is recorded of where it ran is different"]
+    for line in [*lines, *around]:
         print(f"  {line}")
     return 1 if differ else 0
 
@@ -143,4 +148,4 @@ def retrain(spec: RunSpec, site: Site) -> Record:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_command(main)

@@ -4,7 +4,8 @@
     python -m reports compare A B [--fail-on worse]
 
 Exit status: 0; 2 bad input. Of compare also 3 if nothing could be compared; and with --fail-on worse 1 if something is
-worse in B or newly fails, else 3 if there is no verdict on something that A has, since B lacks it, say.
+worse in B or newly fails, else 3 if there is no verdict on something that A has, since B lacks it, say;
+70 an error of ours.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from archs.errors import UserError
 from bench.spec.arguments import Parser
+from bench.spec.door import run_command
+from bench.spec.extras import require
 
 WORSE = 1
 """The exit status of `compare --fail-on worse` when something is worse."""
@@ -61,6 +64,8 @@ def run(arguments: list[str]) -> int:
     """
     chosen = parser().parse_args(arguments)
     if chosen.command == "render":
+        if chosen.parquet:
+            require("pyarrow", "--parquet", "parquet")
         import reports
 
         experiment = reports.load(chosen.folder, chosen.runs_dir)
@@ -79,8 +84,4 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except BrokenPipeError:  # the reader has seen enough, as `head` has
-        sys.stderr.close()
-        sys.exit(0)
+    run_command(main)

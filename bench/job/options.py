@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 from collections.abc import Sequence
 
@@ -23,6 +22,7 @@ from bench.spec.defaults import (
     EPOCHS,
     QUICK,
 )
+from bench.spec.extras import require
 from bench.spec.run import LIKELIHOODS
 from bench.tasks import DEFAULT, names, unknown
 from bench.trackers import kinds
@@ -226,11 +226,8 @@ def parse(arguments: Sequence[str]) -> Request:
             raise unknown(task)
     known(chosen.evaluate, LEVELS, "evaluation")
     known(chosen.launcher, LAUNCHERS, "launcher")
-    if chosen.parquet and importlib.util.find_spec("pyarrow") is None:
-        raise UserError(
-            "--parquet needs the package pyarrow, which is not installed; it comes with the extra [parquet]: "
-            "python3 -m uv sync --extra parquet"
-        )
+    if chosen.parquet:
+        require("pyarrow", "--parquet", "parquet")
     values = vars(chosen)
     values["archs"], values["plugins"] = tuple(chosen.archs), tuple(chosen.plugins)
     values["tasks"] = tuple(dict.fromkeys(chosen.tasks or DEFAULT))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.util
 import logging
 import os
 import signal
@@ -29,6 +28,7 @@ from bench.launchers.queue import Queue
 from bench.launchers.ray_code import stage
 from bench.launchers.ray_tasks import RayExecutor, RayTask
 from bench.spec.device import CPU, FIRST_GPU, Device
+from bench.spec.extras import require
 from bench.spec.run import Work
 from bench.store.claims import Claims
 from bench.store.record import Record
@@ -57,11 +57,7 @@ class Cluster:
         Raises:
             UserError: Ray is not installed, or no such cluster answers.
         """
-        if importlib.util.find_spec("ray") is None:
-            raise UserError(
-                "--launcher ray needs the package ray, which is not installed; it comes with the extra [cluster]: "
-                "python3 -m uv sync --extra cluster"
-            )
+        require("ray", "--launcher ray", "cluster")
         check_address(address)
         for name in SWITCHED_OFF:
             os.environ.setdefault(name, "0")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archs.foreign.plugins import load_plugin, without_repeats
 from archs.identity.fingerprint import reachable, source_path
-from bench.machine.provenance import ROOT
+from bench.machine.environment import ROOT
 
 HOUSES = ("archs", "bench")
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
 import signal
+import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from typing import Any
 
 from archs.errors import UserError
+from bench.machine.environment import ROOT
 
 PRELOAD = "bench.worker.preload"
 """The module that the fork server imports; a name, since the job must not import it."""
@@ -40,23 +43,75 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def start_context() -> Any:
+def start_context(preload: Sequence[str] = (PRELOAD,)) -> Any:
     """Return multiprocessing's context for children, and start its fork server if it isn't running.
 
     On a system without fork servers the context starts new processes.
+
+    Args:
+        preload: the modules that a server that is started now imports.
+
+    Raises:
+        UserError: no temporary folder has a path that is short enough for the server's socket.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([PRELOAD])
+    context.set_forkserver_preload(list(preload))
     before = signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # the server inherits it: a Ctrl-C during its imports is the job's
     try:
-        forkserver.ensure_running()
+        with this_project_found(), socket_folder_short_enough():
+            forkserver.ensure_running()
     finally:
         signal.signal(signal.SIGINT, before)
     return context
+
+
+@contextmanager
+def this_project_found() -> Iterator[None]:
+    """Let a process that is started within the block import this project, whatever folder it is started in.
+
+    The fork server of Python 3.11 is not told where its parent looks for modules; it looks into the working directory.
+    It would import nothing beforehand, without a word, and every child would load torch for itself. The process and its
+    children keep both variables.
+    """
+    names = ("PYTHONPATH", "PYTHONSAFEPATH")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    others = [before["PYTHONPATH"]] if before.get("PYTHONPATH") else []
+    os.environ.update(PYTHONPATH=os.pathsep.join([str(ROOT), *others]), PYTHONSAFEPATH="1")
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
+        os.environ.update(before)
+
+
+SOCKET_PATH_BYTES = 103
+"""The longest path of a socket: 103 bytes on macOS, 107 on Linux."""
+
+SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")
+"""What multiprocessing adds to the path of the temporary folder."""
+
+
+@contextmanager
+def socket_folder_short_enough() -> Iterator[None]:
+    """Let multiprocessing make its socket elsewhere if the path of the temporary folder is too long for one."""
+    before, most = tempfile.tempdir, SOCKET_PATH_BYTES - SOCKET_NAME_BYTES
+    if len(os.fsencode(tempfile.gettempdir())) > most:
+        usual = [folder for folder in ("/tmp", "/var/tmp") if os.access(folder, os.W_OK | os.X_OK)]
+        if not usual:
+            raise UserError(
+                f"temporary folder {tempfile.gettempdir()}: its path is too long for a socket to be made in it; name a "
+                f"folder with TMPDIR whose path has at most {most} characters"
+            )
+        tempfile.tempdir = usual[0]
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Callable[[Any], None] | None = None) -> Any:

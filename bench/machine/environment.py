@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import functools
+import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+"""The folder that this project is in."""
 
 PACKAGES = ("torch", "numpy", "pandas", "scipy")
+
+NUMERIC_VARIABLES = (
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "OPENBLAS_CORETYPE",
+    "NPY_DISABLE_CPU_FEATURES",
+    "NVIDIA_TF32_OVERRIDE",
+)
+"""Environment variables that choose instructions or precision, and so the last digits, in a library that computes."""
 
 
 @functools.cache
@@ -21,6 +40,23 @@ def versions() -> dict[str, str | None]:
             return None
 
     return {"python": platform.python_version(), **{package: known(package) for package in PACKAGES}}
+
+
+def numerics() -> dict[str, Any]:
+    """Return what else decides on the last digits: the instructions that torch uses, and `numeric_settings`."""
+    return {"cpu_capability": cpu_capability(), "numeric_settings": numeric_settings()}
+
+
+def cpu_capability() -> str:
+    """Return the instruction set that torch's own kernels use: "AVX512", "AVX2", "DEFAULT" (neither) or another."""
+    import torch  # here: the process of a job does without
+
+    return torch.backends.cpu.get_cpu_capability()
+
+
+def numeric_settings() -> dict[str, str]:
+    """Return those of `NUMERIC_VARIABLES` that are set, with their values."""
+    return {name: os.environ[name] for name in NUMERIC_VARIABLES if name in os.environ}
 
 
 def processor() -> str:

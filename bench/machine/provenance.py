@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from archs.identity.canonical import normal_form
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from bench.machine.environment import ROOT
 
 FILES = ("archs/*.py", "bench/*.py", "reports/*.py", "run_ablation.py")
 """The project's code, as git's path patterns, in which * also stands for folders."""

@@ -7,6 +7,7 @@ ones. docs/decisions.md#the-gate-compares-quickest-quarters says what other redu
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ THRESHOLD = 0.08
 MIN_BLOCKS = 5
 """In the quickest quarter, if there are so many at all."""
 
-Verdict = Literal["slower", "faster", "same"]
+Verdict = Literal["slower", "faster", "same", "too few rounds"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,8 @@ class Judgement:
     """How large a change had to be."""
 
     verdict: Verdict
-    """Slower or faster only if the change is larger than the threshold and p is small."""
+    """Slower or faster only if the change is larger than the threshold and p is small; too few rounds if p could not
+    have been small, however slow the benchmark had become."""
 
 
 def quickest(seconds: Sequence[float]) -> list[float]:
@@ -85,7 +87,8 @@ def judge(old: Mapping[str, Sample], new: Mapping[str, Sample], threshold: float
     A benchmark is slower if the median ratio rose by more than its threshold *and* the adjusted p is below 1 %. The
     threshold says what matters, and covers what differs between two sessions as a whole, which a test over rounds can't
     see; the test keeps a handful of noisy rounds from being taken for a change. It is faster if the new median is below
-    the old one's by the same factor, likewise.
+    the old one's by the same factor, likewise. Where there are so few rounds that the test could not have told, it is
+    not called the same.
 
     Args:
         threshold: takes the place of each benchmark's own.
@@ -98,11 +101,18 @@ def judge(old: Mapping[str, Sample], new: Mapping[str, Sample], threshold: float
         for (ours, theirs), change in zip(pairs, changes, strict=True)
     ]
     found = []
-    for name, change, p in zip(names, changes, holm(p_values), strict=True):
+    for name, pair, change, p in zip(names, pairs, changes, holm(p_values), strict=True):
         limit = 1 + (new[name].threshold if threshold is None else threshold)
-        moved: Verdict = "slower" if change > limit else "faster" if change < 1 / limit else "same"
-        found.append(Judgement(name, change - 1, p, limit - 1, moved if p < LEVEL else "same"))
+        verdict: Verdict = "slower" if change > limit else "faster" if change < 1 / limit else "same"
+        if p >= LEVEL:
+            verdict = "same" if could_tell(*pair, len(names)) else "too few rounds"
+        found.append(Judgement(name, change - 1, p, limit - 1, verdict))
     return found
+
+
+def could_tell(a: Sequence[float], b: Sequence[float], benchmarks: int) -> bool:
+    """Return whether the test would be sure if all of `a` were above all of `b`, and no other benchmark moved."""
+    return benchmarks / math.comb(len(a) + len(b), len(a)) < LEVEL
 
 
 def one_sided_p(a: Sequence[float], b: Sequence[float], alternative: Literal["greater", "less"]) -> float:

@@ -130,6 +130,7 @@ def measure(
         "setting": dataclasses.asdict(setting) | {"dtype": "float32"},
         "environment": {
             **environment.versions(),
+            **environment.numerics(),
             "device_name": device_name(setting.device),
             **provenance().entries(),
             **cuda.described(setting.device),

@@ -104,6 +104,7 @@ def identity(
         "mode": effort,
         **dataclasses.asdict(setting),
         "torch": environment.versions()["torch"],
+        "numeric_settings": environment.numeric_settings(),
         "device_name": device_name,
         "code": None if code.code is None else dict(code.code),
         "cells": sorted([one for one in dataclasses.astuple(cell) if one is not None] for cell in cells),

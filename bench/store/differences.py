@@ -75,15 +75,33 @@ def array_differences(kind: str, before: Mapping[str, np.ndarray], after: Mappin
             yield f"{kind} {name}: {np.mean(a != b):.1%} of its values differ, by at most {np.abs(a - b).max():.3g}"
 
 
-def environment_differences(ours: Record, theirs: Record) -> list[str]:
-    """Return a line for each difference in what the runs ran on: versions, device, commit."""
+def environment_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Return a line for each difference between what two things ran on: versions, device, instructions, commit.
 
-    def known(record: Record) -> dict[str, Any]:
-        return {k: v for k, v in record.environment.items() if k not in NOT_COMPARED and not is_timing(k)}
-
-    before, after = known(ours), known(theirs)
+    Args:
+        ours: the environment of a record, or of a session of benchmarks.
+        theirs: another.
+    """
+    before, after = flattened(ours), flattened(theirs)
     return [
-        f"{name} was {abbreviated(before.get(name, 'not recorded'))}, is {abbreviated(after.get(name, 'not recorded'))}"
+        f"{name} was {abbreviated(before.get(name, absent(ours, name)))}, "
+        f"is {abbreviated(after.get(name, absent(theirs, name)))}"
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]
+
+
+SETTINGS = "numeric_settings"
+"""The entry of an environment that holds those environment variables that were set: name → value."""
+
+
+def flattened(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those entries of an environment that can explain a difference; each variable is one."""
+    found = {name: value for name, value in environment.items() if name not in NOT_COMPARED and not is_timing(name)}
+    settings = found.pop(SETTINGS, None)
+    return {**found, **settings} if isinstance(settings, Mapping) else found
+
+
+def absent(environment: Mapping[str, Any], name: str) -> str:
+    """Say what it means that an environment lacks an entry: a variable, which has a name in capitals, can be unset."""
+    return "not set" if name.isupper() and SETTINGS in environment else "not recorded"

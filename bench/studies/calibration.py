@@ -8,19 +8,20 @@ and with --records real.csv.
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from archs.errors import UserError
+from bench.spec.arguments import Parser, integer
 from bench.spec.declared import of_manifest
+from bench.spec.door import run_command
 from bench.statistics.tables import read_table
+from bench.store.record import one_line
 from bench.studies.calibration_sim import FAMILY, NOISES, calibrate, power
+from bench.studies.checks import writable
 
 SIZES = (3, 5, 10, 30)
 POWER_SIZES = (2, 3, 4, 5, 6, 8, 10, 15, 20, 30)
@@ -48,18 +49,25 @@ def power_frame(trials: int = 20_000, seed: int = 1) -> pd.DataFrame:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def parser() -> Parser:
+    build = Parser(
+        prog="python -m bench.studies.calibration", description=(__doc__ or "").splitlines()[0], allow_abbrev=False
+    )
+    build.add_argument("--out", type=Path, required=True, help="folder to write to")
+    build.add_argument("--records", type=Path, help="a report's records.csv: adds an A/A over real repeats")
+    build.add_argument(
+        "--trials",
+        type=integer(2_000, 100_000_000),  # fewer can't tell 4 % from 6 %
+        default=20_000,
+        help="simulated tables per row; default: 20000",
+    )
+    return build
+
+
+def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m bench.studies.calibration", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--records", type=Path, help="a report's records.csv: adds an A/A over real repeats")
-    parser.add_argument("--trials", type=int, default=20_000, help="simulated tables per row (default 20000)")
-    options = parser.parse_args(argv)
-    try:
-        run(options.out, options.records, options.trials)
-    except UserError as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
-        return 2
+    chosen = parser().parse_args(arguments)
+    run(chosen.out, chosen.records, chosen.trials)
     return 0
 
 
@@ -67,11 +75,10 @@ def run(out: Path, records: Path | None, trials: int) -> None:
     """Simulate, then write the files of the module's docstring into `out`."""
     from bench.studies.calibration_page import draw_figure, page  # here: matplotlib is slow to import
 
-    if trials < 2_000:
-        raise UserError(f"--trials {trials}: expected 2000 or more, fewer cannot tell 4 % from 6 %")
     real = _real(records) if records else None
+    for name in ("calibration.csv", "power.csv", "real.csv", "table.md", "figure.png"):
+        writable(out / name, "--out")
     calibration, powers = calibration_frame(trials), power_frame(trials)
-    out.mkdir(parents=True, exist_ok=True)
     calibration.to_csv(out / "calibration.csv", index=False, float_format="%.5f")
     powers.to_csv(out / "power.csv", index=False, float_format="%.5f")
     if real is not None:
@@ -90,8 +97,14 @@ def _real(path: Path) -> pd.DataFrame:
         manifest = json.loads(path.with_name("manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):  # records of the built-in tasks need none
         manifest = {}
-    return real_aa(read_table(path), np.random.default_rng(2), declared=of_manifest(manifest))
+    try:
+        records = read_table(path)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"--records {path}: can't be read ({one_line(error)}); expected a report's records.csv"
+        ) from error
+    return real_aa(records, np.random.default_rng(2), declared=of_manifest(manifest))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

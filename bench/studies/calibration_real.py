@@ -35,13 +35,22 @@ def real_aa(
         declared: the tasks; default: the built-in ones.
 
     Raises:
-        UserError: no architecture has six finished seeds.
+        UserError: no architecture has six finished seeds, or a column is missing.
     """
+    lacking = {"status", "task", "arch"} - set(records.columns)
+    if lacking:
+        raise UserError(f"the records have no column {min(lacking)!r}: expected a report's records.csv")
     finished = records[records["status"] == "finished"]
     rows = []
     for task, description in (declared or built_in()).tasks.items():
         metric = description.primary
         of_task = finished[finished["task"] == task]
+        if of_task.empty:
+            continue
+        if metric not in of_task.columns:
+            raise UserError(
+                f"the records of the task {task} have no column {metric!r}: expected a report's records.csv"
+            )
         keys = ["arch", *(k for k in SETTINGS if k in of_task.columns)]
         samples = [group[metric].dropna().to_numpy(dtype=float) for _, group in of_task.groupby(keys, dropna=False)]
         for n in sizes:

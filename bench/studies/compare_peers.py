@@ -13,7 +13,6 @@ phase of its own that none of them has: the first line is without it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -26,7 +25,14 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from bench.spec.arguments import integer
+from archs.errors import UserError
+from bench.data.datasets import load
+from bench.machine.environment import ROOT
+from bench.spec.arguments import Parser, integer
+from bench.spec.door import run_command
+from bench.spec.extras import require
+from bench.store.validation import type_problem
+from bench.studies.checks import writable
 
 SEEDS = 4
 
@@ -74,12 +80,14 @@ def run(arguments: list[str]) -> None:
     Byte code is kept, or every start would compile what it imports, and start-up is a part of what is compared.
     """
     environment = {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
-    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"error: {' '.join(arguments)} ended with status {done.returncode}:\n{done.stderr[-2000:]}")
+        sys.stderr.write(done.stderr[-2000:])
+        raise UserError(f"{' '.join(arguments)} ended with status {done.returncode}: its last words are above")
 
 
 OURS = "this project"
+WITHOUT_REPORT = f"{OURS}, report not counted"
 
 PEERS: dict[str, tuple[Measure, int]] = {
     OURS: (ours("--throughput", "off"), OUR_IMAGES),
@@ -90,24 +98,52 @@ PEERS: dict[str, tuple[Measure, int]] = {
 """Name → how it is measured, and the images that it is trained on."""
 
 
-def main() -> None:
-    """Run the command."""
-    options = argparse.ArgumentParser(description="Whole-process images/s of this project and of others.")
-    options.add_argument("--data-dir", required=True, help="the folder that holds MNIST/raw")
-    options.add_argument("--rounds", type=integer(0, 1_000), default=5, help="more of them; default: 5")
-    options.add_argument(
-        "--results", metavar="JSON", help="a file that rounds are added to, so that a few at a time will do"
+def parser() -> Parser:
+    build = Parser(
+        prog="python -m bench.studies.compare_peers",
+        description="Whole-process images/s of this project and of others.",
+        allow_abbrev=False,
     )
-    chosen = options.parse_args()
-    results = Path(chosen.results) if chosen.results else None
-    rounds: list[dict[str, float]] = []
-    if results and results.exists():
-        rounds = json.loads(results.read_text(encoding="utf-8"))
+    build.add_argument("--data-dir", required=True, help="the folder that holds MNIST/raw")
+    build.add_argument("--rounds", type=integer(0, 1_000), default=5, help="more of them; default: 5")
+    build.add_argument(
+        "--results", type=Path, metavar="JSON", help="a file that rounds are added to, so that a few at a time will do"
+    )
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return its exit status."""
+    chosen = parser().parse_args(arguments)
+    require("pythae", "bench.studies.compare_peers", "peers")
+    data_dir = os.path.abspath(chosen.data_dir)
+    load("mnist", data_dir)
+    rounds = read_rounds(chosen.results) if chosen.results else []
+    if not rounds and not chosen.rounds:
+        raise UserError("--rounds 0: there is no round to show; expected 1 or more, or --results with a file of some")
     for _ in range(chosen.rounds):
-        rounds.append(one_round(os.path.abspath(chosen.data_dir)))
-        if results:
-            results.write_text(json.dumps(rounds, indent=1), encoding="utf-8")
+        rounds.append(one_round(data_dir))
+        if chosen.results:
+            chosen.results.write_text(json.dumps(rounds, indent=1), encoding="utf-8")
     print(table({name: [values[name] for values in rounds] for name in rounds[0]}))
+    return 0
+
+
+def read_rounds(path: Path) -> list[dict[str, float]]:
+    """Return the rounds that a file holds, none if there is no file; raises UserError if they can't be added to."""
+    writable(path, "--results")
+    if not path.exists():
+        return []
+    try:
+        rounds = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"--results {path}: can't be read ({error}); expected what --results wrote") from error
+    problem = type_problem(rounds, list[dict[str, float]])
+    if not problem and any(values.keys() != {*PEERS, WITHOUT_REPORT} for values in rounds):
+        problem = "a round is not of the projects that are compared now"
+    if problem:
+        raise UserError(f"--results {path}: {problem}; expected what --results wrote, or name a new file")
+    return rounds
 
 
 def one_round(data_dir: str) -> dict[str, float]:
@@ -117,7 +153,7 @@ def one_round(data_dir: str) -> dict[str, float]:
         whole_process, until_report = measure(data_dir)
         rates[name] = images / whole_process
         if name == OURS:
-            rates[f"{OURS}, report not counted"] = images / until_report
+            rates[WITHOUT_REPORT] = images / until_report
         print(f"{name}: {rates[name]:,.0f} images/s", file=sys.stderr, flush=True)
     return rates
 
@@ -143,4 +179,4 @@ def spread(values: list[float], form: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -16,31 +16,35 @@ from __future__ import annotations
 
 import functools
 import json
-import multiprocessing
 import operator
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from tabulate import tabulate
 
+from archs.errors import UserError
 from archs.registry import discover
+from bench.machine.child import start_context
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import Parser, integer
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.spec.device import CPU
+from bench.spec.door import run_command
 from bench.speed.gate_decision import Sample, judge
 from bench.speed.measure import time_block
 from bench.speed.reference import TURNS, ReferenceTimer, clock, fit_blocks
 from bench.speed.setting import Setting
 from bench.speed.workloads import WORKLOADS, prepare
+from bench.store.validation import type_problem
+from bench.studies.checks import writable
 from bench.tasks import get
 
 ARCH = "cnn2"
@@ -142,10 +146,8 @@ def run_trials(file: Path, work: str, kind: str, trials: int, seconds: float) ->
         kind: a name of `LOADS`.
         seconds: of a session.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["bench.speed.reference", "bench.speed.gate_decision", "bench.tasks.vae"]
-    )  # so that a session starts at once
+    preload = ("bench.speed.reference", "bench.speed.gate_decision", "bench.tasks.vae")
+    context = start_context(preload)  # so that a session starts at once
     ends = [context.Pipe() for _ in range({"none": 0, "three": 3}.get(kind, 1))]
     others = [context.Process(target=keep_busy, args=(end, kind, seed)) for seed, (_, end) in enumerate(ends)]
     for other, (_, end) in zip(others, ends, strict=True):
@@ -172,9 +174,43 @@ def run_trials(file: Path, work: str, kind: str, trials: int, seconds: float) ->
             other.join()
 
 
+class Seen(msgspec.Struct):
+    """What the gate said of one new session."""
+
+    word: str
+    change: float
+
+
+class Trial(msgspec.Struct):
+    """A line of a file of trials."""
+
+    work: Literal["train", "inference", "sampling"]
+    load: Literal["none", "steady", "bursts", "three"]
+    seconds: float
+    rounds: int
+    slowed: Seen
+    unchanged: Seen
+
+
+def trials_of(file: Path) -> list[dict[str, Any]]:
+    """Return the trials of a file; raises UserError if there are none, or something else is in it."""
+    expected = "expected a file that `python -m bench.studies.gate_trial run` wrote"
+    try:
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file} can't be read ({' '.join(str(error).split())[:200]}); {expected}") from error
+    for number, line in enumerate(lines, 1):
+        problem = type_problem(line, Trial)
+        if problem:
+            raise UserError(f"{file}, line {number}: {problem}; {expected}")
+    if not lines:
+        raise UserError(f"{file} holds no trial; {expected}")
+    return lines
+
+
 def table(files: list[Path]) -> str:
     """Write what came of the trials as a table in Markdown: a row per workload, load and length of a session."""
-    lines = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    lines = [line for file in files for line in trials_of(file)]
     rows = []
     for work, kind, seconds in dict.fromkeys((line["work"], line["load"], line["seconds"]) for line in lines):
         group = [line for line in lines if (line["work"], line["load"], line["seconds"]) == (work, kind, seconds)]
@@ -226,6 +262,7 @@ def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
     chosen = parser().parse_args(arguments)
     if chosen.command == "run":
+        writable(chosen.file, "FILE")
         run_trials(chosen.file, chosen.work, chosen.load, chosen.trials, chosen.seconds)
     else:
         print(table(chosen.files))
@@ -233,4 +270,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_command(main)

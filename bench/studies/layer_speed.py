@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from archs.blocks import Conv2d, TransposedConv2d, faster_in_blocks
 from archs.forms import Convolution
 from bench.machine.cpu import prepare_cpu
+from bench.spec.arguments import Parser
+from bench.spec.door import run_command
 
 Layer = Callable[[Tensor], Tensor]
 BATCH = 128
@@ -129,13 +131,16 @@ def convolution(inputs: int, outputs: int, kernel: int, stride: int, size: int, 
     return [name, *compare(own, forms, chosen, (BATCH, inputs, size, size))]
 
 
-def main() -> None:
-    """Run the command."""
+def main(arguments: list[str]) -> int:
+    """Run the command; return its exit status."""
+    description = "Times the forms of convolutions and transposed ones in turns, which takes some minutes."
+    Parser(prog="python -m bench.studies.layer_speed", description=description).parse_args(arguments)
     prepare_cpu(1)
     headers = ["layer", *(f"{form} (ms)" for form in (TORCH, *FORMS)), "chosen", "torch / chosen [quartiles]"]
     rows = [*(convolution(*layer) for layer in CONVOLUTIONS), *(transposed(*layer) for layer in TRANSPOSED)]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

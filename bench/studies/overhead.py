@@ -7,7 +7,6 @@ not overhead: it is in neither. Shown are the median and the quartiles of the ra
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 
@@ -17,7 +16,10 @@ from tabulate import tabulate
 from bench.machine.cpu import prepare_cpu
 from bench.models.likelihood import targets
 from bench.models.streams import Streams
+from bench.spec.arguments import Parser, integer
+from bench.spec.door import run_command
 from bench.spec.run import RunSpec
+from bench.studies.checks import vaes
 from bench.studies.synthetic import images, model_of, spec_of
 from bench.tasks import Task, get
 from bench.training.loop import train
@@ -58,17 +60,27 @@ def compare(name: str, rounds: int) -> list[str]:
     return [name, *(f"{rate:,.0f}" for rate in rates), f"{middle:+.1f} % [{low:+.1f}, {high:+.1f}]"]
 
 
-def main() -> None:
-    """Run the command."""
-    options = argparse.ArgumentParser(description="The training loop beside the bare one.")
-    options.add_argument("--rounds", type=int, default=15)
-    options.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"])
-    chosen = options.parse_args()
+def parser() -> Parser:
+    build = Parser(
+        prog="python -m bench.studies.overhead",
+        description="The training loop beside the bare one.",
+        allow_abbrev=False,
+    )
+    build.add_argument("--rounds", type=integer(2, 1_000), default=15, help="default: 15")
+    build.add_argument("--archs", nargs="+", default=["cnn2", "cnn3"], help="default: cnn2 cnn3")
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return its exit status."""
+    chosen = parser().parse_args(arguments)
+    names = vaes(chosen.archs)
     prepare_cpu(1)
-    rows = [compare(name, chosen.rounds) for name in chosen.archs]
+    rows = [compare(name, chosen.rounds) for name in names]
     headers = ["VAE", "bare loop (images/s)", "bench.training.loop (images/s)", "overhead [quartiles]"]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -8,8 +8,8 @@ rounds, in each of which the points take turns; the bars are the quartiles.
 
 from __future__ import annotations
 
-import argparse
 import statistics
+from pathlib import Path
 
 import matplotlib
 
@@ -17,11 +17,15 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.ticker import StrMethodFormatter
 from tabulate import tabulate
 
+from archs.errors import UserError, nearest
 from bench.machine.cpu import prepare_cpu
-from bench.spec.arguments import integer
+from bench.spec.arguments import Parser, integer
+from bench.spec.door import run_command
+from bench.studies.checks import writable
 from bench.studies.speed_table import time_epoch
 from bench.studies.synthetic import images
 
@@ -59,7 +63,7 @@ def measure(rounds: int) -> dict[Point, list[float]]:
     return rates
 
 
-def draw(rates: dict[Point, list[float]], path: str) -> None:
+def draw(rates: dict[Point, list[float]], path: Path) -> None:
     """Draw a panel per quantity that is varied."""
     panels = list(dict.fromkeys(panel for panel, *_ in rates))
     figure, axes = plt.subplots(1, len(panels), figsize=(10, 3.2), sharey=True, layout="constrained")
@@ -87,12 +91,24 @@ def draw(rates: dict[Point, list[float]], path: str) -> None:
     figure.savefig(path, dpi=110)
 
 
-def main() -> None:
-    """Run the command."""
-    options = argparse.ArgumentParser(description="Training speed against batch size, depth and stacked seeds.")
-    options.add_argument("--out", default="docs/scaling.png", metavar="PNG")
-    options.add_argument("--rounds", type=integer(2, 1_000), default=5)
-    chosen = options.parse_args()
+def parser() -> Parser:
+    build = Parser(
+        prog="python -m bench.studies.scaling",
+        description="Training speed against batch size, depth and stacked seeds.",
+        allow_abbrev=False,
+    )
+    build.add_argument("--out", type=Path, default=Path("docs/scaling.png"), metavar="PNG", help="the figure")
+    build.add_argument("--rounds", type=integer(2, 1_000), default=5, help="default: 5")
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return its exit status."""
+    chosen = parser().parse_args(arguments)
+    forms, form = FigureCanvasBase.get_supported_filetypes(), chosen.out.suffix.removeprefix(".")
+    if form not in forms:
+        raise UserError(f"--out {chosen.out}: {form!r} is no form of a figure{nearest(form, forms)}")
+    writable(chosen.out, "--out")
     prepare_cpu(1)
     rates = measure(chosen.rounds)
     rows = [
@@ -100,7 +116,8 @@ def main() -> None:
     ]
     print(tabulate(rows, ["against", "network", "", "images/s"], tablefmt="github", disable_numparse=True))
     draw(rates, chosen.out)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

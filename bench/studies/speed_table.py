@@ -9,17 +9,18 @@ takes is not counted.
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 
 import torch
 from tabulate import tabulate
 
 from archs.errors import UserError
+from bench.job.devices import device_of
 from bench.job.values import device as device_option
 from bench.machine.cpu import prepare_cpu
-from bench.spec.arguments import integer
+from bench.spec.arguments import Parser, integer
+from bench.spec.door import run_command
+from bench.studies.checks import vaes
 from bench.studies.synthetic import images, model_of, spec_of
 from bench.tasks import get
 from bench.training.loop import train_seeds
@@ -68,35 +69,32 @@ def row(arch: str, seeds: int, data: Split, batch: int, rounds: int) -> list[str
     return [arch, str(seeds), *rates, f"{middle:.2f} [{low:.2f}, {high:.2f}]"]
 
 
-def parse() -> argparse.Namespace:
-    """Read the command line."""
-    options = argparse.ArgumentParser(description="Eager, graphed and stacked training side by side.")
+def parser() -> Parser:
+    options = Parser(
+        prog="python -m bench.studies.speed_table",
+        description="Eager, graphed and stacked training side by side.",
+        allow_abbrev=False,
+    )
     options.add_argument("--device", type=device_option, default="auto")
     options.add_argument("--archs", nargs="+", default=ARCHS)
     options.add_argument("--seeds", nargs="+", type=integer(1, 1_000), default=[1, 3, 8, 32])
     options.add_argument("--images", type=integer(128, 1_000_000), default=12_800, help="per epoch and seed")
     options.add_argument("--batch-size", type=integer(1, 60_000), default=128)
     options.add_argument("--rounds", type=integer(2, 1_000), default=5)
-    return options.parse_args()
+    return options
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
-    chosen = parse()
-    name = ("cuda" if torch.cuda.is_available() else "cpu") if chosen.device == "auto" else chosen.device
-    if name != "cpu" and not torch.cuda.is_available():
-        print(f"error: device {name!r} is not there: torch sees no CUDA device; use --device cpu", file=sys.stderr)
-        return 2
+    chosen = parser().parse_args(arguments)
+    if chosen.batch_size > chosen.images:
+        raise UserError(
+            f"--batch-size {chosen.batch_size}: an epoch has {chosen.images} images; give more with --images"
+        )
+    names, device = vaes(chosen.archs), torch.device(device_of(chosen.device))
     prepare_cpu(1)
-    device = torch.device(name)
     data = images(chosen.images, device)
-    try:
-        rows = [
-            row(arch, seeds, data, chosen.batch_size, chosen.rounds) for arch in chosen.archs for seeds in chosen.seeds
-        ]
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    rows = [row(arch, seeds, data, chosen.batch_size, chosen.rounds) for arch in names for seeds in chosen.seeds]
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU, one thread"
     print(f"{where}, torch {torch.__version__}, batch {chosen.batch_size}, images/s of all seeds together\n")
     headers = ["network", "S", *(name for name, _, _ in forms(device)), "stacked / sequential [quartiles]"]
@@ -105,4 +103,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

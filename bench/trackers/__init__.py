@@ -9,7 +9,6 @@ May import: spec, store, statistics.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from archs.errors import UserError
+from bench.spec.extras import require
 
 if TYPE_CHECKING:  # the options of the trackers are part of --help, which loads nothing heavy
     from bench.spec.progress import Progress
@@ -130,12 +130,8 @@ def open_trackers(requested: Mapping[str, str], known: Sequence[Kind] | None = N
     for kind in kinds() if known is None else known:
         value = requested.get(kind.name)
         if value is not None:
-            lacking = [package for package in kind.needs if importlib.util.find_spec(package) is None]
-            if lacking:
-                raise UserError(
-                    f"--{kind.name} needs the package {lacking[0]}, which is not installed; it comes with the extra "
-                    f"[{kind.extra}]: python3 -m uv sync --extra {kind.extra}"
-                )
+            for package in kind.needs:
+                require(package, f"--{kind.name}", kind.extra)
             try:
                 found[kind.name] = kind.open(value)
             except UserError:

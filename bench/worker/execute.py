@@ -21,7 +21,7 @@ from bench.evaluation.basic import evaluate_basic
 from bench.machine import cuda
 from bench.machine.cpu import prepare_cpu
 from bench.machine.determinism import deterministic
-from bench.machine.environment import versions
+from bench.machine.environment import numerics, versions
 from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.status import Status
@@ -140,6 +140,7 @@ def environment_of(site: Site, neighbours: Neighbours, begun: float) -> dict[str
     """Return what every record says of where and when its work was done; `begun` is in seconds since 1970."""
     return {
         **versions(),
+        **numerics(),
         "device": site.device,
         "device_name": cuda.device_name(site.device),
         **cuda.described(site.device),

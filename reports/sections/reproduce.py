@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
+from bench.spec.status import Status
 from bench.statistics.settings import setting_text
 from bench.store.code_versions import version_of
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Code, Heading, Table, Text
 from reports.markup.escape import one_line
 from reports.sections.context import Context
-from reports.wording.formatting import LIKELIHOOD_IN_WORDS, number
+from reports.wording.formatting import LIKELIHOOD_IN_WORDS, number, plural
 
 SETTINGS = ("epochs", "batch_size", "lr", "latent_dim", "train_images", "threads", "protocol")
 SETTINGS_OF_SOME = ("labels", "deterministic")
 """Settings that have a meaning for some runs only, and are shown where they have."""
+
+NOT_RECORDED = "not recorded"
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -66,6 +70,7 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
     for name in ("python", "torch", "numpy", "platform"):
         if values := _environment(experiment, name):
             yield name, ", ".join(values)
+    yield from _instructions(experiment)
     yield "code", "; ".join(dict.fromkeys(version_of(record.environment, 40) for record in experiment.records))
     if runs["code"].notna().any():
         yield "hash of the code around the architectures", _all(runs, "code")
@@ -78,6 +83,26 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
         )
     yield "training time of all runs", f"{number(float(runs['train_seconds'].sum()), 0)} s"
     yield "created", str(manifest.get("created", "unknown"))
+
+
+def _instructions(experiment: Experiment) -> Iterator[tuple[str, str]]:
+    """Yield the CPU's instructions that the runs were computed with, with how many runs where that differs."""
+    finished = [record for record in experiment.records if record.status == Status.FINISHED]
+    counts = Counter(_instructions_of(record.environment) for record in finished)
+    if set(counts) <= {NOT_RECORDED}:
+        return
+    shown = ", ".join(f"{words} ({plural(count, 'run')})" for words, count in sorted(counts.items()))
+    yield "CPU instructions", next(iter(counts)) if len(counts) == 1 else f"{shown}: last digits depend on them"
+
+
+def _instructions_of(environment: Mapping[str, Any]) -> str:
+    """Return the instruction set of a record's environment, and the variables that were set to change it or others."""
+    if "cpu_capability" not in environment:
+        return NOT_RECORDED
+    words = [str(environment["cpu_capability"])]
+    if isinstance(variables := environment.get("numeric_settings"), Mapping):
+        words += [f"{name}={value}" for name, value in sorted(variables.items())]
+    return " ".join(words)
 
 
 def _on_gpu(experiment: Experiment) -> Iterator[tuple[str, str]]:

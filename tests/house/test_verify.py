@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from bench.spec.run import RunSpec
 from bench.store.store import Record, Store
 from bench.verify import main
 from bench.worker.restore import arch_and_fingerprint, registry
+from tests.conftest import ROOT
 from tests.job.test_job import BROKEN, job
 
 
@@ -25,8 +29,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, R
     folder = tmp_path_factory.mktemp("verify")
     plugin = folder / "broken.py"
     plugin.write_text(BROKEN, encoding="utf-8")
-    wanted = ["--archs", "mlp", "explodes", "--plugin", str(plugin), "--tasks", "vae", "classifier", "--seeds", "1"]
-    assert job(folder, *wanted) == 1
+    assert job(folder, "--archs", "mlp", "--tasks", "vae", "classifier", "--seeds", "1") == 0
+    assert job(folder, "--archs", "explodes", "--plugin", str(plugin), "--tasks", "classifier", "--seeds", "1") == 1
     found = Store(folder / "runs").records()
     return folder, {r.spec["task"] if r.spec["arch"] == "mlp" else r.spec["arch"]: r for r in found}
 
@@ -43,7 +47,7 @@ def test_the_same_run_again_matches(trained: tuple, name: str, capsys: pytest.Ca
     assert shown[0] == f"run {records[name].run_id} (mlp {name} seed 0) matches, bit for bit"
     assert shown[1].startswith("  compared: ")
     assert shown[1].endswith("2 epochs, the arrays, the weights")
-    assert [line.partition(" was ")[0] for line in shown[2:]] == ["  foreign_code"], "nothing else around it changed"
+    assert len(shown) == 2  # nothing around it has changed
 
 
 def test_a_gpu_that_is_lost_is_one_line(
@@ -78,7 +82,13 @@ def test_what_differs_is_told_with_its_size_and_what_may_explain_it(
         record,
         metrics={**record.metrics, "accuracy": record.metrics["accuracy"] + 0.25},
         history=[record.history[0], {**record.history[1], "train_loss": 9.0}],
-        environment={**record.environment, "torch": "2.0.1", "threads": 7},  # older than is supported
+        environment={
+            **record.environment,
+            "torch": "2.0.1",  # older than is supported
+            "threads": 7,
+            "cpu_capability": "ABACUS",
+            "numeric_settings": {"MKL_CBWR": "COMPATIBLE"},
+        },
     )
     weights = bytearray(record.read("model.safetensors") or b"")
     weights[-1] ^= 64
@@ -92,6 +102,47 @@ def test_what_differs_is_told_with_its_size_and_what_may_explain_it(
     assert sum(line.startswith("  weight ") for line in shown.splitlines()) == 1
     assert "torch was 2.0.1, is " in shown
     assert "threads was 7, is 1" in shown
+    assert f"cpu_capability was ABACUS, is {record.environment['cpu_capability']}\n" in shown
+    assert "MKL_CBWR was COMPATIBLE, is not set\n" in shown
+    assert "nothing that is recorded" not in shown
+
+
+def test_an_old_record_says_that_instructions_were_not_recorded(
+    trained: tuple, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record: Record = trained[1]["classifier"]
+    known = {k: v for k, v in record.environment.items() if k not in ("cpu_capability", "numeric_settings")}
+    old = dataclasses.replace(record, environment=known)
+    Store(tmp_path / "runs").write(old, record.arrays(), record.read("model.safetensors") or b"")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")  # too late to change anything, but set
+    assert verify(tmp_path, record.run_id) == 0
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "  OPENBLAS_CORETYPE was not recorded, is Haswell",
+        f"  cpu_capability was not recorded, is {record.environment['cpu_capability']}",
+    ]
+
+
+def test_a_mismatch_without_a_known_cause_says_so(
+    trained: tuple, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    record: Record = trained[1]["classifier"]
+    other = dataclasses.replace(record, metrics={**record.metrics, "accuracy": 0.0})
+    Store(tmp_path / "runs").write(other, record.arrays(), record.read("model.safetensors") or b"")
+    assert verify(tmp_path, record.run_id) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "  nothing that is recorded of where it ran is different"
+
+
+@pytest.mark.slow
+def test_another_instruction_set_is_named_as_what_may_explain_a_mismatch(trained: tuple) -> None:
+    folder, records = trained
+    command = [sys.executable, "-m", "bench.verify", records["vae"].run_id, "--runs-dir", str(folder / "runs")]
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": "default"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr  # a CPU may have nothing else
+    shown = done.stdout.splitlines()
+    assert "  ATEN_CPU_CAPABILITY was not set, is default" in shown
+    had = records["vae"].environment["cpu_capability"]
+    assert had == "DEFAULT" or f"  cpu_capability was {had}, is DEFAULT" in shown
 
 
 def edited(record: Record, folder: Path, **spec: object) -> None:

@@ -13,8 +13,8 @@ from reports.comparing.compare import compare
 from reports.comparing.page import render
 from reports.findings.speed_ratios import training_ratios
 from reports.markup.escape import plain
+from tests.reports.comparing.test_compare import report
 from tests.reports.synthetic import write_experiment
-from tests.reports.test_reports_compare import report
 from tests.reports.test_reports_speed import write_speeds
 
 pytestmark = pytest.mark.usefixtures("undrawn")

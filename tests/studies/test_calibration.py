@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from archs.errors import UserError
 from bench.studies import calibration, calibration_sim
-from bench.studies.calibration import main, power_frame
+from bench.studies.calibration import power_frame
 from bench.studies.calibration_real import real_aa
 from bench.studies.calibration_sim import calibrate, draw, holm_rejects, judge, power, simulate
 
@@ -79,13 +79,6 @@ def test_real_repeats_are_split_within_an_architecture_and_settings() -> None:
     mixed = records(4).assign(epochs=lambda d: d["seed"] % 2)
     with pytest.raises(UserError, match="6 finished seeds"):
         real_aa(mixed, np.random.default_rng(5))
-
-
-def test_mistakes_are_one_line_and_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--out", str(tmp_path / "x"), "--records", str(tmp_path / "none.csv")]) == 2
-    assert main(["--out", str(tmp_path / "x"), "--trials", "10"]) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2 and all(line.startswith("error: --") for line in lines) and not (tmp_path / "x").exists()
 
 
 def test_the_committed_calibration_meets_its_promise() -> None:

@@ -6,10 +6,13 @@ import ctypes
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from archs.errors import UserError
+from bench.machine.child import start_context
 from tests.conftest import ROOT
 from tests.job.test_job import TINY
 
@@ -121,3 +124,46 @@ def test_a_job_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
     subprocess.run([*command, *folders], env={**os.environ, "TMPDIR": str(temporary)}, check=True, capture_output=True)
     assert (tmp_path / "out" / "report.md").exists()
     assert list(temporary.iterdir()) == []
+
+
+ELSEWHERE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from bench.machine.child import call_in_child
+def is_prepared():
+    return "bench.worker.preload" in sys.modules
+if __name__ == "__main__":
+    print(call_in_child(is_prepared))
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["-P"]], ids=str)
+def test_the_server_is_prepared_wherever_a_job_is_called_from(flags: list[str], tmp_path: Path) -> None:
+    """Else each child would load torch for itself, which takes seconds, and nobody would be told."""
+    script = tmp_path / "asked.py"
+    script.write_text(ELSEWHERE, encoding="utf-8")
+    (tmp_path / "bench.py").write_text("raise ImportError", encoding="utf-8")  # not ours
+    command = [sys.executable, *flags, str(script), str(ROOT)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_a_long_path_of_the_temporary_folder_is_no_obstacle(tmp_path: Path) -> None:
+    """A socket's path has at most 107 characters, and the server has its socket in the temporary folder."""
+    temporary = tmp_path / ("t" * 100)
+    temporary.mkdir()
+    script = tmp_path / "asked.py"
+    script.write_text(ELSEWHERE, encoding="utf-8")
+    command = [sys.executable, str(script), str(ROOT)]
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
+    assert list(temporary.iterdir()) == []
+
+
+def test_where_no_short_folder_is_usable_it_is_said_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", f"/{'t' * 100}")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UserError, match=r"t: its path is too long for a socket .* has at most 71 characters"):
+        start_context()

@@ -11,7 +11,7 @@ from reports.__main__ import main
 from reports.comparing.compare import compare
 from reports.comparing.page import render
 from reports.comparing.vanished import Vanished
-from tests.reports.test_reports_compare import again, edited, report
+from tests.reports.comparing.test_compare import again, edited, report
 
 
 @pytest.fixture(scope="module")
