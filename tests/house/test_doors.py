@@ -123,7 +123,9 @@ WANTING = [
 ]
 
 
-@pytest.mark.parametrize(("main", "arguments", "package", "extra"), WANTING, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("main", "arguments", "package", "extra"), WANTING, ids=[" ".join(arguments) for _, arguments, _, _ in WANTING]
+)
 def test_a_package_that_is_not_installed_is_named_at_once(
     main: Callable[[list[str]], int],
     arguments: list[str],
