@@ -19,7 +19,9 @@ from typing import Any
 from tabulate import tabulate
 
 from archs.errors import UserError
+from bench.spec import command
 from bench.spec.arguments import Parser
+from bench.spec.paths import path_object
 from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest
 
 MARKS = {"slower": "▼ slower", "faster": "▲ faster", "same": ""}
@@ -126,8 +128,8 @@ def percent(text: str) -> float:
 
 def parser() -> Parser:
     build = Parser(prog="python -m bench.gate", description=(__doc__ or "").split("\n")[0])
-    build.add_argument("old", type=Path, metavar="OLD.json", help="the session to compare with")
-    build.add_argument("new", type=Path, metavar="NEW.json", help="the session that is judged")
+    build.add_argument("old", type=path_object, metavar="OLD.json", help="the session to compare with")
+    build.add_argument("new", type=path_object, metavar="NEW.json", help="the session that is judged")
     build.add_argument(
         "--threshold",
         type=percent,
@@ -159,4 +161,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    command.prepare()
     sys.exit(main(sys.argv[1:]))

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from archs.errors import UserError
+from bench.spec import command
 from bench.spec.arguments import Parser
+from bench.spec.paths import path_object
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,14 +22,14 @@ def parser() -> argparse.ArgumentParser:
     main = Parser(prog="python -m reports", allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
     commands = main.add_subparsers(dest="command", required=True)
     render = commands.add_parser("render", help="write report.md, report.html, figures and CSVs again")
-    render.add_argument("folder", type=Path, help="a report folder: it holds manifest.json")
+    render.add_argument("folder", type=path_object, help="a report folder: it holds manifest.json")
     render.add_argument("--latex", action="store_true", help="also latex/*.tex, a file per table")
     render.add_argument("--vector", action="store_true", help="also figures/*.svg")
     render.add_argument("--parquet", action="store_true", help="also each CSV as *.parquet")
-    render.add_argument("--runs-dir", type=Path, help="where the records are, if not where the manifest says")
+    render.add_argument("--runs-dir", type=path_object, help="where the records are, if not where the manifest says")
     compare = commands.add_parser("compare", help="what changed from report A to report B, as Markdown")
-    compare.add_argument("a", type=Path, metavar="A", help="a report folder, taken as the reference")
-    compare.add_argument("b", type=Path, metavar="B", help="the report folder that is judged")
+    compare.add_argument("a", type=path_object, metavar="A", help="a report folder, taken as the reference")
+    compare.add_argument("b", type=path_object, metavar="B", help="the report folder that is judged")
     compare.add_argument(
         "--fail-on", choices=["worse"], help="exit with status 1 when a cell of B is worse, or newly fails"
     )
@@ -68,6 +69,7 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    command.prepare()
     try:
         sys.exit(main(sys.argv[1:]))
     except BrokenPipeError:  # the reader has seen enough, as `head` has

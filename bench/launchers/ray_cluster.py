@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import importlib.util
 import logging
-import os
 import signal
 import socket
 import tempfile
@@ -29,6 +28,7 @@ from bench.launchers.queue import Queue
 from bench.launchers.ray_code import stage
 from bench.launchers.ray_tasks import RayExecutor, RayTask
 from bench.spec.device import CPU, FIRST_GPU, Device
+from bench.spec.paths import set_unless_set
 from bench.spec.run import Work
 from bench.store.claims import Claims
 from bench.store.record import Record
@@ -64,7 +64,7 @@ class Cluster:
             )
         check_address(address)
         for name in SWITCHED_OFF:
-            os.environ.setdefault(name, "0")
+            set_unless_set(name, "0")
         import ray
 
         self.ray: Any = ray

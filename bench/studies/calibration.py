@@ -19,6 +19,7 @@ import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.declared import of_manifest
+from bench.spec.paths import path_object
 from bench.studies.calibration_sim import FAMILY, NOISES, calibrate, power
 
 SIZES = (3, 5, 10, 30)
@@ -50,8 +51,8 @@ def power_frame(trials: int = 20_000, seed: int = 1) -> pd.DataFrame:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.studies.calibration", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--records", type=Path, help="a report's records.csv: adds an A/A over real repeats")
+    parser.add_argument("--out", type=path_object, required=True, help="folder to write to")
+    parser.add_argument("--records", type=path_object, help="a report's records.csv: adds an A/A over real repeats")
     parser.add_argument("--trials", type=int, default=20_000, help="simulated tables per row (default 20000)")
     options = parser.parse_args(argv)
     try:

@@ -27,6 +27,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from bench.spec.arguments import integer
+from bench.spec.paths import path, path_object
 
 SEEDS = 4
 
@@ -93,13 +94,16 @@ PEERS: dict[str, tuple[Measure, int]] = {
 def main() -> None:
     """Run the command."""
     options = argparse.ArgumentParser(description="Whole-process images/s of this project and of others.")
-    options.add_argument("--data-dir", required=True, help="the folder that holds MNIST/raw")
+    options.add_argument("--data-dir", type=path, required=True, help="the folder that holds MNIST/raw")
     options.add_argument("--rounds", type=integer(0, 1_000), default=5, help="more of them; default: 5")
     options.add_argument(
-        "--results", metavar="JSON", help="a file that rounds are added to, so that a few at a time will do"
+        "--results",
+        type=path_object,
+        metavar="JSON",
+        help="a file that rounds are added to, so that a few at a time will do",
     )
     chosen = options.parse_args()
-    results = Path(chosen.results) if chosen.results else None
+    results = chosen.results
     rounds: list[dict[str, float]] = []
     if results and results.exists():
         rounds = json.loads(results.read_text(encoding="utf-8"))

@@ -22,6 +22,7 @@ from tabulate import tabulate
 
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import integer
+from bench.spec.paths import path
 from bench.studies.speed_table import time_epoch
 from bench.studies.synthetic import images
 
@@ -90,7 +91,7 @@ def draw(rates: dict[Point, list[float]], path: str) -> None:
 def main() -> None:
     """Run the command."""
     options = argparse.ArgumentParser(description="Training speed against batch size, depth and stacked seeds.")
-    options.add_argument("--out", default="docs/scaling.png", metavar="PNG")
+    options.add_argument("--out", type=path, default="docs/scaling.png", metavar="PNG")
     options.add_argument("--rounds", type=integer(2, 1_000), default=5)
     chosen = options.parse_args()
     prepare_cpu(1)
