@@ -60,8 +60,7 @@ def run(request: Request) -> int:
 
         reports.preload()
 
-    with open_trackers(request.trackers) as trackers:
-        outcome = perform(request, trackers)
+    with open_trackers(request.trackers) as trackers, perform(request, trackers) as outcome:
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
             reports.build(experiment, latex=request.latex, vector=request.vector, parquet=request.parquet)
