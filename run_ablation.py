@@ -2,13 +2,12 @@
 
     python run_ablation.py --archs cnn2 cnn3 --seeds 3
 
-Exit status: 0 all runs finished; 1 some failed (the report says which); 2 bad input, or a folder that can't be written
-to; 130 stopped by Ctrl-C; 143 by SIGTERM.
+Exit status: 0 all runs finished; 1 some failed, or a figure could not be drawn (the report says which); 2 bad input, or
+a folder that can't be written to; 130 stopped by Ctrl-C; 143 by SIGTERM.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ from bench.job.options import parse
 from bench.job.request import Request
 from bench.machine import child, determinism
 from bench.machine.signals import sigterm_stops, stopping_status
+from bench.spec import command
+from bench.spec.paths import set_unless_set
 
 if TYPE_CHECKING:
     from bench.job.perform import Outcome
@@ -50,7 +51,7 @@ def list_archs(request: Request) -> int:
 
 def run(request: Request) -> int:
     """Run the job and write its report."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; as soon as it is imported they spin for a while
+    set_unless_set("OPENBLAS_NUM_THREADS", "1")  # numpy's; as soon as it is imported they spin for a while
     determinism.prepare(request.deterministic)
     child.start_context()  # it imports torch on another core, while this process imports what the report needs
     with child.gc_paused():
@@ -60,14 +61,23 @@ def run(request: Request) -> int:
 
         reports.preload()
 
+    problems: list[str] = []
     with open_trackers(request.trackers) as trackers, perform(request, trackers) as outcome:
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
-            reports.build(experiment, latex=request.latex, vector=request.vector, parquet=request.parquet)
+            reports.build(
+                experiment,
+                latex=request.latex,
+                vector=request.vector,
+                parquet=request.parquet,
+                problem=problems.append,
+            )
             trackers.reported(outcome.folder)
             print(reports.terminal_summary(experiment))
             print(f"\nreport: {outcome.folder / 'report.md'}")
-    return conclude(request, outcome)
+    for problem in problems:
+        print(f"WARNING: {problem}", file=sys.stderr)
+    return conclude(request, outcome) or (1 if problems else 0)
 
 
 def conclude(request: Request, outcome: Outcome) -> int:
@@ -87,4 +97,5 @@ def conclude(request: Request, outcome: Outcome) -> int:
 
 
 if __name__ == "__main__":
+    command.prepare()
     sys.exit(main(sys.argv[1:]))

@@ -3,7 +3,7 @@
     python -m reports render FOLDER [--latex] [--vector] [--parquet] [--runs-dir DIR]
     python -m reports compare A B [--fail-on worse]
 
-Exit status: 0; 1 with --fail-on worse when something is worse in B; 2 bad input.
+Exit status: 0; 1 when a figure could not be drawn, or with --fail-on worse when something is worse in B; 2 bad input.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from archs.errors import UserError
 from bench.spec import command
 from bench.spec.arguments import Parser
 from bench.spec.paths import path_object
+from bench.store.report_lock import alone_in
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,11 +56,22 @@ def run(arguments: list[str]) -> int:
     if chosen.command == "render":
         import reports
 
-        experiment = reports.load(chosen.folder, chosen.runs_dir)
-        page = reports.build(experiment, vector=chosen.vector, latex=chosen.latex, parquet=chosen.parquet)
+        problems: list[str] = []
+        reports.preload()
+        with alone_in(chosen.folder):
+            experiment = reports.load(chosen.folder, chosen.runs_dir)
+            page = reports.build(
+                experiment,
+                vector=chosen.vector,
+                latex=chosen.latex,
+                parquet=chosen.parquet,
+                problem=problems.append,
+            )
         print(reports.terminal_summary(experiment))
         print(f"\nreport: {page}")
-        return 0
+        for problem in problems:
+            print(f"WARNING: {problem}", file=sys.stderr)
+        return 1 if problems else 0
     from reports.comparing.compare import compare
     from reports.comparing.page import render
 
