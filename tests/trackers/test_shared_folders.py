@@ -2,89 +2,96 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import shutil
-import signal
-import subprocess
-import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.store.record import Record
 from bench.store.store import Store
-from tests.conftest import ROOT
+from bench.trackers import Kind, kinds
 from tests.job.test_job import wait_for
 from tests.store.one_run import ARRAYS, RECORD, SPEC, WEIGHTS
 
-JOB = """
-import sys, time
-from pathlib import Path
-from bench.spec.run import RunSpec
-from bench.store.store import Store
+SECONDS = 0.4
+"""Whoever has looked waits for so long before it writes, so that the other has looked as well."""
 
-folder, own = Path(sys.argv[1]), sys.argv[2]
 
-def slowly(function):
-    # whoever has looked waits for the other to look as well, before it writes
-    def call(*arguments, **options):
-        (folder / "looked").touch()
-        time.sleep(float(sys.argv[3]))
+def tracker_of(name: str) -> Kind:
+    pytest.importorskip(name, reason=f"{name} is not installed (the extra [{name}])")
+    return next(kind for kind in kinds() if kind.name == name)
+
+
+def slowly(function: Callable[..., Any], seconds: float, mark: Path) -> Callable[..., Any]:
+    def call(*arguments: Any, **options: Any) -> Any:
+        mark.touch()
+        time.sleep(seconds)
         return function(*arguments, **options)
+
     return call
 
-{patch}
-(folder / f"ready-{{own}}").touch()
-while sum(path.name.startswith("ready-") for path in folder.iterdir()) < int(sys.argv[4]):
-    time.sleep(0.01)
-tracker = {tracker}
-for record in Store(folder / "runs" / own).records():
-    tracker.ended(RunSpec(**record.spec), record)
-tracker.reported(folder / "report")
-tracker.close()
-"""
-MLFLOW = JOB.format(
-    patch="from mlflow.tracking import MlflowClient\n"
-    "for name in ('create_experiment', 'create_run'):\n"
-    "    setattr(MlflowClient, name, slowly(getattr(MlflowClient, name)))\n"
-    "from bench.trackers.mlflow import MLflow",
-    tracker="MLflow(str(folder / 'tracked'))",
-)
-TENSORBOARD = JOB.format(
-    patch="from torch.utils.tensorboard import SummaryWriter\n"
-    "from bench.trackers.tensorboard import TensorBoard\n"
-    "Path.glob = slowly(Path.glob)",
-    tracker="TensorBoard(str(folder / 'tracked'))",
-)
+
+def job(kind: Kind, slow: type, names: tuple[str, ...], seconds: float, record: Record, folder: Path, go: Any) -> None:
+    """What a job tells a tracker of one run and of its report: the main function of a process."""
+    for name in names:
+        setattr(slow, name, slowly(getattr(slow, name), seconds, folder / "looked"))
+    go.wait()
+    tracker = kind.open(str(folder / "tracked"))
+    tracker.ended(SPEC, record)
+    tracker.reported(folder / "report")
+    tracker.close()
 
 
-def started(code: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-c", code, str(folder), *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+def started(kind: Kind, seconds: float, record: Record, folder: Path, go: Any) -> BaseProcess:
+    """A job in a process of its own, a fork of this one, which has imported what a tracker needs."""
+    slow: type
+    if kind.name == "mlflow":
+        from mlflow.tracking import MlflowClient
+
+        slow, names = MlflowClient, ("create_experiment", "create_run")
+    else:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: F401
+
+        slow, names = Path, ("glob",)
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=job, args=(kind, slow, names, seconds, record, folder, go), daemon=True)
+    process.start()
+    return process
 
 
-def two_jobs(code: str, folder: Path) -> None:
-    """Two jobs with the same runs, which begin to look at the same moment."""
-    jobs = [started(code, folder, str(own), "1.0", "2") for own in range(2)]
-    for job in jobs:
-        _, shown = job.communicate(timeout=120)
-        assert job.returncode == 0, shown
+def two_jobs(kind: Kind, folder: Path, *records: Record) -> None:
+    """Two jobs that begin to look at the same moment."""
+    go = multiprocessing.get_context("fork").Barrier(2)
+    jobs = [started(kind, SECONDS, record, folder, go) for record in records]
+    for one in jobs:
+        one.join(60)
+        assert one.exitcode == 0
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for own in ("0", "1"):
-        Store(tmp_path / "runs" / own).write(RECORD, ARRAYS, WEIGHTS)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     (tmp_path / "report").mkdir()
     (tmp_path / "report" / "report.md").write_text("# a report\n", encoding="utf-8")
     return tmp_path
 
 
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    store = Store(tmp_path / "runs")
+    store.write(RECORD, ARRAYS, WEIGHTS)
+    return store.load(RECORD.run_id)
+
+
 def experiments_and_runs(folder: Path) -> tuple[list[str], list[tuple[str, str]]]:
     """The names of the experiments, and (tag, status) of the runs, as MLflow's own client lists them."""
-    os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
     from mlflow.tracking import MlflowClient
 
     client: Any = MlflowClient(tracking_uri=(folder / "tracked").as_uri())
@@ -93,41 +100,34 @@ def experiments_and_runs(folder: Path) -> tuple[list[str], list[tuple[str, str]]
     return [one.name for one in experiments], sorted((run.data.tags["run_id"], run.info.status) for run in runs)
 
 
+ONE_RUN = (["conv-ablation"], [(RECORD.run_id, "FINISHED")])
 EACH_ONCE = (["conv-ablation"], sorted([(RECORD.run_id, "FINISHED"), ("report report", "FINISHED")]))
 
 
-@pytest.mark.slow
-def test_mlflow_has_one_experiment_and_each_run_once_when_two_jobs_record_at_the_same_moment(folder: Path) -> None:
-    pytest.importorskip("mlflow", reason="MLflow is not installed (the extra [mlflow])")
-    two_jobs(MLFLOW, folder)
+def test_mlflow_has_one_experiment_and_each_run_once(folder: Path, record: Record) -> None:
+    two_jobs(tracker_of("mlflow"), folder, record, record)
     assert experiments_and_runs(folder) == EACH_ONCE
 
 
-@pytest.mark.slow
-def test_a_job_that_was_killed_while_it_recorded_holds_nobody_up(folder: Path) -> None:
-    pytest.importorskip("mlflow", reason="MLflow is not installed (the extra [mlflow])")
-    killed = started(MLFLOW, folder, "0", "600", "1")
+def test_a_job_that_was_killed_while_it_recorded_holds_nobody_up(folder: Path, record: Record) -> None:
+    kind = tracker_of("mlflow")
+    killed = started(kind, 600, record, folder, multiprocessing.get_context("fork").Barrier(1))
     wait_for(lambda: (folder / "looked").exists())
     assert list((folder / "tracked").glob(".*lock")), "it holds no lock, so that its death shows nothing"
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate(timeout=60)
-    from bench.trackers.mlflow import MLflow
-
-    tracker = MLflow(str(folder / "tracked"))
+    killed.kill()
+    killed.join(60)
+    tracker: Any = kind.open(str(folder / "tracked"))
     half = tracker.client.create_run(tracker.experiment, tags={"run_id": SPEC.run_id})  # what a kill leaves
     assert half.info.status == "RUNNING"
-    tracker.ended(SPEC, RECORD)
+    tracker.ended(SPEC, record)
     tracker.reported(folder / "report")
     assert experiments_and_runs(folder) == EACH_ONCE
 
 
 def test_mlflow_shows_no_run_that_was_interrupted_while_it_was_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("mlflow", reason="MLflow is not installed (the extra [mlflow])")
-    from bench.trackers.mlflow import MLflow
-
-    tracker = MLflow(str(tmp_path / "tracked"))
+    tracker: Any = tracker_of("mlflow").open(str(folder / "tracked"))
 
     def interrupted(*unused: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -135,31 +135,42 @@ def test_mlflow_shows_no_run_that_was_interrupted_while_it_was_written(
     with monkeypatch.context() as patched:
         patched.setattr(tracker.client, "log_batch", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            tracker.ended(SPEC, RECORD)
-    assert experiments_and_runs(tmp_path) == (["conv-ablation"], [])
-    tracker.ended(SPEC, RECORD)
-    assert experiments_and_runs(tmp_path) == (["conv-ablation"], [(RECORD.run_id, "FINISHED")])
+            tracker.ended(SPEC, record)
+    assert experiments_and_runs(folder) == (["conv-ablation"], [])
+    tracker.ended(SPEC, record)
+    assert experiments_and_runs(folder) == ONE_RUN
 
 
-def test_runs_that_were_doubled_once_become_one_again(tmp_path: Path) -> None:
-    pytest.importorskip("mlflow", reason="MLflow is not installed (the extra [mlflow])")
-    from bench.trackers.mlflow import MLflow
-
-    tracker = MLflow(str(tmp_path / "tracked"))
+def test_runs_that_were_doubled_once_become_one_again(folder: Path, record: Record) -> None:
+    tracker: Any = tracker_of("mlflow").open(str(folder / "tracked"))
     for status in ("FINISHED", "FAILED", "FINISHED"):
         run = tracker.client.create_run(tracker.experiment, tags={"run_id": SPEC.run_id}).info.run_id
         tracker.client.set_terminated(run, status)
-    tracker.ended(SPEC, RECORD)
-    assert experiments_and_runs(tmp_path) == (["conv-ablation"], [(RECORD.run_id, "FINISHED")])
+    tracker.ended(SPEC, record)
+    assert experiments_and_runs(folder) == ONE_RUN
 
 
-@pytest.mark.slow
-def test_tensorboard_has_each_curve_once_when_two_jobs_record_at_the_same_moment(folder: Path) -> None:
+def test_a_folder_has_one_lock_whether_it_is_named_or_given_as_a_uri(folder: Path, record: Record) -> None:
+    kind = tracker_of("mlflow")
+    by_name: Any = kind.open(str(folder / "tracked"))
+    by_uri: Any = kind.open((folder / "tracked").as_uri())
+    assert by_uri.lock == by_name.lock
+    by_name.ended(SPEC, record)
+    by_uri.ended(SPEC, record)
+    assert experiments_and_runs(folder) == ONE_RUN
+
+
+def test_a_report_s_name_may_hold_a_quote(folder: Path) -> None:
+    tracker: Any = tracker_of("mlflow").open(str(folder / "tracked"))
+    report = (folder / "report").rename(folder / "it's mine")
+    for _ in range(2):
+        tracker.reported(report)
+    assert experiments_and_runs(folder) == (["conv-ablation"], [("report it's mine", "FINISHED")])
+
+
+def test_tensorboard_has_each_curve_once(folder: Path, record: Record) -> None:
     """The two have trained the run each for itself, so that their records, and the names of the files, differ."""
-    pytest.importorskip("tensorboard", reason="TensorBoard is not installed (the extra [tensorboard])")
-    shutil.rmtree(folder / "runs" / "1")
-    again = replace(RECORD, environment={**RECORD.environment, "ended": 1_700_000_000.0})
-    Store(folder / "runs" / "1").write(again, ARRAYS, WEIGHTS)
-    two_jobs(TENSORBOARD, folder)
+    again = replace(record, environment={**record.environment, "ended": 1_700_000_000.0})
+    two_jobs(tracker_of("tensorboard"), folder, record, again)
     (place,) = (folder / "tracked" / SPEC.task / SPEC.arch).iterdir()
-    assert len(list(place.iterdir())) == 1
+    assert len(os.listdir(place)) == 1
