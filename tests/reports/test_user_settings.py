@@ -148,7 +148,7 @@ def rendered(report: Path, folder: Path, **environment: str) -> subprocess.Compl
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8")
 
 
-@pytest.mark.slow  # without its cache matplotlib looks through all fonts
+@pytest.mark.slow
 def test_no_file_or_variable_changes_a_page(report: Path, expected: dict[str, bytes], tmp_path: Path) -> None:
     settings = "\n".join(f"{name}: {value}" for name, value in HOSTILE.items() if name != "axes.prop_cycle")
     (tmp_path / "matplotlibrc").write_text(f"{settings}\nbackend: no_such_backend\nno colon here\n", encoding="utf-8")
@@ -158,7 +158,7 @@ def test_no_file_or_variable_changes_a_page(report: Path, expected: dict[str, by
         tmp_path,
         MPLBACKEND="module://matplotlib_inline.backend_inline",
         MATPLOTLIBRC=str(tmp_path / "broken"),
-        MPLCONFIGDIR="/proc/nowhere",
+        MPLCONFIGDIR=mpl.get_cachedir(),  # or it would look through all fonts, as it may without a home
         HOME="/proc/nowhere",
         LC_ALL="C",
         PYTHONUTF8="0",
