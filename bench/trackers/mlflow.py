@@ -45,19 +45,26 @@ class MLflow:
         from mlflow.tracking import MlflowClient
 
         self.metric, self.param, self.tag = Metric, Param, RunTag
-        is_uri = re.match(r"[a-z+]{3,}:", where)
-        where = where if is_uri else expanded(where, "--mlflow")
+        folder = folder_of(where)
         try:
-            if not is_uri:
-                Path(where).mkdir(parents=True, exist_ok=True)
-            self.lock = lock_of(where if is_uri else None, Path(where))
-            self.client: Any = MlflowClient(tracking_uri=where if is_uri else Path(where).resolve().as_uri())
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            self.lock = lock_of(folder, where)
+            self.client: Any = MlflowClient(tracking_uri=where if folder is None else folder.resolve().as_uri())
             with exclusive_lock(self.lock):
                 known = self.client.get_experiment_by_name(EXPERIMENT)
                 self.experiment = known.experiment_id if known else self.client.create_experiment(EXPERIMENT)
+                if folder is not None:  # else a job of another machine may be writing
+                    self._clear_leftovers()
         except (OSError, MlflowException) as error:
             message = " ".join(str(error).split())[:300]
             raise UserError(f"--mlflow {where}: {message}; name a writable folder, or a tracking URI") from error
+
+    def _clear_leftovers(self) -> None:
+        """Remove the runs that jobs were killed in the middle of writing; while we hold the lock nobody writes."""
+        for run in self.client.search_runs([self.experiment], "attributes.status = 'RUNNING'"):
+            if "run_id" in run.data.tags:  # else it is somebody else's
+                self.client.delete_run(run.info.run_id)
 
     def started(self, spec: Work) -> None:
         """Do nothing: a run is recorded when it has ended."""
@@ -142,20 +149,27 @@ class MLflow:
         return list(self.client.search_runs([self.experiment], f"tags.run_id = {quote}{run_id}{quote}"))
 
 
-def lock_of(uri: str | None, folder: Path) -> Path:
-    """Return the lock file of a place that MLflow writes to.
+def folder_of(where: str) -> Path | None:
+    """Return the local folder that the option names, as it stands or as a URI; None for a data base or a server.
 
-    In a folder it lies there, where MLflow takes only sub-folders for experiments; for a data base or a server it lies
-    among this machine's temporary files.
+    Raises:
+        UserError: it can't be meant.
     """
-    if uri is not None:
-        parts = urllib.parse.urlsplit(uri)
-        if parts.scheme != "file":
-            name = hashlib.sha256(f"{os.path.expanduser('~')} {uri}".encode()).hexdigest()[:16]
-            return Path(tempfile.gettempdir()) / f"conv-ablation-mlflow-{name}.lock"
-        folder = Path(urllib.request.url2pathname(parts.path))
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder / ".conv-ablation.lock"
+    if not re.match(r"[a-z+]{3,}:", where):
+        return Path(expanded(where, "--mlflow"))
+    parts = urllib.parse.urlsplit(where)
+    return Path(urllib.request.url2pathname(parts.path)) if parts.scheme == "file" else None
+
+
+def lock_of(folder: Path | None, where: str) -> Path:
+    """Return the lock file of a place: in a folder, where MLflow takes only sub-folders for experiments.
+
+    That of a data base or a server is among this machine's temporary files.
+    """
+    if folder is not None:
+        return folder / ".conv-ablation.lock"
+    name = hashlib.sha256(f"{os.path.expanduser('~')} {where}".encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"conv-ablation-mlflow-{name}.lock"
 
 
 def milliseconds(record: Record, name: str) -> int | None:

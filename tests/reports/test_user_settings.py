@@ -89,7 +89,7 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     factors = {"cnn2": {"encoder": "cnn2", "decoder": "cnn2"}, "cnn3": {"encoder": "cnn3", "decoder": "cnn3"}}
-    return write_experiment(tmp_path_factory.mktemp("settings"), seeds=2, factors=factors)
+    return write_experiment(tmp_path_factory.mktemp("settings"), tasks=("vae", "classifier"), seeds=2, factors=factors)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,7 @@ def expected(report: Path) -> dict[str, bytes]:
     return files(report)
 
 
+@pytest.mark.slow
 def test_a_notebook_s_settings_change_no_page_and_stay_as_they_are(report: Path, expected: dict[str, bytes]) -> None:
     code = """
 import sys, os, warnings

@@ -117,8 +117,12 @@ def test_a_job_that_was_killed_while_it_recorded_holds_nobody_up(folder: Path, r
     killed.kill()
     killed.join(60)
     tracker: Any = kind.open(str(folder / "tracked"))
-    half = tracker.client.create_run(tracker.experiment, tags={"run_id": SPEC.run_id})  # what a kill leaves
-    assert half.info.status == "RUNNING"
+    for tags in ({"run_id": SPEC.run_id}, {"run_id": "0" * 16}, {"theirs": "by hand"}):  # what a kill leaves, and one
+        assert tracker.client.create_run(tracker.experiment, tags=tags).info.status == "RUNNING"
+    tracker = kind.open(str(folder / "tracked"))
+    (theirs,) = tracker.client.search_runs([tracker.experiment])
+    assert theirs.data.tags["theirs"] == "by hand"
+    tracker.client.delete_run(theirs.info.run_id)
     tracker.ended(SPEC, record)
     tracker.reported(folder / "report")
     assert experiments_and_runs(folder) == EACH_ONCE
