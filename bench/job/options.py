@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         type=values.seeds,
         default=DEFAULT_SEEDS,
         metavar="N",
-        help=f"seeds 0…N−1, paired across architectures; default: {DEFAULT_SEEDS}",
+        help=f"how many seeds: 0…N−1, paired across architectures; default: {DEFAULT_SEEDS}",
     )
     what.add_argument("--baseline", metavar="ARCH", help="what the others are compared with; default: the first")
     what.add_argument("--list", dest="list_archs", action="store_true", help="print the architectures and stop")

@@ -10,8 +10,8 @@ import pytest
 
 from archs.errors import UserError
 from bench import gate, trackers, verify
-from bench.job.options import parse
-from bench.spec.paths import set_unless_set
+from bench.job.options import parse, parser
+from bench.spec.paths import path, set_unless_set
 from reports.__main__ import parser as reports_parser
 
 ME = pwd.getpwuid(os.getuid())
@@ -133,6 +133,14 @@ def test_a_home_folder_is_meant_everywhere(tmp_path: Path, monkeypatch: pytest.M
     assert parse(["--data-dir", "here"]).data_dir == "here"
     monkeypatch.setenv("ABLATION_DATA", "")
     assert parse([]).data_dir == "data"
+
+
+def test_every_option_that_is_a_path_is_read_as_one() -> None:
+    own = {f"--{kind.name}" for kind in trackers.kinds()}  # they read it themselves: it may be a URI
+    for build in (parser(), verify.parser()):
+        for action in build._actions:
+            if action.metavar in ("DIR", "FILE") and own.isdisjoint(action.option_strings):
+                assert action.type is path, action.option_strings
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -220,3 +221,18 @@ def test_a_job_waits_for_another_that_writes_to_its_report_folder(trained: Path,
     assert "mlp" in shown
     assert reports.load(report).archs == ("mlp",)
     assert (report / "report.md").read_text(encoding="utf-8").startswith("# mlp on ")
+
+
+def test_a_file_system_without_locks_costs_no_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*unused: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("bench.store.report_lock.exclusive_lock", refused)
+    entered = False
+    with alone_in(tmp_path):
+        entered = True
+    assert entered
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"WARNING: report folder {tmp_path}: can't be locked (No locks available); let nothing else")
