@@ -45,7 +45,7 @@ def list_archs(request: Request) -> int:
     registry = tasks.registry(request.plugins)
     for problem in registry.load_installed():
         print(f"WARNING: {problem}; left out", file=sys.stderr)
-    print(listing.table(registry))
+    command.say(listing.table(registry))
     return 0
 
 
@@ -73,8 +73,11 @@ def run(request: Request) -> int:
                 problem=problems.append,
             )
             trackers.reported(outcome.folder)
-            print(reports.terminal_summary(experiment))
-            print(f"\nreport: {outcome.folder / 'report.md'}")
+            summary = f"{reports.terminal_summary(experiment)}\n\nreport: {outcome.folder / 'report.md'}"
+            try:
+                command.say(summary)
+            except UserError as error:  # the report is there all the same
+                problems.append(str(error))
     for problem in problems:
         print(f"WARNING: {problem}", file=sys.stderr)
     return conclude(request, outcome) or (1 if problems else 0)

@@ -71,9 +71,9 @@ def verify(store: Store, run: str, site: Site) -> int:
     print(f"training {spec.label} again ({spec.epochs} epochs) …", file=sys.stderr, flush=True)
     again = retrain(spec, site)
     differ = differences(record, again)
-    print(f"run {record.run_id} ({spec.label}) {'does not match' if differ else 'matches, bit for bit'}")
-    for line in (differ or [f"compared: {what_was_compared(record)}"]) + environment_differences(record, again):
-        print(f"  {line}")
+    verdict = f"run {record.run_id} ({spec.label}) {'does not match' if differ else 'matches, bit for bit'}"
+    details = (differ or [f"compared: {what_was_compared(record)}"]) + environment_differences(record, again)
+    command.say("\n  ".join([verdict, *details]))
     return 1 if differ else 0
 
 

@@ -67,23 +67,18 @@ def run(arguments: list[str]) -> int:
                 parquet=chosen.parquet,
                 problem=problems.append,
             )
-        print(reports.terminal_summary(experiment))
-        print(f"\nreport: {page}")
         for problem in problems:
             print(f"WARNING: {problem}", file=sys.stderr)
+        command.say(f"{reports.terminal_summary(experiment)}\n\nreport: {page}")
         return 1 if problems else 0
     from reports.comparing.compare import compare
     from reports.comparing.page import render
 
     found = compare(chosen.a, chosen.b)
-    print(render(found))
+    command.say(render(found))
     return 1 if chosen.fail_on == "worse" and found.worse else 0
 
 
 if __name__ == "__main__":
     command.prepare()
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except BrokenPipeError:  # the reader has seen enough, as `head` has
-        sys.stderr.close()
-        sys.exit(0)
+    sys.exit(main(sys.argv[1:]))

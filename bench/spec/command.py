@@ -1,4 +1,4 @@
-"""What a command does with its own process before anything else.
+"""What a command does with its own process: its settings before anything else, and its output.
 
 Not for `import bench` or `import reports`: there the process, and what it is set to, belong to somebody else.
 """
@@ -9,6 +9,8 @@ import codecs
 import io
 import os
 import sys
+
+from archs.errors import UserError
 
 PLAIN = {"−": "-", "–": "-", "×": "x", "±": "+-", "…": "...", "→": "->", "↑": "^", "↓": "v", "▲": "^", "▼": "v",
          "≥": ">=", "≤": "<=", "≈": "~", "β": "beta"}  # fmt: skip
@@ -28,6 +30,21 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="conv_ablation_plain")
+
+
+def say(text: str) -> None:
+    """Print a result. A reader who has seen enough, as `head` has, is no error.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # where the rest goes: Python would try again at its end
+        if not isinstance(error, BrokenPipeError):
+            raise UserError(f"the output can't be written: {error.strerror or error}") from error
 
 
 def plain(error: UnicodeError) -> tuple[str, int]:
