@@ -2,13 +2,13 @@
 
     python run_ablation.py --archs cnn2 cnn3 --seeds 3
 
-Exit status: 0 all runs finished; 1 some failed (the report says which); 2 bad input, or a folder that can't be written
-to; 70 an error of ours; 130 stopped by Ctrl-C; 143 by SIGTERM. Whether somebody reads the output changes nothing.
+Exit status: 0 all runs finished; 1 some failed, or a figure could not be drawn (the report says which); 2 bad input, or
+a folder that can't be written to; 70 an error of ours; 130 stopped by Ctrl-C; 143 by SIGTERM. Whether somebody reads
+the output changes nothing.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +23,7 @@ from bench.job.request import Request
 from bench.machine import child, determinism
 from bench.machine.signals import sigterm_stops, stopping_status
 from bench.spec.door import run_command
+from bench.spec.paths import set_unless_set
 
 if TYPE_CHECKING:
     from bench.job.perform import Outcome
@@ -55,7 +56,7 @@ def list_archs(request: Request) -> int:
 
 def run(request: Request) -> int:
     """Run the job and write its report."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's; as soon as it is imported they spin for a while
+    set_unless_set("OPENBLAS_NUM_THREADS", "1")  # numpy's; as soon as it is imported they spin for a while
     determinism.prepare(request.deterministic)
     child.start_context()  # it imports torch on another core, while this process imports what the report needs
     with child.gc_paused():
@@ -65,15 +66,22 @@ def run(request: Request) -> int:
 
         reports.preload()
 
-    with open_trackers(request.trackers) as trackers:
-        outcome = perform(request, trackers)
+    problems: list[str] = []
+    with open_trackers(request.trackers) as trackers, perform(request, trackers) as outcome:
         if outcome.finished + outcome.failed:
             experiment = reports.load(outcome.folder)
-            reports.build(experiment, latex=request.latex, vector=request.vector, parquet=request.parquet)
+            reports.build(
+                experiment,
+                latex=request.latex,
+                vector=request.vector,
+                parquet=request.parquet,
+                problem=problems.append,
+            )
             trackers.reported(outcome.folder)
-            print(reports.terminal_summary(experiment))
-            print(f"\nreport: {outcome.folder / 'report.md'}")
-    return conclude(request, outcome)
+            print(f"{reports.terminal_summary(experiment)}\n\nreport: {outcome.folder / 'report.md'}")
+    for problem in problems:
+        print(f"WARNING: {problem}", file=sys.stderr)
+    return conclude(request, outcome) or (1 if problems else 0)
 
 
 def conclude(request: Request, outcome: Outcome) -> int:

@@ -85,7 +85,10 @@ def parse_part(side: str, text: str) -> list[Part]:
     for option in tail.split(","):
         key, equals, value = option.partition("=")
         if not equals or not KEY.fullmatch(key):
-            raise UserError(f"architecture {text!r}: {option!r} is not an option; write key=value, for example depth=3")
+            raise UserError(
+                f"architecture {text!r}: {option!r} is not an option; write key=value, for example depth=3, "
+                f"and another architecture after a space"
+            )
         if key in keys:
             raise UserError(f"architecture {text!r}: {key!r} is given twice; write alternatives as {key}=2/3")
         alternatives = value.split("/")

@@ -13,13 +13,13 @@ import argparse
 import math
 import statistics
 import sys
-from pathlib import Path
 
 from tabulate import tabulate
 
 from archs.errors import UserError
 from bench.spec.arguments import Parser
 from bench.spec.door import run_command
+from bench.spec.paths import path_object
 from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest
 from bench.speed.gate_session import Session, read
 from bench.store.differences import environment_differences
@@ -149,8 +149,8 @@ def parser() -> Parser:
         epilog=last[last.index("Exit status") :],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    build.add_argument("old", type=Path, metavar="OLD.json", help="the session to compare with")
-    build.add_argument("new", type=Path, metavar="NEW.json", help="the session that is judged")
+    build.add_argument("old", type=path_object, metavar="OLD.json", help="the session to compare with")
+    build.add_argument("new", type=path_object, metavar="NEW.json", help="the session that is judged")
     build.add_argument(
         "--threshold",
         type=percent,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import sys
 import tempfile
 
@@ -17,6 +16,7 @@ from archs.errors import UserError, nearest
 from bench.spec.arguments import Parser
 from bench.spec.device import CPU
 from bench.spec.door import run_command
+from bench.spec.paths import data_dir, path
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
 from bench.store.differences import differences, environment_differences, is_timing
@@ -28,14 +28,18 @@ from bench.worker.site import Site
 def parser() -> argparse.ArgumentParser:
     build = Parser(prog="python -m bench.verify", description=(__doc__ or "").split("\n")[0], allow_abbrev=False)
     build.add_argument("run", metavar="RUN", help="a run id, or the beginning of one: records.csv has them")
-    build.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")
+    build.add_argument(
+        "--runs-dir", type=path, default="runs", metavar="DIR", help="the store of finished runs; default: runs/"
+    )
     build.add_argument(
         "--data-dir",
-        default=os.environ.get("ABLATION_DATA") or "data",
+        type=path,
         metavar="DIR",
         help="where the data set is; default: $ABLATION_DATA, else data/",
     )
-    build.add_argument("--plugin", action="append", default=[], metavar="FILE", help="a file that the run's job had")
+    build.add_argument(
+        "--plugin", type=path, action="append", default=[], metavar="FILE", help="a file that the run's job had"
+    )
     return build
 
 
@@ -44,7 +48,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser().parse_args(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="verify-") as folder:
-            site = Site(folder, chosen.data_dir, tuple(chosen.plugin))
+            site = Site(folder, data_dir(chosen.data_dir), tuple(chosen.plugin))
             return verify(Store(chosen.runs_dir), chosen.run, site)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

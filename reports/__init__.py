@@ -10,6 +10,7 @@ The modules are imported when first called, so that `import reports` costs nothi
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,21 @@ if TYPE_CHECKING:
 
 
 def preload() -> None:
-    """Import what the functions below need, for a caller that would otherwise wait for it later."""
+    """Import what the functions below need, for a caller that would otherwise wait for it later.
+
+    Raises:
+        archs.errors.UserError: matplotlib can't be loaded, as with a damaged file of settings in the current folder.
+    """
+    from archs.errors import UserError
+
+    try:
+        importlib.import_module("matplotlib")
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"matplotlib can't be loaded: {type(error).__name__}: {reason}; mend or remove the file matplotlibrc in "
+            f"{Path.cwd()}, if there is one"
+        ) from error
     for name in ("reports.findings.experiment", "reports.rendering.terminal", "reports.rendering.write"):
         importlib.import_module(name)
 
@@ -47,6 +62,7 @@ def build(
     latex: bool = False,
     parquet: bool = False,
     runs_dir: str | Path | None = None,
+    problem: Callable[[str], None] | None = None,
 ) -> Path:
     """Write report.md, report.html, figures/*.png, and records, summary, comparisons and layers as CSV.
 
@@ -56,6 +72,8 @@ def build(
         latex: whether to write the tables as latex/*.tex too.
         parquet: whether to write each CSV as *.parquet too.
         runs_dir: where the records are, if not where the manifest says.
+        problem: called with a line for each figure that could not be drawn, which costs nothing else; None: the line
+            is printed on stderr.
 
     Returns:
         The path of report.md.
@@ -68,7 +86,7 @@ def build(
 
     experiment = _experiment(folder, runs_dir)
     with one_blas_thread():
-        return write(experiment, vector=vector, latex=latex, parquet=parquet)
+        return write(experiment, vector=vector, latex=latex, parquet=parquet, problem=problem)
 
 
 def answer(folder: str | Path | Experiment) -> str:

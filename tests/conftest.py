@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def mnist_dir() -> Path | None:
     """The first of $ABLATION_DATA, ../shared/mnist and data/ that holds the raw MNIST files."""
     from bench.data.datasets import is_complete
+    from bench.spec.paths import environment_path
 
-    named = os.environ.get("ABLATION_DATA")
+    named = environment_path("ABLATION_DATA")
     candidates = [Path(named)] if named else []
     candidates += [ROOT.parent / "shared" / "mnist", ROOT / "data"]
     return next((folder for folder in candidates if is_complete("mnist", folder)), None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 import traceback
@@ -38,7 +39,7 @@ def without_repeats(plugins: Iterable[str | Path]) -> list[Path]:
     """Return the files in the order given, each once, even if two paths name it."""
     found: dict[Path, Path] = {}
     for plugin in plugins:
-        found.setdefault(Path(plugin).resolve(), Path(plugin))
+        found.setdefault(Path(os.path.realpath(plugin)), Path(plugin))  # resolve() would raise for a link to itself
     return list(found.values())
 
 
@@ -52,7 +53,8 @@ def load_plugin(path: Path) -> ModuleType:
         raise UserError(f"plug-in {path}: no such file; give the path of a Python file, for example my_arch.py")
     file = path.resolve()
     if file.suffix != ".py":
-        raise UserError(f"plug-in {path}: not a Python file; its name must end in .py")
+        what = f"the name of {file}, to which it leads," if path.suffix == ".py" else "its name"
+        raise UserError(f"plug-in {path}: not a Python file; {what} must end in .py")
     name = module_name(file)
     loaded = sys.modules.get(name)
     if loaded is not None and source_of(loaded) == file.read_bytes():

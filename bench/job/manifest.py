@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import shlex
 import uuid
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 from bench.data.dataset import DataDescription
 from bench.job.plan import JobPlan
 from bench.job.policies import Records
+from bench.job.report_folder import runs_path
 from bench.job.request import Request
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 
@@ -44,7 +44,7 @@ def describe(
     return {
         "title": title(plan.archs, data.name),
         "command": shlex.join(["python", "run_ablation.py", *request.arguments]),
-        "runs_dir": os.path.relpath(request.runs_dir, folder),  # from here, so that both can move together
+        "runs_dir": runs_path(folder, request.runs_dir),
         "run_ids": [run_id for run_id in runs if run_id in records],
         "planned": len(runs),
         "evaluate": request.evaluate,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 
 from archs.errors import UserError, nearest
 from bench.evaluation import LEVELS
 from bench.job import values
 from bench.job.request import Request
-from bench.spec.arguments import Parser, integer
+from bench.spec.arguments import Parser, integer, listed
 from bench.spec.defaults import (
     DEFAULT_BATCH,
     DEFAULT_EPOCHS,
@@ -23,6 +22,7 @@ from bench.spec.defaults import (
     QUICK,
 )
 from bench.spec.extras import require
+from bench.spec.paths import data_dir, path
 from bench.spec.run import LIKELIHOODS
 from bench.tasks import DEFAULT, names, unknown
 from bench.trackers import kinds
@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
         "--plugin",
         dest="plugins",
         action="append",
+        type=path,
         default=[],
         metavar="FILE",
         help="a Python file with architectures or tasks of yours",
@@ -71,10 +72,10 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument(
         "--seeds",
-        type=integer(1, 10_000),
+        type=values.seeds,
         default=DEFAULT_SEEDS,
         metavar="N",
-        help=f"seeds 0…N−1, paired across architectures; default: {DEFAULT_SEEDS}",
+        help=f"how many seeds: 0…N−1, paired across architectures; default: {DEFAULT_SEEDS}",
     )
     what.add_argument("--baseline", metavar="ARCH", help="what the others are compared with; default: the first")
     what.add_argument("--list", dest="list_archs", action="store_true", help="print the architectures and stop")
@@ -83,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--dataset", default="auto", help="auto, mnist, fashion_mnist, kmnist or digits; default: auto")
     data.add_argument(
         "--data-dir",
-        default=os.environ.get("ABLATION_DATA") or "data",
+        type=path,
         metavar="DIR",
         help="where the data set is or goes; default: $ABLATION_DATA, else data/",
     )
@@ -202,8 +203,12 @@ def parser() -> argparse.ArgumentParser:
     )
 
     where = build.add_argument_group("output")
-    where.add_argument("--runs-dir", default="runs", metavar="DIR", help="the store of finished runs; default: runs/")
-    where.add_argument("--out", metavar="DIR", help="the report's folder; default: reports/generated/<name>/")
+    where.add_argument(
+        "--runs-dir", type=path, default="runs", metavar="DIR", help="the store of finished runs; default: runs/"
+    )
+    where.add_argument(
+        "--out", type=path, metavar="DIR", help="the report's folder; default: reports/generated/<name>/"
+    )
     where.add_argument("--latex", action="store_true", help="also write the tables as LaTeX")
     where.add_argument("--vector", action="store_true", help="also write the figures as SVG")
     where.add_argument("--parquet", action="store_true", help="also write the CSV tables as Parquet")
@@ -221,7 +226,8 @@ def parse(arguments: Sequence[str]) -> Request:
     """
     chosen = parser().parse_args(arguments)
     known(chosen.likelihood, LIKELIHOODS, "likelihood")
-    for task in chosen.tasks or ():
+    chosen.tasks = listed(chosen.tasks or DEFAULT)
+    for task in chosen.tasks:
         if task not in names() and not chosen.plugins:  # which may hold it; the plan, which loads them, will say
             raise unknown(task)
     known(chosen.evaluate, LEVELS, "evaluation")
@@ -229,11 +235,17 @@ def parse(arguments: Sequence[str]) -> Request:
     if chosen.parquet:
         require("pyarrow", "--parquet", "parquet")
     values = vars(chosen)
-    values["archs"], values["plugins"] = tuple(chosen.archs), tuple(chosen.plugins)
-    values["tasks"] = tuple(dict.fromkeys(chosen.tasks or DEFAULT))
+    values["archs"] = tuple(one for word in chosen.archs for one in archs_in(word))
+    values["plugins"], values["tasks"] = tuple(chosen.plugins), tuple(dict.fromkeys(chosen.tasks))
+    values["data_dir"] = data_dir(chosen.data_dir)
     asked = {kind.name: values.pop(kind.name) for kind in kinds()}
     values["trackers"] = {name: value for name, value in asked.items() if value is not None}
     return Request(**values, arguments=tuple(arguments))
+
+
+def archs_in(word: str) -> list[str]:
+    """Return the architectures that a word names; the commas of one with options are not those of a list."""
+    return [word] if ":" in word else listed([word])
 
 
 def known(value: str, allowed: Sequence[str], what: str) -> None:

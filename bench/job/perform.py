@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from bench.spec.run import RunSpec
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
 from bench.store.code_versions import made_by_other_code
+from bench.store.report_lock import alone_in
 from bench.store.store import Store
 from bench.trackers import Trackers
 from bench.worker.site import Site
@@ -51,8 +53,11 @@ class Outcome:
     """The exit status that a signal asks for: 130 after Ctrl-C, 143 after SIGTERM; 0 if none did."""
 
 
-def perform(request: Request, trackers: Trackers) -> Outcome:
+@contextlib.contextmanager
+def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
     """Run what the request asks for, keep every result, and describe what was done.
+
+    Within the block the report folder is this job's alone, for its report to be written.
 
     Raises:
         UserError: it can't be done as asked. Nothing has been trained.
@@ -65,7 +70,7 @@ def perform(request: Request, trackers: Trackers) -> Outcome:
         plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
         check_labels(plan, data)
         Store(request.runs_dir).prepare()
-        folder = report_folder(request.out, plan.policy.planned({}))
+        folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir)
         for warning in warnings:
             print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
 
@@ -74,26 +79,31 @@ def perform(request: Request, trackers: Trackers) -> Outcome:
         rounds = Rounds(plan.policy, site, launcher, trackers, held, request.fail_fast)
         rounds.run()
 
-    work, records = plan.policy.planned(held.records), held.records
-    speed, stopped_by = "not measured apart: the job was stopped", rounds.stopped_by
-    if not rounds.is_over:
-        try:
-            effort = request.throughput if plan.measurable else "off"
-            trained = finished_runs(rounds)
-            speed = measure_apart(
-                folder, effort, trained, plan.device, plan.device_name, request.plugins, site.provenance
-            )
-        except KeyboardInterrupt as interrupt:
-            stopped_by = stopping_status(interrupt)
-    code_now = code.entries()
-    if other_code := made_by_other_code(records.values(), code_now):
-        print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
-    circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
-    circumstances["wall_seconds"] = round(time.monotonic() - begun, 1)
-    write_manifest(folder, describe(request, plan, data.describe(), work, records, folder, circumstances))
-    failed = sum(records[each.run_id].status == Status.FAILED for each in work if each.run_id in records)
-    undone = sum(each.run_id not in records for each in work)
-    return Outcome(folder, len(finished_runs(rounds)), failed, undone, stopped_by)
+    with alone_in(folder):
+        speed, stopped_by = speed_of(request, plan, folder, rounds, code)
+        work, records = plan.policy.planned(held.records), held.records
+        code_now = code.entries()
+        if other_code := made_by_other_code(records.values(), code_now):
+            print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
+        circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
+        circumstances["wall_seconds"] = round(time.monotonic() - begun, 1)
+        write_manifest(folder, describe(request, plan, data.describe(), work, records, folder, circumstances))
+        failed = sum(records[each.run_id].status == Status.FAILED for each in work if each.run_id in records)
+        undone = sum(each.run_id not in records for each in work)
+        yield Outcome(folder, len(finished_runs(rounds)), failed, undone, stopped_by)
+
+
+def speed_of(request: Request, plan: JobPlan, folder: Path, rounds: Rounds, code: Provenance) -> tuple[str, int]:
+    """Measure speeds apart, unless the job was stopped; what became of it, and the status that a signal asks for."""
+    if rounds.is_over:
+        return "not measured apart: the job was stopped", rounds.stopped_by
+    effort = request.throughput if plan.measurable else "off"
+    try:
+        trained = finished_runs(rounds)
+        said = measure_apart(folder, effort, trained, plan.device, plan.device_name, request.plugins, code)
+    except KeyboardInterrupt as interrupt:
+        return "not measured apart: the job was stopped", stopping_status(interrupt)
+    return said, rounds.stopped_by
 
 
 def launcher_of(request: Request) -> Launcher:

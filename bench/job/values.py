@@ -10,6 +10,21 @@ from archs.errors import nearest
 from bench.spec.arguments import integer
 
 THROUGHPUT = ("off", "quick", "full")
+MOST_SEEDS = 10_000
+SEVERAL_NUMBERS = re.compile(r"[\[(]?[0-9]+((, ?|; ?| |:|-|\.\.+|…)[0-9]+)+[\])]?")
+"""How single seeds or a range of them might be written."""
+
+
+def seeds(text: str) -> int:
+    """Convert a number of seeds, N, which stands for the seeds 0 to N−1."""
+    if SEVERAL_NUMBERS.fullmatch(text):
+        enough = max(map(int, re.findall("[0-9]+", text))) + 1
+        if enough <= MOST_SEEDS:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} names single seeds; expected how many there are, N, for the seeds 0 to N−1: "
+                f"--seeds {enough} has all of these"
+            )
+    return integer(1, MOST_SEEDS)(text)
 
 
 def labelled(text: str) -> int:

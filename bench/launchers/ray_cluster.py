@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import os
 import signal
 import socket
 import tempfile
@@ -29,6 +28,7 @@ from bench.launchers.ray_code import stage
 from bench.launchers.ray_tasks import RayExecutor, RayTask
 from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.spec.extras import require
+from bench.spec.paths import set_unless_set
 from bench.spec.run import Work
 from bench.store.claims import Claims
 from bench.store.record import Record
@@ -60,7 +60,7 @@ class Cluster:
         require("ray", "--launcher ray", "cluster")
         check_address(address)
         for name in SWITCHED_OFF:
-            os.environ.setdefault(name, "0")
+            set_unless_set(name, "0")
         import ray
 
         self.ray: Any = ray

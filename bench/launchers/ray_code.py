@@ -24,10 +24,11 @@ def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
                 copy(path, folder / path.relative_to(ROOT))
     staged = []
     for number, plugin in enumerate(without_repeats(plugins)):
+        module = load_plugin(plugin)  # first, since it says best what is wrong with a file
         path, place = plugin.resolve(), folder / "plugins" / str(number)
         copy(path, place / path.name)
         staged.append(f"plugins/{number}/{path.name}")
-        for name in reachable(load_plugin(plugin).__name__):
+        for name in reachable(module.__name__):
             helper = source_path(name)
             if helper is None or any(helper.is_relative_to(ROOT / house) for house in HOUSES):
                 continue

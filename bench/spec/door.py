@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NoReturn, TextIO
 
 from archs.errors import UserError
+from bench.spec.command import PLAINLY, prepare
 
 BAD_INPUT = 2
 """The exit status after a `UserError`; argparse's too."""
@@ -57,6 +58,7 @@ class Output(io.TextIOWrapper):
 def run_command(main: Callable[[list[str]], int]) -> NoReturn:
     """Call the main function of a command with its arguments and end the process with the status that it returns.
 
+    No setting of the user's changes what the command draws or prints (`bench.spec.command`).
     A closed standard output or standard error changes neither what the command does nor its status. If standard output
     can't be written for another reason, as on a full disk, that is said and the status is not 0.
 
@@ -64,6 +66,7 @@ def run_command(main: Callable[[list[str]], int]) -> NoReturn:
         main: its `UserError` becomes one line on stderr and status 2, Ctrl-C status 130, any other exception a
             traceback and status 70.
     """
+    prepare()
     sys.stdout, sys.stderr = output_for(sys.stdout), output_for(sys.stderr)
     status = status_of(main)
     if isinstance(sys.stdout, Output):
@@ -82,7 +85,7 @@ def output_for(stream: TextIO) -> TextIO:
     return Output(
         stream.buffer,
         encoding=stream.encoding,
-        errors="replace" if stream.errors == "strict" else stream.errors,  # a terminal may lack "±" or "▼"
+        errors=PLAINLY,  # a terminal may lack "±" or "▼"
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

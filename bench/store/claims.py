@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
@@ -71,15 +71,25 @@ class Claims:
 
 
 @contextlib.contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
+def exclusive_lock(path: Path, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock file `path` within the block, alone among all threads and processes; wait for it first.
 
-    The file is removed afterwards.
+    The file is removed afterwards. The lock ends with the process, so a dead one leaves nothing to wait for.
+
+    Args:
+        on_wait: called once if somebody else holds it.
 
     Raises:
         OSError: the file can't be made, or its file system has no locks.
     """
-    with FileLock(path, fallback_to_soft=False):
+    lock = FileLock(path, fallback_to_soft=False)
+    try:
+        held = lock.acquire(blocking=False)
+    except Timeout:
+        if on_wait is not None:
+            on_wait()
+        held = lock.acquire()
+    with held:
         os.utime(path)  # it may be a killed process's; an old one would be cleared away
         try:
             yield

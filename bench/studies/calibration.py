@@ -18,6 +18,7 @@ from archs.errors import UserError
 from bench.spec.arguments import Parser, integer
 from bench.spec.declared import of_manifest
 from bench.spec.door import run_command
+from bench.spec.paths import path_object
 from bench.statistics.tables import read_table
 from bench.store.record import one_line
 from bench.studies.calibration_sim import FAMILY, NOISES, calibrate, power
@@ -53,8 +54,8 @@ def parser() -> Parser:
     build = Parser(
         prog="python -m bench.studies.calibration", description=(__doc__ or "").splitlines()[0], allow_abbrev=False
     )
-    build.add_argument("--out", type=Path, required=True, help="folder to write to")
-    build.add_argument("--records", type=Path, help="a report's records.csv: adds an A/A over real repeats")
+    build.add_argument("--out", type=path_object, required=True, help="folder to write to")
+    build.add_argument("--records", type=path_object, help="a report's records.csv: adds an A/A over real repeats")
     build.add_argument(
         "--trials",
         type=integer(2_000, 100_000_000),  # fewer can't tell 4 % from 6 %

@@ -31,6 +31,7 @@ from bench.machine.environment import ROOT
 from bench.spec.arguments import Parser, integer
 from bench.spec.door import run_command
 from bench.spec.extras import require
+from bench.spec.paths import path, path_object
 from bench.store.validation import type_problem
 from bench.studies.checks import writable
 
@@ -104,10 +105,13 @@ def parser() -> Parser:
         description="Whole-process images/s of this project and of others.",
         allow_abbrev=False,
     )
-    build.add_argument("--data-dir", required=True, help="the folder that holds MNIST/raw")
+    build.add_argument("--data-dir", type=path, required=True, help="the folder that holds MNIST/raw")
     build.add_argument("--rounds", type=integer(0, 1_000), default=5, help="more of them; default: 5")
     build.add_argument(
-        "--results", type=Path, metavar="JSON", help="a file that rounds are added to, so that a few at a time will do"
+        "--results",
+        type=path_object,
+        metavar="JSON",
+        help="a file that rounds are added to, so that a few at a time will do",
     )
     return build
 

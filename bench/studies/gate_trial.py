@@ -38,6 +38,7 @@ from bench.spec.arguments import Parser, integer
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.spec.device import CPU
 from bench.spec.door import run_command
+from bench.spec.paths import path_object
 from bench.speed.gate_decision import Sample, judge
 from bench.speed.measure import time_block
 from bench.speed.reference import TURNS, ReferenceTimer, clock, fit_blocks
@@ -243,7 +244,7 @@ def parser() -> Parser:
     build = Parser(prog="python -m bench.studies.gate_trial", description=(__doc__ or "").split("\n")[0])
     commands = build.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run", help="run trials; each takes about four seconds beside its three sessions")
-    runs.add_argument("file", type=Path, help="gets a line per trial")
+    runs.add_argument("file", type=path_object, help="gets a line per trial")
     runs.add_argument("--work", choices=list(WORKLOADS), default="train")
     runs.add_argument("--load", choices=list(LOADS), default="steady")
     runs.add_argument("--trials", type=integer(1, 10_000), default=25, metavar="N")
@@ -254,7 +255,7 @@ def parser() -> Parser:
         help="of a session, in all its turns; default 4, as in `pytest bench`",
     )
     tables = commands.add_parser("table", help="what came of them, as Markdown")
-    tables.add_argument("files", type=Path, nargs="+")
+    tables.add_argument("files", type=path_object, nargs="+")
     return build
 
 

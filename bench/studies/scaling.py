@@ -25,6 +25,7 @@ from archs.errors import UserError, nearest
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import Parser, integer
 from bench.spec.door import run_command
+from bench.spec.paths import path_object
 from bench.studies.checks import writable
 from bench.studies.speed_table import time_epoch
 from bench.studies.synthetic import images
@@ -97,7 +98,7 @@ def parser() -> Parser:
         description="Training speed against batch size, depth and stacked seeds.",
         allow_abbrev=False,
     )
-    build.add_argument("--out", type=Path, default=Path("docs/scaling.png"), metavar="PNG", help="the figure")
+    build.add_argument("--out", type=path_object, default=Path("docs/scaling.png"), metavar="PNG", help="the figure")
     build.add_argument("--rounds", type=integer(2, 1_000), default=5, help="default: 5")
     return build
 

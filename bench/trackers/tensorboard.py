@@ -1,8 +1,9 @@
 """The tracker TensorBoard: event files in a sub-folder per run, `<task>/<arch>/seed-<k>-<id>/`, and in one per report.
 
 A file is written from a finished record, whole, and renamed into place: where it is there already, nothing is written,
-so the same command again adds nothing to a curve. While a run is in flight a file of its own shows the loss; it is
-removed when the run ends.
+so the same command again adds nothing to a curve. Jobs look and write one at a time, under a lock, since two files of
+one run would double its curves. While a run is in flight a file of its own shows the loss; it is removed when the run
+ends.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError
+from bench.spec.paths import expanded
 from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.status import Status
+from bench.store.claims import exclusive_lock
 from bench.trackers import Kind
 from bench.trackers import _content as content
 
@@ -26,22 +29,24 @@ if TYPE_CHECKING:
 
 EVENTS = "events.out.tfevents"
 """TensorBoard reads the files that have this in their name."""
+LOCK = ".conv-ablation.lock"
 
 
 class TensorBoard:
     """A tracker that writes event files."""
 
     def __init__(self, folder: str):
-        self.folder = Path(folder)
+        self.folder = Path(expanded(folder, "--tensorboard"))
         self.live: dict[str, Any] = {}  # run id → its SummaryWriter
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / f".probe-{uuid.uuid4().hex}").touch()
             for probe in self.folder.glob(".probe-*"):
                 probe.unlink(missing_ok=True)
+            with exclusive_lock(self.folder / LOCK):
+                self._write_columns()
         except OSError as error:
             raise UserError(f"--tensorboard {folder}: {error.strerror}; name a writable folder") from error
-        self._write_columns()
 
     def started(self, spec: Work) -> None:
         """Remove what an earlier, killed attempt has left."""
@@ -60,6 +65,11 @@ class TensorBoard:
     def ended(self, spec: Work, record: Record) -> None:
         """Write the event file of a run or of a later evaluation, unless it is there."""
         self._end_live(spec)
+        with exclusive_lock(self.folder / LOCK):
+            self._write_ended(spec, record)
+
+    def _write_ended(self, spec: Work, record: Record) -> None:
+        """Write the event file of what has ended, unless it is there."""
         place = self._place(spec)
         if any(place.glob(f"{EVENTS}.*.{record.run_id}.{record.status}")):
             return

@@ -62,6 +62,7 @@ def execute_group(
         return [execute(spec, site, report, neighbours=neighbours) for spec in specs]
     is_deterministic = bool(runs[0].deterministic)
     assert not (is_deterministic and site.side_by_side > 1), "torch's switch is one for all that a process does"
+    cuda.use_device(site.device)
     with deterministic(is_deterministic):
         if runs[0].device == "cpu":
             prepare_cpu(runs[0].threads)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -14,6 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from reports.markup.blocks import Figure as FigureBlock
+from reports.markup.blocks import Text
+from reports.markup.escape import md, one_line
 
 DPI = 110
 """Pixels per inch of a PNG."""
@@ -36,9 +39,14 @@ STYLE: Any = {
     "axes.formatter.use_mathtext": False,
     "axes.unicode_minus": True,
 }
-"""matplotlib's rcParams for every figure."""
+"""matplotlib's rcParams for every figure, beside its own defaults."""
 
 P = ParamSpec("P")
+
+
+def warn(problem: str) -> None:
+    """Print a warning on stderr."""
+    print(f"WARNING: {problem}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -51,24 +59,47 @@ class FigureWriter:
     vector: bool = False
     """Whether figures are saved as SVG too."""
 
+    problem: Callable[[str], None] = warn
+    """Called with a line for each figure that could not be drawn."""
+
     def write(
         self, name: str, alt: str, draw: Callable[P, Figure], *arguments: P.args, **options: P.kwargs
-    ) -> FigureBlock:
+    ) -> FigureBlock | Text:
         """Draw a figure, save it as figures/<name>.png (and .svg), and return the block that shows it.
+
+        One that can't be drawn or saved, for whatever reason, costs nothing else: the block says what is missing.
 
         Args:
             alt: plain text that says what the figure shows.
             draw: called with `arguments` and `options`.
         """
         path = self.folder / "figures" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save(draw(*arguments, **options), path, self.vector)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save(draw(*arguments, **options), path, self.vector)
+        except Exception as error:
+            for half in (path, path.with_suffix(".svg")):  # or one of an earlier page
+                with suppress(OSError):
+                    half.unlink(missing_ok=True)
+            reason = one_line(f"{type(error).__name__}: {error}", 300)
+            self.problem(f"the figure {name} is missing: {reason}")
+            return Text(f"> ⚠ **The figure {md(name)} is missing: {md(reason)}**")
         return FigureBlock(f"figures/{name}.png", alt)
+
+
+def settings() -> Any:
+    """Return the rcParams to set for a figure: STYLE, and matplotlib's own default where somebody has changed it.
+
+    A user's file of settings, a notebook's style or seaborn's theme would change the figures, or keep them from being
+    drawn. The backend stays as it is, since a figure here has its canvas without one.
+    """
+    defaults = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+    return {name: value for name, value in defaults.items() if mpl.rcParams[name] != value} | STYLE
 
 
 def save(figure: Figure, path: Path, vector: bool) -> None:
     """Lay a figure out and save it as PNG; with `vector`, as SVG beside it too."""
-    with mpl.rc_context(STYLE):  # the style decides how many ticks an axis has, and so the layout
+    with mpl.rc_context(settings()):  # the style decides how many ticks an axis has, and so the layout
         engine = figure.get_layout_engine()
         if engine is not None:  # laid out once and here, since savefig does it twice, which is slower than drawing
             figure.set_dpi(DPI)
@@ -88,7 +119,7 @@ def canvas(
     Args:
         options: passed to `Figure.subplots`.
     """
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(settings()):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure, figure.subplots(rows, columns, squeeze=False, **options)

@@ -134,7 +134,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    where = runs_directory(folder, str(manifest["runs_dir"]), runs_dir)
+    where = runs_directory(folder, manifest, runs_dir)
     evaluations = {str(run_id) for run_id in manifest.get("evaluations") or ()}
     records, missing = _records(where, [str(one) for one in manifest["run_ids"]], evaluations, of_manifest(manifest))
     if not records:
@@ -156,20 +156,29 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
     )
 
 
-def runs_directory(folder: Path, written: str, override: Path | None) -> Path:
+def runs_directory(folder: Path, manifest: Mapping[str, Any], override: Path | None) -> Path:
     """Return where the runs are.
 
+    The manifest's path is tried relative to the report folder as the system reads it, where `..` leads out of the place
+    that a link points to; then relative to the folder's name, as older versions wrote it; then as it stands. The first
+    that holds one of the runs is it, else the first that is a folder.
+
     Args:
-        written: the manifest's path, tried relative to the report folder, then as it stands.
         override: the only path that is tried, if given.
 
     Raises:
         UserError: there is no such folder.
     """
-    candidates = [Path(override)] if override else [folder / written, Path(written)]
-    for candidate in candidates:
-        if os.path.isdir(candidate):  # False, where Path.is_dir raises, for a name that is too long
+    written = str(manifest["runs_dir"])
+    by_name = Path(os.path.normpath(os.path.join(os.path.abspath(folder), written)))
+    candidates = [Path(override)] if override else [folder / written, by_name, Path(written)]
+    # os.path.isdir is False, where Path.is_dir raises, for a name that is too long
+    there = [candidate for candidate in candidates if os.path.isdir(candidate)]
+    for candidate in there:
+        if any(os.path.lexists(candidate / run_id) for run_id in manifest["run_ids"]):
             return candidate
+    if there:
+        return there[0]
     raise UserError(f"no runs directory {candidates[0]}: expected the records of {folder}; point --runs-dir at them")
 
 

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from archs.errors import UserError
-from reports.figures.canvas import FigureWriter
+from reports.figures.canvas import FigureWriter, warn
 from reports.findings.experiment import Experiment
 from reports.rendering import html, markdown
 from reports.sections.context import Context
 from reports.sections.page import blocks
 
 
-def write(experiment: Experiment, *, vector: bool = False, latex: bool = False, parquet: bool = False) -> Path:
+def write(
+    experiment: Experiment,
+    *,
+    vector: bool = False,
+    latex: bool = False,
+    parquet: bool = False,
+    problem: Callable[[str], None] | None = None,
+) -> Path:
     """Write everything into the experiment's folder.
 
     Args:
         vector: whether figures are written as SVG too.
         latex: whether tables are written as latex/*.tex too.
         parquet: whether each CSV is written as *.parquet too.
+        problem: called with a line for each figure that could not be drawn; None: the line is printed on stderr.
 
     Returns:
         The path of report.md.
@@ -35,7 +44,7 @@ def write(experiment: Experiment, *, vector: bool = False, latex: bool = False, 
             frame.to_csv(folder / f"{name}.csv", index=False)
             if parquet:
                 as_parquet(frame, folder / f"{name}.parquet")
-        page = list(blocks(Context(experiment, FigureWriter(folder, vector))))
+        page = list(blocks(Context(experiment, FigureWriter(folder, vector, problem or warn))))
         (folder / "report.md").write_text(markdown.render(page), encoding="utf-8")
         title = str(experiment.manifest.get("title", "report"))
         (folder / "report.html").write_text(html.render(page, folder, title), encoding="utf-8")

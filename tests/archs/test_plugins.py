@@ -200,3 +200,28 @@ def test_an_error_in_a_plugin_names_its_line_from_any_folder(tmp_path: Path, mon
 def test_the_old_fingerprint_does_not_depend_on_the_folder_either(tmp_path: Path) -> None:
     found: list[Arch] = [discover([write(tmp_path / folder / "my.py")]).archs["mine"] for folder in "ab"]
     assert old_fingerprint(found[0]) == old_fingerprint(found[1]) != fingerprint(found[0])
+
+
+def test_a_link_that_leads_to_no_python_file_is_one_line(tmp_path: Path) -> None:
+    blob = write(tmp_path / "5f3c")
+    (tmp_path / "mine.py").symlink_to(blob)
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    for name, expected in {
+        "mine.py": f"not a Python file; the name of {blob}, to which it leads, must end in .py",
+        "loop.py": "no such file",
+        "nowhere.py": "no such file",
+    }.items():
+        plugin = str(tmp_path / name)
+        for use in (lambda path: discover([path]), lambda path: stage(tmp_path / "staged", [path])):
+            with pytest.raises(UserError) as caught:
+                use(plugin)
+            assert str(caught.value).startswith(f"plug-in {plugin}: {expected}")
+
+
+def test_a_link_to_a_plugin_is_that_plugin(tmp_path: Path) -> None:
+    plugin = write(tmp_path / "store" / "mine.py", imports="import beside_it")
+    (tmp_path / "store" / "beside_it.py").write_text("", encoding="utf-8")
+    (tmp_path / "other.py").symlink_to(plugin)
+    by_link, by_name = (discover([path]).archs["mine"] for path in (tmp_path / "other.py", plugin))
+    assert fingerprint(by_link) == fingerprint(by_name)
+    assert list(discover([tmp_path / "other.py", plugin]).archs).count("mine") == 1

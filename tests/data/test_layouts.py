@@ -14,6 +14,7 @@ from bench.data.datasets import is_complete, load
 from bench.data.locate import find_files, home
 from bench.data.published import SHAPES
 from bench.job import options
+from bench.spec.paths import data_dir
 from tests.data.conftest import IMAGES, LABELS, TEST_IMAGES, TEST_LABELS, Write
 
 
@@ -191,4 +192,4 @@ def test_the_variable_names_the_folder_unless_it_is_empty(
     else:
         monkeypatch.setenv("ABLATION_DATA", value)
     assert options.parse([]).data_dir == expected
-    assert verify.parser().parse_args(["0123"]).data_dir == expected
+    assert data_dir(verify.parser().parse_args(["0123"]).data_dir) == expected
