@@ -12,6 +12,10 @@ class UserError(ValueError):
     """
 
 
+class ChangedForAll(UserError):
+    """Code of one architecture or task changed what the whole process uses; that has been undone."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return "; did you mean 'cnn3'?" for the closest of `choices`, or their list if none is close."""
     import difflib  # here, since few calls of the program need it

@@ -23,9 +23,8 @@ from typing import Any
 
 import archs
 from archs.base import Arch, Family
-from archs.errors import UserError, nearest
+from archs.errors import ChangedForAll, UserError, nearest
 from archs.foreign.plugins import load_plugin, without_repeats
-from archs.foreign.process_state import ChangedForAll, left_as_found
 from archs.grammar import NAME, Part, Spec, parse
 from archs.identity.fingerprint import source_of
 
@@ -95,6 +94,8 @@ class Registry:
         takers += [package_of(point) for point in points]
         if len(takers) > 1:
             raise UserError(f"the name {name!r} is taken by {' and by '.join(takers)}; uninstall or rename one")
+        from archs.foreign.process_state import left_as_found  # here: it loads torch, as architectures do
+
         (point,) = points
         try:
             with left_as_found(f"{package_of(point)}, when it is loaded,"):
@@ -147,6 +148,8 @@ class Registry:
         Raises:
             UserError: a name is unknown, an architecture that is no cell of a grid can't be built, or none is left.
         """
+        from archs.foreign.process_state import left_as_found  # here: it loads torch, as architectures do
+
         found: dict[str, Arch] = {}
         illegal: dict[str, str] = {}
         with left_as_found(f"the code of {' or '.join(sorted(self.families))}, given its options,"):
@@ -264,6 +267,8 @@ def discover(plugins: Sequence[str | Path] = (), also: Sequence[type] = ()) -> R
     Raises:
         UserError: a plug-in can't be loaded or holds nothing of use, or a name is taken.
     """
+    from archs.foreign.process_state import left_as_found  # here: it loads torch, as architectures do
+
     installed: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=GROUP):
         installed.setdefault(point.name, []).append(point)

@@ -20,7 +20,7 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from archs.errors import UserError
+from archs.errors import ChangedForAll, UserError
 from archs.identity.fingerprint import HARNESS_PACKAGES, SITE_FOLDERS, file_in, read_file, source_of, source_path
 
 
@@ -59,7 +59,7 @@ def load_plugin(path: Path) -> ModuleType:
     loaded = sys.modules.get(name)
     if loaded is not None and source_of(loaded) == file.read_bytes():
         return loaded
-    from archs.foreign.process_state import ChangedForAll, left_as_found  # here: it loads torch, as plug-ins do
+    from archs.foreign.process_state import left_as_found  # here: it loads torch, as plug-ins do
 
     spec = importlib.util.spec_from_file_location(name, file, loader=PluginLoader(name, str(file)))
     assert spec is not None and spec.loader is not None

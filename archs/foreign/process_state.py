@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from archs.errors import UserError
+from archs.errors import ChangedForAll
 
 VARIABLES = (
     "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "DNNL_MAX_CPU_ISA", "MKL_CBWR",
@@ -47,10 +47,6 @@ SHARED_MODULES = (
 """The modules, beside this project's, whose functions and classes are looked at."""
 
 OURS = ("archs", "bench")
-
-
-class ChangedForAll(UserError):
-    """Code of one architecture or task changed what the whole process uses; that has been undone."""
 
 
 class Setting(NamedTuple):

@@ -15,7 +15,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from archs.foreign.process_state import ChangedForAll, Watch
+from archs.errors import ChangedForAll
+from archs.foreign.process_state import Watch
 from bench import evaluation
 from bench.evaluation.basic import evaluate_basic
 from bench.machine import cuda

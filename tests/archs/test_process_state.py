@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from archs.errors import UserError
-from archs.foreign.process_state import ChangedForAll, ProcessState, Watch, left_as_found
+from archs.errors import ChangedForAll, UserError
+from archs.foreign.process_state import ProcessState, Watch, left_as_found
 from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench import tasks
