@@ -141,6 +141,7 @@ def test_the_bytes_of_a_file_are_read_as_python_reads_them(tmp_path: Path) -> No
     assert print_of(tmp_path, b"# coding: latin-1\n" + source.encode("latin-1")) == known
 
 
+@pytest.mark.slow
 def test_the_fingerprint_does_not_depend_on_the_hash_of_strings(tmp_path: Path) -> None:
     (tmp_path / "made_up.py").write_text(MADE_UP, encoding="utf-8")
     code = (

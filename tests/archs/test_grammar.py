@@ -104,7 +104,7 @@ def test_a_mistake_is_one_clear_line(text: str, expected: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="cnmlp234:=,/-+*?depthkrslaiov ", max_size=40) | st.text(max_size=20))
 def test_any_text_gives_architectures_or_a_user_error(text: str) -> None:
     try:
@@ -140,7 +140,7 @@ def family_texts(draw: st.DrawFn) -> str:
     return "cnn:" + ",".join(chosen) if chosen else "cnn"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         family_texts() | st.sampled_from(["cnn2", "CNN3", "mlp", "cnn*", "pool4", "cnn2/cnn3"]), min_size=1, max_size=2

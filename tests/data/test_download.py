@@ -54,6 +54,7 @@ def is_gone(process: int) -> bool:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_download_ends_with_its_job_and_leaves_nothing(tmp_path: Path, number: int, status: int) -> None:

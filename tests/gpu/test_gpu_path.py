@@ -31,10 +31,16 @@ CASES += [("cnn:depth=5,kernel=3,padding=1", "vae"), ("cnn2+cnn3", "cvae")]  # t
 STACKED = [
     (name, task) for name, task in CASES if name != "pool4" and (task != "m2" or name == "cnn3")
 ]  # the rest is slow
-SLOW = [("cnn3", "m2"), ("mlp", "cvae")]
+QUICK = {"classifier": ("cnn2", "cnn3", "mlp", "pool4"), "vae": ("cnn2", "cnn3", "mlp"), "cvae": ("cnn3",), "m2": ()}
+"""Task → the architectures whose graphs are recorded and replayed in no more than a second or two."""
 
 
-@pytest.mark.parametrize("arch, task", CASES)
+def with_marks(cases: list[tuple[str, str]]) -> list[Any]:
+    """The cases, those that take long marked as slow."""
+    return [pytest.param(*case, marks=[] if case[0] in QUICK[case[1]] else [pytest.mark.slow]) for case in cases]
+
+
+@pytest.mark.parametrize("arch, task", with_marks(CASES))
 def test_a_replayed_step_is_the_step(gpu: State | None, arch: str, task: str) -> None:
     """Weights and histories, after two steps; of one network after two epochs."""
     with warnings.catch_warnings():
@@ -48,10 +54,7 @@ def test_a_replayed_step_is_the_step(gpu: State | None, arch: str, task: str) ->
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    "arch, task",
-    [pytest.param(*case, marks=[pytest.mark.slow] if case in SLOW else []) for case in STACKED],
-)
+@pytest.mark.parametrize("arch, task", with_marks(STACKED))
 def test_a_stack_of_replays_learns_what_each_learns_alone(gpu: State | None, arch: str, task: str) -> None:
     """In float64; the one in the middle. Its validation too, which a GPU does for all at once."""
     few: dict[str, Any] = {"dtype": torch.float64, "steps": 3}

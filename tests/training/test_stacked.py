@@ -48,7 +48,12 @@ def together(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device:
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     "arch, task",
-    [*((arch, "vae") for arch in ARCHS), ("cnn2", "cvae"), ("cnn3", "cvae"), ("cnn2", "classifier")],
+    [
+        *((arch, "vae") for arch in ARCHS),
+        pytest.param("cnn2", "cvae", marks=pytest.mark.slow),
+        ("cnn3", "cvae"),
+        ("cnn2", "classifier"),
+    ],
 )
 def test_a_seed_learns_the_same_alone_and_in_company(arch: str, task: str, device: str) -> None:
     """In float64, after a whole training: ten steps, two validations."""
