@@ -12,9 +12,7 @@ import fnmatch
 import hashlib
 import importlib
 import pkgutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -267,17 +265,21 @@ def discover(plugins: Sequence[str | Path] = (), also: Sequence[type] = ()) -> R
     Raises:
         UserError: a plug-in can't be loaded or holds nothing of use, or a name is taken.
     """
-    from archs.foreign.process_state import left_as_found  # here: it loads torch, as architectures do
+    from archs.foreign.process_state import ProcessState, complaint  # here: it loads torch, as architectures do
 
     installed: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=GROUP):
         installed.setdefault(point.name, []).append(point)
     registry = Registry(installed=installed)
+    before = ProcessState.now()
     for info in sorted(pkgutil.iter_modules(archs.__path__), key=lambda info: info.name):
-        name, where = f"archs.{info.name}", f"archs/{info.name}.py"
-        with nullcontext() if name in sys.modules else left_as_found(f"{where}, when it is loaded,"):
-            module = importlib.import_module(name)
+        where = f"archs/{info.name}.py"
+        module = importlib.import_module(f"archs.{info.name}")
+        if changed := before.restore_settings():
+            raise ChangedForAll(complaint(f"{where}, when it is loaded,", changed))
         registry.add_module(module, where)
+    if changed := before.restore():  # of all of them at once, since it takes milliseconds
+        raise ChangedForAll(complaint("one of the files in archs/, when it is loaded,", changed))
     for path in without_repeats(plugins):
         module = registry.plugins[str(path)] = load_plugin(path)
         others = any(isinstance(value, tuple(also)) for value in vars(module).values())

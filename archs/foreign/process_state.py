@@ -150,14 +150,19 @@ class ProcessState(NamedTuple):
 
     def restore(self) -> list[str]:
         """Put everything back to this state; return what had been changed, in words."""
+        changed = self.restore_settings()
+        for holder, attributes in self.attributes.items():
+            changed += [f"{full_name(holder)}.{name}" for name in restore_attributes(holder, attributes)]
+        return changed
+
+    def restore_settings(self) -> list[str]:
+        """Put the settings back, which takes a tenth of a millisecond; return what had been changed, in words."""
         changed = []
         for name, before in self.settings.items():
             now = read_setting(name)
             if now != before:
                 SETTINGS[name].restore(before)
                 changed.append(f"{name} (from {before} to {now})")
-        for holder, attributes in self.attributes.items():
-            changed += [f"{full_name(holder)}.{name}" for name in restore_attributes(holder, attributes)]
         return changed
 
 

@@ -84,6 +84,25 @@ def test_a_new_file_in_archs_is_found_without_editing_anything(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    "change, expected",
+    [
+        (
+            "torch.set_default_dtype(torch.float64)",
+            "archs/cnn3_mine.py, when it is loaded, changes torch's default dtype",
+        ),
+        ("torch.conv2d = None", "one of the files in archs/, when it is loaded, changes torch.conv2d"),
+    ],
+)
+def test_a_new_file_in_archs_must_leave_the_process_as_it_was(tmp_path: Path, change: str, expected: str) -> None:
+    shutil.copytree(ROOT / "archs", tmp_path / "archs", ignore=shutil.ignore_patterns("__pycache__"))
+    copy = (ROOT / "archs" / "cnn3.py").read_text(encoding="utf-8").replace('name="cnn3"', 'name="cnn3-mine"')
+    (tmp_path / "archs" / "cnn3_mine.py").write_text(f"{copy}\nimport torch\n{change}\n", encoding="utf-8")
+    code = "from archs.registry import discover; discover()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert f"ChangedForAll: {expected}" in done.stderr
+
+
+@pytest.mark.parametrize(
     "text, expected",
     [
         ("x = (", "line 1: SyntaxError"),
