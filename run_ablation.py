@@ -22,7 +22,7 @@ from bench.job.options import parse
 from bench.job.request import Request
 from bench.machine import child, determinism
 from bench.machine.signals import sigterm_stops, stopping_status
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 from bench.spec.paths import set_unless_set
 
 if TYPE_CHECKING:

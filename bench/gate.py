@@ -18,7 +18,7 @@ from tabulate import tabulate
 
 from archs.errors import UserError
 from bench.spec.arguments import Parser
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 from bench.spec.paths import path_object
 from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest
 from bench.speed.gate_session import Session, read

@@ -14,8 +14,8 @@ import tempfile
 
 from archs.errors import UserError, nearest
 from bench.spec.arguments import Parser
+from bench.spec.command import run_command
 from bench.spec.device import CPU
-from bench.spec.door import run_command
 from bench.spec.paths import data_dir, path
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status

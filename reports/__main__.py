@@ -15,7 +15,7 @@ import sys
 
 from archs.errors import UserError
 from bench.spec.arguments import Parser
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 from bench.spec.extras import require
 from bench.spec.paths import path_object
 from bench.store.report_lock import alone_in

@@ -121,12 +121,16 @@ SETTINGS: Mapping[str, Setting] = {
 """What it is called in a message → how it is read and put back."""
 
 
+UNREADABLE = "what can't be read"
+"""The value of a setting that was made in a newer way than the one in which it is asked for."""
+
+
 def read_setting(name: str) -> Any:
-    """Return the value of one of `SETTINGS`; the error, where torch refuses to say since it was set in a newer way."""
+    """Return the value of one of `SETTINGS`; `UNREADABLE` if torch refuses to say, or the working directory is gone."""
     try:
         return SETTINGS[name].read()
-    except RuntimeError as error:
-        return " ".join(str(error).split())[:60]
+    except (RuntimeError, OSError):
+        return UNREADABLE
 
 
 Holder = ModuleType | type
@@ -161,7 +165,8 @@ class ProcessState(NamedTuple):
         for name, before in self.settings.items():
             now = read_setting(name)
             if now != before:
-                SETTINGS[name].restore(before)
+                if before != UNREADABLE:
+                    SETTINGS[name].restore(before)
                 changed.append(f"{name} (from {before} to {now})")
         return changed
 

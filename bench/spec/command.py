@@ -1,4 +1,4 @@
-"""What a command sets in its own process before anything else, whatever the user's settings are.
+"""How every command begins and ends: by no setting of the user's, and with the status of what it found out.
 
 Not for `import bench` or `import reports`: there the process, and what it is set to, belong to somebody else.
 """
@@ -6,7 +6,24 @@ Not for `import bench` or `import reports`: there the process, and what it is se
 from __future__ import annotations
 
 import codecs
+import errno
+import io
 import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, TextIO
+
+from archs.errors import UserError
+
+BAD_INPUT = 2
+"""The exit status after a `UserError`; argparse's too."""
+
+INTERRUPTED = 130
+"""The exit status of a program that Ctrl-C ends."""
+
+CRASHED = 70
+"""The exit status after an error of ours (EX_SOFTWARE). Python's own, 1, is a verdict of most commands."""
 
 PLAIN = {"−": "-", "–": "-", "×": "x", "±": "+-", "…": "...", "→": "->", "↑": "^", "↓": "v", "▲": "^", "▼": "v",
          "≥": ">=", "≤": "<=", "≈": "~", "β": "beta"}  # fmt: skip
@@ -15,6 +32,93 @@ PLAIN = {"−": "-", "–": "-", "×": "x", "±": "+-", "…": "...", "→": "->
 
 PLAINLY = "conv_ablation_plainly"
 """The way to handle errors of a stream of text that prints plain characters for those that it can't show."""
+
+
+class Output(io.TextIOWrapper):
+    """A stream of text that takes everything: from the first write that fails on, what is written to it is dropped.
+
+    Else a reader that has seen enough, as `head` has, would stop a job, or replace the verdict of a command by the
+    status of a crash.
+    """
+
+    failure: OSError | None = None
+    """The first error; None while everything arrives."""
+
+    def write(self, text: str, /) -> int:
+        try:
+            return super().write(text)
+        except OSError as error:
+            self._drop_from_now_on(error)
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError as error:
+            self._drop_from_now_on(error)
+
+    def _drop_from_now_on(self, error: OSError) -> None:
+        """Let the null device take what is still in the buffers, and all that follows."""
+        self.failure = self.failure or error
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.fileno())
+        os.close(null)
+        super().flush()
+
+
+def run_command(main: Callable[[list[str]], int]) -> NoReturn:
+    """Call the main function of a command with its arguments and end the process with the status that it returns.
+
+    No setting of the user's changes what the command draws or prints.
+    A closed standard output or standard error changes neither what the command does nor its status. If standard output
+    can't be written for another reason, as on a full disk, that is said and the status is not 0.
+
+    Args:
+        main: its `UserError` becomes one line on stderr and status 2, Ctrl-C status 130, any other exception a
+            traceback and status 70.
+    """
+    prepare()
+    sys.stdout, sys.stderr = output_for(sys.stdout), output_for(sys.stderr)
+    status = status_of(main)
+    if isinstance(sys.stdout, Output):
+        sys.stdout.flush()
+        failure = sys.stdout.failure
+        if failure is not None and failure.errno != errno.EPIPE:
+            print(f"error: standard output can't be written: {failure.strerror}", file=sys.stderr)
+            status = status or BAD_INPUT
+    sys.exit(status)
+
+
+def output_for(stream: TextIO) -> TextIO:
+    """Return an `Output` to where a stream goes; the stream itself if it is none of the system's."""
+    if not isinstance(stream, io.TextIOWrapper):  # None where it is closed from the start
+        return stream
+    return Output(
+        stream.buffer,
+        encoding=stream.encoding,
+        errors=PLAINLY,  # a terminal may lack "±" or "▼"
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def status_of(main: Callable[[list[str]], int]) -> int:
+    """Call the main function; return the exit status, and say on stderr what went wrong."""
+    try:
+        return main(sys.argv[1:])
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+    except SystemExit as stop:  # argparse has printed the help, or an error
+        if not isinstance(stop.code, int):
+            raise
+        return stop.code
+    except Exception:
+        traceback.print_exc()
+        return CRASHED
 
 
 def prepare() -> None:

@@ -7,7 +7,7 @@ the store counts as done, even if the loss has been edited since. So that must b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.store.record import Record
@@ -42,7 +42,7 @@ def code_difference(made: Mapping[str, Any], current: Mapping[str, Any]) -> str 
     if not isinstance(theirs, Mapping):
         return f"its hash was not recorded yet ({versions})" if made.get("commit") else None
     changed = [f"bench/{room}" for room in ours if ours[room] != theirs.get(room)]
-    return f"{listed(changed)} {'differ' if len(changed) > 1 else 'differs'} ({versions})" if changed else None
+    return f"{', '.join(changed)} {'differ' if len(changed) > 1 else 'differs'} ({versions})" if changed else None
 
 
 def version_of(environment: Mapping[str, Any], digits: int = 10) -> str:
@@ -53,8 +53,3 @@ def version_of(environment: Mapping[str, Any], digits: int = 10) -> str:
     files = environment.get("changed_files") or ()
     named = f": {', '.join(files[:3])}{' …' if len(files) > 3 else ''}" if files else ""
     return f"commit {str(commit)[:digits]}" + (f" with changes{named}" if environment.get("dirty") else "")
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return words as a list: "a, b and c"."""
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)

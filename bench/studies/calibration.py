@@ -16,8 +16,8 @@ import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.arguments import Parser, integer
+from bench.spec.command import run_command
 from bench.spec.declared import of_manifest
-from bench.spec.door import run_command
 from bench.spec.paths import path_object
 from bench.statistics.tables import read_table
 from bench.store.record import one_line

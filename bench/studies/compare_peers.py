@@ -29,7 +29,7 @@ from archs.errors import UserError
 from bench.data.datasets import load
 from bench.machine.environment import ROOT
 from bench.spec.arguments import Parser, integer
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 from bench.spec.extras import require
 from bench.spec.paths import path, path_object
 from bench.store.validation import type_problem

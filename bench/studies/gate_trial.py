@@ -35,9 +35,9 @@ from archs.registry import discover
 from bench.machine.child import start_context
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import Parser, integer
+from bench.spec.command import run_command
 from bench.spec.defaults import DEFAULT_BATCH, DEFAULT_LATENT
 from bench.spec.device import CPU
-from bench.spec.door import run_command
 from bench.spec.paths import path_object
 from bench.speed.gate_decision import Sample, judge
 from bench.speed.measure import time_block

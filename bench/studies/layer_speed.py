@@ -19,7 +19,7 @@ from archs.blocks import Conv2d, TransposedConv2d, faster_in_blocks
 from archs.forms import Convolution
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import Parser
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 
 Layer = Callable[[Tensor], Tensor]
 BATCH = 128

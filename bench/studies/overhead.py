@@ -17,7 +17,7 @@ from bench.machine.cpu import prepare_cpu
 from bench.models.likelihood import targets
 from bench.models.streams import Streams
 from bench.spec.arguments import Parser, integer
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 from bench.spec.run import RunSpec
 from bench.studies.checks import vaes
 from bench.studies.synthetic import images, model_of, spec_of

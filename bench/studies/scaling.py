@@ -24,7 +24,7 @@ from tabulate import tabulate
 from archs.errors import UserError, nearest
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import Parser, integer
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 from bench.spec.paths import path_object
 from bench.studies.checks import writable
 from bench.studies.speed_table import time_epoch

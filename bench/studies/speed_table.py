@@ -19,7 +19,7 @@ from bench.job.devices import device_of
 from bench.job.values import device as device_option
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import Parser, integer
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 from bench.studies.checks import vaes
 from bench.studies.synthetic import images, model_of, spec_of
 from bench.tasks import get

@@ -137,6 +137,15 @@ def test_what_torch_does_to_itself_is_no_mistake(monkeypatch: pytest.MonkeyPatch
         torch.manual_seed = torch._disable_dynamo(torch.manual_seed)
 
 
+def test_a_working_directory_that_is_gone_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with left_as_found("nothing"):
+        pass
+
+
 def done(name: str, folder: Path, plugins: tuple[str, ...] = ()) -> Record:
     """The record of a short classifier run, in this process."""
     (arch,) = discover(plugins).resolve([name]).archs

@@ -8,7 +8,7 @@ import sys
 
 from tests.conftest import ROOT
 
-SAY = "import sys; from bench.spec.door import run_command; run_command(lambda words: print(words[0]) or 0)"
+SAY = "import sys; from bench.spec.command import run_command; run_command(lambda words: print(words[0]) or 0)"
 
 
 def said(text: str, encoding: str) -> str:

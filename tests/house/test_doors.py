@@ -65,7 +65,7 @@ def test_help_that_nobody_reads_is_no_error(command: list[str]) -> None:
 
 ENDS = """
 import sys
-from bench.spec.door import run_command
+from bench.spec.command import run_command
 def main(arguments):
     what, count = arguments
     print("▼" * int(count), flush=what == "flush")
