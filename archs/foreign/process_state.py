@@ -14,7 +14,6 @@ from __future__ import annotations
 import inspect
 import locale
 import os
-import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 
 from archs.errors import ChangedForAll
+from archs.foreign.random_states import RandomStates
 
 VARIABLES = (
     "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "DNNL_MAX_CPU_ISA", "MKL_CBWR",
@@ -237,16 +237,14 @@ def left_as_found(whose: str) -> Iterator[None]:
     Raises:
         ChangedForAll: it changed something.
     """
-    before, random_states = ProcessState.now(), (torch.get_rng_state(), np.random.get_state(), random.getstate())
+    before, random_states = ProcessState.now(), RandomStates.now()
     try:
         yield
     except BaseException:
         before.restore()
         raise
     finally:
-        torch.set_rng_state(random_states[0])
-        np.random.set_state(random_states[1])
-        random.setstate(random_states[2])
+        random_states.restore()
     if changed := before.restore():
         raise ChangedForAll(complaint(whose, changed))
 

@@ -30,6 +30,7 @@ NOT_IN_FINGERPRINT = {
     "archs.foreign",
     "archs.foreign.plugins",
     "archs.foreign.process_state",
+    "archs.foreign.random_states",
     "archs.grammar",
     "archs.identity",
     "archs.identity.canonical",
