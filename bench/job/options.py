@@ -129,8 +129,8 @@ def parser() -> argparse.ArgumentParser:
         "--workers",
         type=integer(1, 512),
         metavar="N",
-        help="processes that train; default: one per core on a CPU, one for each GPU, which has several runs side "
-        "by side",
+        help="processes that train; default: on a CPU one per core that this process may use, by its affinity and "
+        "CPU quota; one for each GPU, which has several runs side by side",
     )
     how.add_argument(
         "--threads",

@@ -20,6 +20,7 @@ from bench.job.rounds import Held, Rounds
 from bench.launchers.launcher import Launcher
 from bench.launchers.local import ThisMachine
 from bench.machine.child import call_in_child
+from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
 from bench.machine.signals import stopping_status
 from bench.spec.device import Device
@@ -86,6 +87,8 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         if other_code := made_by_other_code(records.values(), code_now):
             print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
         circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
+        if request.launcher == "local":
+            circumstances["processors"] = str(processors())
         circumstances["wall_seconds"] = round(time.monotonic() - begun, 1)
         write_manifest(folder, describe(request, plan, data.describe(), work, records, folder, circumstances))
         failed = sum(records[each.run_id].status == Status.FAILED for each in work if each.run_id in records)

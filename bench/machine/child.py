@@ -21,6 +21,7 @@ from typing import Any
 
 from archs.errors import UserError
 from bench.machine.environment import ROOT
+from bench.machine.processors import memory_limit
 
 PRELOAD = "bench.worker.preload"
 """The module that the fork server imports; a name, since the job must not import it."""
@@ -177,8 +178,14 @@ def leave_signals_to_the_parent() -> None:
 
 
 def how_it_ended(exitcode: int | None) -> str:
-    """Say how a process ended: "was killed by SIGKILL (out of memory?)", "ended with status 3"."""
+    """Say how a child ended: "was killed by SIGKILL (out of memory?)", "ended with status 3"."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
-        return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+        return f"was killed by {name}" + (f" (out of memory?{_limit_in_words()})" if name == "SIGKILL" else "")
     return f"ended with status {exitcode}"
+
+
+def _limit_in_words() -> str:
+    """Say how much memory this process and its children may have together; nothing where there is no limit."""
+    limit = memory_limit()
+    return "" if limit is None else f" the limit of this container, or job, is {limit / 2**20:,.0f} MiB"

@@ -65,6 +65,7 @@ class Manifest(Struct, kw_only=True):
     evaluations_planned: Count | None = None
     seeds: Count | None = None
     workers: Count | None = None
+    processors: Text | None = None  # what the job might use of its machine's
     wall_seconds: Seconds | None = None
     factors: dict[Text, dict[Text, Text]] | None = None  # architecture → factor → level
     illegal: list[Illegal] | None = None
