@@ -22,9 +22,9 @@ from bench.launchers.local import ThisMachine
 from bench.machine.child import call_in_child
 from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
-from bench.machine.signals import stopping_status
 from bench.spec.device import Device
 from bench.spec.run import RunSpec
+from bench.spec.signals import stopping_status, what_stopped
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
 from bench.store.code_versions import made_by_other_code
@@ -51,7 +51,7 @@ class Outcome:
     """Runs and evaluations that were not come to."""
 
     stopped_by: int = 0
-    """The exit status that a signal asks for: 130 after Ctrl-C, 143 after SIGTERM; 0 if none did."""
+    """The exit status that a signal asks for: 130 after Ctrl-C, 143 after SIGTERM, …; 0 if none did."""
 
 
 @contextlib.contextmanager
@@ -87,6 +87,8 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         if other_code := made_by_other_code(records.values(), code_now):
             print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
         circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
+        if stopped_by:
+            circumstances["stopped_by"] = what_stopped(stopped_by)
         if request.launcher == "local":
             circumstances["processors"] = str(processors())
         circumstances["wall_seconds"] = round(time.monotonic() - begun, 1)

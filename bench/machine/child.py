@@ -21,7 +21,8 @@ from typing import Any
 
 from archs.errors import UserError
 from bench.machine.environment import ROOT
-from bench.machine.processors import memory_limit
+from bench.machine.processors import memory_limit, processor_seconds_limit
+from bench.spec.signals import STOPPING
 
 PRELOAD = "bench.worker.preload"
 """The module that the fork server imports; a name, since the job must not import it."""
@@ -59,15 +60,23 @@ def start_context(preload: Sequence[str] = (PRELOAD,)) -> Any:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    before = signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # the server inherits it: a Ctrl-C during its imports is the job's
-    try:
-        with this_project_found(), socket_folder_short_enough():
-            forkserver.ensure_running()
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with signals_ignored(), this_project_found(), socket_folder_short_enough():
+        forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Let a process that is started within the block ignore what stops a job: during its imports too it is the job's.
+
+    The fork server starts all workers, and multiprocessing's tracker of resources what they share.
+    """
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *STOPPING)}
+    try:
+        yield
+    finally:
+        for number, known in before.items():
+            signal.signal(number, known)
 
 
 @contextmanager
@@ -172,8 +181,8 @@ def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any
 
 
 def leave_signals_to_the_parent() -> None:
-    """Ignore Ctrl-C and SIGTERM, which reach all processes of a job and which its main process handles."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Ignore Ctrl-C and what else stops a job: it reaches all its processes, and the main process handles it."""
+    for number in (signal.SIGINT, *STOPPING):
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -181,11 +190,12 @@ def how_it_ended(exitcode: int | None) -> str:
     """Say how a child ended: "was killed by SIGKILL (out of memory?)", "ended with status 3"."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
-        return f"was killed by {name}" + (f" (out of memory?{_limit_in_words()})" if name == "SIGKILL" else "")
+        return f"was killed by {name}" + (f" ({_why_killed()})" if name == "SIGKILL" else "")
     return f"ended with status {exitcode}"
 
 
-def _limit_in_words() -> str:
-    """Say how much memory this process and its children may have together; nothing where there is no limit."""
-    limit = memory_limit()
-    return "" if limit is None else f" the limit of this container, or job, is {limit / 2**20:,.0f} MiB"
+def _why_killed() -> str:
+    """Guess why the system has killed a child, by the limits that it shares with this process."""
+    memory, seconds = memory_limit(), processor_seconds_limit()
+    why = "out of memory?" if memory is None else f"out of memory? it is limited to {memory / 2**20:,.0f} MiB"
+    return why if seconds is None else f"{why}; or out of processor time, limited to {seconds:,} s"

@@ -1,7 +1,7 @@
 """What of this machine a process may use: processors and memory, as a container or a batch system has settled it.
 
-A container may see 64 processors, be scheduled on all of them, and yet get the time of two: the kernel stops whoever has
-used up its quota. The quota stands in the process's control group, or in one around it (Linux, cgroups 1 and 2).
+A container may see 64 processors, be scheduled on all of them, and yet get the time of two: the kernel stops whoever
+has used up its quota. The quota stands in the process's control group, or in one around it (Linux, cgroups 1 and 2).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Processors:
     """That the process may be scheduled on (taskset, cpusets, PYTHON_CPU_COUNT)."""
 
     quota: float | None
-    """Processor time per time that its control groups grant, all their processes together; None if there is no limit."""
+    """Processor time per time that its control groups grant to all their processes together; None: no limit."""
 
     @property
     def usable(self) -> int:
@@ -74,7 +74,7 @@ def cpu_quota(proc: Path = PROC) -> float | None:
 
 
 def memory_limit(proc: Path = PROC) -> int | None:
-    """Return how many bytes of memory the control groups of a process let it and its neighbours have; None: no limit."""
+    """Return how many bytes of memory the control groups of a process grant to all in them; None: no limit."""
     found = []
     for folder, version in control_groups("memory", proc):
         with suppress(OSError, ValueError):
@@ -82,6 +82,16 @@ def memory_limit(proc: Path = PROC) -> int | None:
             if limit < NO_LIMIT_BYTES:
                 found.append(limit)
     return min(found, default=None)
+
+
+def processor_seconds_limit() -> int | None:
+    """Return after how much processor time each process is killed (`ulimit -t`); None if there is no limit."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    return None if hard == resource.RLIM_INFINITY else hard
 
 
 def control_groups(controller: str, proc: Path = PROC) -> Iterator[tuple[Path, int]]:

@@ -66,6 +66,7 @@ class Manifest(Struct, kw_only=True):
     seeds: Count | None = None
     workers: Count | None = None
     processors: Text | None = None  # what the job might use of its machine's
+    stopped_by: Text | None = None  # a signal, before all was done
     wall_seconds: Seconds | None = None
     factors: dict[Text, dict[Text, Text]] | None = None  # architecture → factor → level
     illegal: list[Illegal] | None = None
