@@ -207,7 +207,11 @@ def parser() -> argparse.ArgumentParser:
         "--runs-dir", type=path, default="runs", metavar="DIR", help="the store of finished runs; default: runs/"
     )
     where.add_argument(
-        "--out", type=path, metavar="DIR", help="the report's folder; default: reports/generated/<name>/"
+        "--out",
+        type=path,
+        metavar="DIR",
+        help="the report's folder; default: reports/generated/<name>/. A report of other runs that is there is kept in "
+        "its folder earlier/",
     )
     where.add_argument("--latex", action="store_true", help="also write the tables as LaTeX")
     where.add_argument("--vector", action="store_true", help="also write the figures as SVG")

@@ -14,7 +14,7 @@ from bench.data import datasets, fetch
 from bench.data.dataset import Dataset
 from bench.job.manifest import describe, write_manifest
 from bench.job.plan import JobPlan, check, make_plan
-from bench.job.report_folder import report_folder
+from bench.job.report_folder import keep_earlier, report_folder
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
 from bench.launchers.launcher import Launcher
@@ -71,7 +71,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
         check_labels(plan, data)
         Store(request.runs_dir).prepare()
-        folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir)
+        folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir, plan.baseline)
         for warning in warnings:
             print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
 
@@ -81,8 +81,11 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         rounds.run()
 
     with alone_in(folder):
-        speed, stopped_by = speed_of(request, plan, folder, rounds, code)
         work, records = plan.policy.planned(held.records), held.records
+        shown = {*held.again, *(each.run_id for each in work if each.run_id in records)}
+        if kept := keep_earlier(folder, shown, plan.baseline):
+            print(kept, file=sys.stderr, flush=True)
+        speed, stopped_by = speed_of(request, plan, folder, rounds, code)
         code_now = code.entries()
         if other_code := made_by_other_code(records.values(), code_now):
             print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
