@@ -131,6 +131,11 @@ def prepare() -> None:
     os.environ.pop("SOURCE_DATE_EPOCH", None)  # numpy can't be imported where it is no number, or empty
 
 
+def in_ascii(text: str) -> str:
+    """Return a text with our own signs as plain characters; a letter that ASCII lacks stays."""
+    return "".join(PLAIN.get(char, char) for char in text)
+
+
 def plain(error: UnicodeError) -> tuple[str, int]:
     """Return what is printed for characters that can't be encoded, and where to go on: a handler for `codecs`."""
     if not isinstance(error, UnicodeEncodeError):
