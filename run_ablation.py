@@ -50,7 +50,10 @@ def list_archs(request: Request) -> int:
     registry = tasks.registry(request.plugins)
     for problem in registry.load_installed():
         print(f"WARNING: {problem}; left out", file=sys.stderr)
-    print(listing.table(registry))
+    table, problems = listing.table(registry)
+    print(table)
+    for problem in problems:
+        print(f"WARNING: {problem}", file=sys.stderr)
     return 0
 
 

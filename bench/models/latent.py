@@ -14,7 +14,7 @@ from archs.foreign.random_states import seeded
 from bench.models.gaussian import GaussianHead, gaussian_kl, sample
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import normal, stream_seed
-from bench.models.trying import materialise, untouched
+from bench.models.trying import materialise, takes_channels_last, untouched
 
 CLASSES = 10
 
@@ -158,4 +158,6 @@ def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0)
     with seeded(stream_seed(seed, "init/decoder")):
         decoder = arch.decoder(in_features)
         check_decoder(arch, decoder, in_features)
-    return LatentModel(encoder, head, decoder, classes)
+    model = LatentModel(encoder, head, decoder, classes)
+    model.channels_last = takes_channels_last(model)
+    return model

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from archs.base import IMAGE_SIZE
 from archs.foreign.random_states import RandomStates
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
@@ -52,3 +53,23 @@ def materialise(module: nn.Module, example: Tensor) -> None:
         module.eval()(example)
     for each, mode in modes.items():
         each.training = mode
+
+
+def takes_channels_last(model: nn.Module) -> bool:
+    """Return whether a model, called with images and labels, computes with the channels of its weights last in memory.
+
+    One that calls `view` after a convolution does not: what that gives has its channels last then, too.
+    """
+    device = next(model.parameters()).device
+    x, labels = (
+        torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, device=device),
+        torch.zeros(2, dtype=torch.long, device=device),
+    )
+    with untouched(model) as lent:
+        lent.to(memory_format=torch.channels_last)
+        try:
+            for training in (True, False):
+                lent.train(training)(x, labels)
+        except RuntimeError:
+            return False
+    return True

@@ -16,7 +16,7 @@ from archs.identity.fingerprint import fingerprint
 from archs.identity.old_fingerprint import old_fingerprint
 from archs.layers import layer_table
 from bench import tasks
-from bench.models.trying import untouched
+from bench.models.trying import takes_channels_last
 from bench.spec.run import RunSpec
 from bench.spec.status import Status
 from bench.store.record import Record
@@ -33,22 +33,7 @@ def to_device(model: nn.Module, device: torch.device) -> nn.Module:
     model = model.to(device)
     if takes_channels_last(model):
         return model.to(memory_format=torch.channels_last)
-    model.channels_last = False  # type: ignore[assignment]  # see `bench.models.latent.LatentModel`
-    return model.to(memory_format=torch.contiguous_format)
-
-
-def takes_channels_last(model: nn.Module) -> bool:
-    """Return whether a model computes with the channels of its weights and images last in memory."""
-    device = next(model.parameters()).device
-    x, labels = torch.zeros(2, 1, 28, 28, device=device), torch.zeros(2, dtype=torch.long, device=device)
-    with untouched(model) as lent:
-        lent.to(memory_format=torch.channels_last)
-        try:
-            for training in (True, False):
-                lent.train(training)(x, labels)
-        except RuntimeError:
-            return False
-    return True
+    return model.to(memory_format=torch.contiguous_format)  # again, if it was the model itself that was tried
 
 
 def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
