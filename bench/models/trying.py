@@ -26,7 +26,8 @@ def untouched(model: AnyModule) -> Iterator[AnyModule]:
     """
     random_states = RandomStates.now(next((tensor.device for tensor in model.parameters()), None))
     try:
-        lent, is_copy = copy.deepcopy(model), True
+        with torch.no_grad():
+            lent, is_copy = copy.deepcopy(model), True
     except (RuntimeError, TypeError, NotImplementedError):
         lent, is_copy = model, False
     modes = {module: module.training for module in model.modules()}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+import random
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from small import plain, small
+from small import FEATURES, plain, small
 from torch import Tensor, nn
 
 
@@ -28,6 +30,21 @@ class AlwaysDrops(Wrapped):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.dropout(self.body(x))
+
+
+class StochasticDepth(Wrapped):
+    """A layer that is left out in half of the steps, as `random` decides, and noise that numpy draws."""
+
+    def __init__(self, channels: int):
+        super().__init__(channels)
+        self.more = nn.Linear(FEATURES, FEATURES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.body(x)
+        if not self.training:
+            return features + 0.5 * self.more(features)
+        features = features * float(np.random.uniform(0.9, 1.1))
+        return features + self.more(features) if random.random() < 0.5 else features
 
 
 class Detached(Wrapped):
@@ -114,6 +131,7 @@ def compiled(channels: int) -> nn.Module:
 
 
 DROPOUT = small("dropout", dropping)
+STOCHASTIC_DEPTH = small("stochastic-depth", StochasticDepth)
 ALWAYS = small("always-drops", AlwaysDrops)
 DETACHED = small("detached", Detached)
 COUNTS = small("counts", Counts)
