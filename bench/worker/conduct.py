@@ -35,6 +35,9 @@ TRAINED_IMAGES = 100
 TOLERANCE = 1e-4
 """Relative to the largest of some numbers: the same sum may be added in another order."""
 
+EXTREME = 1e3
+"""The size of pixels that drive a network as far as it goes: one that was hardly trained gives small logits else."""
+
 SATURATED, SHARE_SATURATED = 0.99, 0.1
 """Above this size a logit that can't exceed 1 counts as at its end, and so large a share of them is no accident."""
 
@@ -155,7 +158,8 @@ def after_training(
     if not agree(*found):
         conduct[Conduct.NOT_RESTORED] = ""
     if task.needs_decoder and found[0].shape == x.shape and bool((x < 0.5).any()):
-        logits = found[0]
+        extreme = EXTREME * torch.randn(x.shape, generator=generator(0, "conduct/extreme")).to(x)
+        logits = torch.cat([found[0], model(extreme, labels)])
         if bool(logits.min() >= 0):
             conduct[Conduct.NO_NEGATIVE_LOGIT] = ""
         elif float(logits.abs().max()) <= 1 and float((logits.abs() > SATURATED).double().mean()) > SHARE_SATURATED:

@@ -39,6 +39,7 @@ REMARKS = {
     "counts-always": {Conduct.UNREPEATABLE, Conduct.NOT_RESTORED},
     "seeds-itself": {Conduct.SAME_START},
     "sigmoid": {Conduct.NO_NEGATIVE_LOGIT},
+    "tanh": {Conduct.LOGITS_END_AT_ONE},
 }
 """Network → what its records remark; of all others they remark nothing."""
 
@@ -61,7 +62,7 @@ def trained_names() -> list[str]:
 
 def remarks(name: str, task: str) -> set[Conduct]:
     """What the record of a network's run remarks."""
-    return set() if (name, task) == ("sigmoid", "classifier") else REMARKS.get(name, set())
+    return set() if name in ("sigmoid", "tanh") and task == "classifier" else REMARKS.get(name, set())
 
 
 @functools.cache

@@ -122,6 +122,10 @@ def with_sigmoid(features: int) -> nn.Module:
     return nn.Sequential(nn.Linear(features, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
 
 
+def with_tanh(features: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(features, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28)))
+
+
 def scripted(channels: int) -> nn.Module:
     return torch.jit.script(plain(channels))
 
@@ -138,6 +142,7 @@ COUNTS = small("counts", Counts)
 COUNTS_ALWAYS = small("counts-always", CountsAlways)
 SEEDS_ITSELF = small("seeds-itself", seeds_itself)
 SIGMOID = small("sigmoid", decoder=with_sigmoid)
+TANH = small("tanh", decoder=with_tanh)
 SCRIPTED = small("scripted", scripted)
 COMPILED = small("compiled", compiled)
 EXTRA_STATE = small("extra-state", Pickled)
