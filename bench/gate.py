@@ -127,8 +127,8 @@ def notes(old: Session, new: Session, judged: list[Judgement], lacking: dict[str
     ]
     if few:
         found.append(
-            f"Too few rounds to tell: {', '.join(few)}. Measure both sessions for longer, with `--seconds`, or with less "
-            f"else to do; with {len(judged)} benchmarks each needs at least {rounds_needed(len(judged))} rounds."
+            f"Too few rounds to tell: {', '.join(few)}. Measure both sessions for longer, with `--seconds`, or with "
+            f"less else to do; with {len(judged)} benchmarks each needs at least {rounds_needed(len(judged))} rounds."
         )
     for reason in dict.fromkeys(lacking.values()):
         found.append(f"Not judged ({reason}): {', '.join(name for name in lacking if lacking[name] == reason)}.")

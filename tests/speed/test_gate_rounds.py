@@ -79,7 +79,7 @@ def test_a_large_change_of_rounds_that_overlap_is_not_called_the_same() -> None:
 
 @pytest.mark.parametrize(("benchmarks", "rounds"), [(1, 5), (2, 5), (3, 24), (17, 28), (60, 32)])
 def test_the_rounds_that_are_asked_for_are_enough_and_one_fewer_is_not(benchmarks: int, rounds: int) -> None:
-    """Of n rounds on each side in any order, one in C(2n, n) has all of one above all of the other: 1 in 252 of five."""
+    """Of the orders of n rounds on each side one in C(2n, n) has all of one above all of the other."""
     assert rounds_needed(benchmarks) == rounds
     names = [str(index) for index in range(benchmarks)]
 
