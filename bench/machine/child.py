@@ -77,8 +77,8 @@ def start_context(preload: Sequence[str] = (PRELOAD,)) -> Any:
 def start(process: Any) -> None:
     """Start a child whose function is importable, without the script that called us.
 
-    multiprocessing would let the child import that first. A script without `if __name__ == "__main__":` would call the
-    job again in each child, and one that was read from a pipe is nowhere to be imported from.
+    multiprocessing would let the child import that first. A script that does not ask whether it is the main module would
+    call the job again in each child, and one that was read from a pipe is nowhere to be imported from.
 
     Raises:
         UserError: the system lets no process be started.
@@ -90,7 +90,9 @@ def start(process: Any) -> None:
     try:
         process.start()
     except OSError as error:
-        raise UserError(f"a worker process can't be started: {error.strerror or error}") from error
+        is_gone = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+        reason = f"somebody has removed {util.get_temp_dir()}" if is_gone else error.strerror or error
+        raise UserError(f"a worker process can't be started: {reason}; the same command goes on from here") from error
     finally:
         script.update(before)
 

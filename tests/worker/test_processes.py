@@ -201,3 +201,26 @@ def test_a_temporary_folder_that_is_full_is_no_obstacle(tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("2 True\n", ""), "what the user has set stays set"
+
+
+CLEARED = """
+import shutil, sys
+sys.path.insert(0, sys.argv[1])
+from multiprocessing import util
+from bench.machine.child import call_in_child, start_context
+start_context(())
+shutil.rmtree(util.get_temp_dir())
+try:
+    call_in_child(max, 1, 2)
+except Exception as error:
+    print(type(error).__name__, str(error).replace(util.get_temp_dir(), "FOLDER"))
+"""
+
+
+def test_who_clears_the_temporary_folder_of_a_living_job_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "asked.py"
+    script.write_text(CLEARED, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script), str(ROOT)], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == (
+        "UserError a worker process can't be started: somebody has removed FOLDER; the same command goes on from here\n"
+    ), done.stderr
