@@ -77,8 +77,8 @@ def start_context(preload: Sequence[str] = (PRELOAD,)) -> Any:
 def start(process: Any) -> None:
     """Start a child whose function is importable, without the script that called us.
 
-    multiprocessing would let the child import that first. A script that does not ask whether it is the main module would
-    call the job again in each child, and one that was read from a pipe is nowhere to be imported from.
+    multiprocessing would let the child import that first. A script that does not ask whether it is the main module
+    would call the job again in each child, and one that was read from a pipe is nowhere to be imported from.
 
     Raises:
         UserError: the system lets no process be started.
