@@ -2,9 +2,9 @@
 
     python run_ablation.py --archs cnn2 cnn3 --seeds 3
 
-Exit status: 0 all runs finished; 1 some failed, or a figure could not be drawn (the report says which); 2 bad input, or
-a folder that can't be written to; 70 an error of ours; 130 stopped by Ctrl-C; 143 by SIGTERM. Whether somebody reads
-the output changes nothing.
+Exit status: 0 all runs finished; 1 some did not, or a figure could not be drawn (the report says which); 2 bad input,
+or a disk, folder or system that fails; 70 an error of ours; 130 stopped by Ctrl-C; 143 by SIGTERM. Whether somebody
+reads the output changes nothing.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ def conclude(request: Request, outcome: Outcome) -> int:
             f"stopped at the first failure: {outcome.undone} not done; the same command without --fail-fast goes on",
             file=sys.stderr,
         )
-    return 1 if outcome.failed else 0
+    elif outcome.undone and not outcome.failed:
+        print(f"{outcome.undone} of the runs have no record: the same command tries them again", file=sys.stderr)
+    return 1 if outcome.failed or outcome.undone else 0
 
 
 if __name__ == "__main__":
