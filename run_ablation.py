@@ -2,8 +2,8 @@
 
     python run_ablation.py --archs cnn2 cnn3 --seeds 3
 
-Exit status: 0 all runs finished; 1 some failed, or a figure could not be drawn (the report says which); 2 bad input, or
-a folder that can't be written to; 70 an error of ours; 130 stopped by Ctrl-C, 143 by SIGTERM, and so on: 128 and
+Exit status: 0 all runs finished; 1 some did not, or a figure could not be drawn (the report says which); 2 bad input,
+or a disk, folder or system that fails; 70 an error of ours; 130 stopped by Ctrl-C, 143 by SIGTERM, and so on: 128 and
 the number of the signal. Whether somebody reads the output changes nothing.
 """
 
@@ -52,7 +52,10 @@ def list_archs(request: Request) -> int:
     registry = tasks.registry(request.plugins)
     for problem in registry.load_installed():
         print(f"WARNING: {problem}; left out", file=sys.stderr)
-    print(listing.table(registry))
+    table, problems = listing.table(registry)
+    print(table)
+    for problem in problems:
+        print(f"WARNING: {problem}", file=sys.stderr)
     return 0
 
 
@@ -101,7 +104,9 @@ def conclude(request: Request, outcome: Outcome) -> int:
             f"stopped at the first failure: {outcome.undone} not done; the same command without --fail-fast goes on",
             file=sys.stderr,
         )
-    return 1 if outcome.failed else 0
+    elif outcome.undone and not outcome.failed:
+        print(f"{outcome.undone} of the runs have no record: the same command tries them again", file=sys.stderr)
+    return 1 if outcome.failed or outcome.undone else 0
 
 
 if __name__ == "__main__":

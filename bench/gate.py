@@ -4,7 +4,8 @@
 
 Prints Markdown. Exit status: 0 nothing is slower, and every benchmark of OLD was judged; 1 something is slower; 2 bad
 input, the same session twice included; 3 nothing that was judged is slower, but benchmarks were not judged: NEW lacks
-them, they raised an error, or they have too few rounds; 70 an error of ours.
+them, or they raised an error; 4 nothing is known to be slower, but benchmarks have too few rounds to tell; 70 an error
+of ours.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from archs.errors import UserError
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.paths import path_object
-from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest
+from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest, rounds_needed
 from bench.speed.gate_session import Session, read
 from bench.store.differences import environment_differences
 
@@ -28,6 +29,7 @@ MARKS = {"slower": "▼ slower", "faster": "▲ faster", "same": "", "too few ro
 
 SLOWER = 1
 NOT_ALL_JUDGED = 3
+TOO_FEW_ROUNDS = 4
 
 
 def judge_sessions(old: Session, new: Session, threshold: float | None) -> tuple[list[Judgement], dict[str, str]]:
@@ -37,8 +39,8 @@ def judge_sessions(old: Session, new: Session, threshold: float | None) -> tuple
         threshold: takes the place of each benchmark's own.
 
     Returns:
-        What was found of each benchmark that both have, and the names of those that should have been judged and could
-        not be, each with the reason in words.
+        What was found of each benchmark that both have, and the names of those that should have been judged and are
+        not in both, each with the reason in words.
 
     Raises:
         UserError: the sessions can't be compared.
@@ -56,7 +58,6 @@ def judge_sessions(old: Session, new: Session, threshold: float | None) -> tuple
         )
     judged = judge(old.samples, new.samples, threshold)
     lacking = {name: f"only in {old.path}" for name in old.samples if name not in new.samples}
-    lacking |= {one.name: "too few rounds" for one in judged if one.verdict == "too few rounds"}
     for session in (old, new):
         lacking |= dict.fromkeys(sorted(session.unmeasured), f"an error, or skipped, in {session.path}")
     return judged, lacking
@@ -64,8 +65,11 @@ def judge_sessions(old: Session, new: Session, threshold: float | None) -> tuple
 
 def status_of(judged: list[Judgement], lacking: dict[str, str]) -> int:
     """Return the exit status."""
-    if any(one.verdict == "slower" for one in judged):
+    verdicts = {one.verdict for one in judged}
+    if "slower" in verdicts:
         return SLOWER
+    if "too few rounds" in verdicts:
+        return TOO_FEW_ROUNDS
     return NOT_ALL_JUDGED if lacking else 0
 
 
@@ -76,7 +80,7 @@ def markdown(old: Session, new: Session, judged: list[Judgement], lacking: dict[
             one.name,
             speed(old.samples[one.name]),
             speed(new.samples[one.name]),
-            f"{100 * one.change:+.1f} %".replace("-", "−"),
+            percentage(one.change),
             f"{one.p:.1g}",
             f"{100 * one.threshold:g} %",
             MARKS[one.verdict],
@@ -91,23 +95,41 @@ def markdown(old: Session, new: Session, judged: list[Judgement], lacking: dict[
         f"little. Slower: by more than the threshold, with p (Mann–Whitney, Holm-adjusted) below {100 * LEVEL:g} %. "
         "Images/s are of the same rounds; on a CPU, per second of processor time."
     )
-    return "\n\n".join([sentence(old, new, judged, lacking), table, explanation, *notes(old, new, lacking)])
+    return "\n\n".join([sentence(old, new, judged, lacking), table, explanation, *notes(old, new, judged, lacking)])
 
 
 def sentence(old: Session, new: Session, judged: list[Judgement], lacking: dict[str, str]) -> str:
     """Return the verdict in one sentence."""
-    slower, faster = (sum(one.verdict == verdict for one in judged) for verdict in ("slower", "faster"))
-    first = f"{slower} of {len(judged)} benchmarks are slower" if slower else "Nothing is slower"
+    slower, faster, few = (
+        sum(one.verdict == each for one in judged) for each in ("slower", "faster", "too few rounds")
+    )
+    if slower:
+        first = f"{slower} of {len(judged)} benchmarks are slower"
+        first += f", and {few} have too few rounds to tell" if few else ""
+    elif few:
+        first = f"Too few rounds to tell whether {few} of {len(judged)} benchmarks are slower"
+    else:
+        first = "Nothing is slower"
     if lacking:
-        asked = len(lacking.keys() | {one.name for one in judged})
-        many = f"{len(lacking)} of {asked}"
-        first += f", and {many} were not judged" if slower else f", but {many} benchmarks were not judged"
+        many = f"{len(lacking)} of {len(lacking.keys() | {one.name for one in judged})}"
+        first += f", and {many} were not judged" if slower or few else f", but {many} benchmarks were not judged"
     return f"**{first}**{f'; {faster} are faster' if faster else ''}: {new.path} against {old.path}."
 
 
-def notes(old: Session, new: Session, lacking: dict[str, str]) -> list[str]:
+def notes(old: Session, new: Session, judged: list[Judgement], lacking: dict[str, str]) -> list[str]:
     """Return a paragraph for whatever else a reader has to know about the two sessions."""
     found = []
+    few = [
+        f"{one.name} ({percentage(one.change)}, {len(old.samples[one.name].seconds)} rounds and "
+        f"{len(new.samples[one.name].seconds)})"
+        for one in judged
+        if one.verdict == "too few rounds"
+    ]
+    if few:
+        found.append(
+            f"Too few rounds to tell: {', '.join(few)}. Measure both sessions for longer, with `--seconds`, or with "
+            f"less else to do; with {len(judged)} benchmarks each needs at least {rounds_needed(len(judged))} rounds."
+        )
     for reason in dict.fromkeys(lacking.values()):
         found.append(f"Not judged ({reason}): {', '.join(name for name in lacking if lacking[name] == reason)}.")
     added = [name for name in new.samples if name not in old.samples and name not in lacking]
@@ -128,6 +150,11 @@ def notes(old: Session, new: Session, lacking: dict[str, str]) -> list[str]:
 def speed(sample: Sample) -> str:
     """Return the median images/s of the quickest rounds, as text."""
     return f"{sample.images / statistics.median(quickest(sample.seconds)):,.0f}"
+
+
+def percentage(change: float) -> str:
+    """Return a change as text: "+9.1 %"."""
+    return f"{100 * change:+.1f} %".replace("-", "−")
 
 
 def percent(text: str) -> float:

@@ -208,13 +208,13 @@ def is_code(value: Any) -> bool:
 
 
 def is_wrapped_by_library(holder: Holder, before: Any, value: Any) -> bool:
-    """Return whether `value` is `before` in a wrapper of the library's own: torch wraps some of its functions late."""
-    return (
-        callable(before)
-        and callable(value)
-        and is_of_library(holder, value)
-        and inspect.unwrap(value) is inspect.unwrap(before)
-    )
+    """Return whether `value` is `before` in a wrapper of the library's own: torch wraps some of its functions late.
+
+    Its compiler's wrappers don't say what they wrap.
+    """
+    if not (callable(before) and callable(value) and is_of_library(holder, value)):
+        return False
+    return inspect.unwrap(value) is inspect.unwrap(before) or value.__module__.startswith("torch._dynamo.")
 
 
 def is_of_library(holder: Holder, value: Any) -> bool:

@@ -5,6 +5,7 @@ The results are in the records that it names.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import shlex
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from archs.errors import UserError
 from bench.data.dataset import DataDescription
 from bench.job.plan import JobPlan
 from bench.job.policies import Records
@@ -70,7 +72,19 @@ def title(archs: Sequence[str], dataset: str) -> str:
 
 
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:
-    """Replace manifest.json in one step."""
+    """Replace manifest.json in one step.
+
+    Raises:
+        UserError: the folder can't be written to.
+    """
     partial = folder / f".manifest-{uuid.uuid4().hex}"
-    partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    partial.replace(folder / "manifest.json")
+    try:
+        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        partial.replace(folder / "manifest.json")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise UserError(
+            f"report folder {folder}: {error.strerror or error}; all runs are kept: mend it, or name another with "
+            "--out, and the same command goes on to its report"
+        ) from error

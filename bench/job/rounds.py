@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -50,10 +51,13 @@ class Held:
     def look_again(self, work: Sequence[Work]) -> None:
         """Read what has ended since."""
         for each in work:
-            with contextlib.suppress(Damaged):  # since it was written; the next job says so
+            try:
                 record = Store(each.store_folder(self.runs_dir)).find(each.run_id)
-                if record is not None:
-                    self.records[each.run_id] = record
+            except Damaged as error:  # since it was written
+                print(f"WARNING: {error}; left out, and tried again by the same command", file=sys.stderr, flush=True)
+                continue
+            if record is not None:
+                self.records[each.run_id] = record
 
 
 @dataclass

@@ -10,8 +10,7 @@ from typing import Any
 
 from bench.launchers.events import Event, EventKind
 from bench.launchers.queue import Queue
-from bench.machine import environment
-from bench.machine.child import how_it_ended
+from bench.machine import child, environment
 from bench.spec.run import Work
 from bench.spec.status import Status
 from bench.store.record import Record
@@ -120,7 +119,7 @@ def receive(worker: Worker, to_retry: list[InFlight]) -> list[Event]:
         answer: Answer = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(5)
-        return handle_death(worker, f"worker process {how_it_ended(worker.process.exitcode)}", to_retry)
+        return handle_death(worker, f"worker process {child.how_it_ended(worker.process.exitcode)}", to_retry)
     group = worker.in_flight[answer.key]
     if answer.kind is AnswerKind.PROGRESS:
         return [Event(EventKind.PROGRESS, spec, answer.content, seconds=group.seconds_per_run) for spec in group.specs]
@@ -195,9 +194,12 @@ def start_worker(context: Any, site: Site) -> Worker:
 
     Args:
         context: the multiprocessing context that starts it.
+
+    Raises:
+        UserError: the system lets no process be started.
     """
     ours, theirs = context.Pipe()
     process = context.Process(target=run_worker, args=(theirs, site), daemon=True)
-    process.start()
+    child.start(process)
     theirs.close()
     return Worker(process, ours, site)

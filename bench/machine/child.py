@@ -11,11 +11,12 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -54,29 +55,62 @@ def start_context(preload: Sequence[str] = (PRELOAD,)) -> Any:
         preload: the modules that a server that is started now imports.
 
     Raises:
-        UserError: no temporary folder has a path that is short enough for the server's socket.
+        UserError: the server can't be started, since no temporary folder can hold its socket, say.
     """
+    if multiprocessing.current_process().daemon:
+        raise UserError(
+            "this process is a daemonic one of multiprocessing, which may start no others; call from one that was "
+            "started with daemon=False"
+        )
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    with signals_ignored(), this_project_found(), socket_folder_short_enough():
-        forkserver.ensure_running()
+    make_socket_folder()
+    try:
+        with stops_held_back():
+            resource_tracker.ensure_running()  # by itself: it lets Ctrl-C and SIGTERM through again
+        with this_project_found(), stops_held_back():
+            forkserver.ensure_running()
+    except OSError as error:
+        raise UserError(f"the server of worker processes can't be started: {error.strerror or error}") from error
     return context
 
 
-@contextmanager
-def signals_ignored() -> Iterator[None]:
-    """Let a process that is started within the block ignore what stops a job: during its imports too it is the job's.
+def start(process: Any) -> None:
+    """Start a child whose function is importable, without the script that called us.
 
-    The fork server starts all workers, and multiprocessing's tracker of resources what they share.
+    multiprocessing would let the child import that first. A script that does not ask whether it is the main module
+    would call the job again in each child, and one that was read from a pipe is nowhere to be imported from.
+
+    Raises:
+        UserError: the system lets no process be started.
     """
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, *STOPPING)}
+    script = sys.modules["__main__"].__dict__
+    before: dict[str, Any] = {name: script[name] for name in ("__spec__", "__file__") if name in script}
+    script["__spec__"] = None
+    script.pop("__file__", None)
+    try:
+        process.start()
+    except OSError as error:
+        is_gone = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+        reason = f"somebody has removed {util.get_temp_dir()}" if is_gone else error.strerror or error
+        raise UserError(f"a worker process can't be started: {reason}; the same command goes on from here") from error
+    finally:
+        script.update(before)
+
+
+@contextmanager
+def stops_held_back() -> Iterator[None]:
+    """Hold Ctrl-C and what else stops a job back within the block, in this thread and in the processes that it starts.
+
+    Those then leave it to the job, from their first moment on.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *STOPPING})
     try:
         yield
     finally:
-        for number, known in before.items():
-            signal.signal(number, known)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -106,22 +140,39 @@ SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")
 """What multiprocessing adds to the path of the temporary folder."""
 
 
-@contextmanager
-def socket_folder_short_enough() -> Iterator[None]:
-    """Let multiprocessing make its socket elsewhere if the path of the temporary folder is too long for one."""
-    before, most = tempfile.tempdir, SOCKET_PATH_BYTES - SOCKET_NAME_BYTES
-    if len(os.fsencode(tempfile.gettempdir())) > most:
-        usual = [folder for folder in ("/tmp", "/var/tmp") if os.access(folder, os.W_OK | os.X_OK)]
-        if not usual:
-            raise UserError(
-                f"temporary folder {tempfile.gettempdir()}: its path is too long for a socket to be made in it; name a "
-                f"folder with TMPDIR whose path has at most {most} characters"
-            )
-        tempfile.tempdir = usual[0]
+def make_socket_folder() -> None:
+    """Let multiprocessing make its folder for sockets, in another place if the temporary folder is of no use for that.
+
+    Raises:
+        UserError: no folder is of use.
+    """
+    before, most, problems = tempfile.tempdir, SOCKET_PATH_BYTES - SOCKET_NAME_BYTES, []
     try:
-        yield
+        for folder in temporary_folders():
+            if len(os.fsencode(folder)) > most:
+                problems.append(f"{folder}: its path is too long for a socket")
+                continue
+            tempfile.tempdir = folder
+            try:
+                util.get_temp_dir()  # once in a process; from then on that one is used
+                return
+            except OSError as error:
+                problems.append(f"{folder}: {error.strerror}")
     finally:
         tempfile.tempdir = before
+    raise UserError(
+        f"no temporary folder can hold a socket ({'; '.join(problems)}); name one with TMPDIR "
+        f"that can be written to and whose path has at most {most} characters"
+    )
+
+
+def temporary_folders() -> list[str]:
+    """Return the folders that temporary files may go into, the user's own first."""
+    usual = ["/tmp", "/var/tmp"]
+    try:
+        return list(dict.fromkeys([tempfile.gettempdir(), *usual]))
+    except FileNotFoundError:  # none can be written to; each says why
+        return usual
 
 
 def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Callable[[Any], None] | None = None) -> Any:
@@ -138,7 +189,10 @@ def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Calla
     context = start_context()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, function, arguments, listener is not None), daemon=True)
-    process.start()
+    if function.__module__ == "__main__":
+        process.start()
+    else:
+        start(process)
     theirs.close()
     try:
         while True:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from archs.base import IMAGE_SIZE, Arch
 from archs.errors import UserError
+from archs.foreign.random_states import seeded
 from bench.models.gaussian import GaussianHead, gaussian_kl, sample
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import normal, stream_seed
+from bench.models.trying import materialise, takes_channels_last, untouched
 
 CLASSES = 10
 
@@ -42,6 +44,9 @@ class LatentModel(nn.Module):
     A CVAE gives the label to the encoder as constant image planes, and to the decoder one-hot, beside z.
     """
 
+    channels_last = True
+    """Whether the encoder is given images with their channels last in memory, where that makes a difference."""
+
     def __init__(self, encoder: nn.Module, head: GaussianHead, decoder: nn.Module, classes: int):
         super().__init__()
         self.encoder, self.head, self.decoder = encoder, head, decoder
@@ -52,7 +57,7 @@ class LatentModel(nn.Module):
         if self.classes:
             planes = F.one_hot(labels, self.classes).to(x.dtype)[:, :, None, None]
             x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
-        if x.device.type == "cuda" or x.shape[1] > 1:
+        if self.channels_last and (x.device.type == "cuda" or x.shape[1] > 1):
             x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, in a form that vmap keeps
         mean, log_variance = self.head(self.encoder(x))
         return mean, log_variance
@@ -81,17 +86,57 @@ class LatentModel(nn.Module):
 
 
 def feature_count(arch: Arch, encoder: nn.Module, in_channels: int) -> int:
-    """Return the F of an encoder's output [B, F]; raises `UserError` for an output of another form."""
-    training = encoder.training
-    with torch.no_grad():
-        shape = tuple(encoder.eval()(torch.zeros(2, in_channels, IMAGE_SIZE, IMAGE_SIZE)).shape)
-    encoder.train(training)
+    """Return the F of an encoder's output [B, F], and give its lazy layers their weights, if it has any.
+
+    Raises:
+        UserError: its output is of another form.
+    """
+    shape = output_shape(arch, "encoder", encoder, torch.zeros(2, in_channels, IMAGE_SIZE, IMAGE_SIZE))
     if len(shape) != 2 or shape[0] != 2:
         raise UserError(
             f"{arch.name}: its encoder gives {list(shape)} for 2 images, expected [2, features]; "
             "end it with nn.Flatten()"
         )
     return shape[1]
+
+
+def check_decoder(arch: Arch, decoder: nn.Module, in_features: int) -> None:
+    """Give the lazy layers of a decoder their weights, and raise `UserError` unless it maps vectors to images."""
+    shape = output_shape(arch, "decoder", decoder, torch.zeros(2, in_features))
+    if shape != (2, 1, IMAGE_SIZE, IMAGE_SIZE):
+        raise UserError(
+            f"{arch.name}: its decoder gives {list(shape)} for 2 vectors, expected [2, 1, {IMAGE_SIZE}, {IMAGE_SIZE}]"
+        )
+
+
+def output_shape(arch: Arch, role: str, part: Any, example: Tensor) -> tuple[int, ...]:
+    """Return the shape of what a part of a network gives for an example, the same in training and in evaluation.
+
+    Raises:
+        UserError: the part is no module, or it gives something that is no tensor, or tensors of two shapes.
+    """
+    if not isinstance(part, nn.Module):
+        raise UserError(f"{arch.name}: what builds its {role} returns {kind_of(part)}, expected a torch.nn.Module")
+    materialise(part, example)
+    with untouched(part) as lent:
+        outputs = [lent.train(training)(example) for training in (True, False)]
+    for output in outputs:
+        if not isinstance(output, Tensor):
+            advice = "; the layers for mean and variance are the task's" if role == "encoder" else ""
+            raise UserError(f"{arch.name}: its {role} gives {kind_of(output)}, expected one tensor{advice}")
+    in_training, shape = (tuple(output.shape) for output in outputs)
+    if in_training != shape:
+        raise UserError(
+            f"{arch.name}: its {role} gives {list(in_training)} in training and {list(shape)} in evaluation, "
+            "expected the same"
+        )
+    return shape
+
+
+def kind_of(value: object) -> str:
+    """Say what a value is, in two or three words: "a tuple of 2"."""
+    size = f" of {len(value)}" if isinstance(value, tuple | list | dict) else ""
+    return "None" if value is None else f"a {type(value).__name__}{size}"
 
 
 def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0) -> LatentModel:
@@ -105,18 +150,14 @@ def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0)
     """
     assert arch.decoder is not None
     in_channels, in_features = 1 + classes, latent_dim + classes
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "init/encoder"))
+    with seeded(stream_seed(seed, "init/encoder")):
         encoder = arch.encoder(in_channels)
         features = feature_count(arch, encoder, in_channels)
-        torch.manual_seed(stream_seed(seed, "init/head"))
+    with seeded(stream_seed(seed, "init/head")):
         head = GaussianHead(features, latent_dim)
-        torch.manual_seed(stream_seed(seed, "init/decoder"))
+    with seeded(stream_seed(seed, "init/decoder")):
         decoder = arch.decoder(in_features)
-    with torch.no_grad():
-        shape = tuple(decoder(torch.zeros(2, in_features)).shape)
-    if shape != (2, 1, IMAGE_SIZE, IMAGE_SIZE):
-        raise UserError(
-            f"{arch.name}: its decoder gives {list(shape)} for 2 vectors, expected [2, 1, {IMAGE_SIZE}, {IMAGE_SIZE}]"
-        )
-    return LatentModel(encoder, head, decoder, classes)
+        check_decoder(arch, decoder, in_features)
+    model = LatentModel(encoder, head, decoder, classes)
+    model.channels_last = takes_channels_last(model)
+    return model

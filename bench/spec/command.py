@@ -18,10 +18,19 @@ from archs.errors import UserError
 from bench.spec.signals import signals_stop, stopped, stopping_status
 
 BAD_INPUT = 2
-"""The exit status after a `UserError`; argparse's too."""
+"""The exit status after a `UserError`, or where a disk or the system fails; argparse's too."""
 
 CRASHED = 70
 """The exit status after an error of ours (EX_SOFTWARE). Python's own, 1, is a verdict of most commands."""
+
+SYSTEM_ERRORS = {
+    getattr(errno, name, None)
+    for name in (
+        "EACCES", "EAGAIN", "EDQUOT", "EHOSTDOWN", "EHOSTUNREACH", "EIO", "EMFILE", "ENFILE", "ENODEV", "ENOLCK",
+        "ENOMEM", "ENOSPC", "ENOTCONN", "ENXIO", "EPERM", "EREMOTEIO", "EROFS", "ESTALE", "ETIMEDOUT",
+    )
+} - {None}  # fmt: skip
+"""What a disk, a file system over the network or a limit of the system says, whatever the code that asked it."""
 
 PLAIN = {"−": "-", "–": "-", "×": "x", "±": "+-", "…": "...", "→": "->", "↑": "^", "↓": "v", "▲": "^", "▼": "v",
          "≥": ">=", "≤": "<=", "≈": "~", "β": "beta"}  # fmt: skip
@@ -72,10 +81,11 @@ def run_command(main: Callable[[list[str]], int]) -> NoReturn:
     can't be written for another reason, as on a full disk, that is said and the status is not 0.
 
     Args:
-        main: its `UserError` becomes one line on stderr and status 2, Ctrl-C status 130, a signal that stops commands
-            128 and its number, any other exception a traceback and status 70.
+        main: its `UserError` becomes one line on stderr and status 2, as what a disk or the system fails to do; Ctrl-C
+            status 130, a signal that stops commands 128 and its number, any other exception a traceback and status 70.
     """
     prepare()
+    fill_closed_descriptors()
     sys.stdout, sys.stderr = output_for(sys.stdout), output_for(sys.stderr)
     status = status_of(main)
     if isinstance(sys.stdout, Output):
@@ -116,9 +126,36 @@ def status_of(main: Callable[[list[str]], int]) -> int:
         if not isinstance(stop.code, int):
             raise
         return stop.code
-    except Exception:
-        traceback.print_exc()
-        return CRASHED
+    except Exception as error:
+        problem = system_problem(error)
+        if problem is None:
+            traceback.print_exc()
+            return CRASHED
+        print(f"error: {problem}; what is kept stays: mend that, or name another folder, and go on", file=sys.stderr)
+        return BAD_INPUT
+
+
+def system_problem(error: BaseException) -> str | None:
+    """Return what a disk or the system says in an error, and of which file; None if the error may be ours."""
+    if not isinstance(error, OSError):
+        return None
+    said = error.strerror or str(error)
+    if error.errno == errno.ENOENT and said.startswith("No usable temporary directory"):  # Python's own words
+        return "no temporary folder can be written to; name one with TMPDIR"
+    if error.errno not in SYSTEM_ERRORS:
+        return None
+    where = error.filename2 or error.filename
+    return f"{where}: {said}" if where else said
+
+
+def fill_closed_descriptors() -> None:
+    """Let the null device stand in for a standard stream that is closed.
+
+    Else the next file that is opened gets its number, a record say, and whatever a library prints goes into that.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def prepare() -> None:

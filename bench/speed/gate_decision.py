@@ -7,7 +7,6 @@ ones. docs/decisions.md#the-gate-compares-quickest-quarters says what other redu
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -72,8 +71,8 @@ class Judgement:
     """How large a change had to be."""
 
     verdict: Verdict
-    """Slower or faster only if the change is larger than the threshold and p is small; too few rounds if p could not
-    have been small, however slow the benchmark had become."""
+    """Slower or faster only if the change is larger than the threshold and p is small. Too few rounds if the change is
+    larger and p is not small, or if p could not have been small, however slow the benchmark had become."""
 
 
 def quickest(seconds: Sequence[float]) -> list[float]:
@@ -87,8 +86,8 @@ def judge(old: Mapping[str, Sample], new: Mapping[str, Sample], threshold: float
     A benchmark is slower if the median ratio rose by more than its threshold *and* the adjusted p is below 1 %. The
     threshold says what matters, and covers what differs between two sessions as a whole, which a test over rounds can't
     see; the test keeps a handful of noisy rounds from being taken for a change. It is faster if the new median is below
-    the old one's by the same factor, likewise. Where there are so few rounds that the test could not have told, it is
-    not called the same.
+    the old one's by the same factor, likewise. It is not called the same where the change is as large, but the rounds
+    are too few to be sure of it; nor where they are so few that the test could not have told.
 
     Args:
         threshold: takes the place of each benchmark's own.
@@ -104,15 +103,24 @@ def judge(old: Mapping[str, Sample], new: Mapping[str, Sample], threshold: float
     for name, pair, change, p in zip(names, pairs, changes, holm(p_values), strict=True):
         limit = 1 + (new[name].threshold if threshold is None else threshold)
         verdict: Verdict = "slower" if change > limit else "faster" if change < 1 / limit else "same"
-        if p >= LEVEL:
-            verdict = "same" if could_tell(*pair, len(names)) else "too few rounds"
+        if p >= LEVEL and (verdict != "same" or not could_tell(*pair, len(names))):
+            verdict = "too few rounds"
         found.append(Judgement(name, change - 1, p, limit - 1, verdict))
     return found
 
 
 def could_tell(a: Sequence[float], b: Sequence[float], benchmarks: int) -> bool:
     """Return whether the test would be sure if all of `a` were above all of `b`, and no other benchmark moved."""
-    return benchmarks / math.comb(len(a) + len(b), len(a)) < LEVEL
+    above = max(b) - min(a) + 1  # moved by that much; equal values stay equal, and the test is the same
+    return benchmarks * one_sided_p([value + above for value in a], b, "greater") < LEVEL
+
+
+def rounds_needed(benchmarks: int) -> int:
+    """Return how many rounds a session has to have for `could_tell`, if the other one has as many."""
+    few = MIN_BLOCKS
+    while not could_tell(range(few), range(few), benchmarks):
+        few += 1
+    return few if few == MIN_BLOCKS else 4 * few
 
 
 def one_sided_p(a: Sequence[float], b: Sequence[float], alternative: Literal["greater", "less"]) -> float:

@@ -20,7 +20,9 @@ UNMEASURED = "unmeasured"
 ENVIRONMENT = "environment"
 """The key of the file under which are versions and instructions, as in a record."""
 
-Seconds = Annotated[float, msgspec.Meta(gt=0, lt=1e6)]
+Seconds = Annotated[float, msgspec.Meta(ge=1e-9, lt=1e6)]
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 
 
 class Stats(msgspec.Struct):
@@ -36,9 +38,9 @@ class ExtraInfo(msgspec.Struct):
     what: str
     reference: str
     reference_seconds: Annotated[list[Seconds], msgspec.Meta(min_length=1)]
-    calls: Annotated[int, msgspec.Meta(ge=1)]
-    images: Annotated[int, msgspec.Meta(ge=1)]
-    threshold: Annotated[float, msgspec.Meta(gt=0)]
+    calls: Count
+    images: Count
+    threshold: Annotated[float, msgspec.Meta(gt=0, lt=10)]
     device: str
     device_name: str
     threads: int

@@ -10,6 +10,7 @@ systems. Where it has none, `take` raises.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -23,6 +24,9 @@ from archs.errors import UserError
 
 FOLDER = ".claims"
 """The folder of the lock files, within the store."""
+
+STALE_TRIES = 10
+"""How often a lock file is opened anew that a file system says was removed meanwhile."""
 
 
 class Claims:
@@ -42,7 +46,7 @@ class Claims:
         lock = FileLock(path, blocking=False, fallback_to_soft=False, on_acquired=write_holder)
         while path not in self._held:
             try:
-                lock.acquire()
+                acquire(lock, blocking=False)
                 self._held[path] = lock
             except Timeout:
                 if path.exists():
@@ -62,7 +66,7 @@ class Claims:
         if lock is not None:
             with contextlib.suppress(OSError):
                 path.unlink()  # while it is locked, so that no other job's file is removed
-            lock.release()
+            release(lock)
 
     def close(self) -> None:
         """Release all claims."""
@@ -84,18 +88,43 @@ def exclusive_lock(path: Path, on_wait: Callable[[], None] | None = None) -> Ite
     """
     lock = FileLock(path, fallback_to_soft=False)
     try:
-        held = lock.acquire(blocking=False)
+        acquire(lock, blocking=False)
     except Timeout:
         if on_wait is not None:
             on_wait()
-        held = lock.acquire()
-    with held:
-        os.utime(path)  # it may be a killed process's; an old one would be cleared away
+        acquire(lock, blocking=True)
+    try:
+        with contextlib.suppress(OSError):
+            os.utime(path)  # it may be a killed process's; an old one would be cleared away
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()  # while it is locked
+        release(lock)
+
+
+def acquire(lock: BaseFileLock, blocking: bool) -> None:
+    """Acquire a lock, if need be with a new file.
+
+    On NFS one that its holder, on another host, removes between our open and our lock is a stale handle.
+
+    Raises:
+        Timeout: somebody else holds it, and `blocking` is false.
+        OSError: the file can't be made, or its file system has no locks.
+    """
+    for tries_left in reversed(range(STALE_TRIES)):
         try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                path.unlink()  # while it is locked
+            lock.acquire(blocking=blocking)
+            return
+        except OSError as error:
+            if error.errno != errno.ESTALE or not tries_left:
+                raise
+
+
+def release(lock: BaseFileLock) -> None:
+    """Release a lock whose file was removed: whether the file system still answers, nobody waits for it."""
+    with contextlib.suppress(OSError):
+        lock.release()
 
 
 def write_holder(descriptor: int) -> None:

@@ -76,6 +76,9 @@ class Environment(msgspec.Struct):
     foreign_code: dict[str, str] | None = None
     """Plug-ins and packages that were loaded in the process: name → hash or version."""
 
+    conduct: dict[str, str] | None = None
+    """How the network behaves beside what it scores: one of `bench.spec.conduct.Conduct` → what it is about."""
+
 
 class StoredRecord(msgspec.Struct, forbid_unknown_fields=True):
     """The fields of a record.json of schema 1; the fields of `Record` say what they mean."""

@@ -13,15 +13,15 @@ from bench.store.claims import exclusive_lock
 LOCK = ".writing"
 """The lock file, within the report folder; it is removed afterwards."""
 
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
+UNWRITABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
     """Keep others from writing to a report folder within the block; wait for whoever does.
 
-    Where the file system has no locks, a warning says so: the results are worth more than the order. A folder that
-    can't be written to at all is left for the caller to find.
+    Where the file system has no locks, or none that work, a warning says so: the results are worth more than the order.
+    A folder that can't be written to at all is left for the caller to find.
     """
 
     def say() -> None:
@@ -31,7 +31,8 @@ def alone_in(folder: Path) -> Iterator[None]:
         try:
             held.enter_context(exclusive_lock(folder / LOCK, say))
         except OSError as error:
-            if error.errno in NO_LOCKS:
-                text = f"report folder {folder}: can't be locked ({error.strerror}); let nothing else write to it now"
+            if error.errno not in UNWRITABLE:
+                reason = error.strerror or error
+                text = f"report folder {folder}: can't be locked ({reason}); let nothing else write to it now"
                 print(f"WARNING: {text}", file=sys.stderr, flush=True)
         yield

@@ -19,6 +19,8 @@ def type_problem(content: Any, expected: Any) -> str | None:
     """
     try:
         msgspec.convert(content, expected)
+    except UnicodeEncodeError as error:  # JSON can hold half of a character of UTF-16
+        return f"{reprlib.repr(error.object)} is no text that can be written"
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         problem = "".join(character if character.isprintable() else "?" for character in problem)[:200]

@@ -83,14 +83,16 @@ class Task(TaskDescription):
         )
 
     def new_model(self, arch: Arch, latent_dim: int | None, seed: int) -> nn.Module:
-        """Build the model of a seed, and see that doing so leaves the process as it was.
+        """Build the model of a seed, whatever has been drawn before, and leave the process as it was.
 
         Raises:
             ChangedForAll: it doesn't; see `archs.foreign.process_state`.
         """
-        from archs.foreign.process_state import left_as_found  # here: it loads torch
+        from archs.foreign.process_state import left_as_found  # here: they load torch
+        from archs.foreign.random_states import seeded
+        from bench.models.streams import stream_seed
 
-        with left_as_found(f"{arch.name}, when its {self.name} is built,"):
+        with left_as_found(f"{arch.name}, when its {self.name} is built,"), seeded(stream_seed(seed, "init")):
             return self.build(arch, latent_dim, seed)
 
     def width(self, latent_dim: int | None) -> int:

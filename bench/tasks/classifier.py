@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archs.base import Arch
+from archs.foreign.random_states import seeded
 from bench.models.latent import CLASSES, feature_count
 from bench.models.streams import stream_seed
 from bench.tasks import Task
@@ -26,11 +27,10 @@ class Classifier(nn.Module):
 
 def build(arch: Arch, latent_dim: int | None, seed: int) -> Classifier:
     """Build the classifier of a seed; it has no latent dimension."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "init/encoder"))
+    with seeded(stream_seed(seed, "init/encoder")):
         encoder = arch.encoder(1)
         features = feature_count(arch, encoder, 1)
-        torch.manual_seed(stream_seed(seed, "init/head"))
+    with seeded(stream_seed(seed, "init/head")):
         return Classifier(encoder, features)
 
 

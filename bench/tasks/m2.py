@@ -32,7 +32,7 @@ class M2(LatentModel):
 
     def __init__(self, cvae: LatentModel, reader: Classifier):
         super().__init__(cvae.encoder, cvae.head, cvae.decoder, cvae.classes)
-        self.reader = reader
+        self.reader, self.channels_last = reader, cvae.channels_last
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return the reconstruction logits at the posterior mean, given the label that the classifier reads."""

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from archs.foreign.random_states import seeded
 from bench.models.likelihood import evaluation_targets
-from bench.models.streams import generator
+from bench.models.streams import generator, stream_seed
 from bench.spec.run import RunSpec
 from bench.tasks import Task
 from bench.training.batches import stack_seeds
@@ -120,14 +121,15 @@ def evaluate_seeds(
     if data.images.device.type != "cpu":
         at_once = max(EVALUATION_BATCH, GPU_EVALUATION_IMAGES // len(models))
     parts: list[dict[str, Tensor]] = []
-    for first in range(0, len(data.labels), at_once):
-        rows = slice(first, first + at_once)
-        x, labels = data.fixed_targets(spec.likelihood, split, rows).to(dtype), data.labels[rows]
-        if stack:
-            parts.append(stack.apply(score_with_noise_first(task), noise[:, rows], shared=(x, labels)))
-        else:
-            scores = task.score(models[0], x, labels, noise[0, rows])
-            parts.append({name: value.unsqueeze(0) for name, value in scores.items()})
+    with seeded(stream_seed(spec.seed, f"layers/{split}"), data.images.device):  # for layers that draw even here
+        for first in range(0, len(data.labels), at_once):
+            rows = slice(first, first + at_once)
+            x, labels = data.fixed_targets(spec.likelihood, split, rows).to(dtype), data.labels[rows]
+            if stack:
+                parts.append(stack.apply(score_with_noise_first(task), noise[:, rows], shared=(x, labels)))
+            else:
+                scores = task.score(models[0], x, labels, noise[0, rows])
+                parts.append({name: value.unsqueeze(0) for name, value in scores.items()})
     stacked = {name: torch.cat([part[name] for part in parts], 1).cpu().numpy() for name in parts[0]}  # [S, N, …]
     return [scores_of({name: value[index] for name, value in stacked.items()}) for index in range(len(models))]
 

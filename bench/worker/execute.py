@@ -11,27 +11,28 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
-from torch import nn
 
 from archs.errors import ChangedForAll
 from archs.foreign.process_state import Watch
+from archs.foreign.random_states import seeded
 from bench import evaluation
 from bench.evaluation.basic import evaluate_basic
 from bench.machine import cuda
 from bench.machine.cpu import prepare_cpu
 from bench.machine.determinism import deterministic
 from bench.machine.environment import numerics, versions
+from bench.models.streams import stream_seed
 from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.status import Status
 from bench.store.store import Record, Store
 from bench.training.scores import evaluate
 from bench.training.splits import split_on_device
+from bench.worker.conduct import after_training
 from bench.worker.dataset import dataset_of
 from bench.worker.failures import check_finite, reason
-from bench.worker.restore import registry, restore, task_of, to_device
+from bench.worker.restore import arch_of, registry, restore, task_of, to_device
 from bench.worker.site import Site
 from bench.worker.train import (
     Beginning,
@@ -42,6 +43,10 @@ from bench.worker.train import (
     train_alone,
     train_group,
 )
+from bench.worker.weights import to_bytes
+
+CONDUCT_IMAGES = 100
+"""Test images that a trained model is tried with once more, when its scores are known."""
 
 
 def execute_group(
@@ -118,9 +123,7 @@ def execute(
     try:
         if isinstance(spec, RunSpec):
             with deterministic(bool(spec.deterministic)):
-                record, arrays, model = evaluate_trained(spec, site, trained or train_alone(spec, site, report))
-            state = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-            weights = safetensors.torch.save(state)
+                record, arrays, weights = evaluate_trained(spec, site, trained or train_alone(spec, site, report))
         else:
             record, arrays = execute_evaluation(spec, site, report)
         check_finite(record)
@@ -154,26 +157,27 @@ def environment_of(site: Site, neighbours: Neighbours, begun: float) -> dict[str
     }
 
 
-def evaluate_trained(
-    spec: RunSpec, site: Site, result: TrainingResult
-) -> tuple[Record, dict[str, np.ndarray], nn.Module]:
-    """Evaluate what was trained; return its record, the arrays that belong to it, and the model.
+def evaluate_trained(spec: RunSpec, site: Site, result: TrainingResult) -> tuple[Record, dict[str, np.ndarray], bytes]:
+    """Evaluate what was trained; return its record, the arrays that belong to it, and its weights to be stored.
 
-    Raises what came of the training, if that is an error.
+    Raises what came of the training, if that is an error, and `UserError` for weights that can't be stored.
     """
     trained = result.outcome
     if isinstance(trained, Exception):
         raise trained
     assert result.prepared is not None
-    task, (model, layers, splits, metrics) = task_of(spec, site.plugins), result.prepared
-    started = time.perf_counter()
+    task, (model, layers, conduct, splits, metrics) = task_of(spec, site.plugins), result.prepared
+    started, weights = time.perf_counter(), to_bytes(model)
     means, values = evaluate(model, task, splits["test"], spec, "test")
     metrics |= {**means, "train_seconds": trained.seconds, "train_images_per_s": trained.images / trained.seconds}
     arrays = {name: values[metric] for name, metric in task.kept.items()}
     if task.has_code:
         posteriors = (torch.from_numpy(values[name]) for name in ("mean", "log_variance"))
-        more_metrics, more_arrays = evaluate_basic(model, splits["test"], spec, *posteriors)
+        with seeded(stream_seed(spec.seed, "layers/pictures"), splits["test"].images.device):
+            more_metrics, more_arrays = evaluate_basic(model, splits["test"], spec, *posteriors)
         metrics, arrays = metrics | more_metrics, arrays | more_arrays
+    arch = arch_of(spec, site.plugins)
+    conduct = {**conduct, **after_training(model, weights, arch, task, spec, splits["test"])}
     record = Record(
         run_id=spec.run_id,
         spec=spec.content(),
@@ -187,11 +191,12 @@ def evaluate_trained(
             **({"stack_refused": result.stack_refused} if result.stack_refused else {}),
             **({"graph": trained.used_graph} if spec.device != "cpu" else {}),
             **({"graph_refused": trained.graph_refused} if trained.graph_refused else {}),
+            **({"conduct": conduct} if conduct else {}),
             "test_targets": splits["test"].targets_hash,
             "evaluation_seconds": time.perf_counter() - started,
         },
     )
-    return record, arrays, model
+    return record, arrays, weights
 
 
 def execute_evaluation(spec: EvaluationSpec, site: Site, report: Report) -> tuple[Record, dict[str, np.ndarray]]:
@@ -211,7 +216,7 @@ def execute_evaluation(spec: EvaluationSpec, site: Site, report: Report) -> tupl
         report=lambda share: report(Progress(share, 0, math.nan)),
     )
     begun = time.perf_counter()
-    with torch.no_grad():
+    with torch.no_grad(), seeded(stream_seed(spec.run.seed, f"layers/{spec.part}"), device):
         metrics, arrays = evaluation.get(spec.part).run(subject)
     environment = {"evaluation_seconds": time.perf_counter() - begun}
     return Record(spec.run_id, spec.content(), Status.FINISHED, None, metrics, environment=environment), arrays

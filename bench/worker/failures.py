@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import traceback
+from pathlib import Path
 
 import torch
 
@@ -13,10 +15,19 @@ WAY_OUT = "use a smaller --batch-size or fewer --workers: neither is changed una
 
 
 def reason(error: BaseException) -> str:
-    """Return the kind of the error and the first line of its message; where memory was short, also what to do."""
-    message = next(iter(str(error).splitlines()), "")
+    """Return the kind of the error and the first line of its message; where memory was short, also what to do.
+
+    An error without a message says in which line of code it came instead.
+    """
+    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "") or place(error)
     text = f"{type(error).__name__}: {message}"[:500]
     return f"out of memory ({text[:400]}); {WAY_OUT}" if out_of_memory(error) else text
+
+
+def place(error: BaseException) -> str:
+    """Return where an error was raised, in words."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"no message, at {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "no message"
 
 
 def out_of_memory(error: BaseException) -> bool:

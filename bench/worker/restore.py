@@ -7,9 +7,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from archs.base import Arch
@@ -18,17 +16,24 @@ from archs.identity.fingerprint import fingerprint
 from archs.identity.old_fingerprint import old_fingerprint
 from archs.layers import layer_table
 from bench import tasks
+from bench.models.trying import takes_channels_last
 from bench.spec.run import RunSpec
 from bench.spec.status import Status
 from bench.store.record import Record
 from bench.store.store import Damaged
 from bench.tasks import Task
-from bench.worker.failures import reason
+from bench.worker.weights import load_into
 
 
 def to_device(model: nn.Module, device: torch.device) -> nn.Module:
-    """Move a model to a device, the channels of its weights last in memory, as its layers compute fastest."""
-    return model.to(device).to(memory_format=torch.channels_last)
+    """Move a model to a device, the channels of its weights last in memory, as its layers compute fastest.
+
+    One that can't compute so, since it calls `view` after a convolution, say, keeps torch's usual layout.
+    """
+    model = model.to(device)
+    if takes_channels_last(model):
+        return model.to(memory_format=torch.channels_last)
+    return model.to(memory_format=torch.contiguous_format)  # again, if it was the model itself that was tried
 
 
 def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
@@ -99,9 +104,7 @@ def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
         raise UserError(str(error)) from error
     model = task.new_model(arch, spec.latent_dim, spec.seed)
     try:
-        model.load_state_dict(safetensors.torch.load(record.read("model.safetensors") or b""))
-    except (SafetensorError, RuntimeError) as error:
-        raise Damaged(
-            f"run {record.run_id}: model.safetensors holds no weights of {spec.arch} ({reason(error)})"
-        ) from error
+        load_into(model, record.read("model.safetensors") or b"")
+    except ValueError as error:
+        raise Damaged(f"run {record.run_id}: model.safetensors holds no weights of {spec.arch} ({error})") from error
     return model.eval()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ import torch
 from torch import nn
 
 from bench.machine import cuda
+from bench.models.trying import untouched
+from bench.spec.conduct import Conduct
 from bench.spec.progress import Progress
 from bench.spec.run import RunSpec
 from bench.tasks import Task
@@ -19,9 +22,10 @@ from bench.training.loop import Trained, run_to_completion, train_in_turns
 from bench.training.scores import EVALUATION_BATCH, Split, evaluate
 from bench.training.splits import splits_of
 from bench.training.stack import why_not_stack
+from bench.worker.conduct import Examined, examine
 from bench.worker.dataset import dataset_of
 from bench.worker.failures import out_of_memory, reason
-from bench.worker.restore import arch_of, layers_of, task_of, to_device
+from bench.worker.restore import arch_and_fingerprint, arch_of, task_and_fingerprint, task_of, to_device
 from bench.worker.site import Site
 
 Report = Callable[[Progress], None]
@@ -34,6 +38,9 @@ class PreparedModel(NamedTuple):
 
     layers: list[dict[str, Any]]
     """Its layer table."""
+
+    conduct: Mapping[Conduct, str]
+    """What was remarked of it."""
 
     splits: dict[str, Split]
     """The data on the device."""
@@ -163,14 +170,24 @@ def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -
     arch, task = arch_of(spec, site.plugins), task_of(spec, site.plugins)
     device = torch.device(site.device)
     dataset = dataset_of(spec, site)
-    model = task.new_model(arch, spec.latent_dim, spec.seed)
-    layers = layers_of(model, task)
-    model = to_device(model, device)
+    layers, conduct = examined(spec, site.plugins)
+    model = to_device(task.new_model(arch, spec.latent_dim, spec.seed), device)
     if splits is None:
         splits = splits_of(dataset, spec, device)
         if device.type == "cuda":  # the next to use them may be on another stream
             torch.cuda.current_stream(device).synchronize()
-    return PreparedModel(model, layers, splits, untrained_scores(model, task, splits["val"], spec))
+    return PreparedModel(model, layers, conduct, splits, untrained_scores(model, task, splits["val"], spec))
+
+
+def examined(spec: RunSpec, plugins: Sequence[str]) -> Examined:
+    """Return what is known of a run's architecture before its training; it is tried out once for all seeds."""
+    return examined_once(spec.arch, spec.arch_fingerprint, spec.task, spec.latent_dim, tuple(plugins))
+
+
+@functools.cache
+def examined_once(name: str, fingerprint: str, task: str, latent_dim: int | None, plugins: tuple[str, ...]) -> Examined:
+    """Try an architecture out; see `bench.worker.conduct`."""
+    return examine(arch_and_fingerprint(name, plugins)[0], task_and_fingerprint(task, plugins)[0], latent_dim, 0)
 
 
 def untrained_scores(model: nn.Module, task: Task, validation: Split, spec: RunSpec) -> dict[str, float]:
@@ -178,4 +195,5 @@ def untrained_scores(model: nn.Module, task: Task, validation: Split, spec: RunS
     if task.bounds is None:
         return {}
     few = Split(validation.images[:EVALUATION_BATCH], validation.labels[:EVALUATION_BATCH])
-    return {"untrained_elbo": evaluate(model, task, few, spec, "validation").means["elbo"]}
+    with untouched(model) as lent:
+        return {"untrained_elbo": evaluate(lent, task, few, spec, "validation").means["elbo"]}

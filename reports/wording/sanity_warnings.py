@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
+from bench.spec.conduct import Conduct
 from bench.spec.metrics import IWAE
+from bench.store.record import Record
 from reports.findings.experiment import Experiment
 from reports.wording.formatting import number
 
@@ -17,6 +19,36 @@ EVEN_ODDS = -784 * math.log(2)
 """Nats: the ELBO of a model that gives every pixel even odds, with no KL; an untrained one is close to it."""
 UNTRAINED_TOLERANCE = 0.25
 """Share of `EVEN_ODDS` that an untrained model may be off; one with a wrong scale is off tenfold."""
+CONDUCT: Mapping[str, str] = {
+    Conduct.SAME_START: (
+        "its {} starts from the same weights at every seed, so its seeds differ in less than those of others: does it "
+        "call torch.manual_seed"
+    ),
+    Conduct.UNREPEATABLE: (
+        "it gives other outputs for the same images, weights and random numbers, so it keeps a state of its own: its "
+        "numbers can't be had again"
+    ),
+    Conduct.RANDOM_EVALUATION: (
+        "it draws random numbers when it is evaluated, so each score is one draw: does it call F.dropout without "
+        "training=self.training"
+    ),
+    Conduct.NEVER_MOVED: (
+        "its training never moved {}: no gradient reaches what lies behind detach() or in a head that is not used"
+    ),
+    Conduct.NOT_RESTORED: (
+        "loaded from its stored weights it gives other outputs, so a part of its state is neither a parameter nor a "
+        "persistent buffer: bench.load_model returns another network"
+    ),
+    Conduct.NO_NEGATIVE_LOGIT: (
+        "its decoder gives no logit below 0, so it draws no pixel darker than half grey: its last layer should give "
+        "logits, without nn.Sigmoid or nn.ReLU"
+    ),
+    Conduct.LOGITS_END_AT_ONE: (
+        "its decoder's logits end at −1 and 1, so no pixel is surely black or white: its last layer should give "
+        "logits, without nn.Tanh"
+    ),
+}
+"""What a record remarks → the warning, in which {} stands for the remark's detail."""
 MONTE_CARLO = 0.05
 """Nats that an ELBO of one sample per image may lie above a tighter bound by luck, over 10,000 images."""
 
@@ -24,7 +56,13 @@ MONTE_CARLO = 0.05
 def sanity_warnings(experiment: Experiment) -> list[str]:
     """Return the warnings as plain sentences without a full stop, the gravest first."""
     runs = experiment.runs[experiment.runs["status"] == "finished"]
-    return [*_impossible(experiment, runs), *_bounds(runs), *_untrained(runs)]
+    return [
+        *_impossible(experiment, runs),
+        *_bounds(runs),
+        *_untrained(runs),
+        *_worse_than_even_odds(experiment, runs),
+        *_conduct(experiment.records),
+    ]
 
 
 def _impossible(experiment: Experiment, runs: pd.DataFrame) -> Iterator[str]:
@@ -73,3 +111,27 @@ def _untrained(runs: pd.DataFrame) -> Iterator[str]:
             f"{row['arch']} {row['task']}: before training its ELBO is {number(row['untrained_elbo'], 0)} nats, "
             f"far from the {number(EVEN_ODDS, 0)} of even odds: look at its scale or initialisation"
         )
+
+
+def _worse_than_even_odds(experiment: Experiment, runs: pd.DataFrame) -> Iterator[str]:
+    """Yield the runs that are worse after their training than a model that knows nothing."""
+    for task, description in experiment.declared.tasks.items():
+        if description.bounds is None or "elbo" not in runs:
+            continue
+        own = runs[(runs["task"] == task) & (runs["elbo"] < EVEN_ODDS)]
+        for row in own.to_dict("records"):
+            yield (
+                f"{row['arch']} {task} seed {row['seed']}: after training its ELBO is {number(row['elbo'], 0)} nats, "
+                f"below the {number(EVEN_ODDS, 0)} of even odds for every pixel: it has learnt nothing of use"
+            )
+
+
+def _conduct(records: Iterable[Record]) -> Iterator[str]:
+    """Yield what the records remark, once for each architecture and task."""
+    seen: dict[tuple[str, str, str], str] = {}
+    for record in records:
+        for kind, detail in (record.environment.get("conduct") or {}).items():
+            if kind in CONDUCT:
+                seen.setdefault((str(record.spec["arch"]), str(record.spec["task"]), kind), detail)
+    for (arch, task, kind), detail in seen.items():
+        yield f"{arch} {task}: {CONDUCT[kind].format(detail)}"

@@ -11,6 +11,8 @@ from archs.errors import UserError
 from bench.data import published
 from bench.data.checks import duplicates, md5_of
 from bench.data.datasets import load
+from bench.data.locate import find_files
+from run_ablation import main
 from tests.data.conftest import IMAGES, LABELS, TEST_IMAGES, TEST_LABELS, Write
 
 Arrays = dict[str, np.ndarray]
@@ -93,6 +95,24 @@ def test_files_of_another_data_set_are_never_accepted(
         f"data file {raw / TEST_LABELS} is {TEST_LABELS} of the data set mnist, expected {TEST_LABELS} of kmnist; "
         "name another folder with --data-dir, or another data set with --dataset"
     )
+
+
+@pytest.mark.parametrize("arguments", [[], ["--accept-data"]], ids=str)
+def test_mnist_in_the_folder_of_fashion_mnist_is_not_trained_as_that(
+    arguments: list[str], tmp_path: Path, mnist: Path, capsys: pytest.CaptureFixture
+) -> None:
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file, path in find_files("mnist", mnist).raw.items():
+        (raw / file).symlink_to(path.resolve())
+    folders = ["--data-dir", str(tmp_path), "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    assert main(["--dataset", "fashion_mnist", *folders, *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"error: data file {raw / IMAGES} is {IMAGES} of the data set mnist, expected {IMAGES} of fashion_mnist; "
+        "name another folder with --data-dir, or another data set with --dataset"
+    )
+    assert not (tmp_path / "runs").exists()
 
 
 def nonsense(kind: str, arrays: Arrays) -> tuple[str, np.ndarray]:

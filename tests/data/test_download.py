@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -114,3 +115,11 @@ def test_the_folders_of_killed_downloads_are_cleared_in_time(tmp_path: Path) -> 
     with pytest.raises(UserError, match="took longer"):
         fetch.download("kmnist", tmp_path, seconds=0.05)
     assert [path.name for path in tmp_path.iterdir()] == [".download-new"]  # another job's, perhaps
+
+
+def test_a_download_needs_no_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full or missing one would else be called an error of the data folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="took longer"):
+        fetch.download("kmnist", tmp_path / "data", seconds=0.05)
+    assert not list((tmp_path / "data").iterdir())

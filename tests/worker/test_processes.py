@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import errno
+import multiprocessing.util
 import os
 import subprocess
 import sys
@@ -163,7 +165,62 @@ def test_a_long_path_of_the_temporary_folder_is_no_obstacle(tmp_path: Path) -> N
 
 
 def test_where_no_short_folder_is_usable_it_is_said_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     monkeypatch.setattr(tempfile, "tempdir", f"/{'t' * 100}")
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(UserError, match=r"t: its path is too long for a socket .* has at most 71 characters"):
+    monkeypatch.setattr(multiprocessing.util, "get_temp_dir", full)
+    expected = (
+        r"no temporary folder can hold a socket \(/t+: its path is too long for a socket; /tmp: No space left on "
+        r"device; /var/tmp: No space left on device\); name one with TMPDIR .* has at most 71 characters$"
+    )
+    with pytest.raises(UserError, match=expected):
         start_context()
+
+
+FULL = """
+import errno, os, sys, tempfile
+sys.path.insert(0, sys.argv[1])
+from bench.machine.child import call_in_child, start_context
+made, broken = os.mkdir, sys.argv[2]
+def mkdir(path, *others):
+    if str(path).startswith(broken):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+    made(path, *others)
+os.mkdir = mkdir
+start_context(())
+print(call_in_child(max, 1, 2), tempfile.gettempdir() == broken)
+"""
+
+
+def test_a_temporary_folder_that_is_full_is_no_obstacle(tmp_path: Path) -> None:
+    """Whoever runs tests as root is refused nothing, so it is pretended."""
+    script = tmp_path / "asked.py"
+    script.write_text(FULL, encoding="utf-8")
+    command = [sys.executable, str(script), str(ROOT), str(tmp_path)]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("2 True\n", ""), "what the user has set stays set"
+
+
+CLEARED = """
+import shutil, sys
+sys.path.insert(0, sys.argv[1])
+from multiprocessing import util
+from bench.machine.child import call_in_child, start_context
+start_context(())
+shutil.rmtree(util.get_temp_dir())
+try:
+    call_in_child(max, 1, 2)
+except Exception as error:
+    print(type(error).__name__, str(error).replace(util.get_temp_dir(), "FOLDER"))
+"""
+
+
+def test_who_clears_the_temporary_folder_of_a_living_job_is_told(tmp_path: Path) -> None:
+    script = tmp_path / "asked.py"
+    script.write_text(CLEARED, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script), str(ROOT)], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == (
+        "UserError a worker process can't be started: somebody has removed FOLDER; the same command goes on from here\n"
+    ), done.stderr

@@ -1,0 +1,76 @@
+"""Trying a network out without leaving a trace on it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from archs.base import IMAGE_SIZE
+from archs.foreign.random_states import RandomStates
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+@contextmanager
+def untouched(model: AnyModule) -> Iterator[AnyModule]:
+    """Yield a model to try things on, without gradients: a copy, so that the model stays what it is.
+
+    One that can't be copied, since it holds a tensor that was computed, is lent itself, and its weights, buffers and
+    modes are put back. So is what is drawn from the generators of the process.
+    """
+    random_states = RandomStates.now(next((tensor.device for tensor in model.parameters()), None))
+    try:
+        with torch.no_grad():
+            lent, is_copy = copy.deepcopy(model), True
+    except (RuntimeError, TypeError, NotImplementedError):
+        lent, is_copy = model, False
+    modes = {module: module.training for module in model.modules()}
+    tensors: list[Tensor] = [] if is_copy else [*model.parameters(), *model.buffers()]
+    values = [tensor.detach().clone() for tensor in tensors]
+    try:
+        with torch.no_grad():
+            yield lent
+    finally:
+        random_states.restore()
+        with torch.no_grad():
+            for tensor, value in zip(tensors, values, strict=True):
+                tensor.copy_(value)
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def materialise(module: nn.Module, example: Tensor) -> None:
+    """Give lazy layers their sizes, and so their weights, which are drawn here, by passing an example through."""
+    if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+        return
+    modes = {each: each.training for each in module.modules()}
+    with torch.no_grad():
+        module.eval()(example)
+    for each, mode in modes.items():
+        each.training = mode
+
+
+def takes_channels_last(model: nn.Module) -> bool:
+    """Return whether a model, called with images and labels, computes with the channels of its weights last in memory.
+
+    One that calls `view` after a convolution does not: what that gives has its channels last then, too.
+    """
+    device = next(model.parameters()).device
+    x, labels = (
+        torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE, device=device),
+        torch.zeros(2, dtype=torch.long, device=device),
+    )
+    with untouched(model) as lent:
+        lent.to(memory_format=torch.channels_last)
+        try:
+            for training in (True, False):
+                lent.train(training)(x, labels)
+        except RuntimeError:
+            return False
+    return True
