@@ -3,12 +3,13 @@
     python run_ablation.py --archs cnn2 cnn3 --seeds 3
 
 Exit status: 0 all runs finished; 1 some did not, or a figure could not be drawn (the report says which); 2 bad input,
-or a disk, folder or system that fails; 70 an error of ours; 130 stopped by Ctrl-C; 143 by SIGTERM. Whether somebody
-reads the output changes nothing.
+or a disk, folder or system that fails; 70 an error of ours; 130 stopped by Ctrl-C, 143 by SIGTERM, and so on: 128 and
+the number of the signal. Whether somebody reads the output changes nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +22,9 @@ from archs.errors import UserError
 from bench.job.options import parse
 from bench.job.request import Request
 from bench.machine import child, determinism
-from bench.machine.signals import sigterm_stops, stopping_status
 from bench.spec.command import run_command
 from bench.spec.paths import set_unless_set
+from bench.spec.signals import signals_stop, signals_wait, stopped, stopping_status
 
 if TYPE_CHECKING:
     from bench.job.perform import Outcome
@@ -32,15 +33,16 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str]) -> int:
     """Do what a command asks for; return its exit status."""
     try:
-        with sigterm_stops():
+        with signals_stop():
             request = parse(arguments)
             return list_archs(request) if request.list_archs else run(request)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:  # before the runs, or while the report was written
-        print("stopped: whatever finished is kept; the same command goes on from there", file=sys.stderr)
-        return stopping_status(interrupt)
+        status = stopping_status(interrupt)
+        print(f"{stopped(status)}: whatever finished is kept; the same command goes on from there", file=sys.stderr)
+        return status
 
 
 def list_archs(request: Request) -> int:
@@ -72,16 +74,17 @@ def run(request: Request) -> int:
     problems: list[str] = []
     with open_trackers(request.trackers) as trackers, perform(request, trackers) as outcome:
         if outcome.finished + outcome.failed:
-            experiment = reports.load(outcome.folder)
-            reports.build(
-                experiment,
-                latex=request.latex,
-                vector=request.vector,
-                parquet=request.parquet,
-                problem=problems.append,
-            )
-            trackers.reported(outcome.folder)
-            print(f"{reports.terminal_summary(experiment)}\n\nreport: {outcome.folder / 'report.md'}")
+            with contextlib.nullcontext() if outcome.stopped_by else signals_wait():
+                experiment = reports.load(outcome.folder)
+                reports.build(
+                    experiment,
+                    latex=request.latex,
+                    vector=request.vector,
+                    parquet=request.parquet,
+                    problem=problems.append,
+                )
+                trackers.reported(outcome.folder)
+                print(f"{reports.terminal_summary(experiment)}\n\nreport: {outcome.folder / 'report.md'}")
     for problem in problems:
         print(f"WARNING: {problem}", file=sys.stderr)
     return conclude(request, outcome) or (1 if problems else 0)
@@ -90,8 +93,9 @@ def run(request: Request) -> int:
 def conclude(request: Request, outcome: Outcome) -> int:
     """Say what is left to do; return the exit status."""
     if outcome.stopped_by:
+        kept = "1 run is" if outcome.finished == 1 else f"{outcome.finished} runs are"
         print(
-            f"stopped: {outcome.finished} runs are finished and kept; the same command goes on from there",
+            f"{stopped(outcome.stopped_by)}: {kept} finished and kept; the same command goes on from there",
             file=sys.stderr,
         )
         return outcome.stopped_by

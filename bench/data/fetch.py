@@ -83,7 +83,7 @@ def dataset_name(name: str) -> str:
 def download(name: str, data_dir: str | Path, seconds: float = TIMEOUT_SECONDS) -> None:
     """Download the raw files through torchvision, in a process of its own that is stopped when time is up.
 
-    Files that are there are kept. Call it where signals arrive as exceptions (bench.machine.signals): then one that
+    Files that are there are kept. Call it where signals arrive as exceptions (bench.spec.signals): then one that
     stops the job stops the download too and leaves nothing behind. If the job is killed, the download ends by itself,
     and a later download clears its folder.
     """

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from bench.job.estimate import Estimate, duration
 from bench.launchers.events import Event, EventKind
@@ -126,13 +127,13 @@ class Display:
             assert event.spec is not None
             is_training = event.progress is not None and isinstance(event.spec, RunSpec)
             runs.add_row(
-                f"  {event.spec.label}",
+                Text(f"  {event.spec.label}"),
                 place_of(event),
                 f"loss {event.progress.loss:.4g}" if event.progress and is_training else "",
                 f"{event.progress.done:.0%}" if event.progress else "",
             )
         if self.elsewhere:
-            runs.add_row(f"  {self._waiting()}")
+            runs.add_row(Text(f"  {self._waiting()}"))
         picture.add_row(runs)
         return picture
 

@@ -129,8 +129,8 @@ def parser() -> argparse.ArgumentParser:
         "--workers",
         type=integer(1, 512),
         metavar="N",
-        help="processes that train; default: one per core on a CPU, one for each GPU, which has several runs side "
-        "by side",
+        help="processes that train; default: on a CPU one per core that this process may use, by its affinity and "
+        "CPU quota; one for each GPU, which has several runs side by side",
     )
     how.add_argument(
         "--threads",
@@ -207,7 +207,11 @@ def parser() -> argparse.ArgumentParser:
         "--runs-dir", type=path, default="runs", metavar="DIR", help="the store of finished runs; default: runs/"
     )
     where.add_argument(
-        "--out", type=path, metavar="DIR", help="the report's folder; default: reports/generated/<name>/"
+        "--out",
+        type=path,
+        metavar="DIR",
+        help="the report's folder; default: reports/generated/<name>/. A report of other runs that is there is kept in "
+        "its folder earlier/",
     )
     where.add_argument("--latex", action="store_true", help="also write the tables as LaTeX")
     where.add_argument("--vector", action="store_true", help="also write the figures as SVG")

@@ -14,16 +14,17 @@ from bench.data import datasets, fetch
 from bench.data.dataset import Dataset
 from bench.job.manifest import describe, write_manifest
 from bench.job.plan import JobPlan, check, make_plan
-from bench.job.report_folder import report_folder
+from bench.job.report_folder import keep_earlier, report_folder
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
 from bench.launchers.launcher import Launcher
 from bench.launchers.local import ThisMachine
 from bench.machine.child import call_in_child
+from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
-from bench.machine.signals import stopping_status
 from bench.spec.device import Device
 from bench.spec.run import RunSpec
+from bench.spec.signals import stopping_status, what_stopped
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
 from bench.store.code_versions import made_by_other_code
@@ -50,7 +51,7 @@ class Outcome:
     """Runs and evaluations that were not come to."""
 
     stopped_by: int = 0
-    """The exit status that a signal asks for: 130 after Ctrl-C, 143 after SIGTERM; 0 if none did."""
+    """The exit status that a signal asks for: 130 after Ctrl-C, 143 after SIGTERM, …; 0 if none did."""
 
 
 @contextlib.contextmanager
@@ -70,7 +71,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
         check_labels(plan, data)
         Store(request.runs_dir).prepare()
-        folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir)
+        folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir, plan.baseline)
         for warning in warnings:
             print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
 
@@ -80,12 +81,19 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         rounds.run()
 
     with alone_in(folder):
-        speed, stopped_by = speed_of(request, plan, folder, rounds, code)
         work, records = plan.policy.planned(held.records), held.records
+        shown = {*held.again, *(each.run_id for each in work if each.run_id in records)}
+        if kept := keep_earlier(folder, shown, plan.baseline):
+            print(kept, file=sys.stderr, flush=True)
+        speed, stopped_by = speed_of(request, plan, folder, rounds, code)
         code_now = code.entries()
         if other_code := made_by_other_code(records.values(), code_now):
             print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
         circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
+        if stopped_by:
+            circumstances["stopped_by"] = what_stopped(stopped_by)
+        if request.launcher == "local":
+            circumstances["processors"] = str(processors())
         circumstances["wall_seconds"] = round(time.monotonic() - begun, 1)
         write_manifest(folder, describe(request, plan, data.describe(), work, records, folder, circumstances))
         failed = sum(records[each.run_id].status == Status.FAILED for each in work if each.run_id in records)

@@ -1,15 +1,18 @@
-"""Where a job's report goes."""
+"""Where a job's report goes, and what becomes of another that is there."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import hashlib
+import json
 import os
 import re
+import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 from archs.errors import UserError
 from bench.spec.run import RunSpec, Work
@@ -18,8 +21,15 @@ OVERWRITTEN = ("report.md", "report.html", "records.csv", "summary.csv", "compar
 REPLACED = ("manifest.json", "throughput.json")
 """Files of a report; only the folder need be writable for these."""
 
+ALL_FILES = (*REPLACED, *OVERWRITTEN, "throughput.csv")
+DRAWN = ("figures/*.png", "figures/*.svg", "latex/*.tex")
+"""All files of a report, and patterns of those in its folders. Each table may be there as .parquet too."""
 
-def report_folder(out: str | None, work: Sequence[Work], runs_dir: str) -> Path:
+EARLIER = "earlier"
+"""The folder, within a report's, of reports that were there before it and show what it does not."""
+
+
+def report_folder(out: str | None, work: Sequence[Work], runs_dir: str, baseline: str | None = None) -> Path:
     """The folder that was asked for, or one named by what is compared; made, and checked to be fit for a report.
 
     Its name ends with a hash of every setting but the number of seeds, so that more seeds go to the same report.
@@ -27,7 +37,8 @@ def report_folder(out: str | None, work: Sequence[Work], runs_dir: str) -> Path:
     Raises:
         UserError: it can't be written to, or its page could not find the runs.
     """
-    folder = Path(out) if out else Path("reports/generated") / name_of([w for w in work if isinstance(w, RunSpec)])
+    runs = [each for each in work if isinstance(each, RunSpec)]
+    folder = Path(out) if out else Path("reports/generated") / name_of(runs, baseline)
     if folder.is_symlink() and not os.path.exists(folder):
         raise UserError(f"report folder {folder}: it is a link that leads nowhere; mend it, or name another with --out")
     probe = folder / f".probe-{uuid.uuid4().hex}"
@@ -49,10 +60,12 @@ def report_folder(out: str | None, work: Sequence[Work], runs_dir: str) -> Path:
     return folder
 
 
-def name_of(runs: Sequence[RunSpec]) -> str:
+def name_of(runs: Sequence[RunSpec], baseline: str | None = None) -> str:
+    """The name of a report, by what it compares; by its baseline too if that is not the first architecture."""
     names = list(dict.fromkeys(run.arch for run in runs))
     slug = re.sub(r"[^a-z0-9]+", "-", "-".join(names))[:60].strip("-")
     identity = sorted({dataclasses.replace(run, seed=0).run_id for run in runs})
+    identity += [f"baseline {baseline}"] if baseline not in (None, names[0]) else []
     digest = hashlib.sha256(" ".join(identity).encode()).hexdigest()[:6]
     return f"{runs[0].dataset}-{slug}-{digest}"
 
@@ -77,3 +90,115 @@ def runs_path(folder: Path, runs_dir: str) -> str:
     raise UserError(
         f"report folder {folder}: no path leads from there to the runs folder {runs_dir}; name another with --out"
     )
+
+
+def keep_earlier(folder: Path, shown: Collection[str], baseline: str) -> str:
+    """Move the report that is in a folder into one of its own, unless the new one continues it.
+
+    The new one does if it shows all runs and evaluations that the other does, against the same baseline: the same
+    command again, more seeds, more architectures. Speeds that were measured stay too, for the new report to use.
+    Of several reports that continue each other only the last is kept.
+
+    Args:
+        folder: the report folder; nothing else may write to it meanwhile.
+        shown: ids of all runs and evaluations that the new report will show.
+        baseline: that of the new report.
+
+    Returns:
+        What was done, and why, in a line; empty if nothing was.
+
+    Raises:
+        UserError: the report can't be kept. It is still there.
+    """
+    manifest = _manifest(folder)
+    files = _files(folder)
+    if not {path.name for path in files} - {"throughput.json"}:
+        return ""
+    if manifest is not None and _continues(manifest, shown, baseline):
+        return ""
+    kept = folder / EARLIER
+    partial = kept / f".partial-{uuid.uuid4().hex}"
+    try:
+        kept.mkdir(exist_ok=True)
+        for left in kept.glob(".partial-*"):  # by a job that was killed
+            shutil.rmtree(left)
+        target = _place_in(kept, manifest)
+        for path in files:
+            copy = partial / path.relative_to(folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+        if manifest is not None:
+            text = json.dumps(_moved(manifest, folder, partial), indent=1)
+            (partial / "manifest.json").write_text(text, encoding="utf-8")
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+        for path in files:  # the manifest comes first: what is left without one is taken for no report
+            is_ours = manifest is not None or path.parent == folder
+            if is_ours and not path.is_symlink() and path.name != "throughput.json":
+                path.unlink()
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(
+            f"report folder {folder}: the report that is there can't be kept in {kept} ({error.strerror or error}); "
+            "name another with --out: no run is trained again"
+        ) from error
+    return f"the report that was in {folder} is kept in {target}: {_why_kept(manifest, shown, baseline)}"
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of the report in a folder, its manifest first; files of others aren't."""
+    tables = [name.replace(".csv", ".parquet") for name in ALL_FILES if name.endswith(".csv")]
+    found = [folder / name for name in (*ALL_FILES, *tables)]
+    found += [path for pattern in DRAWN for path in sorted(folder.glob(pattern))]
+    return [path for path in found if path.is_file()]
+
+
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest in a folder, as far as it is read here; None if there is none that can be read."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        is_sound = all(isinstance(each, str) for each in (*_shown(manifest), manifest["baseline"]))
+        return manifest if is_sound else None
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+def _shown(manifest: dict[str, Any]) -> list[str]:
+    return [*manifest["run_ids"], *(manifest.get("evaluations") or ())]
+
+
+def _continues(manifest: dict[str, Any], shown: Collection[str], baseline: str) -> bool:
+    """Whether what shows these runs against that baseline shows all that the report of a manifest does."""
+    ids = _shown(manifest)
+    return not ids or (set(ids) <= set(shown) and manifest["baseline"] == baseline)
+
+
+def _place_in(kept: Path, manifest: dict[str, Any] | None) -> Path:
+    """Where among those that are kept a report goes: in place of one that it continues, else under a new number."""
+    numbers = sorted(int(path.name) for path in kept.iterdir() if path.name.isdecimal())
+    if manifest is not None:
+        for number in numbers:
+            other = _manifest(kept / str(number))
+            if other is not None and _continues(other, _shown(manifest), manifest["baseline"]):
+                return kept / str(number)
+    return kept / str(numbers[-1] + 1 if numbers else 1)
+
+
+def _moved(manifest: dict[str, Any], folder: Path, to: Path) -> dict[str, Any]:
+    """The manifest of a report that is moved, with the way from there to its runs."""
+    runs = folder / str(manifest.get("runs_dir"))
+    if not runs.is_dir():
+        return manifest
+    with contextlib.suppress(UserError):
+        return manifest | {"runs_dir": runs_path(to, str(runs))}
+    return manifest
+
+
+def _why_kept(manifest: dict[str, Any] | None, shown: Collection[str], baseline: str) -> str:
+    if manifest is None:
+        return "no job has made it, or it is damaged"
+    if manifest["baseline"] != baseline:
+        return f"its baseline is {manifest['baseline']}, that of the new one {baseline}"
+    missing = len(set(_shown(manifest)) - set(shown))
+    return f"the new one lacks {missing} of its {len(_shown(manifest))} runs and evaluations"

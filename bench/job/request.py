@@ -53,7 +53,7 @@ class Request:
     device: str = "auto"
     """ "auto", "cpu", "cuda" or "cuda:n"."""
     workers: int | None = None
-    """None: one per core, or one per GPU."""
+    """None: one per core that may be used, or one per GPU."""
     threads: int = 1
     stack: str = "auto"
     """ "auto", "off" or a number of seeds."""

@@ -12,8 +12,8 @@ from bench.job.display import Display
 from bench.job.policies import Policy
 from bench.launchers.events import Event, EventKind
 from bench.launchers.launcher import Launcher
-from bench.machine.signals import stopping_status
 from bench.spec.run import Work
+from bench.spec.signals import stopping_status
 from bench.spec.status import Status
 from bench.store.inventory import inventory
 from bench.store.record import Damaged, Record

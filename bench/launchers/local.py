@@ -9,7 +9,6 @@ failed, and is replaced; of several in flight each is tried once more by itself.
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from multiprocessing.connection import wait
@@ -19,6 +18,7 @@ from bench.launchers.events import Event, EventKind
 from bench.launchers.queue import Queue
 from bench.launchers.workers import InFlight, dispatch, groups_per_worker, receive, site_of_worker, start_worker
 from bench.machine.child import start_context
+from bench.machine.processors import processors
 from bench.spec.device import Device
 from bench.spec.run import Work
 from bench.store.claims import Claims
@@ -48,11 +48,10 @@ class ThisMachine:
         """Leave it to the plan to find out what this machine has."""
 
     def slots(self, devices: Sequence[Device]) -> int:
-        """Return how many workers there will be: on a CPU as many as its cores hold, else one for each GPU."""
+        """Return how many workers there will be: on a CPU as many as it may keep busy, else one for each GPU."""
         if self.workers or devices[0].is_gpu:
             return self.workers or len(devices)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, cores // self.threads)
+        return max(1, processors().usable // self.threads)
 
     def launch(self, work: Sequence[Work], site: Site, retried: Mapping[str, Record]) -> Generator[Event, None, None]:
         """See `bench.launchers.launcher.Launcher.launch`."""

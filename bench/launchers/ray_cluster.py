@@ -30,6 +30,7 @@ from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.spec.extras import require
 from bench.spec.paths import set_unless_set
 from bench.spec.run import Work
+from bench.spec.signals import STOPPING
 from bench.store.claims import Claims
 from bench.store.record import Record
 from bench.worker.site import Site
@@ -67,7 +68,7 @@ class Cluster:
         self.threads = threads
         self.folder = tempfile.TemporaryDirectory(prefix="conv-ablation-code-")
         self.plugins = stage(Path(self.folder.name), plugins)
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *STOPPING)}
         own: dict[str, Any] = (
             {"num_cpus": (workers or 1) * threads, "include_dashboard": False} if address == "local" else {}
         )
@@ -86,7 +87,7 @@ class Cluster:
                 f"--ray-address {address}: {message}; start Ray here with `ray start --head`, or use local"
             ) from error
         finally:
-            for number, handler in handlers.items():  # Ray has its own; a job is stopped as bench.machine.signals says
+            for number, handler in handlers.items():  # Ray has its own; a job is stopped as bench.spec.signals says
                 with contextlib.suppress(ValueError):  # not in the main thread
                     signal.signal(number, handler)
 

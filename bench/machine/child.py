@@ -22,6 +22,8 @@ from typing import Any
 
 from archs.errors import UserError
 from bench.machine.environment import ROOT
+from bench.machine.processors import memory_limit, processor_seconds_limit
+from bench.spec.signals import STOPPING
 
 PRELOAD = "bench.worker.preload"
 """The module that the fork server imports; a name, since the job must not import it."""
@@ -66,8 +68,9 @@ def start_context(preload: Sequence[str] = (PRELOAD,)) -> Any:
     context.set_forkserver_preload(list(preload))
     make_socket_folder()
     try:
-        resource_tracker.ensure_running()  # here: it lets Ctrl-C through again
-        with this_project_found(), ctrl_c_held_back():
+        with stops_held_back():
+            resource_tracker.ensure_running()  # by itself: it lets Ctrl-C and SIGTERM through again
+        with this_project_found(), stops_held_back():
             forkserver.ensure_running()
     except OSError as error:
         raise UserError(f"the server of worker processes can't be started: {error.strerror or error}") from error
@@ -98,12 +101,12 @@ def start(process: Any) -> None:
 
 
 @contextmanager
-def ctrl_c_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back within the block, in this thread and in the processes that it starts.
+def stops_held_back() -> Iterator[None]:
+    """Hold Ctrl-C and what else stops a job back within the block, in this thread and in the processes that it starts.
 
     Those then leave it to the job, from their first moment on.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *STOPPING})
     try:
         yield
     finally:
@@ -232,14 +235,21 @@ def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any
 
 
 def leave_signals_to_the_parent() -> None:
-    """Ignore Ctrl-C and SIGTERM, which reach all processes of a job and which its main process handles."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Ignore Ctrl-C and what else stops a job: it reaches all its processes, and the main process handles it."""
+    for number in (signal.SIGINT, *STOPPING):
         signal.signal(number, signal.SIG_IGN)
 
 
 def how_it_ended(exitcode: int | None) -> str:
-    """Say how a process ended: "was killed by SIGKILL (out of memory?)", "ended with status 3"."""
+    """Say how a child ended: "was killed by SIGKILL (out of memory?)", "ended with status 3"."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
-        return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+        return f"was killed by {name}" + (f" ({_why_killed()})" if name == "SIGKILL" else "")
     return f"ended with status {exitcode}"
+
+
+def _why_killed() -> str:
+    """Guess why the system has killed a child, by the limits that it shares with this process."""
+    memory, seconds = memory_limit(), processor_seconds_limit()
+    why = "out of memory?" if memory is None else f"out of memory? it is limited to {memory / 2**20:,.0f} MiB"
+    return why if seconds is None else f"{why}; or out of processor time, limited to {seconds:,} s"

@@ -15,12 +15,10 @@ from collections.abc import Callable
 from typing import NoReturn, TextIO
 
 from archs.errors import UserError
+from bench.spec.signals import signals_stop, stopped, stopping_status
 
 BAD_INPUT = 2
 """The exit status after a `UserError`, or where a disk or the system fails; argparse's too."""
-
-INTERRUPTED = 130
-"""The exit status of a program that Ctrl-C ends."""
 
 CRASHED = 70
 """The exit status after an error of ours (EX_SOFTWARE). Python's own, 1, is a verdict of most commands."""
@@ -84,7 +82,7 @@ def run_command(main: Callable[[list[str]], int]) -> NoReturn:
 
     Args:
         main: its `UserError` becomes one line on stderr and status 2, as what a disk or the system fails to do; Ctrl-C
-            status 130, any other exception a traceback and status 70.
+            status 130, a signal that stops commands 128 and its number, any other exception a traceback and status 70.
     """
     prepare()
     fill_closed_descriptors()
@@ -115,13 +113,15 @@ def output_for(stream: TextIO) -> TextIO:
 def status_of(main: Callable[[list[str]], int]) -> int:
     """Call the main function; return the exit status, and say on stderr what went wrong."""
     try:
-        return main(sys.argv[1:])
+        with signals_stop():
+            return main(sys.argv[1:])
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        status = stopping_status(interrupt)
+        print(stopped(status), file=sys.stderr)
+        return status
     except SystemExit as stop:  # argparse has printed the help, or an error
         if not isinstance(stop.code, int):
             raise
@@ -166,6 +166,11 @@ def prepare() -> None:
     os.environ["MPLBACKEND"] = "agg"  # a notebook's, exported to what it starts, need not be installed here
     os.environ["MATPLOTLIBRC"] = os.devnull
     os.environ.pop("SOURCE_DATE_EPOCH", None)  # numpy can't be imported where it is no number, or empty
+
+
+def in_ascii(text: str) -> str:
+    """Return a text with our own signs as plain characters; a letter that ASCII lacks stays."""
+    return "".join(PLAIN.get(char, char) for char in text)
 
 
 def plain(error: UnicodeError) -> tuple[str, int]:

@@ -12,6 +12,12 @@ import re
 _MARKDOWN = re.compile(r"([\\`*_>|~&$]|\](?=[\[(:]))")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_OF_MARKDOWN = re.compile(
+    r"(?P<code>(?P<fence>`+)[^`].*?(?<!`)(?P=fence)(?!`))"
+    r"|\\(?P<escaped>[!-/:-@\[-`{-~])"  # any of ASCII's punctuation
+    r"|&lt;|\*+|(?<!\w)_|_(?!\w)"
+)
+"""What Markdown writes otherwise than plain text, from left to right, so that each character is looked at once."""
 _LATEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -82,9 +88,16 @@ def code(text: object) -> str:
 
 
 def plain(markdown: str) -> str:
-    """Return the plain text of Markdown that `md` and bold marks made, for the terminal."""
-    text = re.sub(r"(?<!\\)\*\*|(?<!\\)(?<!\w)_|(?<!\\)_(?!\w)", "", markdown)
-    return re.sub(r"\\([^\w\s])", r"\1", text).replace("&lt;", "<")
+    """Return the plain text of Markdown that `md`, `code` and marks of emphasis made, for the terminal.
+
+    What `code` made stays as it is, backticks included: they show where a command begins and ends.
+    """
+    return _OF_MARKDOWN.sub(_plain_part, markdown)
+
+
+def _plain_part(found: re.Match[str]) -> str:
+    """Return what a part of Markdown that `_OF_MARKDOWN` finds looks like in plain text."""
+    return found["code"] or found["escaped"] or ("<" if found[0] == "&lt;" else "")
 
 
 def html(text: object) -> str:

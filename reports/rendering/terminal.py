@@ -27,8 +27,10 @@ def summary(experiment: Experiment, width: int = 100) -> str:
 def grid(table: Table) -> str:
     """Render a table for a fixed-width font, with an asterisk before what is bold elsewhere."""
     rows = [
-        [f"*{cell}" if (i, j) in table.bold else one_line(cell) for j, cell in enumerate(row)]
+        [f"{'*' if (i, j) in table.bold else ''}{one_line(cell)}" for j, cell in enumerate(row)]
         for i, row in enumerate(table.rows)
     ]
     aligns = ["left" if letter == "l" else "right" for letter in table.align]
-    return tabulate(rows, headers=list(table.headers), colalign=aligns, disable_numparse=True)
+    return tabulate(
+        rows, headers=[one_line(header) for header in table.headers], colalign=aligns, disable_numparse=True
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from archs.errors import UserError
+from bench.spec.command import in_ascii
 from reports.figures.canvas import FigureWriter, warn
 from reports.findings.experiment import Experiment
 from reports.rendering import html, markdown
@@ -41,7 +42,7 @@ def write(
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         for name, frame in _csvs(experiment).items():
-            frame.to_csv(folder / f"{name}.csv", index=False)
+            as_csv(frame, folder / f"{name}.csv")
             if parquet:
                 as_parquet(frame, folder / f"{name}.parquet")
         page = list(blocks(Context(experiment, FigureWriter(folder, vector, problem or warn))))
@@ -55,6 +56,17 @@ def write(
     except OSError as error:
         raise UserError(f"{folder} can't be written: {error.strerror or error}; choose another folder") from error
     return folder / "report.md"
+
+
+def as_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a frame as CSV in UTF-8, with a byte order mark if it holds more than ASCII.
+
+    Excel takes a file without one for the system's old encoding: "größe" becomes "grÃ¶ÃŸe". Other readers don't need
+    it, and some take it for a part of the first heading; so the usual file, which is ASCII, has none.
+    """
+    text = frame.to_csv(index=False)
+    with open(path, "w", encoding="utf-8" if text.isascii() else "utf-8-sig", newline="") as file:
+        file.write(text)
 
 
 def as_parquet(frame: pd.DataFrame, path: Path) -> None:
@@ -73,12 +85,13 @@ def as_parquet(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _csvs(experiment: Experiment) -> dict[str, pd.DataFrame]:
-    """Return name of a file → the frame that is written to it."""
+    """Return name of a file → the frame that is written to it; our own signs are in ASCII, as × in "conv 5×5"."""
+    layers = experiment.layers
     frames = {
         "records": experiment.runs,
         "summary": experiment.summary,
         "comparisons": experiment.comparisons,
-        "layers": experiment.layers,
+        "layers": layers.assign(layer=layers["layer"].map(in_ascii, na_action="ignore")) if len(layers) else layers,
     }
     measured = experiment.measured_speeds
     return frames if measured is None else {**frames, "throughput": measured.speeds}

@@ -45,9 +45,11 @@ def blocks(context: Context) -> Iterator[Block]:
         yield Table(("architecture", "task", "seed", "part", "error"), tuple(failed_evaluations), "llrll")
     if without_record:
         have = "has" if without_record == 1 else "have"
-        yield Text(
-            f"{plural(without_record, 'run')} of {experiment.planned} {have} no record: not run yet, or removed."
-        )
+        stopped_by = experiment.manifest.get("stopped_by")
+        why = "not run yet, or removed."
+        if stopped_by:
+            why += f" The job was stopped by {md(stopped_by)}; the same command goes on from there."
+        yield Text(f"{plural(without_record, 'run')} of {experiment.planned} {have} no record: {why}")
     if illegal:
         are = "is" if len(illegal) == 1 else "are"
         yield Text(f"{plural(len(illegal), 'cell')} of the grid {are} not a legal architecture:")

@@ -66,6 +66,8 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
             yield name, _all(runs, name)
     yield "device", ", ".join(_environment(experiment, "device_name")) or _all(runs, "device")
     yield "runs at a time", str(manifest.get("workers", "unknown"))
+    if manifest.get("processors"):
+        yield "processors", str(manifest["processors"])
     yield from _on_gpu(experiment)
     for name in ("python", "torch", "numpy", "platform"):
         if values := _environment(experiment, name):

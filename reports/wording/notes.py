@@ -37,7 +37,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
     elif compared:
         notes.append("One seed: differences have no interval and no verdict (?).")
     if any(ranking.best for ranking in experiment.rankings.values()):
-        notes.append(f"{'*' if compact else 'Bold'} is resolvably the best.")
+        notes.append(f"{md('*') if compact else 'Bold'} is resolvably the best.")
     descriptions = [ranking.description for ranking in experiment.rankings.values()]
     if experiment.likelihood and any(description.bounds for description in descriptions):
         notes.append(

@@ -57,7 +57,9 @@ def is_gone(process: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    "number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGKILL, -9)]
+)
 def test_a_download_ends_with_its_job_and_leaves_nothing(tmp_path: Path, number: int, status: int) -> None:
     job = started(tmp_path, SLOW)
     begun = tmp_path / "data" / "begun"
@@ -76,7 +78,8 @@ def test_a_download_ends_with_its_job_and_leaves_nothing(tmp_path: Path, number:
     assert is_gone(helper)
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["begun"]
     (last,) = shown.splitlines()[1:]
-    assert last == "stopped: whatever finished is kept; the same command goes on from there"
+    by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
+    assert last == f"stopped{by}: whatever finished is kept; the same command goes on from there"
 
 
 def test_a_download_that_fails_says_why_and_the_way_out(tmp_path: Path) -> None:

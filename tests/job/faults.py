@@ -1,12 +1,13 @@
-"""Kills jobs at random moments, again and again until their runs are done, and looks for anything lost or wrong.
+"""Stops jobs at random moments, again and again until their runs are done, and looks for anything lost or wrong.
 
     python -m tests.job.faults --kills 200
 
 A campaign is one store: a job is started, something of it is killed, the job is started again, until all runs are
 there. Killed is a worker, the main process, or both at once; at any moment, or in the middle of a write; alone, or
-beside a second job on the same store. After every kill each record must be sound, every finished run still there and
-untouched, and equal bit for bit to that of an undisturbed job; at the end the report must be the same too. Before all
-that, two undisturbed jobs share a store, and no run may be trained twice.
+beside a second job on the same store. Or a signal tells a job to stop, its main process or all of it, as batch systems
+do. After every kill each record must be sound, every finished run still there and untouched, and equal bit for bit to
+that of an undisturbed job; at the end the report must be the same too. Before all that, two undisturbed jobs share a
+store, and no run may be trained twice.
 
 The jobs are real: `run_ablation.main` in a process of its own, workers from a fork server. Both are forked from this
 process, which has imported everything, since starting Python and torch anew would take most of each cycle.
@@ -30,6 +31,7 @@ from unittest.mock import patch
 import run_ablation
 from bench.job.plan import make_plan
 from bench.machine import child
+from bench.spec.signals import STOPPING
 from bench.store.store import Record
 from tests.job.fault_checks import check, inspect, neutral_page, sound_records
 
@@ -42,7 +44,12 @@ SIZE = [
     "--workers", "2", "--throughput", "off",
 ]  # fmt: skip
 RUNS = 24
-KINDS = ("worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two")
+KINDS = (
+    "worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two",
+    "signal to the parent", "signal to both", "signal to both in a write",
+)  # fmt: skip
+TOLD = {128 + number for number in STOPPING} | {-number for number in STOPPING}
+"""How a job may end that a signal has told to stop: by itself, or of it before it could listen."""
 JOB_SECONDS = 120
 KILLED_BEFORE = f"error: {child.described(make_plan)} was killed by SIGKILL"
 """What a job says, with status 2, whose plan was not made yet."""
@@ -183,11 +190,13 @@ def campaign(
             status = ended(jobs[0], moment(folder, kind, chance, seconds))
             if status is not None or kills.total() >= most:
                 break
-            kills[kind] += kill(victims(kind, jobs[0], chance))
+            number = chance.choice(STOPPING) if kind.startswith("signal") else signal.SIGKILL
+            kills[kind] += kill(victims(kind, jobs[0], chance), number)
             kept = inspect(folder, theirs, kept)
         statuses = [ended(jobs[0], JOB_SECONDS) if status is None else status]
         statuses += [ended(other, JOB_SECONDS) for other in jobs[1:]]  # takes over what the dead one had
-        check(all(found in (0, 1, 2, -signal.SIGKILL) for found in statuses), f"exit status {statuses}: {said(folder)}")
+        may_be = {0, 1, 2, -signal.SIGKILL} | (TOLD if kind.startswith("signal") else set())
+        check(may_be.issuperset(statuses), f"{kind}: exit status {statuses}: {said(folder)}")
         refused += statuses.count(2)
         check(refused <= whole_log(folder).count(KILLED_BEFORE), f"exit status {statuses}: {said(folder)}")
         kept = inspect(folder, theirs, kept)
@@ -200,7 +209,7 @@ def victims(kind: str, main_process: int, chance: random.Random) -> list[int]:
     alive = workers()
     if kind.startswith("worker"):
         return [chance.choice(alive)] if alive else []
-    return [main_process, *(alive if kind.startswith("both") else [])]
+    return [main_process, *(alive if "both" in kind else [])]
 
 
 def moment(folder: Path, kind: str, chance: random.Random, seconds: float) -> float:
@@ -225,12 +234,12 @@ def workers() -> list[int]:
     return [int(word) for word in listed.split()]
 
 
-def kill(processes: list[int]) -> bool:
-    """Whether something was there to be killed."""
+def kill(processes: list[int], number: int) -> bool:
+    """Whether something was there to be sent the signal."""
     hit = False
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+            os.kill(process, number)
             hit = True
     return hit
 

@@ -1,0 +1,92 @@
+"""How a command is stopped from outside: by Ctrl-C, or by a signal, which does the same but for the exit status.
+
+Batch systems warn by a signal before the time of a job is over, each by another; a terminal that is closed hangs up.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+CTRL_C_STATUS = 130
+
+ONE_REQUEST = tuple(
+    getattr(signal, name) for name in ("SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)
+)
+"""Signals that whoever sends them may send several times for one reason: both a terminal and its shell hang up, and the
+limit of processor time is called to mind every second."""
+
+STOPPING = (signal.SIGTERM, *ONE_REQUEST)
+"""Signals that stop a command. SIGQUIT (Ctrl-\\) is not one of them: it is for who wants no last words."""
+
+
+class Terminated(KeyboardInterrupt):
+    """A signal of `STOPPING` arrived: a scheduler, or a system that shuts down, wants the command to end."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.status = 128 + number
+        """The exit status of a program that this signal ends."""
+
+
+def raise_terminated(number: int, frame: object) -> None:
+    if number in ONE_REQUEST:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cost the report
+    raise Terminated(number)
+
+
+@contextmanager
+def signals_stop(handler: Callable[[int, object], None] = raise_terminated) -> Iterator[None]:
+    """Make the signals of `STOPPING` raise `Terminated` within the block; only the main thread can.
+
+    One that is ignored, as SIGHUP is under `nohup`, stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    try:
+        for number, known in before.items():
+            if known is not signal.SIG_IGN:
+                signal.signal(number, handler)
+        yield
+    finally:
+        for number, known in before.items():
+            if known is not None:  # one that was not set by Python can't be set again
+                signal.signal(number, known)
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Let what is done within the block be done before a signal of `STOPPING` stops the command.
+
+    Neither Ctrl-C waits, nor a second signal.
+    """
+    arrived: list[int] = []
+
+    def note(number: int, frame: object) -> None:
+        if arrived:
+            raise_terminated(number, frame)
+        arrived.append(number)
+
+    with signals_stop(note):
+        yield
+    if arrived:
+        raise_terminated(arrived[0], None)
+
+
+def stopping_status(interrupt: KeyboardInterrupt) -> int:
+    """Return the exit status that an interrupt asks for: 130 after Ctrl-C, 143 after SIGTERM."""
+    return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C_STATUS
+
+
+def what_stopped(status: int) -> str:
+    """Return what has stopped a command that ends with this status: "Ctrl-C", "SIGTERM"."""
+    return "Ctrl-C" if status == CTRL_C_STATUS else signal.Signals(status - 128).name
+
+
+def stopped(status: int) -> str:
+    """Return how the last line of a command that was stopped begins; who has pressed Ctrl-C knows."""
+    return "stopped" if status == CTRL_C_STATUS else f"stopped by {what_stopped(status)}"
