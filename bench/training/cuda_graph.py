@@ -1,8 +1,9 @@
 """CUDA graphs of the training step and of other work: networks this small leave a GPU waiting for Python otherwise.
 
 A graph replays what was captured and nothing else, so a step can be captured only if it does the same each time: it
-must not look at its numbers (`.item()`), nor decide anything in Python. That is tried before a graph is used: once with
-torch raising an error for whatever waits for the device, and once by comparing the first replay with the eager step.
+must not look at its numbers (`.item()`), nor decide or remember anything in Python. That is tried before a graph is
+used: once with torch raising an error for whatever waits for the device, and once by comparing the first replay with
+the eager step. What the models hold in Python is looked at too.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench.training.adam import Adam
 from bench.training.batches import Batches
+from bench.training.stack_obstacles import first_difference, state_without_tensors
 
 WARM_UP = 3
 """Eager steps before the capture, as torch asks for."""
@@ -48,6 +51,9 @@ class CapturedStep:
     ):
         """Capture the step; parameters, buffers, optimiser and random state are left as they were found.
 
+        So are attributes of modules, but for what the step changes within a list or another object: that refuses it,
+        one step on.
+
         Args:
             step: (x, labels, noise) → losses [S].
             inputs: batches of any contents, of as many steps as may be taken at once.
@@ -65,13 +71,24 @@ class CapturedStep:
         self.losses = torch.zeros(len(inputs.x), device=device)  # [S], summed over steps since they were last cleared
         self.optimiser = optimiser
         self._step = step
-        buffers = [buffer for model in models for buffer in model.buffers()]
-        self._changed = [*optimiser.state(), *buffers, self.next_step, self.losses]
+        modules = [module for model in models for module in model.modules()]
+        attributes = [dict(vars(module)) for module in modules]
+        self._buffers = [
+            (module, name, buffer)
+            for module in modules
+            for name, buffer in module.named_buffers(recurse=False, remove_duplicate=False)
+        ]
+        self._models, self._states = models, list[dict[str, Any]]()
+        self._changed = [*optimiser.state(), *(each[2] for each in self._buffers), self.next_step, self.losses]
         with torch.no_grad():
             before = [tensor.clone() for tensor in self._changed]
         draws = torch.cuda.get_rng_state(device)  # of dropout, say; a captured graph goes on from it
 
         def undo() -> None:
+            for module, held in zip(modules, attributes, strict=True):
+                vars(module).update(held)
+            for module, name, buffer in self._buffers:
+                setattr(module, name, buffer)
             with torch.no_grad():
                 for tensor, value in zip(self._changed, before, strict=True):
                     tensor.copy_(value)
@@ -99,6 +116,23 @@ class CapturedStep:
         self.optimiser.lr = self.rates.index_select(0, self.next_step).squeeze(0)
         self.losses.add_(self._step(x, labels, noise))
         self.next_step.add_(1)
+        if not torch.cuda.is_current_stream_capturing():
+            self._expect_no_other_state()
+
+    def _expect_no_other_state(self) -> None:
+        """Raise `NotCapturable` if the models hold what a replay would not change, or not in its place.
+
+        What the first step makes, and no later one changes, is no such thing: a choice that is made once for all, say.
+        """
+        for module, name, buffer in self._buffers:
+            if getattr(module, name) is not buffer:
+                raise NotCapturable(f"the step puts another tensor in the place of the buffer {name}")
+        states = [state_without_tensors(model) for model in self._models]
+        self._states = self._states or states
+        for before, after in zip(self._states, states, strict=True):
+            changed = first_difference(before, after)
+            if changed is not None:
+                raise NotCapturable(f"the step changes {changed}, which is no tensor")
 
     def _compare_with_eager(self, undo: Callable[[], None]) -> None:
         """Raise `NotCapturable` unless a replay moves the optimiser's means as the eager step does, at equal losses."""

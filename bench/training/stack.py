@@ -3,13 +3,11 @@
 A seed draws its order, coins and noise from its own streams, outside of the stacked model, so what it learns does not
 depend on the others: `tests/training/test_stacked.py` holds stacked and single training equal to 1e-10 in float64, over
 a whole training. In float32 they differ as two orders of the same sum do. A model that diverges harms no other: no
-operation mixes them.
+operation mixes them. Which models can be a stack is found by `bench.training.stackable`.
 """
 
 from __future__ import annotations
 
-import copy
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,19 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from bench.models.streams import generator
-from bench.spec.run import RunSpec
-from bench.tasks import Task
 from bench.training.adam import Adam
 from bench.training.batches import Loss
-
-TRIAL_IMAGES = 4
-
-TOLERANCE = 1e-4
-"""Of float32, relative to the largest number of a tensor."""
-
-ROUNDING = 1e-6
-"""The same, relative to the largest gradient of a model: that of a bias before a batch norm is rounding alone."""
 
 
 class FunctionOfModel(nn.Module):
@@ -51,11 +38,13 @@ class Stack:
 
     def __init__(self, models: Sequence[nn.Module]):
         self.model = models[0]  # its structure; its numbers are not looked at
+        self.places = places_of(self.model)
         self.parameters, self.buffers = stack_module_state(list(models))
         for index, model in enumerate(models):  # these are copies: the models would not learn with the stack
-            mine: dict[str, Tensor] = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+            mine = tensors_of(model)
             for name, stacked in {**self.parameters, **self.buffers}.items():
                 mine[name].data = stacked.detach()[index]
+        self._replaced: dict[str, Tensor] = {}
 
     def apply(self, function: Callable[..., Any], *tensors: Tensor, shared: Sequence[Tensor] = ()) -> Any:
         """Return `function(model, *tensors, *shared)` of each model, stacked: [S, …].
@@ -64,12 +53,36 @@ class Stack:
             tensors: [S, …], of which each model gets its own.
             shared: the same for all.
         """
+        for name, own in self.model.named_parameters():  # its `train` may have a say in what learns
+            self.parameters[name].requires_grad_(own.requires_grad)
         module = FunctionOfModel(self.model, function)
 
         def one(state: dict[str, Tensor], *own: Tensor) -> Any:
-            return functional_call(module, {f"model.{name}": value for name, value in state.items()}, (*own, *shared))
+            given = {f"model.{place}": state[name] for place, name in self.places.items()}
+            found = dict(given)  # where functional_call leaves what it finds in the places afterwards
+            # The places of tied weights are all given: torch's own way to tie them leaves a module that is used twice
+            # with tensors of the call that is over.
+            result = functional_call(module, found, (*own, *shared), tie_weights=False)
+            return result, {self.places[key[6:]]: value for key, value in found.items() if value is not given[key]}
 
-        return vmap(one)({**self.parameters, **self.buffers}, *tensors)
+        results, self._replaced = vmap(one)({**self.parameters, **self.buffers}, *tensors)
+        if not torch.is_grad_enabled():
+            self.keep_buffers()
+        return results
+
+    def keep_buffers(self) -> None:
+        """Take over the buffers for which the last call put other tensors, as `self.mean = 0.9 * self.mean + …` does.
+
+        Not before the backward pass, which may need the old ones. The stack's own tensors are written to: models see
+        them, and so does a CUDA graph.
+        """
+        for name, value in self._replaced.items():
+            old = self.buffers.get(name)
+            if old is None or (old.shape, old.dtype) != (value.shape, value.dtype):
+                raise RuntimeError(f"{name} is replaced by another tensor when the model is called")
+            with torch.no_grad():
+                old.copy_(value)
+        self._replaced = {}
 
     def losses(self, loss: Loss, x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         """Return the mean loss of each model, [S], in nats.
@@ -83,6 +96,22 @@ class Stack:
         return losses
 
 
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters and buffers of a model, each once, by its first name."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def places_of(model: nn.Module) -> dict[str, str]:
+    """Return where the tensors of a model stand: each name of each of them → its first name."""
+    first = {id(tensor): name for name, tensor in tensors_of(model).items()}
+    return {
+        f"{path}.{name}".lstrip("."): first[id(tensor)]
+        for path, module in model.named_modules()
+        for own in (module.named_parameters, module.named_buffers)
+        for name, tensor in own(recurse=False, remove_duplicate=False)
+    }
+
+
 def stacked_step(stack: Stack, loss: Loss, optimiser: Adam) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """Return the training step of all models at once: images, labels and noise as for `Stack.losses` → losses [S]."""
 
@@ -90,64 +119,8 @@ def stacked_step(stack: Stack, loss: Loss, optimiser: Adam) -> Callable[[Tensor,
         losses = stack.losses(loss, x, labels, noise)
         optimiser.zero_grad()
         losses.sum().backward()
+        stack.keep_buffers()
         optimiser.step()
         return losses.detach()
 
     return step
-
-
-def why_not_stack(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str | None:
-    """Return why these models can't be trained as a stack, in a few words; None if they can.
-
-    It is tried on a handful of images: losses, gradients and buffers must be those that each model has alone. What
-    fails is dropout, which draws for all models at once, and whatever vmap does not know.
-    """
-    device = next(models[0].parameters()).device
-    draw = generator(0, "stack/trial", device)
-    count, few = min(2, len(models)), TRIAL_IMAGES // 2
-    loss: Loss = task.loss
-    if task.needs_labels:
-        loss = functools.partial(task.loss, labelled=few, known=few, images=TRIAL_IMAGES)
-    x = torch.rand(count, TRIAL_IMAGES, 1, 28, 28, generator=draw, device=device).round()
-    labels = torch.arange(TRIAL_IMAGES, device=device).repeat(count, 1)
-    size = (count, sum(task.noise_rows(TRIAL_IMAGES, few)), task.width(spec.latent_dim))
-    noise = torch.randn(size, generator=draw, device=device)
-    alone, together = ([copy.deepcopy(model).train() for model in models[:count]] for _ in range(2))
-    losses = [loss(model, *of) for model, *of in zip(alone, x, labels, noise, strict=True)]
-    torch.stack(losses).sum().backward()
-    try:
-        stack = Stack(together)
-        stacked = stack.losses(loss, x, labels, noise)
-        stacked.sum().backward()
-    except torch.OutOfMemoryError:
-        raise
-    except Exception as error:
-        return " ".join(str(error).split())[:200] or type(error).__name__
-    if not matches(stacked, losses):
-        return f"its losses stacked, {stacked.tolist()}, are not those alone, {[loss.item() for loss in losses]}"
-    each = [dict(model.named_parameters()) for model in alone]
-    gradients = (one.grad for own in each for one in own.values() if one.grad is not None)
-    largest = max((float(gradient.abs().max()) for gradient in gradients), default=0.0)
-    for name, parameter in stack.parameters.items():
-        if not matches(parameter.grad, [own[name].grad for own in each], ROUNDING * largest):
-            return f"its gradient of {name} stacked is not that alone"
-    buffers = [dict(model.named_buffers()) for model in alone]
-    for name, buffer in stack.buffers.items():
-        if not matches(buffer, [own[name] for own in buffers]):
-            return f"its buffer {name} stacked is not that alone"
-    return None
-
-
-def matches(stacked: Tensor | None, alone: Sequence[Tensor | None], absolute: float = 0.0) -> bool:
-    """Return whether a stacked tensor [S, …] is what each model has alone, but for rounding.
-
-    A parameter that nothing depends on has no gradient (None), or one of zeros.
-
-    Args:
-        absolute: a difference that may be nothing but the rounding of other numbers of the same computation.
-    """
-    expected = [one.detach() for one in alone if one is not None]
-    if stacked is None or not expected:
-        return all(not bool(one.any()) for one in (*expected, *([] if stacked is None else [stacked])))
-    other = torch.stack(expected).to(torch.double)
-    return bool((stacked.detach() - other).abs().max() <= TOLERANCE * other.abs().max() + absolute)

@@ -21,7 +21,7 @@ from bench.training.cuda_graph import CaptureFailed
 from bench.training.loop import Trained, run_to_completion, train_in_turns
 from bench.training.scores import EVALUATION_BATCH, Split, evaluate
 from bench.training.splits import splits_of
-from bench.training.stack import why_not_stack
+from bench.training.stackable import why_not_stack
 from bench.worker.conduct import Examined, examine
 from bench.worker.dataset import dataset_of
 from bench.worker.failures import out_of_memory, reason

@@ -24,7 +24,7 @@ from bench.studies.synthetic import images
 from bench.tasks import get
 from bench.training.loop import train_seeds
 from bench.training.scores import Split, evaluate
-from bench.training.stack import why_not_stack
+from bench.training.stackable import why_not_stack
 from tests.gpu.gpu_check_steps import (
     DEVICE,
     ON_GPU,

@@ -110,7 +110,7 @@ def devices_of(
     """
     args, asked = operation.args, operation.kwargs.get("device")
     named = now().target if asked == CPU else asked  # all really lie on the CPU, so that is what torch asks for
-    if traits.copies:
+    if traits.copies and given:  # under vmap torch also copies plain numbers
         source = place(args[1] if traits.writes else args[0])
         lands = place(args[0]) if traits.writes else named or source
         return (source if source.type == "cuda" else lands), lands

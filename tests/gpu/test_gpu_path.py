@@ -16,9 +16,12 @@ from archs.registry import discover
 from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.tasks import get
 from bench.training.cuda_graph import CaptureFailed
+from bench.training.stackable import why_not_stack
 from tests.gpu.few_steps import STEPS, assert_same, trained
 from tests.gpu.pretended_gpu import pretended
 from tests.gpu.pretended_machine import State
+from tests.training.odd import ARCHS
+from tests.training.test_train import spec_of
 
 TASKS = ("vae", "cvae", "classifier", "m2")
 CASES = [
@@ -153,6 +156,53 @@ def test_random_numbers_and_running_statistics_are_those_of_the_step(
     (graphed,), (outcome,) = trained(network(), "classifier", graph=True, epochs=2)
     assert outcome.used_graph
     assert_same(graphed, eager, 0.0 if gpu else 1e-5)
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("batch-norm-2d", None),
+        ("frozen-parameter", None),
+        ("frozen-parameter-that-follows", None),
+        ("layer-used-twice", None),
+        ("buffer-changed", None),
+        ("buffer-replaced", "another tensor in the place of the buffer mean"),
+        ("number-changed", "changes encoder.3.calls, which is no tensor"),
+        ("list-changed", "changes encoder.3.seen['sizes'], which is no tensor"),
+    ],
+)
+def test_odd_networks_learn_in_a_graph_what_they_learn_without(
+    gpu: State | None, name: str, reason: str | None
+) -> None:
+    """Whatever a replay would not change is no part of a graph, and the trial of it leaves no trace."""
+    (eager,), _ = trained(ARCHS[f"odd-{name}"], "classifier", epochs=2, steps=STEPS)
+    (graphed,), (outcome,) = trained(ARCHS[f"odd-{name}"], "classifier", graph=True, epochs=2, steps=STEPS)
+    assert outcome.used_graph is (reason is None)
+    assert reason is None or reason in str(outcome.graph_refused)
+    assert_same(graphed, eager, 0.0 if gpu else 1e-5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "batch-norm-1d",
+        "batch-norm-2d",
+        "buffer-changed",
+        "buffer-replaced",
+        "frozen-parameter",
+        "frozen-parameter-that-follows",
+        "layer-used-twice",
+        "tied-weights",
+    ],
+)
+def test_odd_networks_learn_in_a_stack_of_replays_what_each_learns_alone(gpu: State | None, name: str) -> None:
+    few: dict[str, Any] = {"dtype": torch.float64, "epochs": 2, "steps": STEPS}
+    arch, task = ARCHS[f"odd-{name}"], get("classifier")
+    assert why_not_stack([task.build(arch, None, seed).to(FIRST_GPU) for seed in (4, 1)], task, spec_of()) is None
+    models, outcomes = trained(arch, "classifier", (4, 1), graph=True, **few)
+    (alone,), _ = trained(arch, "classifier", (1,), **few)
+    assert all(outcome.used_graph for outcome in outcomes)
+    assert_same(models[1], alone, 1e-6 if gpu is None else 1e-9)
 
 
 def test_a_capture_that_breaks_is_no_silent_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ from bench.training.loop import Trained, train, train_seeds
 from bench.training.losses import Diverged
 from bench.training.scores import Split, evaluate
 from bench.training.splits import split_on_device
-from bench.training.stack import Stack, why_not_stack
+from bench.training.stack import Stack
+from bench.training.stackable import why_not_stack
 from tests.training.test_train import DEVICES, DIGITS, spec_of, without_time
 
 SEEDS = 3
@@ -121,7 +122,7 @@ def test_a_stack_of_which_all_diverge_stops() -> None:
 
 def plugin(extra: nn.Module) -> Arch:
     def encoder(channels: int) -> nn.Module:
-        return nn.Sequential(nn.Conv2d(channels, 4, 7, stride=7), extra, nn.Flatten())
+        return nn.Sequential(nn.Conv2d(channels, 4, 7, stride=7), copy.deepcopy(extra), nn.Flatten())
 
     return Arch(name="odd", summary="", source="", encoder=encoder)
 
