@@ -132,8 +132,8 @@ class Follower(TorchDispatchMode):
                 work.backward_macs += macs * sum(each.requires_grad for each in operands)
         elif is_opaque(func):
             work.unknown.add(str(func).removesuffix(".default"))
-        elif getattr(func, "overloadpacket", None) in UNCOUNTED:
-            work.uncounted.add(func.overloadpacket.__name__.lstrip("_"))
+        elif (name := str(func).split(".")[1]) in UNCOUNTED:
+            work.uncounted.add(name.lstrip("_"))
         return output
 
 

@@ -27,12 +27,12 @@ FACTORS = {
 """The operations that are counted → which of their arguments are multiplied with each other."""
 
 UNCOUNTED = {
-    aten.mv, aten.addmv, aten.addbmm, aten._cdist_forward, aten._euclidean_dist, aten._pdist_forward,
-    aten._fft_c2c, aten._fft_c2r, aten._fft_r2c, aten._linalg_det, aten._linalg_eigh, aten._linalg_solve_ex,
-    aten._linalg_svd, aten.linalg_cholesky_ex, aten.linalg_inv_ex, aten.linalg_lstsq, aten.linalg_lu_factor_ex,
-    aten.linalg_matrix_exp, aten.linalg_qr, aten.linalg_solve_triangular,
+    "mv", "addmv", "addbmm", "_cdist_forward", "_euclidean_dist", "_pdist_forward", "_fft_c2c", "_fft_c2r",
+    "_fft_r2c", "_linalg_det", "_linalg_eigh", "_linalg_solve_ex", "_linalg_svd", "linalg_cholesky_ex",
+    "linalg_inv_ex", "linalg_lstsq", "linalg_lu_factor_ex", "linalg_matrix_exp", "linalg_qr",
+    "linalg_solve_triangular",
 }  # fmt: skip
-"""Operations that multiply a number more than once, and for which `FlopCounterMode` has no count either."""
+"""Names of operations that multiply a number more than once, and for which `FlopCounterMode` has no count either."""
 
 FUSED = ("_native_multi_head_attention", "_transformer_encoder_layer_fwd", "_scaled_dot_product", "_flash_attention",
          "_efficient_attention", "mkldnn_rnn_layer", "_mkldnn", "_cudnn", "_grouped_mm", "_int_mm", "_weight_int",
