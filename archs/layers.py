@@ -67,7 +67,7 @@ def layer_table(model: nn.Module, run: Callable[[], object]) -> list[Layer]:
         owners: dict[str, Owned] = {}
         for name, key, parameter in owned_parameters(model):
             owners.setdefault(layer_of(name), Owned()).add(key, parameter)
-        note, modules = f"operations unknown: {reason}", dict(model.named_modules())
+        note, modules = f"not followed: {reason}", dict(model.named_modules())
         return [row(modules[name], name, own, Work(), note, unknown=True) for name, own in owners.items()]
 
 

@@ -169,7 +169,7 @@ class Foreign(nn.Module):
         return foreign_product(x.flatten(1), self.weight)
 
 
-@network(784 * 5 + 5, None, None, "operations unknown: ValueError: expected more images", seen_by_torch=False)
+@network(784 * 5 + 5, None, None, "not followed: ValueError: expected more images", seen_by_torch=False)
 class OnlyBatches(nn.Module):
     """A network that takes no single image."""
 
