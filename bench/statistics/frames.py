@@ -110,8 +110,8 @@ def summary_frame(runs: pd.DataFrame, plugin_metrics: Collection[str] = ()) -> p
 def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
     """Return a row per layer of each architecture and task, in the order in which an image passes them.
 
-    If settings that shape a network differ, each has its own rows, and those settings are columns too. A record of
-    before rows had notes has empty ones.
+    If settings that shape a network differ, each has its own rows, and those settings are columns too. What a row
+    has no text for is None.
     """
     keys = ["arch", "task", *(name for name in _differing(records) if name in SHAPE_SETTINGS)]
     rows = []
@@ -120,7 +120,9 @@ def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
         key = tuple(record.spec.get(name) for name in keys)
         if record.layers and key not in seen:
             seen.add(key)
-            rows += [{**dict(zip(keys, key, strict=True)), "note": "", **layer} for layer in record.layers]
+            texts = [{name: layer.get(name) or None for name in ("output_shape", "note")} for layer in record.layers]
+            pairs = zip(record.layers, texts, strict=True)
+            rows += [{**dict(zip(keys, key, strict=True)), **layer, **text} for layer, text in pairs]
     return pd.DataFrame(rows, columns=[*keys, *LAYER_COLUMNS])
 
 

@@ -9,7 +9,7 @@ from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.sections.context import Context
 from reports.wording.counts import PARAMETERS_SECTION, about_unknown_macs, about_zeros, layer_with_note
-from reports.wording.formatting import number
+from reports.wording.formatting import NO_VALUE, number
 from reports.wording.tables import conv_fc_shares
 
 HEADERS = ("architecture", "task", "parameters", "conv", "FC", "conv / FC", "MACs per image")
@@ -80,7 +80,7 @@ def _layers(experiment: Experiment, order: list[str], tasks: list[str]) -> Table
                 experiment.label(task),
                 row.part,
                 layer_with_note(row.layer, row.note),
-                row.output_shape.replace("x", "×"),
+                row.output_shape.replace("x", "×") if isinstance(row.output_shape, str) else NO_VALUE,
                 number(row.weights, 0),
                 number(row.biases, 0),
                 number(row.macs, 0),

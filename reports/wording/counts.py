@@ -17,24 +17,25 @@ WITHOUT = "without "
 PARAMETERS_SECTION = "Where the parameters sit"
 
 
-def layer_with_note(layer: str, note: str) -> str:
+def layer_with_note(layer: str, note: str | None) -> str:
     """Return the text of a row of the layer table: what the layer does, and what is special about its numbers."""
-    return f"{layer} ({note})" if note else layer
+    return f"{layer} ({note})" if isinstance(note, str) else layer
 
 
 def about_unknown_macs(layers: pd.DataFrame) -> str:
     """Say which layers' operations are unknown, so that their network has no MACs; empty if all are known."""
     unknown = layers[layers["macs"].isna()].drop_duplicates(["arch", "layer", "note"])
+    unknown = unknown.assign(note=unknown["note"].fillna(BEFORE))
     reasons = []
     for (arch, note), rows in unknown.groupby(["arch", "note"], sort=False):
         names = natural_list([md(layer) for layer in rows["layer"]], 4)
-        reasons.append(f"of {md(str(arch))}, {md(str(note) or BEFORE)} ({names})")
+        reasons.append(f"of {md(str(arch))}, {md(str(note))} ({names})")
     return f"MACs are not known ({NO_VALUE}): {'; '.join(reasons)}." if reasons else ""
 
 
 def about_zeros(layers: pd.DataFrame) -> str:
     """Say which layers multiply what is not counted; empty if all that is shown are products that are counted."""
-    plain = layers[(layers["kind"] == "other") & (layers["macs"] == 0) & (layers["note"] == "")]
+    plain = layers[(layers["kind"] == "other") & (layers["macs"] == 0) & layers["note"].isna()]
     kinds = sorted({layer.rpartition(": ")[2] for layer in plain["layer"]})
     sentences = []
     if kinds:
@@ -42,7 +43,7 @@ def about_zeros(layers: pd.DataFrame) -> str:
             "Matrix products and convolutions are counted, as by torch's FlopCounterMode; the multiplications of "
             f"{natural_list([md(kind) for kind in kinds], 8)} are not."
         )
-    if layers["note"].str.contains(WITHOUT, regex=False).any():
+    if any(WITHOUT in note for note in layers["note"].dropna()):
         sentences.append(f"“{WITHOUT.strip()} …” names operations that multiply too and have no count there.")
     return " ".join(sentences)
 
