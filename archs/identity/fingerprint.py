@@ -26,6 +26,9 @@ from archs.identity.canonical import normal_form
 
 NOT_IN_FINGERPRINT = {
     "archs",
+    "archs.counting",
+    "archs.counting.follow",
+    "archs.counting.products",
     "archs.errors",
     "archs.foreign",
     "archs.foreign.plugins",

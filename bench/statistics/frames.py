@@ -25,7 +25,7 @@ RECORD_COLUMNS = [
     "arch_fingerprint", "data_fingerprint", "protocol", *ENVIRONMENT, "code",
 ]  # fmt: skip
 PIXELS = 28 * 28
-LAYER_COLUMNS = ["part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
+LAYER_COLUMNS = ["part", "layer", "kind", "output_shape", "weights", "biases", "macs", "note"]
 SHAPE_SETTINGS = ("arch_fingerprint", "dataset", "latent_dim", "protocol")
 """The settings that can change an architecture's layers, so that each value of them needs a layer table."""
 
@@ -110,7 +110,8 @@ def summary_frame(runs: pd.DataFrame, plugin_metrics: Collection[str] = ()) -> p
 def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
     """Return a row per layer of each architecture and task, in the order in which an image passes them.
 
-    If settings that shape a network differ, each has its own rows, and those settings are columns too.
+    If settings that shape a network differ, each has its own rows, and those settings are columns too. What a row
+    has no text for is None.
     """
     keys = ["arch", "task", *(name for name in _differing(records) if name in SHAPE_SETTINGS)]
     rows = []
@@ -119,7 +120,9 @@ def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
         key = tuple(record.spec.get(name) for name in keys)
         if record.layers and key not in seen:
             seen.add(key)
-            rows += [{**dict(zip(keys, key, strict=True)), **layer} for layer in record.layers]
+            texts = [{name: layer.get(name) or None for name in ("output_shape", "note")} for layer in record.layers]
+            pairs = zip(record.layers, texts, strict=True)
+            rows += [{**dict(zip(keys, key, strict=True)), **layer, **text} for layer, text in pairs]
     return pd.DataFrame(rows, columns=[*keys, *LAYER_COLUMNS])
 
 

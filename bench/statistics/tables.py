@@ -18,7 +18,7 @@ TEXT_COLUMNS = {
     "records": (*IDENTITIES, "status", "error", "run_id", "device_name", "torch", "commit", "code"),
     "summary": (*IDENTITIES, "metric"),
     "comparisons": ("task", "metric", "arch", "baseline", "verdict", "dropped"),
-    "layers": (*IDENTITIES, "part", "layer", "kind", "output_shape"),
+    "layers": (*IDENTITIES, "part", "layer", "kind", "output_shape", "note"),
     "throughput": ("arch", "task", "work"),
 }
 """Table → its columns that hold text, of which a file may lack some.

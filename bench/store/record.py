@@ -42,6 +42,8 @@ class Layer(msgspec.Struct):
     weights: int
     biases: int
     macs: int | None
+    backward_macs: int | None = None
+    note: str = ""
 
 
 class Environment(msgspec.Struct):

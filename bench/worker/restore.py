@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from torch import nn
 
 from archs.base import Arch
 from archs.errors import UserError
+from archs.foreign.random_states import seeded
 from archs.identity.fingerprint import fingerprint
 from archs.identity.old_fingerprint import old_fingerprint
 from archs.layers import layer_table
@@ -83,9 +86,12 @@ registry = functools.cache(tasks.registry)
 
 
 def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
-    """Return the layer table of the whole model, traced with one blank image."""
+    """Return the layer table of the whole model, traced with one blank image; neither model nor generators notice."""
+    with contextlib.suppress(Exception):  # some can't be copied: where a tensor is computed from others, for instance
+        model = copy.deepcopy(model)
     x, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
-    return [dataclasses.asdict(row) for row in layer_table(model, lambda: model(x, labels))]
+    with seeded(0):
+        return [dataclasses.asdict(row) for row in layer_table(model, lambda: model(x, labels))]
 
 
 def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:

@@ -8,10 +8,13 @@ from reports.figures.parameters import draw
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.sections.context import Context
-from reports.wording.formatting import number
+from reports.wording.counts import PARAMETERS_SECTION, about_unknown_macs, about_zeros, layer_with_note
+from reports.wording.formatting import NO_VALUE, number
 from reports.wording.tables import conv_fc_shares
 
 HEADERS = ("architecture", "task", "parameters", "conv", "FC", "conv / FC", "MACs per image")
+CONV_AND_FC = {"conv", "transposed conv", "fc"}
+"""The kinds of layers that have a column."""
 LAYER_HEADERS = ("architecture", "task", "part", "layer", "output", "weights", "biases", "MACs")
 
 
@@ -23,19 +26,23 @@ def blocks(context: Context) -> Iterator[Block]:
     present = [set(experiment.layers[column].unique()) for column in ("arch", "task")]
     order = [arch for arch in experiment.order if arch in present[0]]
     tasks = [task for task in experiment.tasks if task in present[1]]
-    yield Heading("Where the parameters sit")
+    yield Heading(PARAMETERS_SECTION)
     yield Text(
         "Counted from the layers of the models that were trained. Conv takes in transposed convolutions; FC is every "
         "fully connected layer: the heads, and the one that feeds a decoder."
+        + (" Other layers are in the total alone." if not set(experiment.layers["kind"]) <= CONV_AND_FC else "")
     )
     alt = "Parameters per architecture and task, by kind of layer"
     titles = {task: experiment.label(task) for task in tasks}
     yield context.figures.write("parameters", alt, draw, experiment.layers, titles, order)
     table = _totals(experiment, order, tasks)
     yield table if len(table.rows) <= 12 else Details("Parameters per architecture and task", [table])
+    if unknown := about_unknown_macs(experiment.layers):
+        yield Text(unknown)
+    zeros = about_zeros(experiment.layers)
     yield Details(
         "Every layer (of each architecture's first task; layers.csv has all)",
-        [_layers(experiment, order, tasks)],
+        [_layers(experiment, order, tasks), *([Text(zeros)] if zeros else [])],
     )
 
 
@@ -72,8 +79,8 @@ def _layers(experiment: Experiment, order: list[str], tasks: list[str]) -> Table
                 arch,
                 experiment.label(task),
                 row.part,
-                row.layer,
-                row.output_shape.replace("x", "×"),
+                layer_with_note(row.layer, row.note),
+                row.output_shape.replace("x", "×") if isinstance(row.output_shape, str) else NO_VALUE,
                 number(row.weights, 0),
                 number(row.biases, 0),
                 number(row.macs, 0),

@@ -12,6 +12,7 @@ from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
+from reports.wording.counts import about_left_out_macs
 from reports.wording.formatting import natural_list
 from reports.wording.machines import MEASURE_ON_ONE, SEVERAL
 from reports.wording.tables import value_header
@@ -43,8 +44,10 @@ def blocks(context: Context) -> Iterator[Block]:
         "No other architecture beats those on the line on both axes, by their means; hollow ones are dominated."
         f"{numbers}\n\n" + "\n".join(lines)
     )
-    if about_throughput := _about_throughput(experiment, [ranking.task for ranking in rankings]):
-        yield Text(about_throughput)
+    compared = [ranking.task for ranking in rankings]
+    notes = [about_left_out_macs(experiment, compared), _about_throughput(experiment, compared)]
+    if any(notes):
+        yield Text(" ".join(filter(None, notes)))
 
 
 def _about_throughput(experiment: Experiment, tasks: list[str]) -> str:

@@ -16,6 +16,7 @@ from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.reading.speeds import MeasuredSpeeds
 from reports.sections.context import Context
+from reports.wording.counts import about_missing_flops
 from reports.wording.formatting import NO_VALUE, natural_list, number, plural, ratio, significant
 from reports.wording.speeds import DISTURBED, MEASURED_BUSY
 
@@ -136,10 +137,12 @@ def _method(context: Context, measured: MeasuredSpeeds) -> Iterator[str]:
     yield "Inference encodes and decodes, or classifies; sampling decodes draws from the prior."
     rates = [one["flops"] * one["calls"] / np.median(one["seconds"]) / 1e9 for one in measured.document["matmul"]]
     yield (
-        "Memory, FLOPs (forward and backward, of layers with weights, in their direct form) and MFU are of the "
-        f"training step; MFU is against the {significant(float(np.median(rates)))} GFLOP/s that a matrix product "
-        "reached in the same rounds."
+        "Memory, FLOPs (of matrix products and convolutions, forward and backward, each layer in its direct form) and "
+        f"MFU are of the training step; MFU is against the {significant(float(np.median(rates)))} GFLOP/s that a "
+        "matrix product reached in the same rounds."
     )
+    if missing := about_missing_flops(context.experiment, measured.speeds):
+        yield missing
     if measured.speeds["joules_per_image"].isna().all():
         yield "Energy was not measured: " + (
             "there is no NVML (a GPU of NVIDIA's and `nvidia-ml-py`)."

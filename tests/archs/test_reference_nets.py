@@ -3,11 +3,14 @@ the published layer tables or multiplied out by hand, none from our code."""
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
 from archs.layers import layer_table
 from archs.registry import discover
+from bench.machine.child import call_in_child
 from bench.tasks import get
 
 # (part, output shape, weights) in the order of the layers; z = 20, 10 labels
@@ -64,3 +67,13 @@ def test_pool4_pads_as_tensorflow_does() -> None:
 def test_macs_of_cnn2_by_hand() -> None:
     """Encoder 12²·25·16 + 4²·25·16·32, heads 2·512·20, decoder 20·392 + 7²·25·64 + 14²·25·8."""
     assert [row.macs for row in rows("cnn2", "vae")] == [57_600, 204_800, 10_240, 10_240, 7_840, 78_400, 39_200]
+
+
+def compiler_after_a_table() -> bool:
+    rows("cnn2", "vae")
+    return "torch._dynamo" in sys.modules or "triton" in sys.modules
+
+
+def test_a_table_loads_no_compiler() -> None:
+    """It would cost every job two seconds."""
+    assert not call_in_child(compiler_after_a_table)

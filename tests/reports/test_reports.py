@@ -151,7 +151,8 @@ def test_csv_columns(crossing: Path) -> None:
     )
     assert columns["summary"] == ["arch", "task", "metric", "n", "n_failed", "mean", "std", "low", "high"]
     assert {"difference", "low", "high", "p_holm", "verdict", "dropped"} <= set(columns["comparisons"])
-    assert columns["layers"] == ["arch", "task", "part", "layer", "kind", "output_shape", "weights", "biases", "macs"]
+    numbers = ["weights", "biases", "macs", "note"]
+    assert columns["layers"] == ["arch", "task", "part", "layer", "kind", "output_shape", *numbers]
 
 
 def test_the_reproduction_names_everything(page: str) -> None:

@@ -36,11 +36,16 @@ def test_flops_are_those_that_torch_counts(name: str, task: str, monkeypatch: py
 
 
 def test_flops_by_hand() -> None:
-    layers = [{"part": "encoder", "macs": 100}, {"part": "head", "macs": 10}, {"part": "decoder", "macs": 7}]
+    layers = [
+        {"part": "encoder", "macs": 100, "backward_macs": 100},  # the image has no gradient
+        {"part": "head", "macs": 10, "backward_macs": 20},
+        {"part": "decoder", "macs": 7, "backward_macs": 14},
+    ]
     assert flops_per_image(layers, "inference") == 2 * 117
     assert flops_per_image(layers, "sampling") == 2 * 7
     assert flops_per_image(layers, "train") == 2 * (100 + 10 + 7) + 2 * (100 + 10 + 7) + 2 * (10 + 7)
-    assert flops_per_image([*layers, {"part": "decoder", "macs": None}], "train") is None
+    unknown = {"part": "decoder", "macs": None, "backward_macs": None}
+    assert all(flops_per_image([*layers, unknown], work) is None for work in ("train", "inference", "sampling"))
 
 
 def test_every_task_has_its_workloads_and_leaves_the_weights_alone() -> None:
