@@ -1,0 +1,132 @@
+"""An edit of anything that makes a network is a new run, wherever it stands; what is no edit is none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from archs.identity.fingerprint import fingerprint
+from archs.registry import discover
+from bench.launchers.ray_code import stage
+from tests.archs.specimens import ARCH, FACTORY, SPECIMENS, edit, write
+from tests.conftest import ROOT
+from tests.job.test_job import job, records
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder for plug-ins, with one on PYTHONPATH."""
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    yield tmp_path
+    for name in [name for name in sys.modules if name.endswith("_for_test")]:
+        del sys.modules[name]
+
+
+def print_of(plugin: Path, name: str = "") -> str:
+    registry = discover([plugin])
+    return fingerprint(registry.resolve([name or plugin.parent.name]).archs[0])
+
+
+def in_new_process(plugin: Path, *names: str) -> dict[str, str]:
+    """Fingerprints as a process that has nothing loaded sees them, in this order."""
+    code = (
+        "import json, sys; from archs.registry import discover; from archs.identity.fingerprint import fingerprint\n"
+        "plugin, elsewhere, *names = sys.argv[1:]; sys.path.insert(0, elsewhere); registry = discover([plugin])\n"
+        "print(json.dumps({name: fingerprint(registry.resolve([name]).archs[0]) for name in names}))"
+    )
+    command = [sys.executable, "-c", code, str(plugin), str(plugin.parent.parent / "elsewhere"), *names]
+    return json.loads(subprocess.check_output(command, cwd=ROOT, text=True))
+
+
+@pytest.mark.slow
+def test_every_edit_is_trained_and_nothing_else(folder: Path) -> None:
+    plugins = [text for name in SPECIMENS for text in ("--plugin", str(write(name, folder)))]
+    command = ["--archs", *SPECIMENS, *plugins, "--tasks", "classifier", "--seeds", "1", "--workers", "2"]
+    for runs in (1, 1, 2):
+        if runs == 2:
+            for name in SPECIMENS:
+                edit(name, folder)
+        assert job(folder, *command) == 0
+        assert Counter(record.spec["arch"] for record in records(folder)) == dict.fromkeys(SPECIMENS, runs)
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+def test_an_edit_is_another_fingerprint_in_the_same_process_too(folder: Path, name: str) -> None:
+    plugin = write(name, folder)
+    before = print_of(plugin)
+    built = repr(discover([plugin]).archs[name].encoder(1))
+    assert print_of(plugin) == before, "whatever was imported by then"
+    edit(name, folder)
+    if not SPECIMENS[name].edit[0].endswith(".py"):
+        plugin.write_text(plugin.read_text(encoding="utf-8") + "# read it again\n", encoding="utf-8")
+    assert print_of(plugin) != before
+    after = repr(discover([plugin]).archs[name].encoder(1))
+    assert (after != built) or name in ("constant", "numbers"), "the new code runs"
+
+
+@pytest.mark.parametrize("name", SPECIMENS)
+def test_code_that_is_moved_or_travels_to_a_node_keeps_its_fingerprint(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = write(name, folder)
+    known = print_of(plugin)
+    (staged,) = stage(folder / "staged", [str(plugin)])
+    there = folder / "staged" / staged
+    shutil.copytree(
+        plugin.parent, there.parent, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py")
+    )  # data files
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(folder / "elsewhere")])
+    for module in [module for module in sys.modules if module.endswith("_for_test")]:
+        del sys.modules[module]
+    assert print_of(there, name) == known
+
+
+@pytest.mark.slow
+def test_other_processes_find_the_same_fingerprint_whatever_they_did_before(folder: Path) -> None:
+    two = (
+        "def one(in_channels):\n    import sys; sys.path.append(LIB)\n    from lib_for_test import WIDTH\n"
+        "    from factory import make\n    return make(WIDTH)(in_channels)\n"
+        "def other(in_channels):\n    return one(in_channels)\n"
+        + ARCH.replace("NAME", "one").replace("BUILDER", "one")
+        + ARCH.replace("ARCH", "TWO").replace("NAME", "other").replace("BUILDER", "other")
+    )
+    home, lib = folder / "two", folder / "lib"
+    for path, text in {
+        home / "my.py": f"LIB = {str(lib)!r}\n{two}",
+        home / "factory.py": FACTORY,
+        lib / "lib_for_test.py": "WIDTH = 8",
+    }.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    both = in_new_process(home / "my.py", "one", "other")
+    assert in_new_process(home / "my.py", "other") == {"other": both["other"]}
+    assert in_new_process(home / "my.py", "other", "one") == both
+
+
+def test_an_architecture_s_file_is_the_one_that_others_import_it_from(folder: Path) -> None:
+    plugin = write("factory", folder)
+    known = print_of(plugin)
+    again = plugin.with_name("again.py")
+    more = ARCH.replace("ARCH", "OWN").replace("NAME", "own").replace("BUILDER", "ARCH.encoder")
+    again.write_text(f"from my import ARCH\nfrom archs.cnn2 import ARCH as CNN2\n{more}", encoding="utf-8")
+    assert print_of(again, "factory") == known
+    found = discover([plugin, again]).archs
+    assert fingerprint(found["factory"]) == known
+    assert fingerprint(found["cnn2"]) == fingerprint(discover().archs["cnn2"])
+
+
+def test_a_crossing_is_edited_with_either_side(folder: Path) -> None:
+    plugin = write("partial", folder)
+    text = plugin.read_text(encoding="utf-8").replace("encoder=", "decoder=functools.partial(decoder), encoder=")
+    plugin.write_text(f"from archs.cnn2 import decoder\n{text}", encoding="utf-8")
+    before = {name: print_of(plugin, name) for name in ("partial+cnn3", "cnn3+partial", "cnn2+cnn3")}
+    edit("partial", folder)
+    after = {name: print_of(plugin, name) for name in before}
+    assert [before[name] == after[name] for name in before] == [False, False, True]
