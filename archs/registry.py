@@ -53,7 +53,7 @@ class Registry:
     """Path of a plug-in, as it was given → the loaded module."""
 
     def add_module(self, module: ModuleType, where: str) -> int:
-        """Register the architectures and families that a module holds, and return how many were new.
+        """Register the architectures and families that a module holds, and return how many it declares.
 
         Args:
             where: the file of the module, for messages.
@@ -66,7 +66,8 @@ class Registry:
             if not isinstance(entry, Arch | Family):
                 continue
             known = self.archs.get(entry.name) or self.families.get(entry.name)
-            if known is entry:  # the same object, which this module imports from another
+            if known is entry:  # the same object, which this module imports from another, or that from this one
+                count += declared_in(entry) == (module.__name__,)
                 continue
             if known is not None:
                 other = self.origin[entry.name]

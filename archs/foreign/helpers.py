@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from archs.identity.modules import BESIDE, PLACES, folder_of, module_name, private_name, short_hash, source_path
@@ -27,12 +27,16 @@ from archs.identity.source import source_of
 class PluginLoader(SourceFileLoader):
     """Runs the source itself, never a compiled copy, which Python takes for current if second and size are the same."""
 
+    def get_code(self, fullname: str) -> CodeType:
+        module = sys.modules.get(fullname)
+        source = self.get_data(self.path) if module is None else source_of(module)  # which the fingerprint reads too
+        return self.source_to_code(source, self.path)
+
     def exec_module(self, module: ModuleType) -> None:
-        source = source_of(module)  # remembered for the fingerprint, even if the file is edited later
         folder = folder_of(module.__name__)
         assert folder is not None
         vars(module)["__builtins__"] = built_ins(folder)
-        exec(self.source_to_code(source, self.path), vars(module))
+        super().exec_module(module)
 
 
 class PluginFinder:

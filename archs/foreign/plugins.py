@@ -82,9 +82,14 @@ def load_plugin(path: Path) -> ModuleType:
 def undo(name: str, search: list[str], before: set[str]) -> None:
     """Take back what a plug-in that can't be loaded added to the search path and, libraries aside, to the modules."""
     for other in sys.modules.keys() - before:
-        if other == name or (not other.startswith("archs") and is_local(other, name)):
+        if is_private(other) or (not other.startswith("archs") and is_local(other, name)):
             del sys.modules[other]
     sys.path[:] = search
+
+
+def is_private(name: str) -> bool:
+    """Return whether a module is one of a plug-in, which has a name that nothing else has."""
+    return name.partition(".")[0] in PLACES
 
 
 def note(name: str) -> None:
@@ -103,7 +108,8 @@ def forget_edited() -> None:
     names = {name for name in names & sys.modules.keys() if not name.startswith("archs.")}
     edited = {name for name in names if is_edited(sys.modules[name])}
     if edited:
-        for name in [name for name in names if name.partition(".")[0] in PLACES or reachable(name) & edited]:
+        own = {name for name in sys.modules if is_private(name)}
+        for name in own | {name for name in names if reachable(name) & edited}:
             del sys.modules[name]
         LOADED.clear()
 

@@ -1,9 +1,10 @@
 """Describes what builders build: a second net below the code, for what the code doesn't show.
 
-A builder is called with a fixed seed, and what it builds is written as text: its modules, their parameters and buffers
-with name, shape and type, what modules say of themselves, constants, and what the numbers are. Numbers are written as
-a few sums of four digits, so that processors which round their last bits otherwise agree. Nothing here raises because
-of what a builder does: its run does, and says what is wrong.
+A builder is called with two seeds, and what it builds is written as text: its modules, their parameters and buffers
+with name, shape and type, constants, and those numbers that both seeds give. They are written as a few sums of four
+digits, so that processors which round their last bits otherwise agree. What the seeds give differently is left out:
+another version of torch may draw other numbers from a seed, as 2.15 does from what 2.11 did in `trunc_normal_`, and
+that is no edit. Nothing here raises because of what a builder does: its run does, and says what is wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from archs.foreign.process_state import left_as_found
 from archs.foreign.random_states import seeded
 from archs.identity.values import plain_text
 
-SEED = 20
+SEEDS = (20, 21)
+DRAWN = "drawn"
 NOT_BUILT = "can't be built"
 UNREADABLE = "can't be read"
 PIECE = 1 << 22
@@ -36,7 +38,7 @@ MODULE_ATTRIBUTES = set(vars(nn.Module())) - {"training"}
 
 
 def structure(builder: Callable[[int], Any], width: int) -> str:
-    """Return what `builder(width)` builds as text, one line a part; what is not the same twice is left out.
+    """Return what `builder(width)` builds as text, one line a part; what two seeds give differently is left out.
 
     It is found out once for each builder in a process.
     """
@@ -51,18 +53,20 @@ _FIRST_SEEN: dict[tuple[int, int], tuple[Callable[..., Any], str]] = {}
 
 
 def _structure(builder: Callable[[int], Any], width: int) -> str:
-    found = []
+    built: list[Any] = []
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")  # the run says it all again
             with left_as_found("a builder"):
-                for _ in range(2):
-                    with seeded(SEED):
-                        found.append(dict(lines(builder(width))))
+                for seed in SEEDS:
+                    with seeded(seed):
+                        built.append(builder(width))
+                once, again = (dict(lines(one)) for one in built)
+                texts = {key: text for key, text in once.items() if text == again.get(key)}
+                texts |= dict(numbers(*built))
     except (Exception, SystemExit):
         return NOT_BUILT
-    once, again = found
-    return "\n".join(f"{key}: {once[key]}" for key in sorted(once) if once[key] == again.get(key))
+    return "\n".join(f"{key}: {texts[key]}" for key in sorted(texts))
 
 
 def lines(built: Any) -> Iterator[tuple[str, str]]:
@@ -80,22 +84,30 @@ def lines(built: Any) -> Iterator[tuple[str, str]]:
             else:
                 first[id(tensor)] = name, tensor
                 yield f"{name} {kind}", tensor_text(tensor)
-                yield f"{name} numbers", numbers_text(tensor)
+
+
+def numbers(one: Any, other: Any) -> Iterator[tuple[str, str]]:
+    """Yield what the numbers of each parameter and buffer of a network are, or that they are drawn from the seed."""
+    if not isinstance(one, nn.Module) or not isinstance(other, nn.Module):
+        return
+    others = dict([*other.named_parameters(), *other.named_buffers()])
+    for name, tensor in [*one.named_parameters(), *one.named_buffers()]:
+        if name in others:
+            first, second = array_of(tensor), array_of(others[name])
+            # a network that is kept, as by functools.cache, has the numbers that whoever asked first gave it
+            is_drawn = one is other or first is None or second is None or not np.array_equal(first, second)
+            yield f"{name} numbers", DRAWN if is_drawn or first is None else array_text(first)
 
 
 def module_lines(module: nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield the class of a module, what it says of itself, and its constants."""
+    """Yield the class of a module, and its constants: of torch's classes, what their constructors are given."""
     kind = type(module)
     if isinstance(module, torch.jit.ScriptModule):
         yield "class", f"scripted {module.original_name}"
         return
     yield "class", kind.__qualname__
     if is_torchs(kind):
-        try:
-            yield "says", module.extra_repr()
-        except Exception:
-            yield "says", UNREADABLE
-        names = set(inspect.signature(kind).parameters)  # what torch keeps for itself changes with its version
+        names = constructor_arguments(kind)  # what else it keeps, and `extra_repr`, changes with torch's version
     else:
         names = set(vars(module)) - MODULE_ATTRIBUTES
         base = next(one for one in kind.__mro__ if is_torchs(one))
@@ -105,6 +117,12 @@ def module_lines(module: nn.Module) -> Iterator[tuple[str, str]]:
         text = constant_text(vars(module)[name])
         if text is not None:
             yield f"constant {name}", text
+
+
+def constructor_arguments(kind: type) -> set[str]:
+    """Return the names of what the constructors of a class and of its bases take."""
+    own = [vars(one)["__init__"] for one in kind.__mro__ if "__init__" in vars(one)]
+    return {name for function in own for name in inspect.signature(function).parameters}
 
 
 def is_torchs(kind: type) -> bool:
@@ -118,11 +136,10 @@ def constant_text(value: Any, deepest: int = 10) -> str | None:
     if plain is not None:
         return plain
     if isinstance(value, Tensor):
-        return f"{tensor_text(value)} {numbers_text(value)}"
+        array = array_of(value)
+        return f"{tensor_text(value)} {UNREADABLE if array is None else array_text(array)}"
     if isinstance(value, np.ndarray | np.generic):
         return f"{value.shape} {value.dtype} {array_text(np.asarray(value))}"
-    if isinstance(value, torch.dtype):
-        return str(value)
     if isinstance(value, list | tuple | set | frozenset | dict) and deepest:
         items = value.items() if isinstance(value, dict) else value
         texts = [str(constant_text(item, deepest - 1)) for item in items]
@@ -140,11 +157,11 @@ def tensor_text(tensor: Tensor) -> str:
     return f"{'×'.join(map(str, tensor.shape)) or 'a number'} {tensor.dtype}{trained}"
 
 
-def numbers_text(tensor: Tensor) -> str:
-    """Return what the numbers of a tensor are, as text."""
+def array_of(tensor: Tensor) -> np.ndarray | None:
+    """Return the numbers of a tensor; None if it has none yet, or of a kind of which numpy knows nothing."""
     try:
         if is_lazy(tensor) or tensor.is_meta:
-            return ""
+            return None
         tensor = tensor.detach().cpu()
         if tensor.layout != torch.strided:
             tensor = tensor.to_dense()
@@ -152,9 +169,9 @@ def numbers_text(tensor: Tensor) -> str:
             tensor = torch.view_as_real(tensor.resolve_conj())
         if tensor.is_floating_point():
             tensor = tensor if tensor.dtype == torch.float64 else tensor.float()
-        return array_text(tensor.resolve_neg().numpy())
-    except Exception:  # a kind of tensor of which numpy knows nothing
-        return UNREADABLE
+        return tensor.resolve_neg().numpy()
+    except Exception:
+        return None
 
 
 def array_text(array: np.ndarray) -> str:

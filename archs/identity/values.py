@@ -164,7 +164,18 @@ def plain_text(value: object) -> str | None:
         return number_text(value)
     if isinstance(value, complex):
         return f"{number_text(value.real)}+{number_text(value.imag)}j"
-    return None
+    return library_text(value)
+
+
+def library_text(value: Any) -> str | None:
+    """Return a number of numpy's, or a setting of torch's, as text; None for any other value. Neither is imported."""
+    kind = type(value)
+    if kind.__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
+        number = value.item()
+        return plain_text(number) if type(number) is not kind else None
+    if kind.__module__ == "torch" and kind.__name__ == "device":
+        return "a device"
+    return str(value) if kind.__module__ == "torch" and kind.__name__ in ("dtype", "layout", "memory_format") else None
 
 
 def number_text(value: float) -> str:
