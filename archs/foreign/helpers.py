@@ -32,11 +32,11 @@ class PluginLoader(SourceFileLoader):
         source = self.get_data(self.path) if module is None else source_of(module)  # which the fingerprint reads too
         return self.source_to_code(source, self.path)
 
-    def exec_module(self, module: ModuleType) -> None:
-        folder = folder_of(module.__name__)
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module, folder = ModuleType(spec.name), folder_of(spec.name)
         assert folder is not None
         vars(module)["__builtins__"] = built_ins(folder)
-        super().exec_module(module)
+        return module
 
 
 class PluginFinder:
@@ -76,6 +76,10 @@ def built_ins(folder: Path) -> Mapping[str, Any]:
     return {**vars(builtins), "__import__": functools.partial(import_from, folder)}
 
 
+beside = functools.cache(private_name)
+"""The same, remembered until a plug-in is asked for again: a network may import each time that it is called."""
+
+
 def import_from(
     folder: Path,
     name: str,
@@ -85,7 +89,7 @@ def import_from(
     level: int = 0,
 ) -> ModuleType:
     """Import for a file of a plug-in of `folder`, as `__import__` does."""
-    private = private_name(folder, name) if level == 0 else None
+    private = beside(folder, name) if level == 0 else None
     if private is not None:
         importlib.import_module(private)
         if fromlist:
@@ -107,5 +111,5 @@ class Importlib(ModuleType):
 
     def import_module(self, name: str, package: str | None = None) -> ModuleType:
         """Import a module by its name, as `importlib.import_module` does."""
-        private = None if name.startswith(".") else private_name(self._folder, name)
+        private = None if name.startswith(".") else beside(self._folder, name)
         return importlib.import_module(private or name, package)

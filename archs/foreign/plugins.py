@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from archs.errors import ChangedForAll, UserError
-from archs.foreign.helpers import PluginFinder, PluginLoader
+from archs.foreign.helpers import PluginFinder, PluginLoader, beside
 from archs.identity.modules import PLACES, is_local, look_again, module_name, reachable, source_path
 from archs.identity.source import source_of
 
@@ -46,6 +46,7 @@ def load_plugin(path: Path) -> ModuleType:
         what = f"the name of {file}, to which it leads," if path.suffix == ".py" else "its name"
         raise UserError(f"plug-in {path}: not a Python file; {what} must end in .py")
     name = module_name(file)
+    beside.cache_clear()
     forget_edited()
     if name in sys.modules:
         note(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -196,7 +197,7 @@ def source_path(name: str) -> Path | None:
         return None
     if name in sys.modules:
         path = getattr(sys.modules[name], "__file__", None)
-        return resolved(path) if path and path.endswith(".py") else None
+        return resolved(path) if path and path.endswith(".py") and os.path.isfile(path) else None  # not in an archive
     if not rest:
         return resolved(origin) if origin and origin.endswith(".py") else None
     found = (file_in(Path(folder), rest) for folder in folders)

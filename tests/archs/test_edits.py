@@ -97,14 +97,16 @@ def test_other_processes_find_the_same_fingerprint_whatever_they_did_before(fold
         + ARCH.replace("NAME", "one").replace("BUILDER", "one")
         + ARCH.replace("ARCH", "TWO").replace("NAME", "other").replace("BUILDER", "other")
     )
-    home, lib = folder / "two", folder / "lib"
+    home, lib = folder / "two", folder / "two" / "lib"
     for path, text in {
         home / "my.py": f"LIB = {str(lib)!r}\n{two}",
         home / "factory.py": FACTORY,
         lib / "lib_for_test.py": "WIDTH = 8",
     }.items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    command = ["--archs", "one", "other", "--plugin", str(home / "my.py"), "--tasks", "classifier", "--seeds", "1"]
+    assert job(folder, *command, "--workers", "1") == 0, "what one builder imports makes no edit of the other"
     both = in_new_process(home / "my.py", "one", "other")
     assert in_new_process(home / "my.py", "other") == {"other": both["other"]}
     assert in_new_process(home / "my.py", "other", "one") == both

@@ -155,6 +155,7 @@ def twice(x):
 """
 
 
+@pytest.mark.slow
 def test_classes_of_helpers_are_found_by_their_module_s_name_in_other_processes_too(tmp_path: Path) -> None:
     layout = {"alive.py": LIVE, "package/__init__.py": "", "package/alive.py": LIVE}
     code = "import alive, package.alive\ndef encoder(in_channels):\n    return alive.Gate()\n"
