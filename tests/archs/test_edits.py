@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import archs
 from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench.launchers.ray_code import stage
@@ -132,3 +133,63 @@ def test_a_crossing_is_edited_with_either_side(folder: Path) -> None:
     edit("partial", folder)
     after = {name: print_of(plugin, name) for name in before}
     assert [before[name] == after[name] for name in before] == [False, False, True]
+
+
+def test_a_family_of_a_file_is_edited_with_it(folder: Path) -> None:
+    plugin = write("factory", folder)
+    plugin.write_text(
+        "from archs.base import Arch, Family\nfrom factory import make\n"
+        "def build(options):\n    width = int(options['w'])\n"
+        "    return Arch(f'fam:w={width}', '', '', encoder=make(2 * width))\n"
+        "FAMILY = Family(name='fam', summary='', source='', build=build)\n",
+        encoding="utf-8",
+    )
+    before = [print_of(plugin, f"fam:w={width}") for width in (4, 5, 4)]
+    assert before[0] == before[2] != before[1]
+    plugin.write_text(plugin.read_text(encoding="utf-8").replace("2 * width", "3 * width"), encoding="utf-8")
+    assert print_of(plugin, "fam:w=4") != before[0]
+
+
+@pytest.fixture
+def in_archs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose files are files of archs/."""
+    monkeypatch.setattr(archs, "__path__", [*archs.__path__, str(tmp_path / "archs")])
+    (tmp_path / "archs").mkdir()
+    return tmp_path / "archs" / "mine_for_test.py"
+
+
+@pytest.mark.parametrize(
+    "code, edited",
+    [
+        ("import functools\nfrom archs.pool4 import encoder\nBUILDER = functools.partial(encoder)\nWIDTH = 4", "5"),
+        ("from archs import elsewhere_for_test as other\nBUILDER = other.make(4)", "5"),
+        ("from elsewhere_for_test import make\nBUILDER = make(4)", "5"),
+    ],
+)
+def test_a_file_of_archs_is_covered_whoever_defines_its_builders(
+    folder: Path, in_archs: Path, code: str, edited: str
+) -> None:
+    for home in (in_archs.parent, folder / "elsewhere"):
+        home.mkdir(exist_ok=True)
+        (home / "elsewhere_for_test.py").write_text(FACTORY, encoding="utf-8")
+    found = []
+    for text in (code, code.replace("4)", f"{edited})").replace("= 4", f"= {edited}"), code):
+        in_archs.write_text(f"{text}\n{ARCH.replace('NAME', 'mine')}", encoding="utf-8")
+        for name in [name for name in sys.modules if name.endswith("_for_test")]:
+            del sys.modules[name]
+        found.append(fingerprint(discover().archs["mine"]))
+    assert found[0] == found[2] != found[1]
+    in_archs.unlink()
+
+
+@pytest.mark.parametrize(
+    "builder", ["nn.Flatten", "functools.partial(nn.Flatten)", "functools.cache(nn.Flatten)", "id"]
+)
+def test_a_builder_may_be_a_library_s(folder: Path, builder: str) -> None:
+    plugin = write("factory", folder)
+    found = []
+    for text in (builder, "nn.Identity", builder):
+        code = ARCH.replace("NAME", "factory").replace("BUILDER", text)
+        plugin.write_text(f"import functools\nfrom torch import nn\n{code}", encoding="utf-8")
+        found.append(print_of(plugin))
+    assert found[0] == found[2] != found[1]
