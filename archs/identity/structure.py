@@ -143,7 +143,7 @@ def constant_text(value: Any, deepest: int = 10) -> str | None:
     if isinstance(value, list | tuple | set | frozenset | dict) and deepest:
         items = value.items() if isinstance(value, dict) else value
         texts = [str(constant_text(item, deepest - 1)) for item in items]
-        return f"({', '.join(sorted(texts) if isinstance(value, set | frozenset) else texts)})"
+        return f"({', '.join(texts if isinstance(value, list | tuple) else sorted(texts))})"
     if inspect.isroutine(value) or isinstance(value, type):
         return getattr(value, "__qualname__", None)
     return None

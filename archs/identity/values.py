@@ -67,6 +67,8 @@ class Reader:
         self.within.append(id(value))
         try:
             return self.compound(value)
+        except Exception:  # of an attribute that can't be read
+            return type(value).__qualname__
         finally:
             self.within.pop()
 
@@ -84,7 +86,8 @@ class Reader:
         if isinstance(value, type):
             return self.named(value)
         if isinstance(value, Mapping):
-            return f"{{{', '.join(f'{self.text(key)}: {self.text(item)}' for key, item in value.items())}}}"
+            items = sorted(f"{self.text(key)}: {self.text(item)}" for key, item in value.items())
+            return f"{{{', '.join(items)}}}"  # in no order that the hashes of strings have a part in
         if isinstance(value, list | tuple):
             fields = getattr(value, "_fields", ())
             return f"{type(value).__name__}{list(fields) or ''}({', '.join(map(self.text, value))})"

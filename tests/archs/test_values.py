@@ -91,6 +91,16 @@ def test_what_is_bound_says_no_address_no_folder_and_no_device() -> None:
     assert "0x7" not in bound(here).text
 
 
+def test_what_is_bound_is_told_without_order_where_there_is_none_and_without_what_can_not_be_read() -> None:
+    assert bound(closing_over({"a": 1, "b": {2, 3}})).text == bound(closing_over({"b": {3, 2}, "a": 1})).text
+
+    class Unreadable:
+        def __getattr__(self, name: str) -> None:
+            raise RuntimeError(name)
+
+    assert "Unreadable" in bound(closing_over(Unreadable())).text
+
+
 def test_what_is_bound_is_what_was_bound_before_any_call() -> None:
     class Counts:
         def __init__(self) -> None:
