@@ -96,7 +96,7 @@ SPECIMENS = {
         ("sub/inner.py", "8", "9"),
         {"sub/__init__.py": "", "sub/inner.py": "WIDTH = 8\n"},
     ),
-    "elsewhere": Specimen(
+    "on_path": Specimen(
         "from elsewhere_for_test import WIDTH\nfrom factory import make",
         "make(WIDTH)",
         ("elsewhere/wider_for_test.py", "8", "9"),

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import archs
+from archs.errors import UserError
+from archs.foreign.plugins import load_plugin
 from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench.launchers.ray_code import stage
@@ -193,3 +195,13 @@ def test_a_builder_may_be_a_library_s(folder: Path, builder: str) -> None:
         plugin.write_text(f"import functools\nfrom torch import nn\n{code}", encoding="utf-8")
         found.append(print_of(plugin))
     assert found[0] == found[2] != found[1]
+
+
+def test_two_modules_of_one_name_that_one_plugin_reaches_can_not_travel(folder: Path) -> None:
+    plugin = write("on_path", folder)
+    plugin.with_name("wider_for_test.py").write_text("WIDTH = 3\n", encoding="utf-8")
+    plugin.write_text(f"import wider_for_test\n{plugin.read_text(encoding='utf-8')}", encoding="utf-8")
+    assert load_plugin(plugin).wider_for_test.WIDTH == 3
+    assert load_plugin(plugin).WIDTH == 8, "what a module elsewhere imports is what lies there"
+    with pytest.raises(UserError, match=r"my.py: of two modules that it imports both would be wider_for_test.py"):
+        stage(folder / "staged", [str(plugin)])
