@@ -24,7 +24,9 @@ from archs.base import Arch, Family
 from archs.errors import ChangedForAll, UserError, nearest
 from archs.foreign.plugins import load_plugin, without_repeats
 from archs.grammar import NAME, Part, Spec, parse
-from archs.identity.fingerprint import source_of
+from archs.identity.declared import declare, declared_in
+from archs.identity.modules import look_again
+from archs.identity.source import source_of
 
 GROUP = "conv_ablation.archs"
 """The group of entry points in which an installed package declares each of its architectures and families by name."""
@@ -51,7 +53,7 @@ class Registry:
     """Path of a plug-in, as it was given → the loaded module."""
 
     def add_module(self, module: ModuleType, where: str) -> int:
-        """Register the architectures and families that a module holds, and return how many were new.
+        """Register the architectures and families that a module holds, and return how many it declares.
 
         Args:
             where: the file of the module, for messages.
@@ -64,7 +66,8 @@ class Registry:
             if not isinstance(entry, Arch | Family):
                 continue
             known = self.archs.get(entry.name) or self.families.get(entry.name)
-            if known is entry:  # the same object, which this module imports from another
+            if known is entry:  # the same object, which this module imports from another, or that from this one
+                count += declared_in(entry) == (module.__name__,)
                 continue
             if known is not None:
                 other = self.origin[entry.name]
@@ -76,6 +79,7 @@ class Registry:
             else:
                 self.families[entry.name] = entry
             self.origin[entry.name] = where
+            declare(entry, [module.__name__])
             count += 1
         return count
 
@@ -111,6 +115,7 @@ class Registry:
         holder: dict[str, Any] = self.archs if isinstance(entry, Arch) else self.families
         holder[name] = entry
         self.origin[name] = package_of(point)
+        declare(entry, [point.module])
 
     def load_installed(self) -> list[str]:
         """Register all that installed packages declare, and return a line for each entry that can't be loaded."""
@@ -199,7 +204,7 @@ class Registry:
             )
         if encoder.name == decoder.name:
             return encoder
-        return Arch(
+        crossing = Arch(
             name=f"{encoder.name}+{decoder.name}",
             summary=f"encoder of {encoder.name}, decoder of {decoder.name}",
             source="crossing",
@@ -207,13 +212,18 @@ class Registry:
             decoder=decoder.decoder,
             factors={"encoder": encoder.name, "decoder": decoder.name},
         )
+        declare(crossing, [*declared_in(encoder), *declared_in(decoder)])
+        return crossing
 
     def _build_part(self, part: Part) -> Arch:
         self.load(part.name)
         if not part.is_family and part.name in self.archs:
             return self.archs[part.name]
         if part.name in self.families:
-            return self.families[part.name].build(part.options)
+            family = self.families[part.name]
+            arch = family.build(part.options)
+            declare(arch, declared_in(family))
+            return arch
         if part.is_family:
             raise UnknownName(f"unknown family {part.name!r}{nearest(part.name, self.families)}")
         raise UnknownName(f"unknown architecture {part.name!r}{nearest(part.name, self.names())}")
@@ -271,6 +281,7 @@ def discover(plugins: Sequence[str | Path] = (), also: Sequence[type] = ()) -> R
     for point in entry_points(group=GROUP):
         installed.setdefault(point.name, []).append(point)
     registry = Registry(installed=installed)
+    look_again()
     before = ProcessState.now()
     for info in sorted(pkgutil.iter_modules(archs.__path__), key=lambda info: info.name):
         where = f"archs/{info.name}.py"

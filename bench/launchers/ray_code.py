@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from archs.errors import UserError
 from archs.foreign.plugins import load_plugin, without_repeats
-from archs.identity.fingerprint import reachable, source_path
+from archs.identity.modules import known_as, reachable, source_path
 from bench.machine.environment import ROOT
 
 HOUSES = ("archs", "bench")
@@ -16,7 +17,11 @@ HOUSES = ("archs", "bench")
 def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
     """Copy all the code into `folder`; return the paths of the plug-ins relative to it.
 
-    Beside a plug-in go the files of its own folder that it imports, which are also part of its fingerprint.
+    Beside a plug-in go the files that it imports, of its own folder or of another that no library is installed in:
+    those that are part of its fingerprint.
+
+    Raises:
+        UserError: a plug-in can't be loaded, or two of its files can't lie in one folder.
     """
     for house in HOUSES:
         for path in (ROOT / house).rglob("*"):
@@ -28,13 +33,24 @@ def stage(folder: Path, plugins: Sequence[str]) -> tuple[str, ...]:
         path, place = plugin.resolve(), folder / "plugins" / str(number)
         copy(path, place / path.name)
         staged.append(f"plugins/{number}/{path.name}")
-        for name in reachable(module.__name__):
+        for name in sorted(reachable(module.__name__) - {module.__name__}):
             helper = source_path(name)
             if helper is None or any(helper.is_relative_to(ROOT / house) for house in HOUSES):
                 continue
-            if helper.is_relative_to(path.parent):
-                copy(helper, place / helper.relative_to(path.parent))
+            to = place_of(name, helper, place)
+            if to.exists() and to.read_bytes() != helper.read_bytes():
+                raise UserError(
+                    f"plug-in {plugin}: of two modules that it imports both would be {to.relative_to(place)} on a "
+                    f"node; rename {helper}"
+                )
+            copy(helper, to)
     return tuple(staged)
+
+
+def place_of(name: str, file: Path, folder: Path) -> Path:
+    """Return where a file goes so that what lies in `folder` imports it by the name that it is known as."""
+    path = folder.joinpath(*known_as(name).lstrip(".").split("."))
+    return path / "__init__.py" if file.stem == "__init__" else path.with_name(f"{path.name}.py")
 
 
 def copy(path: Path, to: Path) -> None:

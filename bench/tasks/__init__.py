@@ -184,22 +184,12 @@ def fingerprint(name: str, plugins: Plugins) -> str | None:
     """
     if name not in (own := plugin_tasks(plugins)):
         return None
-    from archs.identity.fingerprint import defining_module, name_in_package, reachable, read_module
+    from archs.identity.fingerprint import code_of
 
     task, module = own[name]
-    functions: tuple[Any, ...] = (task.build, task.loss, task.score, task.noise_rows)
-    starts = {module.__name__, *map(defining_module, functions)}
-    reached = {one for start in starts if not is_harness(start) for one in reachable(start) if not is_harness(one)}
-    digest = hashlib.sha256(f"{name}\n{read_module(module.__name__).code}\n".encode())
-    others = {name_in_package(module.__name__, other): other for other in reached - {module.__name__}}
-    for known_as in sorted(others):
-        digest.update(f"{known_as}\n{read_module(others[known_as]).code}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def is_harness(module: str) -> bool:
-    """Return whether a module is of this project, `archs` aside."""
-    return module.partition(".")[0] in ("bench", "reports")
+    functions = (task.build, task.loss, task.score, task.noise_rows)
+    code = code_of([module.__name__], functions)
+    return hashlib.sha256(f"{name}\n{code}".encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def declared(tasks: Iterable[Task]) -> Declared:

@@ -7,7 +7,7 @@ import math
 import platform
 import time
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -130,9 +130,12 @@ def execute(
         watch.look(f"{run.arch}, in its {run.task},")
     except Exception as error:
         raise_if_not_of_the_run(error, neighbours)
-        with suppress(ChangedForAll):  # one that fails must leave the process as it was, too
-            watch.look(spec.label)
-        failed = Record(spec.run_id, spec.content(), Status.FAILED, reason(error), environment=environment)
+        why = reason(error)
+        try:  # one that fails must leave the process as it was, too
+            watch.look(f"{run.arch}, in its {run.task},")
+        except ChangedForAll as changed:
+            why = why if changed is error or isinstance(error, ChangedForAll) else f"{reason(changed)} ({why})"
+        failed = Record(spec.run_id, spec.content(), Status.FAILED, why, environment=environment)
         store.write(failed)
         return failed
     environment |= {"foreign_code": registry(site.plugins).foreign_code()}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archs.errors import UserError
-from archs.identity import fingerprint as prints
+from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from run_ablation import main
 
@@ -57,7 +57,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
             del sys.modules[loaded]
         monkeypatch.syspath_prepend(folder)
         importlib.invalidate_caches()
-        prints.distributions_by_module.cache_clear()
         return folder / package
 
     return put
@@ -88,7 +87,7 @@ def test_the_fingerprint_covers_every_file_of_the_package(install: Install, at: 
     found = []
     for width in (4, 5, 4):
         install("pkg-for-test", "packaged", width=width, at=at)
-        found.append(prints.fingerprint(discover().resolve(["packaged"]).archs[0]))
+        found.append(fingerprint(discover().resolve(["packaged"]).archs[0]))
     assert found[0] == found[2] != found[1]
 
 

@@ -69,6 +69,36 @@ def test_it_is_the_same_task_on_another_machine(tmp_path: Path, monkeypatch: pyt
     sys.modules.pop("mask_of_mine", None)
 
 
+def test_helpers_are_a_task_s_own_and_covered_wherever_they_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = DENOISE.replace("import torch\n", "import torch\nfrom cut_of_mine import CUT\n", 1).replace("> 0)", "> CUT)")
+
+    def written(folder: Path, cut: int, plugin: bool = True) -> Path:
+        folder.mkdir(exist_ok=True)
+        (folder / "cut_of_mine.py").write_text(f"CUT = {cut}\n", encoding="utf-8")
+        if plugin:
+            (folder / "mine.py").write_text(code.replace("denoise", folder.name), encoding="utf-8")
+        return folder / "mine.py"
+
+    def found(plugin: Path) -> str | None:
+        forget()
+        sys.modules.pop("cut_of_mine", None)
+        return tasks.fingerprint(plugin.parent.name, tasks.registry([plugin]).plugins)
+
+    plugins = [written(tmp_path / name, cut) for name, cut in (("hides", 1), ("masks", 2))]
+    assert [module.CUT for module in tasks.registry(plugins).plugins.values()] == [1, 2]
+    first = found(plugins[0])
+    assert found(written(tmp_path / "hides", 3)) != first
+    (tmp_path / "hides" / "cut_of_mine.py").unlink()
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    written(tmp_path / "elsewhere", 1, plugin=False)
+    assert found(plugins[0]) == first
+    written(tmp_path / "elsewhere", 4, plugin=False)
+    assert found(plugins[0]) != first
+    sys.modules.pop("cut_of_mine", None)
+
+
 def test_a_file_may_hold_architectures_and_tasks(tmp_path: Path) -> None:
     plugin = tmp_path / "both.py"
     more = (
