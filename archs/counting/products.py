@@ -1,7 +1,7 @@
 """What operations of torch multiply: matrix products and convolutions, as `FlopCounterMode` counts them.
 
 The formulas are ours, since loading `torch.utils.flop_counter` takes a quarter of a second, in which it loads a
-compiler. tests/archs/test_layers.py holds them to it.
+compiler. tests/archs/counting/test_layers.py holds them to it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from archs.errors import UserError
 from archs.foreign.plugins import load_plugin
 from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
-from tests.archs.specimens import ARCH
+from tests.archs.identity.specimens import ARCH
 from tests.conftest import ROOT
 from tests.job.test_job import job, records
 

@@ -14,7 +14,7 @@ from archs.layers import Layer, count, layer_table
 from archs.registry import discover
 from bench.tasks import get
 from bench.worker.restore import layers_of
-from tests.archs.odd_networks import NETWORKS, Network
+from tests.archs.counting.odd_networks import NETWORKS, Network
 
 each = pytest.mark.parametrize("network", NETWORKS.values(), ids=list(NETWORKS))
 GROUPED = {"depthwise"}

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from tests.archs.small_networks import NETWORKS, Network, network, rows
+from tests.archs.counting.small_networks import NETWORKS, Network, network, rows
 
 __all__ = ["NETWORKS", "Network"]
 

@@ -118,7 +118,7 @@ def test_what_is_bound_is_what_was_bound_before_any_call() -> None:
 
 
 def test_the_modules_of_what_is_bound_are_read() -> None:
-    from tests.archs import specimens, test_fingerprint
+    from tests.archs.identity import specimens, test_fingerprint
 
     read = bound(functools.partial(build, {"a": [specimens.write]}, key=closing_over(test_fingerprint.print_of)))
-    assert {__name__, "tests.archs.specimens", "tests.archs.test_fingerprint"} <= read.modules
+    assert {__name__, "tests.archs.identity.specimens", "tests.archs.identity.test_fingerprint"} <= read.modules

@@ -18,7 +18,7 @@ from archs.foreign.plugins import load_plugin
 from archs.identity.fingerprint import fingerprint
 from archs.registry import discover
 from bench.launchers.ray_code import stage
-from tests.archs.specimens import ARCH, FACTORY, SPECIMENS, edit, write
+from tests.archs.identity.specimens import ARCH, FACTORY, SPECIMENS, edit, write
 from tests.conftest import ROOT
 from tests.job.test_job import job, records
 
