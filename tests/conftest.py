@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, here and in what the tests start
 # before Ray is: tests import it before bench.launchers.ray_cluster does
@@ -57,3 +59,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
             if not torch.cuda.is_available():
                 item.add_marker(pytest.mark.skip(reason="torch sees no CUDA device"))
+
+
+def save_nothing(figure: object, path: Path, vector: bool) -> None:
+    path.touch()
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Figures are made but neither laid out nor drawn, which takes most of the time of a page; for a whole module."""
+    with patch("reports.figures.canvas.save", save_nothing):
+        yield

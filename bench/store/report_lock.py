@@ -13,7 +13,9 @@ from bench.store.claims import exclusive_lock
 LOCK = ".writing"
 """The lock file, within the report folder; it is removed afterwards."""
 
-UNWRITABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+UNWRITABLE = (
+    errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
+)  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -88,12 +88,21 @@ class Task(TaskDescription):
         Raises:
             ChangedForAll: it doesn't; see `archs.foreign.process_state`.
         """
+        (model,) = self.new_models(arch, latent_dim, [seed])
+        return model
+
+    def new_models(self, arch: Arch, latent_dim: int | None, seeds: Iterable[int]) -> list[nn.Module]:
+        """Build the models of several seeds, one after the other, as `new_model` does."""
         from archs.foreign.process_state import left_as_found  # here: they load torch
         from archs.foreign.random_states import seeded
         from bench.models.streams import stream_seed
 
-        with left_as_found(f"{arch.name}, when its {self.name} is built,"), seeded(stream_seed(seed, "init")):
-            return self.build(arch, latent_dim, seed)
+        models = []
+        with left_as_found(f"{arch.name}, when its {self.name} is built,"):
+            for seed in seeds:
+                with seeded(stream_seed(seed, "init")):
+                    models.append(self.build(arch, latent_dim, seed))
+        return models
 
     def width(self, latent_dim: int | None) -> int:
         """Return how many numbers a row of noise has, for a run of this latent dimension."""

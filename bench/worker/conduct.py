@@ -58,7 +58,7 @@ def examine(arch: Arch, task: Task, latent_dim: int | None, seed: int) -> Examin
     Raises:
         UserError: two models of one seed aren't the same or share a weight, or its state can't be stored.
     """
-    first, second, other = (task.new_model(arch, latent_dim, each) for each in (seed, seed, seed + 1))
+    first, second, other = task.new_models(arch, latent_dim, (seed, seed, seed + 1))
     check_reproducible(arch, first, second)
     try:
         to_bytes(first)

@@ -34,7 +34,8 @@ def to_device(model: nn.Module, device: torch.device) -> nn.Module:
     One that can't compute so, since it calls `view` after a convolution, say, keeps torch's usual layout.
     """
     model = model.to(device)
-    if takes_channels_last(model):
+    known = getattr(model, "channels_last", None)  # a latent model's was tried when it was built
+    if takes_channels_last(model) if known is None else known:
         return model.to(memory_format=torch.channels_last)
     return model.to(memory_format=torch.contiguous_format)  # again, if it was the model itself that was tried
 

@@ -55,6 +55,7 @@ KILLED_BEFORE = f"error: {child.described(make_plan)} was killed by SIGKILL"
 """What a job says, with status 2, whose plan was not made yet."""
 COUNTED = """
 import os
+import torch
 from torch import nn
 from archs.base import Arch
 
@@ -62,7 +63,7 @@ class Counted(nn.Module):
     seen = False
 
     def forward(self, x):
-        if self.training and not self.seen:
+        if self.training and torch.is_grad_enabled() and not self.seen:  # a network is tried out without gradients
             self.seen = True
             with open({log!r}, "a") as log:
                 log.write(f"{{os.getpid()}}\\n")

@@ -64,7 +64,7 @@ BACKWARD = 28 * 4 * 4 * 28 + (28 + 27) * 4 * 4 * 4 + 2 * (2 * 112 * 5 + 5 * 28 +
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
     folder = tmp_path_factory.mktemp("counted")
     (folder / "mine.py").write_text(PLUGIN, encoding="utf-8")
     command = ["--dataset", "digits", "--train-images", "256", "--epochs", "1", "--latent-dim", "5", "--device", "cpu"]

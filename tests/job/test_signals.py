@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.spec.signals import ONE_REQUEST, STOPPING, Terminated, signals_stop, signals_wait
+from bench.spec.signals import STOPPING, Terminated, signals_stop, signals_wait
 from tests.conftest import ROOT
 from tests.job.test_faults import command
 from tests.job.test_job import job, records, stamps, wait_for
@@ -30,7 +30,7 @@ def name_of(number: int) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", ONE_REQUEST, ids=name_of)
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1], ids=name_of)
 def test_a_signal_stops_a_job_and_the_same_again_does_not_cost_the_report(tmp_path: Path, number: int) -> None:
     process = subprocess.Popen(command(tmp_path, *LONG), cwd=ROOT, text=True, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip

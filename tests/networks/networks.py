@@ -21,7 +21,7 @@ from bench.worker.train import Neighbours
 ZOO = Path(__file__).parent / "zoo"
 PLUGINS = tuple(str(path) for path in sorted(ZOO.glob("*.py")) if path.name != "small.py")
 DIGITS = digits()
-TASKS = ("vae", "cvae", "classifier")
+TASKS = ("cvae", "classifier")
 
 REFUSED = {
     "pair": "pair: its encoder gives a tuple of 2, expected one tensor; the layers for mean and variance",
