@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,10 +39,12 @@ def mnist() -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets the processes that tests start find bytecode where this one may not write any beside the sources.
+    """Lets the processes that tests start hear SIGINT, and find bytecode where this one may write none itself.
 
     Each of them would else compile torch anew, which takes twice as long as to import it.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a shell's background, where jobs would ignore it too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     torch = importlib.util.find_spec("torch")
     assert torch is not None and torch.origin is not None
     is_compiled = Path(importlib.util.cache_from_source(torch.origin)).exists()

@@ -19,6 +19,8 @@ from tests.store.one_run import SPEC
 PAIR = ("--archs", "mlp", "cnn:depth=1,channels=2", "--epochs", "1")
 VAE, BOTH = ("--tasks", "vae"), ("--tasks", "vae", "classifier")
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
