@@ -21,16 +21,16 @@ UNTRAINED_TOLERANCE = 0.25
 """Share of `EVEN_ODDS` that an untrained model may be off; one with a wrong scale is off tenfold."""
 CONDUCT: Mapping[str, str] = {
     Conduct.SAME_START: (
-        "its {} starts from the same weights at every seed, so its seeds differ in less than those of others: does it "
-        "call torch.manual_seed"
+        "its {} starts from the same weights at every seed, as when a builder calls torch.manual_seed, so its seeds "
+        "differ in less than those of others"
     ),
     Conduct.UNREPEATABLE: (
         "it gives other outputs for the same images, weights and random numbers, so it keeps a state of its own: its "
         "numbers can't be had again"
     ),
     Conduct.RANDOM_EVALUATION: (
-        "it draws random numbers when it is evaluated, so each score is one draw: does it call F.dropout without "
-        "training=self.training"
+        "it draws random numbers when it is evaluated, as F.dropout does without training=self.training, so each score "
+        "is one draw"
     ),
     Conduct.NEVER_MOVED: (
         "its training never moved {}: no gradient reaches what lies behind detach() or in a head that is not used"
@@ -118,20 +118,22 @@ def _worse_than_even_odds(experiment: Experiment, runs: pd.DataFrame) -> Iterato
     for task, description in experiment.declared.tasks.items():
         if description.bounds is None or "elbo" not in runs:
             continue
-        own = runs[(runs["task"] == task) & (runs["elbo"] < EVEN_ODDS)]
-        for row in own.to_dict("records"):
+        own = runs[runs["task"] == task]
+        for arch, group in own[own["elbo"] < EVEN_ODDS].groupby("arch", sort=False):
+            runs_of_it, worst = (own["arch"] == arch).sum(), number(group["elbo"].min(), 0)
             yield (
-                f"{row['arch']} {task} seed {row['seed']}: after training its ELBO is {number(row['elbo'], 0)} nats, "
-                f"below the {number(EVEN_ODDS, 0)} of even odds for every pixel: it has learnt nothing of use"
+                f"{arch} {task}: after training its ELBO is below the {number(EVEN_ODDS, 0)} nats of even odds for every "
+                f"pixel in {len(group)} of its {runs_of_it} runs ({worst} at worst): it has learnt nothing of use"
             )
 
 
 def _conduct(records: Iterable[Record]) -> Iterator[str]:
-    """Yield what the records remark, once for each architecture and task."""
-    seen: dict[tuple[str, str, str], str] = {}
+    """Yield what the records remark, once for each architecture."""
+    seen: dict[tuple[str, str], dict[str, str]] = {}
     for record in records:
         for kind, detail in (record.environment.get("conduct") or {}).items():
             if kind in CONDUCT:
-                seen.setdefault((str(record.spec["arch"]), str(record.spec["task"]), kind), detail)
-    for (arch, task, kind), detail in seen.items():
-        yield f"{arch} {task}: {CONDUCT[kind].format(detail)}"
+                tasks = seen.setdefault((str(record.spec["arch"]), kind), {})
+                tasks.setdefault(str(record.spec["task"]), detail)
+    for (arch, kind), tasks in seen.items():
+        yield f"{arch} {' and '.join(tasks)}: {CONDUCT[kind].format(next(iter(tasks.values())))}"

@@ -40,7 +40,7 @@ def test_nothing_is_wrong_with_an_ordinary_result(tmp_path: Path) -> None:
         ({"iwae_k64_n10000": -70.0}, "cnn2 vae seed 0: a negative log-likelihood of 70.0 nats is below 78"),
         ({"elbo_marginal": -77.5}, "cnn2 cvae seed 0: a negative log-likelihood of 77.5 nats is below 78"),
         ({"iwae_gap_k64_n10000": -0.2}, "its importance-weighted bound lies 0.20 nats below its ELBO"),
-        ({"elbo": -600.0}, "cnn2 vae seed 0: after training its ELBO is −600 nats, below the −543 of even odds"),
+        ({"elbo": -600.0}, "cnn2 vae: after training its ELBO is below the −543 nats of even odds for every pixel in"),
         ({"untrained_elbo": -0.69}, "cnn2 vae: before training its ELBO is −1 nats, far from the −543 of even odds"),
     ],
 )
