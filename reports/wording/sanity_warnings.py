@@ -122,8 +122,8 @@ def _worse_than_even_odds(experiment: Experiment, runs: pd.DataFrame) -> Iterato
         for arch, group in own[own["elbo"] < EVEN_ODDS].groupby("arch", sort=False):
             runs_of_it, worst = (own["arch"] == arch).sum(), number(group["elbo"].min(), 0)
             yield (
-                f"{arch} {task}: after training its ELBO is below the {number(EVEN_ODDS, 0)} nats of even odds for every "
-                f"pixel in {len(group)} of its {runs_of_it} runs ({worst} at worst): it has learnt nothing of use"
+                f"{arch} {task}: after training its ELBO is below the {number(EVEN_ODDS, 0)} nats of even odds for "
+                f"every pixel in {len(group)} of its {runs_of_it} runs ({worst} at worst): it has learnt nothing of use"
             )
 
 
