@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.models.streams import generator
 from bench.store.differences import differences
@@ -75,6 +77,22 @@ def test_all_its_parameters_are_in_the_layer_table(name: str, task: str, store: 
     model = get(task).new_model(known().archs[name], spec_of(name, task).latent_dim, 0)
     counted = sum(row["weights"] + row["biases"] for row in record.layers)
     assert counted == sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", trained_names())
+def test_its_operations_are_those_that_torch_counts(name: str, store: Store) -> None:
+    """As a VAE, for one image; torch counts no LSTM of mkldnn and no fused attention, so both are switched off."""
+    counted = [row["macs"] for row in record_of(name, "vae", store).layers]
+    model = get("vae").new_model(known().archs[name], 5, 0).eval()
+    model = getattr(model, "_orig_mod", model)
+    with (
+        torch.backends.mkldnn.flags(enabled=False),
+        sdpa_kernel(SDPBackend.MATH),
+        torch.jit.optimized_execution(False),
+        FlopCounterMode(display=False) as torchs,
+    ):
+        model(torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long))
+    assert 2 * sum(counted) == torchs.get_total_flops()
 
 
 @each_once
