@@ -18,6 +18,17 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 @contextmanager
+def same_modes(model: nn.Module) -> Iterator[None]:
+    """Put every layer back into training or evaluation, whichever it was in, after the block."""
+    modes = {module: module.training for module in model.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+@contextmanager
 def untouched(model: AnyModule) -> Iterator[AnyModule]:
     """Yield a model to try things on, without gradients: a copy, so that the model stays what it is.
 
@@ -30,30 +41,24 @@ def untouched(model: AnyModule) -> Iterator[AnyModule]:
             lent, is_copy = copy.deepcopy(model), True
     except (RuntimeError, TypeError, NotImplementedError):
         lent, is_copy = model, False
-    modes = {module: module.training for module in model.modules()}
     tensors: list[Tensor] = [] if is_copy else [*model.parameters(), *model.buffers()]
     values = [tensor.detach().clone() for tensor in tensors]
     try:
-        with torch.no_grad():
+        with same_modes(model), torch.no_grad():
             yield lent
     finally:
         random_states.restore()
         with torch.no_grad():
             for tensor, value in zip(tensors, values, strict=True):
                 tensor.copy_(value)
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def materialise(module: nn.Module, example: Tensor) -> None:
     """Give lazy layers their sizes, and so their weights, which are drawn here, by passing an example through."""
     if not any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
         return
-    modes = {each: each.training for each in module.modules()}
-    with torch.no_grad():
+    with same_modes(module), torch.no_grad():
         module.eval()(example)
-    for each, mode in modes.items():
-        each.training = mode
 
 
 def takes_channels_last(model: nn.Module) -> bool:

@@ -45,9 +45,6 @@ from bench.worker.train import (
 )
 from bench.worker.weights import to_bytes
 
-CONDUCT_IMAGES = 100
-"""Test images that a trained model is tried with once more, when its scores are known."""
-
 
 def execute_group(
     specs: Sequence[Work], site: Site, graph: bool, report: Report, neighbours: Neighbours

@@ -9,6 +9,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.evaluation import EvaluationRequest, plan
 from bench.models.streams import generator
 from bench.store.differences import differences
 from bench.store.record import Record
@@ -16,6 +17,7 @@ from bench.store.store import Store
 from bench.tasks import get
 from bench.training.scores import evaluate
 from bench.training.splits import split_on_device
+from bench.worker.execute import execute
 from bench.worker.restore import restore
 from tests.networks.networks import (
     DIGITS,
@@ -27,6 +29,7 @@ from tests.networks.networks import (
     remarks,
     run,
     run_stacked,
+    site_of,
     spec_of,
     trained_names,
 )
@@ -101,6 +104,18 @@ def test_the_same_run_gives_the_same_bits(name: str, task: str, store: Store, tm
     first = record_of(name, task, store)
     torch.rand(3)
     assert differences(first, run(spec_of(name, task), tmp_path)) == []
+
+
+def test_a_later_evaluation_of_a_network_that_draws_gives_the_same_numbers(store: Store) -> None:
+    spec = spec_of("always-drops", "vae")
+    record_of("always-drops", "vae", store)
+    asked = EvaluationRequest("full", iwae_samples=2, iwae_images=20)
+    part = next(each for each in plan([spec], asked, "always-drops")[0] if each.part == "iwae")
+    first = execute(part, site_of(Path(store.folder)))
+    torch.rand(3)
+    again = execute(part, site_of(Path(store.folder)))
+    assert first.error is None
+    assert first.metrics == again.metrics
 
 
 @each_once

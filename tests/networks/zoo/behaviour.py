@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from small import FEATURES, plain, small
+from small import FEATURES, plain, small, to_image
 from torch import Tensor, nn
 
 
@@ -30,6 +30,17 @@ class AlwaysDrops(Wrapped):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.dropout(self.body(x))
+
+
+class AlwaysDropsPixels(nn.Module):
+    """The same in a decoder."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.body = to_image(features)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return F.dropout(self.body(z))
 
 
 class StochasticDepth(Wrapped):
@@ -136,7 +147,7 @@ def compiled(channels: int) -> nn.Module:
 
 DROPOUT = small("dropout", dropping)
 STOCHASTIC_DEPTH = small("stochastic-depth", StochasticDepth)
-ALWAYS = small("always-drops", AlwaysDrops)
+ALWAYS = small("always-drops", AlwaysDrops, AlwaysDropsPixels)
 DETACHED = small("detached", Detached)
 COUNTS = small("counts", Counts)
 COUNTS_ALWAYS = small("counts-always", CountsAlways)
