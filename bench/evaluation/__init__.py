@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from bench.training.scores import Split
+    from bench.training.splits import Split
 
 LEVELS = ("basic", "full")
 """Values of `--evaluate`, the default first."""

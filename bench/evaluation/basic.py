@@ -9,7 +9,7 @@ import torch
 
 from bench.evaluation import pictures, posterior
 from bench.spec.run import RunSpec
-from bench.training.scores import Split
+from bench.training.splits import Split
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from bench.evaluation.posterior import describe
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import generator
 from bench.spec.run import RunSpec
-from bench.training.scores import Split
+from bench.training.splits import Split
 
 CERTAIN = 20.0  # logits of a pixel that is surely on or off
 
