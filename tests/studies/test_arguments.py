@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from archs.errors import UserError
-from bench.studies import calibration, compare_peers, gate_trial, layer_speed, overhead, recipe, scaling, speed_table
+from bench.studies import (
+    calibration,
+    compare_peers,
+    gate_trial,
+    layer_speed,
+    overhead,
+    recipe,
+    scaling,
+    speed_table,
+    spread,
+)
 from tests.house.test_docs import commands
 
 MEASURING = {
@@ -24,6 +34,7 @@ MEASURING = {
     recipe: "try_rates",
     scaling: "measure",
     speed_table: "row",
+    spread: "train_all",
 }
 """Study → the function by which it begins to measure."""
 
@@ -77,6 +88,9 @@ CASES = [
     (scaling, ["--out", "x.pgn"], "--out x.pgn: 'pgn' is no form of a figure; did you mean 'png'?"),
     (speed_table, ["--archs", "cnn2", "cnn33"], "unknown architecture 'cnn33'; did you mean 'cnn3'?"),
     (speed_table, ["--device", "cuda:99"], "device 'cuda:99' is not there"),
+    (spread, ["--seeds", "1"], "'1' is not a whole number from 2"),
+    (spread, ["--out", "README.md"], "--out README.md/spread.csv: README.md is not a folder; name one"),
+    (spread, ["--from", "README.md"], "--from README.md: it has no column 'arch'; expected what this study wrote"),
     (speed_table, ["--images", "128", "--batch-size", "129"], "--batch-size 129: an epoch has 128 images"),
 ]
 

@@ -100,7 +100,7 @@ def _sections(what: str, runs: pd.DataFrame, column: str, order: list[Any], name
         seeds = f"seeds {grid.seeds[0]} to {grid.seeds[-1]}" if len(grid.seeds) > 1 else f"seed {grid.seeds[0]}"
         at = f", peak learning rate {rate_name(first['lr'])}" if what == WARM_UP else ""
         circumstances = (
-            f"{seeds}, {_counted(first['epochs'], 'epoch')} of {int(first['train_images']):,} images in batches of "
+            f"{seeds}, {counted(first['epochs'], 'epoch')} of {int(first['train_images']):,} images in batches of "
             f"{int(first['batch_size'])}{at}, protocol {int(first['protocol'])}"
         )
         metric = METRICS[str(first["metric"])]
@@ -108,7 +108,8 @@ def _sections(what: str, runs: pd.DataFrame, column: str, order: list[Any], name
     return found
 
 
-def _counted(number: float, what: str) -> str:
+def counted(number: float, what: str) -> str:
+    """Write a number of things: "1 epoch", "1,000 epochs"."""
     return f"1 {what}" if number == 1 else f"{int(number):,} {what}s"
 
 
@@ -160,10 +161,10 @@ def _section(section: Section) -> list[str]:
         chosen,
         f"Validation {section.metric.label} ({unit}), mean ± standard deviation over seeds (▲ the column's best"
         + ("; ✗ runs that diverged or scored less than a network that knows nothing):" if grid.useless.any() else "):"),
-        _markdown([section.what, *archs], scores),
+        markdown([section.what, *archs], scores),
         f"Loss ({section.metric.unit_of_difference}) against the own best, with the paired 95 % t interval over seeds. "
         "The best is the largest of several means of the same runs, which the interval does not know:",
-        _markdown([section.what, "mean", "worst", *archs], losses),
+        markdown([section.what, "mean", "worst", *archs], losses),
     ]
     if len(archs) > 1:
         gaps = [
@@ -173,7 +174,7 @@ def _section(section: Section) -> list[str]:
         texts += [
             f"What the choice does to a comparison: the difference to {archs[0]} ({section.metric.unit_of_difference}) "
             "with its paired 95 % t interval over seeds:",
-            _markdown([section.what, *archs[1:]], gaps),
+            markdown([section.what, *archs[1:]], gaps),
         ]
     return texts
 
@@ -230,7 +231,8 @@ def _open_edge(section: Section, setting: int) -> bool:
     return section.grid.is_edge(setting) and section.names[setting] != str(WarmUp(0.0))
 
 
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """Write a table in Markdown, the first column to the left."""
     return tabulate(rows, header, tablefmt="github", colalign=["left", *["right"] * (len(header) - 1)],
                     disable_numparse=True)  # fmt: skip
 
@@ -269,7 +271,7 @@ def draw_figure(found: Sequence[Section], path: Path) -> None:
             axis.tick_params(axis="y", labelsize=8)
         left.set_ylabel(f"validation {section.metric.label} ({section.metric.unit})")
         right.set_ylabel(f"loss against the own best ({section.metric.unit_of_difference})")
-        left.set_title(f"{section.task}: mean and range over {_counted(len(grid.seeds), 'seed')}{cut}", loc="left")
+        left.set_title(f"{section.task}: mean and range over {counted(len(grid.seeds), 'seed')}{cut}", loc="left")
         right.set_title(f"{section.names[grid.chosen]} loses least on average", loc="left")
     handles, labels = rows[0][1].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, ncols=3, loc="outside lower center", frameon=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -13,7 +15,7 @@ from bench.machine import cuda
 from bench.machine.cpu import prepare_cpu
 from bench.spec.run import RunSpec
 from bench.tasks import Task
-from bench.training.splits import Split, splits_of
+from bench.training.splits import Split, on_device, splits_of, test_split
 from bench.worker.dataset import dataset_of
 from bench.worker.restore import arch_of, task_of, to_device
 from bench.worker.site import Site
@@ -41,6 +43,17 @@ class Ingredients:
     def model(self, seed: int) -> nn.Module:
         """Build the model of a seed on the device."""
         return to_device(self.task.new_model(self.arch, self.spec.latent_dim, seed), self.device)
+
+    def images(self, rows: Sequence[int] | np.ndarray) -> Split:
+        """Return images of the data set's training file, by their rows, in this order."""
+        chosen = torch.from_numpy(np.array(rows)).to(self.device)
+        images, labels = (on_device(self.dataset, name, self.device) for name in ("images", "labels"))
+        return Split(images[chosen], labels[chosen])
+
+    @property
+    def test(self) -> Split:
+        """The test set with its fixed targets."""
+        return test_split(self.dataset, self.spec.likelihood, self.device)
 
     def splits(self, seed: int) -> dict[str, Split]:
         """Return "train", "val" and "test" as a run of this seed has them."""
