@@ -210,7 +210,8 @@ def key_of(order: WarmUpOrder) -> tuple[object, ...]:
 
 def render(path: Path) -> int:
     """Write table.md and figure.png beside a recipe.csv, with what warm_up.csv beside it holds."""
-    from bench.studies.trials.recipe_page import draw_figure, page, sections  # here: matplotlib is slow to import
+    from bench.studies.trials.recipe_figure import draw_figure  # here: matplotlib is slow to import
+    from bench.studies.trials.recipe_page import page, sections
 
     rates = table_of(path, COLUMNS["recipe.csv"], "--from")
     warm_ups = table_of(path.with_name("warm_up.csv"), COLUMNS["warm_up.csv"], "--from")

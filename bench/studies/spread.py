@@ -2,18 +2,20 @@
 
     python -m bench.studies.spread                                      # goes on where it was stopped
     python -m bench.studies.spread --from docs/spread/spread.csv        # table and figure once more
+    python -m bench.studies.spread --sources rounding all --epochs 10 --out docs/spread/full
 
 Each source (initial weights, order of the images, coins of the binarisation with the latent noise, split into training
 and validation images) is varied over seeds while all others are those of seed 0; so is rounding, by initial weights
 that are multiplied by 1 ± 2^-23 at random signs; and at last all is varied together, as seeds do. The score is the
 primary metric on the test images with their fixed binarisation and the evaluation noise of seed 0. Runs are short,
-so that there can be many: two epochs.
+so that there can be many: two epochs. Rounding grows with the length of a run, so it is worth a look at a job's own.
 
 It writes spread.csv (a row per run, appended as it ends), table.md and figure.png.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +43,9 @@ def parser() -> Parser:
     )
     build.add_argument("--archs", nargs="+", default=list(ARCHS), help=f"default: {' '.join(ARCHS)}")
     build.add_argument("--tasks", nargs="+", default=["vae"], help="default: vae")
+    build.add_argument(
+        "--sources", nargs="+", choices=list(SOURCES), default=list(SOURCES), help=f"default: {' '.join(SOURCES)}"
+    )
     build.add_argument(
         "--seeds", type=integer(2, 1_000), default=SEEDS, metavar="N", help=f"of each source: 0…N−1; default: {SEEDS}"
     )
@@ -77,18 +82,18 @@ def main(arguments: list[str]) -> int:
     table = chosen.out / "spread.csv"
     for name in ("spread.csv", "table.md", "figure.png"):
         writable(chosen.out / name, "--out")
-    train_all(request, table)
+    train_all(request, [each for each in SOURCES if each in chosen.sources], table)
     return render(table)
 
 
-def train_all(request: Request, path: Path) -> None:
+def train_all(request: Request, sources: Sequence[str], path: Path) -> None:
     """Train what `path` does not hold yet, seed by seed, and append it."""
     with planned(request) as plan:
         done = table_of(path, COLUMNS, "--out")
         orders = [
             SpreadOrder(replace(run, seed=0), source, run.seed, plan.site, plan.primary(run.task))
             for run in plan.runs
-            for source in (SOURCES if run.seed else [NONE])
+            for source in (sources if run.seed else [NONE])
         ]
         for order in orders:
             row = row_of(order, plan)

@@ -95,6 +95,20 @@ def test_the_page_says_how_sure_the_choice_is() -> None:
     assert "⚠ The choice, 1e-3, is an edge of the grid" in lowest
 
 
+def test_the_warm_ups_have_the_architectures_in_the_order_of_the_rates() -> None:
+    ended = runs(SCORES).sort_values("arch", ascending=False)
+    warm_ups = ended.assign(share=ended["lr"].map({1e-3: 0.0, 4e-3: 0.05, 1.6e-2: 0.2}), floor=0, lr=4e-3)
+    rates, warm_up = sections(runs(SCORES), warm_ups)
+    assert warm_up.grid.archs == rates.grid.archs == ("a", "b") and warm_up.names == ("none", "5 %", "20 %")
+    np.testing.assert_allclose(warm_up.grid.scores, rates.grid.scores)
+
+
+def test_warm_ups_that_lack_a_run_are_left_out_with_a_word(capsys: pytest.CaptureFixture) -> None:
+    warm_ups = runs(SCORES).assign(share=lambda table: table["lr"], floor=0).iloc[:-1]
+    assert len(sections(runs(SCORES), warm_ups)) == 1
+    assert "WARNING: the warm-ups are left out: b at warm_up 1.6 %, seed 1, is missing" in capsys.readouterr().err
+
+
 def test_the_page_names_the_seed_that_the_choice_hangs_on() -> None:
     text = page(sections(runs({"a": [(-100, -90), (-96, -96), (-99, -99)]}), NO_WARM_UPS))
     assert "Peak learning rate in the task vae: 1e-3" in text and "Without seed 1 it would be 4e-3." in text

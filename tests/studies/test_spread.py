@@ -72,16 +72,27 @@ def test_shares_are_those_of_a_hand() -> None:
 
 def test_the_page_calls_chaotic_what_rounding_alone_spreads() -> None:
     text = page(pd.concat([runs(), runs({**MORE, "rounding": (-103.0, -97.0)}, "b")]))
-    assert "**Runs are short**: 2 epochs of 55,000 images" in text and "3 runs for each number" in text
+    assert (
+        "**Runs are short**, and longer ones may divide otherwise: 2 epochs of 55,000 images" in text
+        and "3 runs for each number" in text
+    )
     assert " 3.00 [1.56, 18.9] " in text and " 60 % · 56 % " in text and " 0 % · 0 % " in text
     calm, chaotic = (line for line in text.splitlines() if line.startswith("- `"))
     assert "rounding alone spreads by 2.00 nats, all together by 4.00: 0.50 of it [0.08, 3.12]" in calm
-    assert "chaotic" not in calm and calm.endswith("Another machine changes a part of what a seed gives.")
+    assert "chaotic" not in calm and "Another machine changes a part of what a seed gives, in runs as short" in calm
     assert "`b`: rounding alone spreads by 3.00 nats, all together by 4.00: 0.75 of it" in chaotic
     assert "chaotic at this recipe: seeds measure it, but another machine gives other numbers" in chaotic
     assert "whether above 0.5 is not settled" in chaotic
     little = page(runs({**MORE, "rounding": (-100.0001, -99.9999)}))
-    assert " < 0.001 " in little and "Another machine changes little" in little
+    assert " < 0.001 " in little and "all together by 4.00: below 0.01 of it. Another machine changes little" in little
+    assert "with 3 runs the true variance is 0.3 to 39 times the one found" in little  # 2 / 7.378 and 2 / 0.0506
+
+
+def test_rounding_can_be_set_beside_seeds_by_itself_in_runs_of_full_length() -> None:
+    few = runs({source: MORE[source] for source in ("rounding", "all")}).assign(epochs=10)
+    text = page(few)
+    assert "Runs are as long as a job's: 10 epochs" in text and "short" not in text and "3 runs for each number" in text
+    assert "0.50 of it [0.08, 3.12]" in text and " – · 25 % " in text and text.count(" – · – ") == 4
 
 
 def test_a_run_that_diverged_is_named_and_not_counted() -> None:
@@ -136,9 +147,10 @@ def test_tiny_trainings_go_on_where_they_were_stopped(tmp_path: Path, capsys: py
     settings = ["--archs", "cnn2", "--dataset", "digits", "--epochs", "1", "--train-images", "256"]
     out = tmp_path / "spread"
     options = [*settings, "--seeds", "2", "--out", str(out)]
-    assert spread.main(options) == 0
+    few = ["--sources", "split", "rounding", "all", "weights"]
+    assert spread.main([*options, *few]) == 0
     table = pd.read_csv(out / "spread.csv").set_index("source")["value"]
-    assert set(table.index) == {NONE, *SOURCES} and table.nunique() == 7
+    assert list(table.index) == [NONE, "weights", "split", "rounding", "all"] and table.nunique() == 5
     assert abs(table["rounding"] - table[NONE]) < 0.01 < abs(table["weights"] - table[NONE])
 
     where = ["--tasks", "vae", "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "report")]
@@ -148,10 +160,12 @@ def test_tiny_trainings_go_on_where_they_were_stopped(tmp_path: Path, capsys: py
     content = (out / "spread.csv").read_bytes()
     (out / "spread.csv").write_bytes(content[:-5])
     capsys.readouterr()
-    assert spread.main(options) == 0
+    assert spread.main([*options, *few]) == 0
     assert "[1/1] cnn2 vae, all 1: " in capsys.readouterr().out and (out / "spread.csv").read_bytes() == content
     assert (out / "figure.png").stat().st_size > 10_000
     (out / "table.md").unlink()
     assert spread.main(["--from", str(out / "spread.csv")]) == 0 and (out / "table.md").is_file()
+    assert spread.main([*options, "--sources", "order"]) == 0
+    assert "[1/1] cnn2 vae, order 1: " in capsys.readouterr().out
     with pytest.raises(UserError, match=r"holds trainings with epochs 1, now it is 2: they are not mixed"):
         spread.main([*options, "--epochs", "2"])

@@ -66,6 +66,8 @@ def in_children(function: Callable[[Order], Any], orders: Sequence[Order], worke
     finally:
         for _, process in busy.values():
             process.kill()
+        for _, process in busy.values():
+            process.join(5)
 
 
 def _answer(pipe: Connection, function: Callable[[Any], Any], order: Any) -> None:

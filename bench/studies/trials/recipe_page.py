@@ -1,17 +1,14 @@
-"""The choice of the recipe as a page (Markdown) and a figure."""
+"""The choice of the recipe as a page (Markdown)."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from tabulate import tabulate
 
 from archs.errors import UserError
 from bench.spec.defaults import DEFAULT_LR
@@ -19,10 +16,9 @@ from bench.spec.metrics import METRICS, Metric
 from bench.statistics.estimates import Interval, mean_interval
 from bench.studies.trials.choice import Grid, grid_of
 from bench.studies.trials.warm_up import WarmUp
+from bench.studies.trials.words import counted, markdown, rate_name
 
 RATE, WARM_UP = "peak learning rate", "warm-up"
-SHOWN_BELOW_BEST = 30.0
-"""Nats, or percent: scores that are further below the worst of the architectures' best are not in the figure."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,11 @@ def sections(rates: pd.DataFrame, warm_ups: pd.DataFrame) -> list[Section]:
     try:
         tried = [WarmUp(share, int(floor)) for share, floor in zip(warm_ups["share"], warm_ups["floor"], strict=True)]
         names = [str(each) for each in sorted(set(tried))]
-        found += _sections(WARM_UP, warm_ups.assign(warm_up=[str(each) for each in tried]), "warm_up", names, names)
+        places = {arch: place for place, arch in enumerate(rates["arch"].unique())}  # the file has them as they ended
+        warm_ups = warm_ups.assign(
+            warm_up=[str(each) for each in tried], place=[places.get(arch, len(places)) for arch in warm_ups["arch"]]
+        ).sort_values(["place", "arch"], kind="stable")
+        found += _sections(WARM_UP, warm_ups, "warm_up", names, names)
     except UserError as error:
         print(f"WARNING: the warm-ups are left out: {error}", file=sys.stderr)
     return found
@@ -108,17 +108,6 @@ def _sections(what: str, runs: pd.DataFrame, column: str, order: list[Any], name
     return found
 
 
-def counted(number: float, what: str) -> str:
-    """Write a number of things: "1 epoch", "1,000 epochs"."""
-    return f"1 {what}" if number == 1 else f"{int(number):,} {what}s"
-
-
-def rate_name(rate: float) -> str:
-    """Write a rate as people do: 0.0005 → "5e-4"."""
-    mantissa, exponent = f"{rate:e}".split("e")
-    return f"{float(mantissa):g}e{int(exponent)}"
-
-
 def page(found: Sequence[Section]) -> str:
     """Write table.md."""
     parts = ["# The recipe, chosen by validation", "![validation score and loss against each setting](figure.png)"]
@@ -131,7 +120,7 @@ def page(found: Sequence[Section]) -> str:
     )
     for section in found:
         parts += [f"## {section.what[0].upper()}{section.what[1:]}: {section.task}", *_section(section)]
-    parts.append("Rendered again: `python -m bench.studies.recipe --from docs/recipe/recipe.csv`.")
+    parts.append("Rendered again: `python -m bench.studies.recipe --from FILE`, the recipe.csv beside this page.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -229,69 +218,3 @@ def _remarks(section: Section) -> list[str]:
 def _open_edge(section: Section, setting: int) -> bool:
     """Whether there might be better settings beyond this one; no warm-up is shorter than none."""
     return section.grid.is_edge(setting) and section.names[setting] != str(WarmUp(0.0))
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """Write a table in Markdown, the first column to the left."""
-    return tabulate(rows, header, tablefmt="github", colalign=["left", *["right"] * (len(header) - 1)],
-                    disable_numparse=True)  # fmt: skip
-
-
-def draw_figure(found: Sequence[Section], path: Path) -> None:
-    """Draw for each section the scores, with bands from the worst seed to the best, and the losses of the means."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    import seaborn as sns
-
-    sns.set_theme(style="whitegrid", palette="colorblind", rc={"axes.titlesize": 10, "axes.labelsize": 9})
-    figure, rows = plt.subplots(
-        len(found), 2, figsize=(11, 4.0 * len(found) + 0.6), layout="constrained", squeeze=False
-    )
-    for section, (left, right) in zip(found, rows, strict=True):
-        grid, scale = section.grid, section.metric.scale
-        x = np.array(grid.settings if section.what == RATE else range(len(grid.settings)), dtype=float)
-        for a, arch in enumerate(grid.archs):
-            colour = sns.color_palette("colorblind")[a % 10]
-            low, high = scale * grid.scores[a].min(axis=1), scale * grid.scores[a].max(axis=1)
-            left.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
-            left.plot(x, scale * grid.means[a], "-o", ms=4, lw=1.3, color=colour)
-            right.plot(x, scale * grid.losses[a], "-o", ms=4, lw=1.3, color=colour, label=arch)
-        right.plot(x, scale * grid.regrets, "-s", color="black", ms=5, lw=2.2, label="mean loss: the rule")
-        cut = ", lower ones cut off" if _cut_off(left, section) else ""
-        _loss_axis(right, scale * float(grid.losses.max()))
-        for axis in (left, right):
-            axis.axvline(x[grid.chosen], color="0.3", lw=1, ls="--", zorder=0)
-            if section.what == RATE:
-                axis.set_xscale("log")
-            axis.set_xticks(x, section.names, fontsize=8)
-            axis.minorticks_off()
-            axis.set_xlabel(f"{section.what} (dashed: the choice)")
-            axis.tick_params(axis="y", labelsize=8)
-        left.set_ylabel(f"validation {section.metric.label} ({section.metric.unit})")
-        right.set_ylabel(f"loss against the own best ({section.metric.unit_of_difference})")
-        left.set_title(f"{section.task}: mean and range over {counted(len(grid.seeds), 'seed')}{cut}", loc="left")
-        right.set_title(f"{section.names[grid.chosen]} loses least on average", loc="left")
-    handles, labels = rows[0][1].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, ncols=3, loc="outside lower center", frameon=False)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def _cut_off(axis: Axes, section: Section) -> bool:
-    """Cut off what is far below every architecture's best; return whether there is such."""
-    scores, scale = section.metric.scale * section.grid.scores, section.metric.scale
-    floor = scale * float(section.grid.means.max(axis=1).min()) - SHOWN_BELOW_BEST
-    if scores.min() >= floor:
-        return False
-    axis.set_ylim(floor, scores.max() + 0.05 * (scores.max() - floor))
-    return True
-
-
-def _loss_axis(axis: Axes, most: float) -> None:
-    """Set an axis of losses that is linear up to 1, where the choice is, and logarithmic beyond."""
-    axis.set_yscale("symlog", linthresh=1.0)
-    axis.set_ylim(-0.3, max(1.1, 1.3 * most))
-    ticks = [tick for tick in (0, 0.25, 0.5, 0.75, 1, 2, 5, 10, 20, 50, 100, 200, 500) if tick <= max(1, 1.3 * most)]
-    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])

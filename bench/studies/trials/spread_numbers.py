@@ -99,14 +99,14 @@ class Network:
 
 
 def networks_of(runs: pd.DataFrame) -> list[Network]:
-    """Return the spreads of each architecture of one task.
+    """Return the spreads of each architecture of one task, by name: the file has them as they ended.
 
     Args:
         runs: a row per run with arch, source, seed, status and value. The one of NONE belongs to every source, as
             their seed 0.
     """
     found = []
-    for arch, own in runs.groupby("arch", sort=False):
+    for arch, own in runs.groupby("arch"):
         kept = own[own["status"] != DIVERGED]
         values = {source: kept.loc[kept["source"].isin((source, NONE)), "value"] for source in SOURCES}
         spreads = {source: spread_of(each) for source, each in values.items()}

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from archs.errors import UserError
+from bench.spec.defaults import DEFAULT_EPOCHS
 from bench.spec.metrics import METRICS, Metric
-from bench.studies.trials.recipe_page import counted, markdown, rate_name
 from bench.studies.trials.sources import ALL, PARTS, SOURCES
-from bench.studies.trials.spread_numbers import CHAOTIC, Network, Spread, networks_of
+from bench.studies.trials.spread_numbers import CHAOTIC, Network, Spread, networks_of, spread_of
+from bench.studies.trials.words import counted, markdown, rate_name
 
 LITTLE = 0.1
 """A ratio of standard deviations that is called so."""
@@ -46,14 +47,17 @@ def page(runs: pd.DataFrame) -> str:
     ]
     for task, metric, own, networks in tasks_of(runs):
         parts += [f"## {task}", *_section(metric, own, networks)]
-    parts.append("Rendered again: `python -m bench.studies.spread --from docs/spread/spread.csv`.")
+    parts.append("Rendered again: `python -m bench.studies.spread --from FILE`, the spread.csv beside this page.")
     return "\n\n".join(parts) + "\n"
 
 
 def _section(metric: Metric, own: pd.DataFrame, networks: list[Network]) -> list[str]:
     first = own.iloc[0]
-    sizes = sorted({spread.n for network in networks for spread in network.spreads.values()})
+    sizes = sorted({spread.n for network in networks for spread in network.spreads.values() if spread.n > 1}) or [1]
     size = str(sizes[0]) if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
+    length = "Runs are as long as a job's"
+    if _is_short(own):
+        length = "**Runs are short**, and longer ones may divide otherwise"
     unit = metric.unit_of_difference
     header = ["network", *SOURCES.values()]
     rows = [[f"`{n.arch}`", *(_spread(n.spreads[source], metric) for source in SOURCES)] for n in networks]
@@ -64,20 +68,33 @@ def _section(metric: Metric, own: pd.DataFrame, networks: list[Network]) -> list
     lost = sum(network.diverged for network in networks)
     diverged = f" {counted(lost, 'run')} diverged and {'is' if lost == 1 else 'are'} not counted." if lost else ""
     return [
-        f"**Runs are short**: {counted(first['epochs'], 'epoch')} of {int(first['train_images']):,} images in batches "
-        f"of {int(first['batch_size'])}, peak learning rate {rate_name(first['lr'])}, protocol "
-        f"{int(first['protocol'])}. Longer ones may divide otherwise. {size} runs for each number; the run of seed 0 is one of "
-        f"each.{diverged}",
+        f"{length}: {counted(first['epochs'], 'epoch')} of {int(first['train_images']):,} images in batches of "
+        f"{int(first['batch_size'])}, peak learning rate {rate_name(first['lr'])}, protocol {int(first['protocol'])}. "
+        f"{size} runs for each number; the run of seed 0 is one of each.{diverged}",
         f"Standard deviation of the test {metric.label} ({unit}) with its 95 % chi-square interval, which takes scores "
         "as normal:",
         markdown(header, rows),
         "Variance of each source as a share of the sum of the five · of the variance of all together. Sources may "
         "interact, so the shares of the latter need not add to 100 %, and what changes anything changes the rounding "
-        "of all that follows: a chaotic network shows the spread of rounding in every column. With so few runs a "
-        "variance is good to a factor of three or so.",
+        "of all that follows: a chaotic network shows the spread of rounding in every column. "
+        f"{_roughness(sizes[0])}",
         markdown(["network", *PARTS.values()], shares),
-        "\n".join(f"- {_finding(network, metric)}" for network in networks),
+        "\n".join(f"- {_finding(network, metric, _is_short(own))}" for network in networks),
     ]
+
+
+def _is_short(runs: pd.DataFrame) -> bool:
+    """Whether the runs have fewer epochs than those of a job."""
+    return bool(runs["epochs"].iloc[0] < DEFAULT_EPOCHS)
+
+
+def _roughness(runs: int) -> str:
+    """Say how well so many runs tell a variance."""
+    if runs < 2:
+        return "Some have too few runs to have a spread."
+    unit = spread_of(np.arange(float(runs)))
+    low, high = (unit.low / unit.std) ** 2, (unit.high / unit.std) ** 2
+    return f"Shares are rough: with {runs} runs the true variance is {low:.1f} to {high:,.0f} times the one found."
 
 
 def _number(value: float, metric: Metric) -> str:
@@ -102,14 +119,18 @@ def _percent(share: float) -> str:
     return "–" if np.isnan(share) else f"{100 * share:.0f} %" if share >= 0.01 or share == 0 else "< 1 %"
 
 
-def _finding(network: Network, metric: Metric) -> str:
-    """Say whether the training of a network is chaotic at this recipe."""
+def _finding(network: Network, metric: Metric, short: bool) -> str:
+    """Say whether the training of a network is chaotic at this recipe.
+
+    Rounding needs time to grow: that it changes little is said of runs of this length alone.
+    """
     rounding, together, ratio = network.spreads["rounding"], network.spreads[ALL], network.rounding
     if np.isnan(ratio.value):
         return f"`{network.arch}`: too few runs, or none that differ, to set rounding beside seeds."
     said = (
         f"`{network.arch}`: rounding alone spreads by {_number(rounding.std, metric)} {metric.unit_of_difference}, all "
-        f"together by {_number(together.std, metric)}: {ratio.value:.2f} of it [{ratio.low:.2f}, {ratio.high:.2f}]"
+        f"together by {_number(together.std, metric)}: "
+        + (f"{ratio.value:.2f} of it [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.high > 0.01 else "below 0.01 of it")
     )
     open_question = "" if not ratio.low < CHAOTIC < ratio.high else f" (whether above {CHAOTIC:g} is not settled)"
     if network.is_chaotic:
@@ -118,7 +139,9 @@ def _finding(network: Network, metric: Metric) -> str:
             "another machine gives other numbers.**"
         )
     changes = "little" if ratio.value < LITTLE else "a part"
-    return f"{said}{open_question}. Another machine changes {changes} of what a seed gives."
+    return f"{said}{open_question}. Another machine changes {changes} of what a seed gives" + (
+        ", in runs as short as these: rounding grows with their length." if short else "."
+    )
 
 
 def draw_figure(runs: pd.DataFrame, path: Path) -> None:
@@ -157,7 +180,8 @@ def draw_figure(runs: pd.DataFrame, path: Path) -> None:
         axis.set_ylabel(f"std of the test {metric.label} ({metric.unit_of_difference})")
         first = own.iloc[0]
         budget = f"{counted(first['epochs'], 'epoch')} of {int(first['train_images']):,} images"
-        axis.set_title(f"{task}: spread by source, short runs ({budget}), 95 % intervals", loc="left")
+        length = "short runs" if _is_short(own) else "runs"
+        axis.set_title(f"{task}: spread by source, {length} of {budget}, 95 % intervals", loc="left")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, ncols=3, loc="outside lower center", frameon=False)
     figure.savefig(path, dpi=120)
