@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from bench.studies.trials.recipe_page import RATE, Section
 from bench.studies.trials.words import counted
 
-SHOWN_BELOW_BEST = 30.0
-"""Nats, or percent: scores that are further below the worst of the architectures' best are not in the figure."""
+SHOWN_BELOW_BEST = {"nats": 30.0, "%": 3.0}
+"""Unit → how far below the worst of the architectures' best a score may be to be in the figure."""
 
 
 def draw_figure(found: Sequence[Section], path: Path) -> None:
@@ -60,7 +60,7 @@ def draw_figure(found: Sequence[Section], path: Path) -> None:
 def _cut_off(axis: Axes, section: Section) -> bool:
     """Cut off what is far below every architecture's best; return whether there is such."""
     scores, scale = section.metric.scale * section.grid.scores, section.metric.scale
-    floor = scale * float(section.grid.means.max(axis=1).min()) - SHOWN_BELOW_BEST
+    floor = scale * float(section.grid.means.max(axis=1).min()) - SHOWN_BELOW_BEST[section.metric.unit]
     if scores.min() >= floor:
         return False
     axis.set_ylim(floor, scores.max() + 0.05 * (scores.max() - floor))

@@ -47,7 +47,8 @@ class Section:
 
     def shown(self, value: float) -> str:
         """Write a score, or a difference of scores, without its unit."""
-        return f"{value * self.metric.scale:.2f}".replace("-", "−")
+        text = f"{value * self.metric.scale:.2f}"
+        return text.replace("-", "" if float(text) == 0 else "−")
 
     def interval(self, found: Interval) -> str:
         """Write a mean with its interval."""
@@ -62,10 +63,11 @@ class Section:
         loses = grid.losses[:, best]
         several = len(grid.archs) > 1
         mean = f"averaged over {len(grid.archs)} architectures" if several else grid.archs[0]
-        worst = f", at worst {self.shown(loses.max())} ({grid.archs[int(loses.argmax())]})" if several else ""
+        worst = f", at worst {self.shown(loses.max())} ({grid.archs[int(loses.argmax())]})"
         return (
             f"{self.what} in the task {self.task}: {self.names[best]}; {mean} it loses {self.shown(grid.regrets[best])}"
-            f"{self.unit} of validation {self.metric.label} against each one's own best{worst}"
+            f"{self.unit} of validation {self.metric.label} against each one's own best"
+            + (worst if several and loses.any() else "")
         )
 
 
