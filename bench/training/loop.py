@@ -114,11 +114,15 @@ def train_in_turns(
     report: Callable[[Progress], None],
     graph: bool,
     clock: Callable[[], float],
+    streams: Sequence[Streams] | None = None,
 ) -> Generator[None, None, list[Trained | Diverged]]:
     """Do what `train_seeds` does, a few steps at a time.
 
     It yields when a GPU has been given something to do, so that another training can give it something too. What it
     draws and computes depends on no other training: docs/decisions.md#training-is-a-generator.
+
+    Args:
+        streams: what each model draws from; None: those of its spec's seed. A study mixes those of several.
     """
     spec, device, count, images = specs[0], data[0].images.device, len(specs), len(data[0].labels)
     on_cpu = device.type == "cpu"
@@ -128,7 +132,7 @@ def train_in_turns(
     labelled = Labelled(specs, batch, [each.labels for each in data])
     stack = Stack(models) if count > 1 else None
     rows_per_step = batch + labelled.per_batch
-    streams = [Streams.of(each.seed, device) for each in specs]
+    streams = streams or [Streams.of(each.seed, device) for each in specs]
     noise_rows = task.noise_rows(rows_per_step, labelled.per_batch)
     dtype, width = next(models[0].parameters()).dtype, task.width(spec.latent_dim)
     feed = Feed(data, spec, streams, noise_rows, dtype, width)
