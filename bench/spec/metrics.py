@@ -19,7 +19,7 @@ ACTIVE_VARIANCE = 0.01
 """A latent dimension counts as active if its posterior mean varies by more over the test set (Burda et al. 2016)."""
 ACTIVE_KL = 0.05
 """Nats: it counts as active by its KL if that is larger, as the mean over the test set."""
-SPREAD_SAMPLES = 300
+SPREAD_SAMPLES = 200
 """Points z of the prior over which the spread of a model's samples is measured, for each label if it knows labels."""
 
 

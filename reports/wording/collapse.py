@@ -46,22 +46,22 @@ class Affected(NamedTuple):
 def collapse(experiment: Experiment, task: str) -> Iterator[str]:
     """Yield a sentence on each kind of collapse that a run shows, and one on the samples of those that show it."""
     runs = experiment.runs[(experiment.runs["task"] == task) & (experiment.runs["status"] == "finished")]
-    kinds = [kind_of(run) for run in runs.to_dict("records")]
-    found: dict[Kind, dict[str, Affected]] = {"whole": {}, "still": {}, "part": {}}
-    for arch in experiment.rankings[task].order:
-        for kind, by_arch in found.items():
-            own = runs[[kind == each and arch == name for each, name in zip(kinds, runs["arch"], strict=True)]]
-            if len(own):
-                by_arch[arch] = Affected(own, int((runs["arch"] == arch).sum()))
+    kinds = pd.Series([kind_of(run) for run in runs.to_dict("records")], runs.index, dtype=object)
+
+    def affected(*wanted: Kind) -> dict[str, Affected]:
+        by_arch = runs[kinds.isin(wanted)].groupby("arch", sort=False)
+        finished = runs["arch"].value_counts()
+        found = {str(arch): Affected(own, int(finished[arch])) for arch, own in by_arch}
+        return {arch: found[arch] for arch in experiment.rankings[task].order if arch in found}
+
     label = experiment.label(task)
-    if found["whole"]:
-        yield f"Posterior collapse ({label}): {whole(found['whole'])}"
-    if found["still"]:
-        yield f"Posterior means that hardly move ({label}): {still(found['still'])}"
-    if without := {**found["whole"], **found["still"]}:
-        yield from samples(without, " of a label" if experiment.declared.tasks[task].naming_cost else "")
-    if found["part"]:
-        yield f"Partial posterior collapse ({label}): {part(found['part'])}"
+    if found := affected("whole"):
+        yield f"Posterior collapse ({label}): {whole(found)}"
+    if found := affected("still"):
+        yield f"Posterior means that hardly move ({label}): {still(found)}"
+    yield from samples(affected("whole", "still"), " of a label" if experiment.declared.tasks[task].naming_cost else "")
+    if found := affected("part"):
+        yield f"Partial posterior collapse ({label}): {part(found)}"
 
 
 def kind_of(run: Mapping[Any, Any]) -> Kind | None:

@@ -135,9 +135,9 @@ def test_posterior_collapse_is_called_by_its_name_with_both_thresholds(tmp_path:
     experiment = loaded(tmp_path, metrics=PRIOR)
     assert said(experiment) == (
         "Posterior collapse (VAE): no latent dimension of cnn2 and cnn3 has a posterior mean whose variance over the "
-        "test images is above 0.01, and none a mean KL above 0.05 nats. Whatever z is, nearly the same image is drawn by "
-        "cnn2 (0.00040) and cnn3 (0.00040); in parentheses the standard deviation of a pixel's probability over z of the "
-        "prior, mean over pixels."
+        "test images is above 0.01, and none a mean KL above 0.05 nats. Whatever z is, nearly the same image is drawn "
+        "by cnn2 (0.00040) and cnn3 (0.00040); in parentheses the standard deviation of a pixel's probability over z "
+        "of the prior, mean over pixels."
     )
     assert "nearly the same image of a label is drawn by" in said(experiment, "cvae")
 
@@ -147,6 +147,11 @@ def test_collapse_is_counted_by_runs(tmp_path: Path) -> None:
     experiment = loaded(tmp_path, metrics_of=lambda arch, seed: PRIOR if (arch, seed) == ("cnn3", 1) else {})
     assert "no latent dimension of cnn3 (1 of 3 runs) has a posterior mean" in said(experiment)
     assert "by cnn3 (0.00040);" in said(experiment)
+    mixed = loaded(tmp_path / "mixed", metrics_of=lambda arch, seed: PRIOR if seed else FLAT)
+    text = said(mixed)
+    assert "no latent dimension of cnn2 (2 of 3 runs) and cnn3 (2 of 3 runs) has" in text
+    assert "in cnn2 (1 of 3 runs, KL 9.0 nats, at most 0.25 of it about the image) and cnn3" in text
+    assert text.count("(0.014)") == 2, "the mean of all three runs: 0.04 and twice 0.0004"
 
 
 @pytest.mark.parametrize(
