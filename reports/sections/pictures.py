@@ -176,11 +176,13 @@ def _latent(context: Context, found: dict[str, dict[str, Arrays]]) -> Iterator[B
                 " Beside it what the decoder draws on a grid of Gaussian quantiles, so that each image stands for an "
                 "equal share of the prior: its axes are not those of the points."
             )
-        else:
+        elif context.experiment.declared.tasks[task].naming_cost:
             more = (
                 " The label is given, so the code need not tell classes apart: a code that does not has its clouds on "
                 "each other."
             )
+        else:
+            more = ""
         label = md(context.experiment.label(task))
         yield Text(
             f"{label}: the test images, each at its posterior mean and coloured by its class; up to one in 500 may lie "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from reports.figures import confusion, pictures
 from reports.markup.blocks import Table
 from reports.sections import reproduce
 from reports.sections.generative import few_labels, table
-from reports.wording.generative import collapse, decomposition
-from reports.wording.sanity_warnings import sanity_warnings
+from reports.wording.generative import decomposition
 from tests.reports.synthetic import write_experiment
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -25,173 +23,6 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 def loaded(folder: Path, **options: object) -> reports.Experiment:  # type: ignore[name-defined]
     return reports.load(write_experiment(folder, tasks=("vae", "cvae"), **options))  # type: ignore[arg-type]
-
-
-def test_nothing_is_wrong_with_an_ordinary_result(tmp_path: Path) -> None:
-    experiment = loaded(tmp_path, metrics={"iwae_k64_n500": -100.0, "iwae_gain_k64_n500": 5.0})
-    assert sanity_warnings(experiment) == []
-    assert [list(collapse(experiment, task)) for task in experiment.tasks] == [[]] * len(experiment.tasks)
-
-
-@pytest.mark.parametrize(
-    "metrics, words",
-    [
-        ({"elbo": -77.0}, "cnn2 vae seed 0: a negative log-likelihood of 77.0 nats is below 78"),
-        ({"iwae_k64_n500": -70.0}, "cnn2 vae seed 0: a negative log-likelihood of 70.0 nats is below 78"),
-        ({"elbo_marginal": -77.5}, "cnn2 cvae seed 0: a negative log-likelihood of 77.5 nats is below 78"),
-        (
-            {"iwae_gain_k64_n100": -0.0002},
-            "its importance-weighted bound lies 0.000200 nats below the ELBO of the same samples, which can't be",
-        ),
-        ({"elbo": -600.0}, "cnn2 vae: after training its ELBO is below the −543 nats of even odds for every pixel in"),
-        (
-            {"untrained_elbo": -0.69},
-            "cnn2 vae: before training its ELBO is −1 nats (seed 0), more than 25% off the −543 of even odds",
-        ),
-    ],
-)
-def test_what_can_t_be_is_said_at_the_top(tmp_path: Path, metrics: dict[str, float], words: str) -> None:
-    experiment = loaded(tmp_path, metrics=metrics)
-    assert any(words in text for text in sanity_warnings(experiment))
-    page = reports.build(experiment).read_text(encoding="utf-8")
-    assert page.index(words) < page.index("| architecture")
-
-
-def test_a_bound_given_the_label_is_judged_with_the_label_s_cost(tmp_path: Path) -> None:
-    """−77 nats of log p(x|y) are −79.3 of log p(x, y): possible."""
-    experiment = loaded(tmp_path, metrics={"elbo": -77.0, "elbo_joint": -77.0 - math.log(10)})
-    assert not [text for text in sanity_warnings(experiment) if "cvae" in text]
-
-
-def test_grey_pixels_are_not_held_to_the_binarised_record(tmp_path: Path) -> None:
-    assert sanity_warnings(loaded(tmp_path, metrics={"elbo": -60.0}, likelihood="grey")) == []
-
-
-def old_gap(images: int, gap: float, spread: float) -> dict[str, dict[str, object]]:
-    """An old evaluation of the first `images` of 10,000 images: bounds that lie `gap` ± `spread` above the ELBO."""
-    rng = np.random.default_rng(0)
-    elbo, noise = rng.normal(-100, 25, 10_000), rng.normal(0, 1, images)
-    noise = gap + spread * (noise - noise.mean()) / noise.std()
-    bound = elbo[np.arange(images) * 10_000 // images] + noise
-    arrays = {"test_elbo": elbo.astype(np.float32), f"test_iwae_k8_n{images}": bound.astype(np.float32)}
-    return {"metrics": {f"iwae_gap_k8_n{images}": gap}, "arrays_too": arrays}
-
-
-@pytest.mark.parametrize("images, gap, warned", [(10_000, -0.2, True), (100, -0.2, False), (100, -2.0, True)])
-def test_an_old_gap_is_wrong_only_if_the_luck_of_its_samples_can_t_explain_it(
-    tmp_path: Path, images: int, gap: float, warned: bool
-) -> None:
-    """With a spread of 4 nats the standard error is 0.04 over 10,000 images, and 0.4 over 100."""
-    found = sanity_warnings(loaded(tmp_path, **old_gap(images, gap, 4.0)))
-    error = 4.0 / math.sqrt(images)
-    words = f"nats below its ELBO of one sample per image, more than 4 times the standard error of {error:.2g}"
-    assert any(words in text for text in found) == warned
-    assert bool(found) == warned
-
-
-def test_an_old_gap_without_its_images_is_no_proof_and_says_what_it_is(tmp_path: Path) -> None:
-    experiment = loaded(tmp_path, metrics={"iwae_k8_n100": -100.0, "iwae_gap_k8_n100": -3.0})
-    assert sanity_warnings(experiment) == []
-    page = reports.build(experiment).read_text(encoding="utf-8")
-    assert (
-        "IWAE-8 − one-sample ELBO (nats)" in page and "the ELBO of one other sample of each of 100 test images" in page
-    )
-    assert "its ELBO (nats)" not in page
-
-
-def test_a_bound_of_few_images_may_be_of_easy_ones(tmp_path: Path) -> None:
-    """On 100 images with a spread of 25 nats the standard error is 2.5: −76 may be luck, −60 is not."""
-    values = {"test_iwae_k8_n100": (-76 + np.random.default_rng(0).normal(0, 25, 100)).astype(np.float32)}
-    assert sanity_warnings(loaded(tmp_path / "a", metrics={"iwae_k8_n100": -76.0}, arrays_too=values)) == []
-    values = {"test_iwae_k8_n100": (-60 + np.random.default_rng(0).normal(0, 25, 100)).astype(np.float32)}
-    found = sanity_warnings(loaded(tmp_path / "b", metrics={"iwae_k8_n100": -60.0}, arrays_too=values))
-    assert any("a negative log-likelihood of 60.0 nats is below 78" in text for text in found)
-
-
-FLAT = {"active_units": 0.0, "kl_units": 14.0, "kl": 9.0, "aggregate_kl": 8.75, "sample_spread": 0.04}
-"""A network whose posteriors lie in one place that is not the prior, and whose samples vary."""
-PRIOR = {"active_units": 0.0, "kl_units": 0.0, "kl": 0.02, "aggregate_kl": 0.02, "sample_spread": 0.0004}
-"""One whose posteriors are the prior, and whose decoder ignores z."""
-
-
-def said(experiment: reports.Experiment, task: str = "vae") -> str:  # type: ignore[name-defined]
-    return " ".join(collapse(experiment, task))
-
-
-def test_a_network_without_active_units_is_not_said_to_draw_one_image_if_its_samples_vary(tmp_path: Path) -> None:
-    experiment = loaded(tmp_path, metrics=FLAT)
-    assert said(experiment) == (
-        "Posterior means that hardly move (VAE): in cnn2 (KL 9.0 nats, at most 0.25 of it about the image) and cnn3 "
-        "(KL 9.0 nats, at most 0.25 of it about the image) none has a variance over the test images above 0.01, though "
-        "some latent dimensions have a mean KL above 0.05 nats. Samples do differ with z in cnn2 (0.040) and cnn3 "
-        "(0.040); in parentheses the standard deviation of a pixel's probability over z of the prior, mean over pixels."
-    )
-    assert "Samples of a label do differ with z in" in said(experiment, "cvae")
-    page = reports.build(experiment).read_text(encoding="utf-8")
-    assert "the same image" not in page and "| spread of samples " in page
-
-
-def test_posterior_collapse_is_called_by_its_name_with_both_thresholds(tmp_path: Path) -> None:
-    experiment = loaded(tmp_path, metrics=PRIOR)
-    assert said(experiment) == (
-        "Posterior collapse (VAE): no latent dimension of cnn2 and cnn3 has a posterior mean whose variance over the "
-        "test images is above 0.01, and none a mean KL above 0.05 nats. Whatever z is, nearly the same image is drawn "
-        "by cnn2 (0.00040) and cnn3 (0.00040); in parentheses the standard deviation of a pixel's probability over z "
-        "of the prior, mean over pixels."
-    )
-    assert "nearly the same image of a label is drawn by" in said(experiment, "cvae")
-
-
-def test_collapse_is_counted_by_runs(tmp_path: Path) -> None:
-    """One run of three: a mean of 12.7 active units would hide it."""
-    experiment = loaded(tmp_path, metrics_of=lambda arch, seed: PRIOR if (arch, seed) == ("cnn3", 1) else {})
-    assert "no latent dimension of cnn3 (1 of 3 runs) has a posterior mean" in said(experiment)
-    assert "by cnn3 (0.00040);" in said(experiment)
-    mixed = loaded(tmp_path / "mixed", metrics_of=lambda arch, seed: PRIOR if seed else FLAT)
-    text = said(mixed)
-    assert "no latent dimension of cnn2 (2 of 3 runs) and cnn3 (2 of 3 runs) has" in text
-    assert "in cnn2 (1 of 3 runs, KL 9.0 nats, at most 0.25 of it about the image) and cnn3" in text
-    assert text.count("(0.014)") == 2, "the mean of all three runs: 0.04 and twice 0.0004"
-
-
-@pytest.mark.parametrize(
-    "variance, kl, words",
-    [
-        ((12, 8, 19), (8, 8, 12), "in cnn2 and cnn3 (2 of 3 runs, 10.0 by variance, 8.0 by KL)."),
-        ((4, 4, 4), (20, 20, 20), "cnn3 (4.0 by variance, 20.0 by KL)."),
-        ((10, 10, 10), (10, 10, 10), ""),
-    ],
-)
-def test_partial_collapse_is_found_by_either_count(
-    tmp_path: Path, variance: tuple[int, ...], kl: tuple[int, ...], words: str
-) -> None:
-    experiment = loaded(
-        tmp_path, metrics_of=lambda arch, seed: {"active_units": float(variance[seed]), "kl_units": float(kl[seed])}
-    )
-    text = said(experiment)
-    assert bool(text) == bool(words)
-    if words:
-        start = (
-            "Partial posterior collapse (VAE): by one count or both, fewer than half of the 20 latent dimensions are"
-        )
-        assert text.startswith(start)
-        assert words.removeprefix("in cnn2 and ") in text
-        assert "over the test images is above 0.01; by KL: its mean is above 0.05 nats." in text
-
-
-def test_older_records_are_counted_by_the_kl_that_they_keep(tmp_path: Path) -> None:
-    """They have no count by KL and no spread: the first is made of their arrays, the second is not recorded."""
-    kl = np.array([3.0, 0.051, 0.049, *[0.0] * 17])
-    lacking = ("kl_units", "sample_spread")
-    old = loaded(tmp_path, lacking=lacking, arrays_too={"kl_per_dim": kl}, metrics={"active_units": 0.0})
-    assert (old.runs.loc[old.runs["task"] == "vae", "kl_units"] == 2).all()
-    assert "Whether samples differ with z was not recorded for cnn2 and cnn3." in said(old)
-    page = reports.build(old).read_text(encoding="utf-8")
-    assert "Not recorded: spread of samples." in page
-    assert "| active units by KL (of 20) " in page and "| spread of samples " not in page
-    none = loaded(tmp_path / "none", lacking=(*lacking, "kl_per_dim"), metrics={"active_units": 0.0})
-    assert "is above 0.01 (KL per dimension: not recorded)." in said(none)
-    assert "active units by KL" not in reports.build(none).read_text(encoding="utf-8")
 
 
 def test_the_gap_is_split_into_reconstruction_and_kl(tmp_path: Path) -> None:
