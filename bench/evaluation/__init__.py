@@ -65,9 +65,6 @@ class Subject:
     device: torch.device
     """Where models and images are."""
 
-    test_elbo: np.ndarray | None
-    """The run's recorded one-sample ELBO per test image, float32 [N]; None of a task without one."""
-
     settings: Mapping[str, Any]
     """What `Part.settings` chose."""
 

@@ -210,7 +210,6 @@ def execute_evaluation(spec: EvaluationSpec, site: Site, report: Report) -> tupl
         train=split_on_device(dataset, "train", spec.run.seed, device, spec.run.train_images),
         test=split_on_device(dataset, "test", spec.run.seed, device),
         device=device,
-        test_elbo=record.arrays().get("test_elbo"),
         settings=spec.settings,
         others=[to_device(restore(store.load(run_id), site.plugins), device) for run_id in spec.others],
         report=lambda share: report(Progress(share, 0, math.nan)),
