@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -55,6 +57,7 @@ def keep_bytecode(folder: Path) -> None:
 
     The workers of pytest-xdist are told by the environment too, and find the bytecode of tests there.
     """
+    shutil.rmtree(folder / Path(tempfile.gettempdir()).relative_to("/"), ignore_errors=True)  # of earlier sessions
     if next(folder.iterdir(), None) is None:
         for library in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}:
             for compiled in Path(library).glob("**/__pycache__"):
