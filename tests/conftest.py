@@ -9,6 +9,7 @@ import signal
 import sys
 import sysconfig
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -48,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a shell's background, where jobs would ignore it too
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.option.loadscopereorder = False  # workers take files in the order of pytest_collection_modifyitems
     if sys.dont_write_bytecode and hasattr(config, "cache"):  # not with -p no:cacheprovider
         keep_bytecode(Path(config.cache.mkdir("bytecode")))
 
@@ -76,7 +78,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # or libraries say at the end that it leaked
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files that take longest first, so that no worker begins one when the others have nothing left to do."""
+    slow, all_tests = Counter[Path](), Counter[Path](item.path for item in items)
+    slow.update(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (-slow[item.path], -all_tests[item.path], item.path))
     for item in items:
         if "mnist" in getattr(item, "fixturenames", ()):
             item.add_marker("mnist")

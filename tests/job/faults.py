@@ -98,8 +98,9 @@ def main(arguments: list[str]) -> int:
             print(f"campaign {campaigns}: {kills.total()} kills so far, {time.monotonic() - begun:.0f} s", flush=True)
     spread = ", ".join(f"{count} {kind}" for kind, count in kills.most_common())
     print(
-        f"{kills.total()} kills ({spread}) in {campaigns} campaigns of {len(theirs)} runs, {time.monotonic() - begun:.0f} s: "
-        f"no finished run lost or trained again, no record wrong, every final report the same"
+        f"{kills.total()} kills ({spread}) in {campaigns} campaigns of {len(theirs)} runs, "
+        f"{time.monotonic() - begun:.0f} s: no finished run lost or trained again, no record wrong, "
+        f"every final report the same"
     )
     return 0
 
