@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
+import gc
 import os
+import shutil
 import signal
 import sys
+import sysconfig
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -39,21 +43,50 @@ def mnist() -> Path:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Lets the processes that tests start hear SIGINT, and find bytecode where this one may write none itself.
+    """Lets the processes that tests start hear SIGINT, and find bytecode where Python may write none beside a source.
 
-    Each of them would else compile torch anew, which takes twice as long as to import it.
+    Each of them would else compile this project anew, and torch, if its installer hasn't.
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a shell's background, where jobs would ignore it too
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    torch = importlib.util.find_spec("torch")
-    assert torch is not None and torch.origin is not None
-    is_compiled = Path(importlib.util.cache_from_source(torch.origin)).exists()
-    if sys.dont_write_bytecode and not is_compiled and hasattr(config, "cache"):  # not with -p no:cacheprovider
-        os.environ["PYTHONPYCACHEPREFIX"] = str(config.cache.mkdir("bytecode"))
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    config.option.loadscopereorder = False  # workers take files in the order of pytest_collection_modifyitems
+    if sys.dont_write_bytecode and hasattr(config, "cache"):  # not with -p no:cacheprovider
+        keep_bytecode(Path(config.cache.mkdir("bytecode")))
+
+
+def keep_bytecode(folder: Path) -> None:
+    """Lets Python keep its bytecode in a folder, where links to what has been compiled of the libraries are the first.
+
+    The workers of pytest-xdist are told by the environment too, and find the bytecode of tests there.
+    """
+    shutil.rmtree(folder / Path(tempfile.gettempdir()).relative_to("/"), ignore_errors=True)  # of earlier sessions
+    if next(folder.iterdir(), None) is None:
+        for library in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}:
+            for compiled in Path(library).glob("**/__pycache__"):
+                beside = folder / compiled.parent.relative_to("/")
+                beside.mkdir(parents=True, exist_ok=True)
+                for path in compiled.iterdir():
+                    (beside / path.name).symlink_to(path)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(folder)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+def pytest_collection_finish() -> None:
+    """What was imported by now stays: each full collection of garbage would else look through all of it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # or libraries say at the end that it leaked
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files that take longest first, so that no worker begins one when the others have nothing left to do."""
+    slow, all_tests = Counter[Path](), Counter[Path](item.path for item in items)
+    slow.update(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: (-slow[item.path], -all_tests[item.path], item.path))
     for item in items:
         if "mnist" in getattr(item, "fixturenames", ()):
             item.add_marker("mnist")

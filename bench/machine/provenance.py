@@ -6,6 +6,7 @@ None of it is part of a run's identity; it is recorded with each run, and a page
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import os
 import subprocess
@@ -87,6 +88,11 @@ def code_hash(folder: Path) -> str:
     """Return the hash of all Python files of a folder, with their names."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
-        code = normal_form(ast.parse(path.read_bytes()))
-        digest.update(f"{path.relative_to(folder).as_posix()}\n{code}\n".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()}\n{code_of(path.read_bytes())}\n".encode())
     return digest.hexdigest()[:8]
+
+
+@functools.cache
+def code_of(source: bytes) -> str:
+    """Return the normal form of a file's content; a process that does many jobs, as a notebook, finds it once."""
+    return normal_form(ast.parse(source))

@@ -156,7 +156,8 @@ def run_trials(file: Path, work: str, kind: str, trials: int, seconds: float) ->
         end.close()
     for end, _ in ends:
         end.recv()
-    time.sleep(1)
+    if ends:
+        time.sleep(1)
     try:
         for begun in range(0, trials, TRIALS_TOGETHER):
             count = min(TRIALS_TOGETHER, trials - begun)

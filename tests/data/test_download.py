@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from archs.errors import UserError
 from bench.data import fetch, unpack
+from run_ablation import main
 from tests.conftest import ROOT
 from tests.job.test_job import no_process_of, wait_for
 
@@ -33,18 +35,24 @@ def MNIST(folder, download):
 """
 
 
-def started(tmp_path: Path, torchvision: str, *arguments: str) -> subprocess.Popen[str]:
-    """A job that finds no data set and a torchvision with such a `datasets`."""
+SMALL = ("--archs", "mlp", "--tasks", "classifier", "--seeds", "1", "--epochs", "1", "--throughput", "off")
+
+
+def command(tmp_path: Path, torchvision: str, *arguments: str) -> list[str]:
+    """The arguments of a job that finds no data set, and a torchvision with such a `datasets` where it looks first."""
     package = tmp_path / "fake" / "torchvision"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "datasets.py").write_text(torchvision, encoding="utf-8")
-    command = [
-        sys.executable, "run_ablation.py", "--data-dir", str(tmp_path / "data"), "--runs-dir", str(tmp_path / "runs"),
-        "--out", str(tmp_path / "report"), "--device", "cpu", *(arguments or ("--dataset", "mnist")),
-    ]  # fmt: skip
-    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(package.parent)}, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+    os.environ["PYTHONPATH"] = str(package.parent)  # as of each process that is started from now on
+    folders = ["--data-dir", str(tmp_path / "data"), "--runs-dir", str(tmp_path / "runs")]
+    return [*folders, "--out", str(tmp_path / "report"), "--device", "cpu", *(arguments or ("--dataset", "mnist"))]
+
+
+@pytest.fixture(autouse=True)
+def path_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `command` sets is as it was afterwards."""
+    monkeypatch.setenv("PYTHONPATH", "")
 
 
 def is_gone(process: int) -> bool:
@@ -55,53 +63,70 @@ def is_gone(process: int) -> bool:
         return True
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGKILL, -9)])
-def test_a_download_ends_with_its_job_and_leaves_nothing(tmp_path: Path, number: int, status: int) -> None:
-    job = started(tmp_path, SLOW)
+def begun_in(tmp_path: Path) -> tuple[int, int]:
+    """The downloader and what it has started, as soon as they are there."""
     begun = tmp_path / "data" / "begun"
     wait_for(lambda: begun.is_file() and len(begun.read_text().split()) == 2)
     downloader, helper = map(int, begun.read_text().split())
-    if number == signal.SIGINT:
-        os.killpg(job.pid, number)  # as a terminal does: to every process of the job
-    else:
-        os.kill(job.pid, number)
-    _, shown = job.communicate(timeout=60)
-    assert job.returncode == status
-    wait_for(lambda: is_gone(downloader) and no_process_of(job.pid), seconds=20)
-    if number == signal.SIGKILL:  # nothing can be done any more: the next download clears the folder
-        os.kill(helper, signal.SIGKILL)
-        return
-    assert is_gone(helper)
+    return downloader, helper
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_download_ends_with_its_job_and_leaves_nothing(
+    tmp_path: Path, number: int, status: int, capsys: pytest.CaptureFixture
+) -> None:
+    arguments, processes = command(tmp_path, SLOW), list[int]()
+    stopped = threading.main_thread().ident
+    assert stopped is not None
+
+    def stop() -> None:
+        processes.extend(begun_in(tmp_path))
+        signal.pthread_kill(stopped, number)
+
+    threading.Thread(target=stop, daemon=True).start()
+    assert main(arguments) == status
+    assert len(processes) == 2
+    wait_for(lambda: all(map(is_gone, processes)), seconds=20)
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["begun"]
-    (last,) = shown.splitlines()[1:]
+    (last,) = capsys.readouterr().err.splitlines()[1:]
     by = "" if number == signal.SIGINT else f" by {signal.Signals(number).name}"
     assert last == f"stopped{by}: whatever finished is kept; the same command goes on from there"
 
 
-def test_a_download_that_fails_says_why_and_the_way_out(tmp_path: Path) -> None:
-    _, shown = (job := started(tmp_path, REFUSED)).communicate(timeout=60)
-    assert job.returncode == 2
-    announced, error = shown.splitlines()
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_download_ends_when_its_job_is_killed(tmp_path: Path) -> None:
+    """What it has started can't be ended any more, and the next download clears the folder."""
+    job = subprocess.Popen([sys.executable, "run_ablation.py", *command(tmp_path, SLOW)], cwd=ROOT,
+                           stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    downloader, helper = begun_in(tmp_path)
+    job.kill()
+    assert job.wait(timeout=60) == -signal.SIGKILL
+    wait_for(lambda: is_gone(downloader) and no_process_of(job.pid), seconds=20)
+    os.kill(helper, signal.SIGKILL)
+
+
+def test_a_download_that_fails_says_why_and_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(command(tmp_path, REFUSED)) == 2
+    announced, error = capsys.readouterr().err.splitlines()
     assert announced.startswith("downloading mnist into ")
     assert error.startswith("error: download of mnist failed: OSError: no network here; put the four raw files, or ")
     assert not list((tmp_path / "data").iterdir())
 
 
-@pytest.mark.slow
-def test_a_job_that_may_choose_goes_on_with_the_digits(tmp_path: Path) -> None:
-    small = ["--archs", "mlp", "--tasks", "classifier", "--seeds", "1", "--epochs", "1", "--throughput", "off"]
-    _, shown = (job := started(tmp_path, REFUSED, *small)).communicate(timeout=120)
-    assert job.returncode == 0
-    assert "WARNING: MNIST could not be had (download of mnist failed: OSError: no network here" in shown
-    assert "MNIST could not be had" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+def test_a_job_that_may_choose_goes_on_with_the_digits(
+    tmp_path: Path, capsys: pytest.CaptureFixture, undrawn: None
+) -> None:
+    assert main(command(tmp_path, REFUSED, *SMALL)) == 0
+    warning = "MNIST could not be had"
+    assert f"WARNING: {warning} (download of mnist failed: OSError: no network here" in capsys.readouterr().err
+    assert warning in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
 
 
-def test_nobody_waits_for_a_download_to_hear_of_a_typo(tmp_path: Path) -> None:
-    _, shown = (job := started(tmp_path, SLOW, "--dataset", "mnist", "--archs", "cnn22")).communicate(timeout=60)
-    assert job.returncode == 2
-    (line,) = shown.splitlines()
+def test_nobody_waits_for_a_download_to_hear_of_a_typo(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(command(tmp_path, SLOW, "--dataset", "mnist", "--archs", "cnn22")) == 2
+    (line,) = capsys.readouterr().err.splitlines()
     assert "cnn22" in line
     assert not (tmp_path / "data").exists()
 

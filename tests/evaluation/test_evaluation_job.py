@@ -16,6 +16,8 @@ from bench.store.evaluations import with_evaluations
 from bench.store.store import Store
 from tests.job.test_job import job, records, stamps
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -71,7 +71,7 @@ def test_a_replayed_step_is_the_step(gpu: State | None, arch: str, task: str) ->
 def test_a_stack_of_replays_learns_what_each_learns_alone(gpu: State | None, arch: str, task: str) -> None:
     """In float64; the one in the middle. Its validation too, which a GPU does for all at once."""
     leave_to_a_real_one(gpu, arch, task)
-    few: dict[str, Any] = {"dtype": torch.float64, "steps": 3}
+    few: dict[str, Any] = {"dtype": torch.float64}
     models, outcomes = trained(arch, task, (4, 1, 5), graph=True, **few)
     (alone,), (plain,) = trained(arch, task, (1,), **few)
     assert_same(

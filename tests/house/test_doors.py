@@ -155,17 +155,6 @@ def test_the_job_finds_its_own_code_from_anywhere(flags: list[str], tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_a_job_and_its_children_need_no_unsafe_path(tmp_path: Path) -> None:
-    (tmp_path / "archs.py").write_text("raise SystemExit('not ours')", encoding="utf-8")
-    command = ["--dataset", "digits", "--archs", "cnn3", "--tasks", "classifier", "--seeds", "1", "--epochs", "1"]
-    command += ["--train-images", "200", "--device", "cpu", "--throughput", "quick", "--out", "out"]
-    script = str(ROOT / "run_ablation.py")
-    done = subprocess.run([sys.executable, "-P", script, *command], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out" / "throughput.json").is_file()
-
-
-@pytest.mark.slow
 def test_a_job_that_nobody_reads_goes_on_to_its_report(tmp_path: Path) -> None:
     command = ["--dataset", "digits", "--archs", "cnn3", "--tasks", "classifier", "--seeds", "2", "--epochs", "1"]
     command += ["--train-images", "200", "--device", "cpu", "--throughput", "off"]

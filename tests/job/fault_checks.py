@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -12,6 +13,7 @@ import reports
 from bench.job.manifest import write_manifest
 from bench.store.differences import NOT_COMPARED, differences, is_timing
 from bench.store.store import Record, Store
+from tests.conftest import save_nothing
 
 
 class Fault(AssertionError):
@@ -63,7 +65,7 @@ def timeless(record: Record) -> Record:
 
 
 def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
-    """The report, drawn from a timeless copy of the records: its text and tables, byte by byte."""
+    """The report, made from a timeless copy of the records: its text and tables, byte by byte; no figure is drawn."""
     store = Store(copy / "runs")
     for record in sound_records(folder):
         store.write(timeless(record), {name: np.array(array) for name, array in record.arrays().items()})
@@ -71,5 +73,6 @@ def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
     manifest |= {"runs_dir": "../runs", "command": "", "created": "2000-01-01T00:00:00+00:00", "wall_seconds": 1}
     (copy / "report").mkdir(parents=True)
     write_manifest(copy / "report", manifest)
-    reports.build(copy / "report")
+    with patch("reports.figures.canvas.save", save_nothing):
+        reports.build(copy / "report")
     return {path.name: path.read_bytes() for path in (copy / "report").iterdir() if path.suffix in (".md", ".csv")}

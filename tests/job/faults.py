@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from multiprocessing import forkserver
 from pathlib import Path
 from unittest.mock import patch
@@ -36,14 +37,12 @@ from bench.store.store import Record
 from tests.job.fault_checks import check, inspect, neutral_page, sound_records
 
 PLAN = [
-    "--archs", "cnn:depth=1,channels=2", "cnn:depth=1,channels=3", "--tasks", "vae", "classifier", "--seeds", "6",
-    "--retry-failed",
+    "--archs", "cnn:depth=1,channels=2", "cnn:depth=1,channels=3", "--tasks", "vae", "classifier", "--retry-failed",
 ]  # fmt: skip
 SIZE = [
     "--dataset", "digits", "--train-images", "128", "--epochs", "2", "--latent-dim", "2", "--device", "cpu",
     "--workers", "2", "--throughput", "off",
 ]  # fmt: skip
-RUNS = 24
 KINDS = (
     "worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two",
     "signal to the parent", "signal to both", "signal to both in a write",
@@ -77,59 +76,68 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.job.faults")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=6, help="of each job's runs: 24 runs with 6 of them")
     chosen = parser.parse_args(arguments)
     begun = time.monotonic()
     chance = random.Random(chosen.seed)
+    kinds, plan = in_turns(chance), [*PLAN, "--seeds", str(chosen.seeds)]
     kills: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         child.start_context()  # the fork server of all jobs
-        together(Path(scratch) / "together")
+        together(Path(scratch) / "together", 8 * chosen.seeds)
         undisturbed = Path(scratch) / "undisturbed"
-        reference(undisturbed)
-        seconds = reference(Path(scratch) / "again")  # by now the fork server has imported everything
+        seconds = reference(undisturbed, plan)  # by now the fork server has imported everything
         theirs = {record.run_id: record for record in sound_records(undisturbed)}
         page = neutral_page(undisturbed, Path(scratch) / "neutral-0")
         campaigns = 0
         while kills.total() < chosen.kills:
             campaigns += 1
             folder = Path(scratch) / f"campaign-{campaigns}"
-            campaign(folder, theirs, chance, seconds, kills, chosen.kills)
+            campaign(folder, plan, theirs, chance, kinds, seconds, kills, chosen.kills)
             check(neutral_page(folder, Path(scratch) / f"neutral-{campaigns}") == page, "the final report differs")
             print(f"campaign {campaigns}: {kills.total()} kills so far, {time.monotonic() - begun:.0f} s", flush=True)
     spread = ", ".join(f"{count} {kind}" for kind, count in kills.most_common())
     print(
-        f"{kills.total()} kills ({spread}) in {campaigns} campaigns of {RUNS} runs, {time.monotonic() - begun:.0f} s: "
-        f"no finished run lost or trained again, no record wrong, every final report the same"
+        f"{kills.total()} kills ({spread}) in {campaigns} campaigns of {len(theirs)} runs, "
+        f"{time.monotonic() - begun:.0f} s: no finished run lost or trained again, no record wrong, "
+        f"every final report the same"
     )
     return 0
 
 
-def reference(folder: Path) -> float:
+def in_turns(chance: random.Random) -> Iterator[str]:
+    """Each kind of kill once, in some order, then each once more, without an end."""
+    while True:
+        yield from chance.sample(KINDS, len(KINDS))
+
+
+def reference(folder: Path, plan: list[str]) -> float:
     """An undisturbed job; returns how long it takes, in seconds."""
     begun = time.monotonic()
-    process = start(folder)
+    process = start(folder, plan)
     check(ended(process, JOB_SECONDS) == 0, f"the undisturbed job failed: {said(folder)}")
     return time.monotonic() - begun
 
 
-def together(folder: Path) -> None:
-    """Two jobs started at once on one store, 50 runs: each is trained once, by one of them, and both end with all."""
+def together(folder: Path, runs: int) -> None:
+    """Two jobs started at once on one store: each run is trained once, by one of them, and both end with all."""
     folder.mkdir()
     (folder / "counted.py").write_text(COUNTED.format(log=str(folder / "trainings")), encoding="utf-8")
-    plan = ["--archs", "counted", "--plugin", str(folder / "counted.py"), "--tasks", "classifier", "--seeds", "50"]
+    plan = ["--archs", "counted", "--plugin", str(folder / "counted.py"), "--tasks", "classifier"]
+    plan += ["--seeds", str(runs)]
     jobs = [start(folder, plan), start(folder, plan)]
     statuses = [ended(job, JOB_SECONDS) for job in jobs]
     check(statuses == [0, 0], f"exit status {statuses}: {said(folder)}")
     trainings = (folder / "trainings").read_text(encoding="ascii").splitlines()
-    check(len(sound_records(folder)) == 50, f"{len(sound_records(folder))} records of 50 runs")
-    check(len(trainings) == 50, f"50 runs were trained {len(trainings)} times")
+    check(len(sound_records(folder)) == runs, f"{len(sound_records(folder))} records of {runs} runs")
+    check(len(trainings) == runs, f"{runs} runs were trained {len(trainings)} times")
     shared = said(folder).count("in another job")
     check(shared > 0, "the two jobs never met")
     check(not list((folder / "runs" / ".claims").iterdir()), "a claim was left behind")
-    print(f"two jobs, 50 runs: each trained once; {shared} were taken from the other job", flush=True)
+    print(f"two jobs, {runs} runs: each trained once; {shared} were taken from the other job", flush=True)
 
 
-def start(folder: Path, plan: list[str] | None = None) -> int:
+def start(folder: Path, plan: list[str]) -> int:
     """A job on the store of `folder`, all of it but the drawing of the page; returns its process id."""
     folder.mkdir(parents=True, exist_ok=True)
     process = os.fork()
@@ -146,7 +154,7 @@ def start(folder: Path, plan: list[str] | None = None) -> int:
         sys.modules["__main__"] = run_ablation  # what a worker imports as its main module
         with patch("reports.build"), patch("reports.load"), patch("reports.terminal_summary", return_value=""):
             code = run_ablation.main(
-                [*SIZE, *(plan or PLAN), "--runs-dir", str(folder / "runs"), "--out", str(folder / "report")]
+                [*SIZE, *plan, "--runs-dir", str(folder / "runs"), "--out", str(folder / "report")]
             )
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
@@ -177,14 +185,21 @@ def ended(process: int, seconds: float) -> int | None:
 
 
 def campaign(
-    folder: Path, theirs: dict[str, Record], chance: random.Random, seconds: float, kills: Counter[str], most: int
+    folder: Path,
+    plan: list[str],
+    theirs: dict[str, Record],
+    chance: random.Random,
+    kinds: Iterator[str],
+    seconds: float,
+    kills: Counter[str],
+    most: int,
 ) -> None:
     """Jobs on one store, killed one after the other, until one ends with all runs finished."""
     kept: dict[str, tuple[int, int]] = {}
     refused = 0
     while True:
-        kind = chance.choice(KINDS) if kills.total() < most else "nothing"
-        jobs = [start(folder) for _ in range(2 if kind == "one job of two" else 1)]
+        kind = next(kinds) if kills.total() < most else "nothing"
+        jobs = [start(folder, plan) for _ in range(2 if kind == "one job of two" else 1)]
         strikes = {"worker": 3, "nothing": 0}.get(kind.split()[0], 1)  # a job goes on without one of its workers
         status = None
         for _ in range(strikes):

@@ -10,6 +10,7 @@ import pytest
 
 from bench.store.store import Store
 from run_ablation import main
+from tests.speed.briefly import measured_briefly
 
 PLUGIN = '''
 import torch
@@ -77,7 +78,8 @@ def done(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
         "--out",
         str(folder / "report"),
     ]
-    assert main(command) == 0
+    with measured_briefly():
+        assert main(command) == 0
     return folder
 
 

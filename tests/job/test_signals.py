@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,17 +30,32 @@ def name_of(number: int) -> str:
     return signal.Signals(number).name
 
 
-@pytest.mark.slow
+def at_the_first_record(folder: Path, number: int) -> None:
+    """Send this process a signal when the job that it begins now has a record."""
+
+    def wait_and_send() -> None:
+        wait_for(lambda: bool(stamps(folder)))
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, number)
+
+    threading.Thread(target=wait_and_send, daemon=True).start()
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1], ids=name_of)
-def test_a_signal_stops_a_job_and_the_same_again_does_not_cost_the_report(tmp_path: Path, number: int) -> None:
-    process = subprocess.Popen(command(tmp_path, *LONG), cwd=ROOT, text=True, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
-    wait_for(lambda: bool(stamps(tmp_path)))
-    os.killpg(process.pid, number)  # as a batch system does: to every process of the job
-    wait_for(lambda: (tmp_path / "report" / "manifest.json").is_file())
-    os.killpg(process.pid, number)
-    _, shown = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
+def test_a_signal_stops_a_job_and_the_same_again_does_not_cost_the_report(
+    number: int, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = reports.build
+
+    def told_again(*arguments: object, **options: object) -> Path:
+        os.kill(os.getpid(), number)
+        return build(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reports, "build", told_again)
+    at_the_first_record(tmp_path, number)
+    assert job(tmp_path, *LONG, report=True) == 128 + number
+    shown = capsys.readouterr().err
     assert "Traceback" not in shown
     last = shown.splitlines()[-1]
     assert last.startswith(f"stopped by {name_of(number)}: ")
@@ -49,6 +65,15 @@ def test_a_signal_stops_a_job_and_the_same_again_does_not_cost_the_report(tmp_pa
     page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert f"The job was stopped by {name_of(number)}; the same command goes on from there." in page
     assert len(reports.load(tmp_path / "report").records) == len(found)
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    at_the_first_record(tmp_path, signal.SIGINT)
+    assert job(tmp_path, *LONG, report=True) == 130
+    shown = capsys.readouterr().err
+    assert shown.splitlines()[-1].endswith(" finished and kept; the same command goes on from there")
+    assert "Traceback" not in shown
+    assert (tmp_path / "report" / "report.md").is_file()
 
 
 @pytest.mark.slow
@@ -76,29 +101,19 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 
 @pytest.mark.slow
-def test_a_job_under_nohup_goes_on_after_a_hang_up(tmp_path: Path) -> None:
+def test_a_job_under_nohup_that_is_held_up_goes_on_after_that_and_after_a_hang_up(tmp_path: Path) -> None:
+    """Held up as by SIGTSTP, which Ctrl-Z sends, and SIGCONT."""
     arguments = command(tmp_path, "--archs", "mlp", "--tasks", "classifier", "--seeds", "6", "--workers", "1")
     process = subprocess.Popen([sys.executable, "-c", NOHUP, *arguments[1:]], cwd=ROOT, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
     wait_for(lambda: bool(stamps(tmp_path)))
-    os.killpg(process.pid, signal.SIGHUP)
-    _, shown = process.communicate(timeout=120)
-    assert process.returncode == 0, shown
-    assert len(records(tmp_path)) == 6
-
-
-def test_a_job_that_is_held_up_and_goes_on_is_as_good(tmp_path: Path) -> None:
-    """SIGTSTP, as Ctrl-Z sends it, and SIGCONT."""
-    arguments = command(tmp_path, "--archs", "mlp", "--tasks", "classifier", "--seeds", "4", "--workers", "1")
-    process = subprocess.Popen(arguments, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               start_new_session=True)  # fmt: skip
-    wait_for(lambda: bool(stamps(tmp_path)))
     os.killpg(process.pid, signal.SIGSTOP)  # the group of a session of its own is orphaned: SIGTSTP would do nothing
     os.waitid(os.P_PID, process.pid, os.WSTOPPED)
     os.killpg(process.pid, signal.SIGCONT)
+    os.killpg(process.pid, signal.SIGHUP)
     _, shown = process.communicate(timeout=120)
     assert process.returncode == 0, shown
-    assert [record.status for record in records(tmp_path)] == ["finished"] * 4
+    assert [record.status for record in records(tmp_path)] == ["finished"] * 6
 
 
 def test_a_first_signal_during_the_report_waits_for_it(
@@ -170,31 +185,16 @@ def test_every_command_ends_in_order_at_a_signal(number: int) -> None:
     assert (done.returncode, done.stderr) == (128 + number, f"put in order\nstopped{who}\n")
 
 
-def test_a_worker_s_death_names_the_limits_that_may_have_caused_it(tmp_path: Path) -> None:
-    """A limit of processor time, as `ulimit -t` sets it, is one of them."""
-    plugin = tmp_path / "busy.py"
-    plugin.write_text(BUSY, encoding="utf-8")
-    arguments = command(tmp_path, "--archs", "busy", "--plugin", str(plugin), "--tasks", "classifier", "--seeds", "1")
-    limited = f"import resource; resource.setrlimit(resource.RLIMIT_CPU, (40, 40)); {RUN}"
-    done = subprocess.run([sys.executable, "-c", limited, *arguments[2:]], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1, done.stderr
-    (record,) = records(tmp_path)
-    assert record.error is not None
-    assert record.error.startswith("worker process was killed by SIGKILL (out of memory?")
-    assert record.error.endswith("or out of processor time, limited to 40 s)")
-
-
-RUN = "import runpy; runpy.run_path('run_ablation.py', run_name='__main__')"
-BUSY = """
-import os, signal
-from torch import nn
-from archs.base import Arch
-
-class Busy(nn.Module):
-    def forward(self, x):
-        if self.training:
-            os.kill(os.getpid(), signal.SIGKILL)  # as the system does then
-        return x.flatten(1)
-
-ARCH = Arch(name="busy", summary="is killed", source="test", encoder=lambda channels: Busy())
+LIMITED = """
+import resource
+from bench.machine.child import how_it_ended
+resource.setrlimit(resource.RLIMIT_CPU, (40, 40))
+print(how_it_ended(-9))
 """
+
+
+def test_a_process_s_death_names_the_limits_that_may_have_caused_it() -> None:
+    """A limit of processor time, as `ulimit -t` sets it, is one of them."""
+    said = subprocess.run([sys.executable, "-c", LIMITED], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    assert said.startswith("was killed by SIGKILL (out of memory?")
+    assert said.endswith("or out of processor time, limited to 40 s)")

@@ -128,7 +128,7 @@ def work_of(folder: Path, plugins: list[str]) -> list[Work]:
     recipe = recipe_of(request, CPU, data)
     registry = discover(plugins)
     named, held = (candidates_of(registry.resolve([name]).archs) for name in ("cnn2", "travels"))
-    runs = runs_of(named, [get("vae"), get("classifier")], 2, recipe, data)
+    runs = runs_of(named, [get("vae"), get("classifier")], 1, recipe, data)
     asked = evaluation.EvaluationRequest("full", request.iwae_samples, request.iwae_images)
     further = [part for part in evaluation.plan(runs, asked, "cnn2")[0] if part.part == "probe"]
     return [*runs_of(held, [get("classifier")], 2, recipe, data), *runs, *further]

@@ -15,10 +15,11 @@ import pytest
 
 from bench.launchers.local import ThisMachine
 from bench.machine import processors as module
+from bench.machine.child import start_context
 from bench.machine.processors import Processors, cpu_quota, memory_limit
 from bench.spec.device import CPU, Device
 from tests.conftest import ROOT
-from tests.job.test_job import TINY, wait_for
+from tests.job.test_job import TINY, job, wait_for
 
 
 def proc(folder: Path, groups: str, mounts: Mapping[str, str], files: Mapping[str, str]) -> Path:
@@ -180,6 +181,11 @@ def written_by_a_job(folder: Path, before: str) -> tuple[dict[str, object], str]
     arguments = [sys.executable, "-c", command, *TINY, *JOB, *where]
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    return described(folder)
+
+
+def described(folder: Path) -> tuple[dict[str, object], str]:
+    """The manifest and the page of a job."""
     manifest = json.loads((folder / "report" / "manifest.json").read_text(encoding="utf-8"))
     return manifest, (folder / "report" / "report.md").read_text(encoding="utf-8")
 
@@ -194,10 +200,15 @@ def test_a_job_in_a_container_of_one_processor_has_one_worker_and_its_page_says_
     assert f"1 of {os.cpu_count()} (CPU quota 1)" in page
 
 
-@pytest.mark.slow
 @pytest.mark.skipif((os.cpu_count() or 1) < 2 or not hasattr(os, "sched_setaffinity"), reason="nothing to choose from")
-def test_a_job_that_is_held_to_one_processor_has_one_worker(tmp_path: Path) -> None:
-    one = f"import os; os.sched_setaffinity(0, {{{min(os.sched_getaffinity(0))}}})"
-    manifest, page = written_by_a_job(tmp_path, one)
+def test_a_job_that_is_held_to_one_processor_has_one_worker(tmp_path: Path, undrawn: None) -> None:
+    start_context()  # the server of the workers is not held there
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert job(tmp_path, *JOB, report=True) == 0
+    finally:
+        os.sched_setaffinity(0, before)
+    manifest, page = described(tmp_path)
     assert manifest["workers"] == 1
     assert f"1 of {os.cpu_count()} (affinity)" in page

@@ -133,20 +133,22 @@ def test_its_stored_weights_score_what_was_recorded(name: str, task: str, store:
 
 @pytest.mark.parametrize("name", trained_names())
 def test_seeds_are_different_and_together_give_what_they_give_alone(name: str, store: Store, tmp_path: Path) -> None:
-    """Or the reason is recorded why they weren't trained together, and they are what they are alone, to the bit."""
+    """Or the reason is recorded why they weren't trained together, and they are what they are alone, to the bit.
+
+    Of the two it is seed 0 that is trained alone as well; tests/training does that with both, of its own networks.
+    """
     task = "vae"
-    alone = [record_of(name, task, store), run(spec_of(name, task, 1), tmp_path / "alone")]
-    assert alone[0].metrics["elbo"] != alone[1].metrics["elbo"]
-    assert set(alone[0].environment.get("conduct", {})) == remarks(name, task)
+    alone = record_of(name, task, store)
+    assert set(alone.environment.get("conduct", {})) == remarks(name, task)
     together = run_stacked([spec_of(name, task, seed) for seed in (0, 1)], tmp_path / "together")
-    for one, other in zip(alone, together, strict=True):
-        assert other.status == "finished", other.error
-        if other.environment["stack"] == 1:
-            assert other.environment["stack_refused"]
-            assert differences(one, other) == []
-        else:
-            metrics = {metric: one.metrics[metric] for metric in get(task).scores}
-            assert {metric: other.metrics[metric] for metric in metrics} == pytest.approx(metrics, rel=2e-3, abs=6e-3)
+    assert [record.error for record in together] == [None, None]
+    assert together[0].metrics["elbo"] != together[1].metrics["elbo"]
+    if together[0].environment["stack"] == 1:
+        assert together[0].environment["stack_refused"]
+        assert differences(alone, together[0]) == []
+    else:
+        metrics = {metric: alone.metrics[metric] for metric in get(task).scores}
+        assert {metric: together[0].metrics[metric] for metric in metrics} == pytest.approx(metrics, rel=2e-3, abs=6e-3)
 
 
 @pytest.mark.parametrize("name", ["lenet", "view-vae", "lstm"])

@@ -14,6 +14,8 @@ from bench.spec.declared import built_in
 from reports.reading.manifest import read_manifest
 from tests.reports.synthetic import write_experiment
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 def declared(task: str, **changes: Any) -> dict[str, Any]:
     """A built-in task said otherwise."""

@@ -228,8 +228,7 @@ def test_the_trial_counts_what_the_gate_said(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_trial_is_run_and_written_down(tmp_path: Path) -> None:
     file = tmp_path / "trials.jsonl"
-    asked = ["--work", "sampling", "--load", "none", "--trials", "1", "--seconds", "1"]
-    assert gate_trial.main(["run", str(file), *asked]) == 0
+    gate_trial.run_trials(file, "sampling", "none", 1, seconds=0.05)
     (line,) = map(json.loads, file.read_text(encoding="utf-8").splitlines())
     assert line["rounds"] >= 10 * TURNS
     assert all(

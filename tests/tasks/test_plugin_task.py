@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,8 @@ from archs.errors import UserError
 from bench import verify
 from bench.store.store import Store
 from run_ablation import main
-from tests.conftest import ROOT
+from tests.conftest import ROOT, save_nothing
+from tests.speed.briefly import measured_briefly
 from tests.tasks.denoising import DENOISE, forget
 
 TINY = ["--dataset", "digits", "--train-images", "256", "--device", "cpu", "--archs", "mlp", "cnn3", "--seeds", "2"]
@@ -40,8 +42,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("denoise")
     plugin = folder / "mine.py"
     plugin.write_text(DENOISE, encoding="utf-8")
-    assert job(folder, plugin, "report", "--epochs", "8", "--evaluate", "full") == 0
-    assert job(folder, plugin, "shorter", "--epochs", "1", "--throughput", "off") == 0
+    with measured_briefly():
+        assert job(folder, plugin, "report", "--epochs", "8", "--evaluate", "full") == 0
+    with patch("reports.figures.canvas.save", save_nothing):
+        assert job(folder, plugin, "shorter", "--epochs", "1", "--throughput", "off") == 0
     plugin.unlink()
     return folder
 

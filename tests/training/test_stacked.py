@@ -58,7 +58,6 @@ def together(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device:
     "arch, task",
     [
         *((arch, "vae") for arch in ARCHS),
-        pytest.param("cnn2", "cvae", marks=pytest.mark.slow),
         ("cnn3", "cvae"),
         ("cnn2", "classifier"),
     ],
@@ -185,8 +184,15 @@ def test_running_statistics_are_each_member_s_own() -> None:
     assert both[0] == pytest.approx(both[1])
 
 
-@pytest.mark.parametrize("arch", ["cnn2", "cnn2-k4", "cnn3", "mlp", "cnn:depth=3", "cnn3+cnn2"])
-@pytest.mark.parametrize("task", ["vae", "cvae", "classifier"])
+@pytest.mark.parametrize(
+    "arch, task",
+    [
+        (arch, task)
+        for arch in ("cnn2", "cnn2-k4", "cnn3", "mlp", "cnn:depth=3", "cnn3+cnn2")
+        for task in ("vae", "cvae", "classifier")
+        if (arch, task) != ("mlp", "cvae")  # of eleven times as many weights as the others
+    ],
+)
 def test_the_registry_can_be_stacked(arch: str, task: str) -> None:
     models = models_of(arch, task, [0, 1], torch.float32)
     assert why_not_stack(models, get(task), spec_of("cnn2", task)) is None

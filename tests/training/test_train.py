@@ -17,6 +17,8 @@ from archs.registry import discover
 from bench.data.digits import digits
 from bench.machine.child import call_in_child
 from bench.machine.determinism import deterministic
+from bench.machine.peak_memory import peak_bytes
+from bench.spec.device import CPU
 from bench.spec.run import PROTOCOL, RunSpec, canonical_json
 from bench.tasks import get
 from bench.training.adam import Adam
@@ -268,12 +270,13 @@ def test_golden_numbers_of_this_protocol(task: str, quantity: str, expected: flo
     assert {**history[-1], **metrics}[quantity] == pytest.approx(expected, rel=1e-3)
 
 
-def compiler_after_a_context_that_switches_nothing() -> bool:
+def compiler_after_what_every_job_does() -> bool:
     with deterministic(False):
         pass
+    assert peak_bytes(lambda: torch.ones(1_000) + 1, CPU) >= 4_000
     return "torch._dynamo" in sys.modules
 
 
-def test_leaving_a_context_that_switched_nothing_imports_no_compiler() -> None:
+def test_neither_leaving_a_context_that_switched_nothing_nor_measuring_memory_imports_the_compiler() -> None:
     """It cost every job two seconds."""
-    assert not call_in_child(compiler_after_a_context_that_switches_nothing)
+    assert not call_in_child(compiler_after_what_every_job_does)

@@ -79,52 +79,40 @@ def test_a_function_called_in_a_child_returns_raises_speaks_or_is_named(tmp_path
     ]
 
 
-WITHOUT_TORCH = """
-import os, sys
-import run_ablation
+WHOLE_JOB = """
+import os, runpy, sys
+script, *wanted = sys.argv[1:]
+for arguments in (["--deterministic", "--dataset", "digits", "--archs", "nosuch"], wanted):
+    sys.argv[:] = [script, *arguments]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as ended:
+        print(ended.code, [name for name in ("torch", "archs.cnn3") if name in sys.modules])
 from bench.machine.child import call_in_child
-if __name__ == "__main__":
-    status = run_ablation.main(sys.argv[1:])
-    print(status, [name for name in ("torch", "archs.cnn3") if name in sys.modules])
-    print(call_in_child(os.getenv, "CUBLAS_WORKSPACE_CONFIG"))
+print(call_in_child(os.getenv, "CUBLAS_WORKSPACE_CONFIG"))
 """
 
 
 @pytest.mark.slow
-def test_the_process_that_keeps_the_results_never_loads_torch(tmp_path: Path) -> None:
-    """Nor a plug-in: what they do to a process, they do to one that can be replaced.
+def test_a_job_keeps_torch_to_its_children_finds_them_their_code_and_leaves_nothing(tmp_path: Path) -> None:
+    """A whole job, speeds included, in a folder of somebody else's code.
 
-    And what is asked of CUDA reaches those.
+    What torch and plug-ins do to a process, they do to one that can be replaced; what is asked of CUDA reaches those
+    (by a job that is refused, since torch takes seconds to be deterministic); none looks for modules where it happens
+    to be; and the temporary folder is as it was.
     """
-    script = tmp_path / "job.py"
-    script.write_text(WITHOUT_TORCH, encoding="utf-8")
-    command = [
-        sys.executable,
-        str(script),
-        *TINY,
-        "--archs",
-        "cnn3",
-        "--tasks",
-        "vae",
-        "--seeds",
-        "1",
-        "--deterministic",
-    ]
-    folders = ["--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--throughput", "quick"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*command, *folders], env=environment, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-2] == "0 []", done.stderr
-    assert done.stdout.splitlines()[-1] == ":4096:8", "cuBLAS reads it in the workers, which have what their server had"
-
-
-@pytest.mark.slow
-def test_a_job_leaves_nothing_in_the_temporary_folder(tmp_path: Path) -> None:
+    (tmp_path / "archs.py").write_text("raise SystemExit('not ours')", encoding="utf-8")
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    command = [sys.executable, "run_ablation.py", *TINY, "--archs", "cnn3", "--tasks", "classifier", "--seeds", "1"]
-    folders = ["--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
-    subprocess.run([*command, *folders], env={**os.environ, "TMPDIR": str(temporary)}, check=True, capture_output=True)
-    assert (tmp_path / "out" / "report.md").exists()
+    command = [sys.executable, "-P", "-c", WHOLE_JOB, str(ROOT / "run_ablation.py"), *TINY, "--throughput", "quick"]
+    command += ["--archs", "cnn3", "--tasks", "classifier", "--seeds", "1", "--out", "out"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["TMPDIR"] = str(temporary)
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    first, *_, status, workspace = done.stdout.splitlines()
+    assert (first, status) == ("2 []", "0 []"), done.stderr
+    assert workspace == ":4096:8", "cuBLAS reads it in the workers, which have what their server had"
+    assert (tmp_path / "out" / "report.md").is_file() and (tmp_path / "out" / "throughput.json").is_file()
     assert list(temporary.iterdir()) == []
 
 
@@ -139,27 +127,20 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("flags", [[], ["-P"]], ids=str)
-def test_the_server_is_prepared_wherever_a_job_is_called_from(flags: list[str], tmp_path: Path) -> None:
-    """Else each child would load torch for itself, which takes seconds, and nobody would be told."""
-    script = tmp_path / "asked.py"
+@pytest.mark.parametrize("flags, folder", [([], "t"), (["-P"], "t" * 100)], ids=["", "-P and a long temporary folder"])
+def test_the_server_is_prepared_wherever_a_job_is_called_from(flags: list[str], folder: str, tmp_path: Path) -> None:
+    """Else each child would load torch for itself, which takes seconds, and nobody would be told.
+
+    A socket's path has at most 107 characters, and the server has its socket in the temporary folder.
+    """
+    script, temporary = tmp_path / "asked.py", tmp_path / folder
     script.write_text(ELSEWHERE, encoding="utf-8")
+    temporary.mkdir()
     (tmp_path / "bench.py").write_text("raise ImportError", encoding="utf-8")  # not ours
     command = [sys.executable, *flags, str(script), str(ROOT)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["TMPDIR"] = str(temporary)
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
-    assert done.stdout == "True\n", done.stderr
-
-
-def test_a_long_path_of_the_temporary_folder_is_no_obstacle(tmp_path: Path) -> None:
-    """A socket's path has at most 107 characters, and the server has its socket in the temporary folder."""
-    temporary = tmp_path / ("t" * 100)
-    temporary.mkdir()
-    script = tmp_path / "asked.py"
-    script.write_text(ELSEWHERE, encoding="utf-8")
-    command = [sys.executable, str(script), str(ROOT)]
-    environment = os.environ | {"TMPDIR": str(temporary)}
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr
     assert list(temporary.iterdir()) == []
 
