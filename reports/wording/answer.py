@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 from reports.findings.experiment import Experiment
 from reports.findings.ranking import Ranking
@@ -27,11 +26,6 @@ NORMALITY_NOTE = (
     "Fewer than 6 seeds: the verdicts rest on paired t intervals, that is on roughly normal differences "
     "(below 6 pairs a distribution-free sign-flip test can't reach 5 %)."
 )
-
-OVERLAP = re.compile(r"shared \(unbalanced\) −?(\d+) %")
-"""Where the first sentence of a factor analysis says how much the factors of a grid with holes share."""
-MOST_OVERLAP = 10
-"""Percent of the variance; where factors share more, which of them explains most is left to the section on them."""
 
 
 def answer(experiment: Experiment) -> str:
@@ -144,15 +138,11 @@ def cost(experiment: Experiment) -> str:
 
 
 def main_factor(experiment: Experiment) -> str:
-    """Say which factor of a grid explains most of the first task's variance; empty with one seed or one factor."""
+    """Say what the largest effects of a grid's factors are worth on the first task; empty with one seed or factor."""
     found = [analysis for analysis in experiment.factor_analyses if len(analysis.factors) > 1]
-    if not found or experiment.seeds < 2:
+    if not found or not found[0].headline:
         return ""
-    sentence = found[0].sentences[0]
-    overlap = OVERLAP.search(sentence)
-    if overlap and int(overlap[1]) >= MOST_OVERLAP:
-        return ""
-    return f"On the grid ({md(experiment.label(found[0].task))}): {md(sentence)}"
+    return f"On the grid ({md(experiment.label(found[0].task))}): {md(found[0].headline)}"
 
 
 def failures(experiment: Experiment) -> str:

@@ -108,7 +108,7 @@ def test_claims_are_counted_from_the_layers_of_the_records(page: str) -> None:
 
 def test_a_crossing_says_which_side_matters_and_leaves_the_classifier_out(page: str) -> None:
     part = page[page.index("## What caused") : page.index("## Are parameters")]
-    assert re.search(r"decoder explains \d+ % of the variance", part)
+    assert re.search(r"Of the variance over all \d+ runs: decoder \d+ %", part)
     assert "accuracy" not in part, "a classifier has no decoder: the factor is only a name there"
 
 
