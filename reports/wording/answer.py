@@ -10,6 +10,7 @@ from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, training_ratios
 from reports.markup.escape import md
 from reports.wording.answer_of_many import sentences_for_many
+from reports.wording.budget import budget, still_improving
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, interval, natural_list, number, plural, ratio
 from reports.wording.machines import SEVERAL
 from reports.wording.phrases import (
@@ -38,7 +39,7 @@ def answer(experiment: Experiment) -> str:
     said: set[str] = set()
     for ranking in rankings:
         sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
-    sentences += [cost(experiment), main_factor(experiment), failures(experiment)]
+    sentences += [still_improving(experiment), cost(experiment), main_factor(experiment), failures(experiment)]
     return " ".join(filter(None, sentences))
 
 
@@ -58,7 +59,7 @@ def _task(ranking: Ranking, archs: int, context: str) -> list[str]:
 
 
 def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
-    """Return in parentheses on how many seeds and pixels of what kind a result stands, and add that to `said`.
+    """Return in parentheses on how many seeds, what budget and pixels of what kind a result stands; add it to `said`.
 
     What `said` holds already is not repeated; empty when nothing is new.
     """
@@ -68,6 +69,8 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
     if max(counts) > 1:
         span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
         words.append(f"{span} {'paired ' if ranking.versus_baseline else ''}seeds")
+    if spent := budget(experiment.manifest, experiment.runs):
+        words.append(spent)
     if ranking.metric.likelihood and experiment.likelihood:
         words.append(LIKELIHOOD_IN_WORDS.get(experiment.likelihood, experiment.likelihood))
     new = [word for word in words if word not in said]
@@ -125,12 +128,9 @@ def cost(experiment: Experiment) -> str:
             return f"{size}."
         if not found.resolved:
             return f"{size}; their training speeds can't be told apart."
-        faster = found.value > 1
-        value, low, high = found.value, found.low, found.high
-        if not faster:
-            value, low, high = 1 / value, 1 / high, 1 / low
         beside = ", beside other work on the machine" if disturbed_archs(experiment, task) & set(order) else ""
-        return f"{size} and trains {ratio(value)} {'faster' if faster else 'slower'} [{low:.2f}, {high:.2f}]{beside}."
+        brackets = f"[{found.low:.2f}, {found.high:.2f}]"
+        return f"{size} and trains {ratio(found.value)} as fast {brackets}{beside}."
     if len(order) > 2:
         totals = [counted[arch].total for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."
