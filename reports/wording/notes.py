@@ -8,10 +8,21 @@ from reports.findings.sizes import sizes
 from reports.markup.escape import md
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS
 from reports.wording.machines import about_rounding
+from reports.wording.seed_counts import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
 from reports.wording.tables import JOINT_ELBO
 
 MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds (Holm-adjusted over a column)"
+
+
+def _seeds_of_spreads(experiment: Experiment, counts: list[int]) -> str:
+    """Say over how many seeds the spreads of the table are: "2 to 6 seeds (…)" where cells differ."""
+    text = seeds_in_words(count for count in counts if count > 1)
+    if len(counts) > 1:
+        text += f" (a cell of fewer than {counts[-1]} says so in brackets)"
+    elif counts[-1] < experiment.seeds:
+        text += f" of the {experiment.seeds} that were asked for"
+    return text
 
 
 def table_notes(experiment: Experiment, common: list[str], *, compact: bool = False) -> list[str]:
@@ -25,8 +36,9 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
     if common:
         notes.append(f"The same for all: {'; '.join(md(text) for text in common)}.")
     compared = any(ranking.versus_baseline for ranking in experiment.rankings.values())
-    if experiment.seeds > 1:
-        seeds = f"± is the standard deviation over {experiment.seeds} seeds"
+    counts = seed_counts(experiment)
+    if max(counts, default=0) > 1:
+        seeds = f"± is the standard deviation over {_seeds_of_spreads(experiment, counts)}"
         if compared:
             brackets = (
                 f"brackets are 95 % intervals of the paired difference from {md(experiment.baseline)}, over seeds"
