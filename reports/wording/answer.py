@@ -22,6 +22,7 @@ from reports.wording.phrases import (
     winner_lead,
     winner_phrase,
 )
+from reports.wording.speeds import basis_of
 
 NORMALITY_NOTE = (
     "Fewer than 6 seeds: the verdicts rest on paired t intervals, that is on roughly normal differences "
@@ -130,7 +131,7 @@ def cost(experiment: Experiment) -> str:
             return f"{size}; their training speeds can't be told apart."
         beside = ", beside other work on the machine" if disturbed_archs(experiment, task) & set(order) else ""
         brackets = f"[{found.low:.2f}, {found.high:.2f}]"
-        return f"{size} and trains {ratio(found.value)} as fast {brackets}{beside}."
+        return f"{size} and trains {ratio(found.value)} as fast {brackets} ({basis_of(found)}){beside}."
     if len(order) > 2:
         totals = [counted[arch].total for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."
