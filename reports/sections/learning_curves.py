@@ -50,7 +50,5 @@ def _use_of_test_set(experiment: Experiment) -> str:
     text = "these runs used the test set once, at the end."
     oldest = int(experiment.runs["protocol"].min())
     if oldest < FIRST_CHOSEN_BY_VALIDATION:
-        text += (
-            f" The default learning rate and warm-up of protocol {oldest} had been chosen by test figures of seed 0."
-        )
+        text += f" The default learning rate and warm-up of protocol {oldest} had been chosen by test figures."
     return text

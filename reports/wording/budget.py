@@ -62,7 +62,8 @@ def still_improving(experiment: Experiment) -> str:
         concerned = {*ranking.order[:2], *ranking.rivals, ranking.baseline}
         archs = [one.arch for one in late_gains(experiment, task) if one.still_improving and one.arch in concerned]
         if archs:
-            parts.append(f"{natural_list([md(arch) for arch in archs], 4)} ({md(experiment.label(task))})")
+            names = "all" if len(archs) == len(ranking.order) else natural_list([md(arch) for arch in archs], 2)
+            parts.append(f"{names} ({md(experiment.label(task))})")
     return f"Still improving when the training ended: {', '.join(parts)}." if parts else ""
 
 
