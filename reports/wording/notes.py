@@ -5,6 +5,7 @@ from __future__ import annotations
 from reports.findings.experiment import Experiment
 from reports.findings.machines import machines_of
 from reports.findings.sizes import sizes
+from reports.findings.speed_ratios import measured_apart
 from reports.markup.escape import md
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS
 from reports.wording.machines import about_rounding
@@ -23,6 +24,12 @@ def _seeds_of_spreads(experiment: Experiment, counts: list[int]) -> str:
     elif counts[-1] < experiment.seeds:
         text += f" of the {experiment.seeds} that were asked for"
     return text
+
+
+def _is_of_one_session(experiment: Experiment) -> bool:
+    """Tell whether the ratios of speeds in the table were measured apart, and in one session."""
+    rows = measured_apart(experiment, experiment.tasks[0])
+    return rows is not None and bool(rows["ratio"].notna().any()) and int(rows["sessions"].max()) == 1
 
 
 def table_notes(experiment: Experiment, common: list[str], *, compact: bool = False) -> list[str]:
@@ -71,7 +78,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         exceptions = f", except {', '.join(others)}" if others else ""
         notes.append(
             f"Parameters and speed are those of the {md(experiment.label(experiment.tasks[0]))}{exceptions}; "
-            "×: against the baseline."
+            f"×: against the baseline{', in one session' if _is_of_one_session(experiment) else ''}."
         )
         notes += speed_notes(experiment, experiment.tasks[0])
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))

@@ -112,6 +112,13 @@ def test_a_crossing_says_which_side_matters_and_leaves_the_classifier_out(page: 
     assert "accuracy" not in part, "a classifier has no decoder: the factor is only a name there"
 
 
+def test_a_matched_pair_is_within_ten_per_cent_and_not_of_one_size(page: str) -> None:
+    part = page[page.index("## Are parameters") : page.index("## Quality")]
+    assert "Dotted lines join such pairs: parameters within 10 % of each other, not equal." in part
+    assert re.search(r"of \d matched pairs \(within 10 % in size\), the one with the larger conv share is", part)
+    assert "same size" not in part and "one size" not in part
+
+
 def test_the_protocol_is_named_with_the_elbo(page: str) -> None:
     protocol = "Bernoulli on dynamically binarised pixels"
     for part in (page.split("\n\n")[2], page[page.index("| architecture") : page.index("![Results")]):
