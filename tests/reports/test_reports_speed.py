@@ -219,7 +219,11 @@ def test_speeds_of_other_code_or_of_some_architectures_only_are_not_mixed_in(tmp
 
 def test_a_malformed_file_is_named(tmp_path: Path) -> None:
     folder = write_experiment(tmp_path, 2, tasks=("vae",), n_test=10)
-    for text, says in (("{", "can't be read"), ("[]", "holds no throughput")):
+    for text, says in (
+        ("{", "can't be read"),
+        ("[]", "holds no throughput"),
+        ('{"format": 1, "earlier": [1]}', "holds no"),
+    ):
         (folder / "throughput.json").write_text(text, encoding="utf-8")
         with pytest.raises(UserError, match=rf"throughput\.json {says}"):
             reports.build(folder)

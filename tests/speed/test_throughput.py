@@ -207,7 +207,7 @@ def test_a_job_that_trains_more_at_another_hour_adds_a_session(tmp_path: Path, m
     clock, hour = [1e9], 3600.0
 
     def fake(*unused: Any, listener: object) -> dict[str, Any]:
-        return {"format": FORMAT, "mode": "quick", "environment": {"begun": clock[0]}}
+        return {"format": FORMAT, "mode": "quick", "environment": {"begun": clock[0]}, "works": []}
 
     def begun() -> list[float]:
         content = json.loads((tmp_path / "throughput.json").read_text(encoding="utf-8"))
