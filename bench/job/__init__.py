@@ -2,5 +2,5 @@
 
 Start at `perform.py`.
 
-May import: spec, machine, data, store, statistics, models, tasks, evaluation, worker, launchers, speed, trackers.
+May import: spec, machine, data, store, tasks, training, evaluation, worker, launchers, speed, trackers.
 """

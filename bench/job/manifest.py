@@ -18,9 +18,11 @@ from archs.errors import UserError
 from bench.data.dataset import DataDescription
 from bench.job.plan import JobPlan
 from bench.job.policies import Records
+from bench.job.recipe import Recipe
 from bench.job.report_folder import runs_path
 from bench.job.request import Request
 from bench.spec.run import EvaluationSpec, RunSpec, Work
+from bench.training.schedule import warm_up_steps
 
 SHOWN = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "scikit-learn's digits"}
 
@@ -61,9 +63,17 @@ def describe(
         "skipped": [dict(one) for one in plan.skipped],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "dataset": data.as_dict(),
+        "schedule": schedule(plan.recipe, data),
         "declared": plan.declared.as_dict(),
         **circumstances,
     }
+
+
+def schedule(recipe: Recipe, data: DataDescription) -> dict[str, int]:
+    """Return the number of steps of each run, and how many of them the learning rate rises over."""
+    images = recipe.train_images or data.train_images
+    steps = recipe.epochs * (images // min(recipe.batch_size, images))
+    return {"steps": steps, "warm_up_steps": warm_up_steps(steps)}
 
 
 def title(archs: Sequence[str], dataset: str) -> str:

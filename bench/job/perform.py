@@ -108,7 +108,8 @@ def speed_of(request: Request, plan: JobPlan, folder: Path, rounds: Rounds, code
     effort = request.throughput if plan.measurable else "off"
     try:
         trained = finished_runs(rounds)
-        said = measure_apart(folder, effort, trained, plan.device, plan.device_name, request.plugins, code)
+        where = plan.device, plan.device_name
+        said = measure_apart(folder, effort, trained, *where, request.plugins, code, anew=rounds.trained)
     except KeyboardInterrupt as interrupt:
         return "not measured apart: the job was stopped", stopping_status(interrupt)
     return said, rounds.stopped_by

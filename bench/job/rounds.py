@@ -12,7 +12,7 @@ from bench.job.display import Display
 from bench.job.policies import Policy
 from bench.launchers.events import Event, EventKind
 from bench.launchers.launcher import Launcher
-from bench.spec.run import Work
+from bench.spec.run import RunSpec, Work
 from bench.spec.signals import stopping_status
 from bench.spec.status import Status
 from bench.store.inventory import inventory
@@ -78,6 +78,9 @@ class Rounds:
     any_failed: bool = False
     """Whether anything failed in this job; what had failed before it doesn't count."""
 
+    trained: bool = False
+    """Whether this job trained something, finished or not."""
+
     def run(self) -> None:
         """Ask the policy until it names nothing that wasn't tried. Each piece of work is tried once in a job."""
         tried: set[str] = set()
@@ -101,6 +104,7 @@ class Rounds:
         return bool(self.stopped_by) or (self.fail_fast and self.any_failed)
 
     def _round(self, work: Sequence[Work]) -> None:
+        self.trained |= any(isinstance(each, RunSpec) for each in work)
         with (
             Display(work, len(self.held.records), self.site.workers) as display,
             contextlib.closing(self.launcher.launch(work, self.site, self.held.again)) as events,

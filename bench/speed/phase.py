@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,12 @@ from bench.spec.run import RunSpec
 from bench.speed.setting import Cell, Setting
 from bench.store.speed_file import FILE, FORMAT, read
 
+APART_SECONDS = 3600.0
+"""From one session to another that is worth its time: on the same machine a ratio moves from hour to hour."""
+
+MOST_SESSIONS = 5
+"""Sessions that the file holds; of more the oldest go."""
+
 
 def measure_apart(
     folder: Path,
@@ -33,14 +40,19 @@ def measure_apart(
     device_name: str,
     plugins: Sequence[str],
     code: Provenance,
+    anew: bool = False,
 ) -> str:
     """Measure, unless that has been done, and write the file; return what became of it, in words for the page.
+
+    What has been measured under the same conditions is kept. If it is of another hour, a job that trained something
+    measures it once more and keeps both: sessions apart in time tell how far a ratio moves, as rounds of one can't.
 
     Never raises but for Ctrl-C: a job whose speed can't be measured still has results.
 
     Args:
         effort: "off", "quick" or "full".
         trained: the job's finished runs; an architecture is timed on the tasks that it has finished a run of.
+        anew: whether this job trained some of them.
     """
     if effort == "off":
         return "not measured apart: --throughput off"
@@ -51,11 +63,12 @@ def measure_apart(
     )
     setting = setting_of(trained, device)
     wanted = identity(effort, setting, device_name, cells, code)
-    if is_measured(folder, wanted):
+    kept = measured_before(folder, wanted)
+    if kept is not None and not (anew and is_of_another_hour(kept) and kept.get("mode") == effort):
         return "measured apart by an earlier run of this command"
     try:
         document = call_in_child(measure, cells, setting, effort, plugins, listener=say)
-        write(folder, document | {"identity": wanted})
+        write(folder, document | {"identity": wanted, **({"earlier": sessions_to_keep(kept)} if kept else {})})
     except Exception as error:
         return announced(f"not measured apart: {' '.join(str(error).split())}")
     return "measured apart"
@@ -111,13 +124,26 @@ def identity(
     }
 
 
-def is_measured(folder: Path, wanted: dict[str, Any]) -> bool:
-    """Return whether the file that is there holds the measurement, or the full one where a quick one is wanted."""
+def measured_before(folder: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the measurement that the file holds, if it is the wanted one, or the full one where a quick one is."""
     try:
-        found = (read(folder) or {}).get("identity", {})
+        found = read(folder) or {}
     except UserError:  # not ours, or half of it: it is replaced
-        return False
-    return found == wanted or found == wanted | {"mode": "full"}
+        return None
+    identity = found.get("identity", {})
+    return found if identity == wanted or identity == wanted | {"mode": "full"} else None
+
+
+def is_of_another_hour(document: dict[str, Any]) -> bool:
+    """Return whether the newest session of a measurement began long enough ago for another to tell something new."""
+    begun = document.get("environment", {}).get("begun")
+    return isinstance(begun, int | float) and abs(time.time() - begun) >= APART_SECONDS
+
+
+def sessions_to_keep(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the sessions of a measurement that are kept beside a new one, oldest first: the newest ones."""
+    newest = {name: value for name, value in document.items() if name not in ("earlier", "identity")}
+    return [*document.get("earlier", []), newest][1 - MOST_SESSIONS :]
 
 
 def write(folder: Path, document: dict[str, Any]) -> None:

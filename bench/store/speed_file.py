@@ -26,6 +26,8 @@ def read(folder: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read: {error}; remove it, or measure again") from None
-    if not isinstance(document, dict) or "format" not in document:
+    earlier = document.get("earlier", []) if isinstance(document, dict) else None
+    is_whole = isinstance(earlier, list) and all(isinstance(each, dict) and "works" in each for each in earlier)
+    if not is_whole or "format" not in document:
         raise UserError(f"{path} holds no throughput: expected what run_ablation.py wrote; remove it, or measure again")
     return document if document["format"] == FORMAT else None

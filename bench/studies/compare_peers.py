@@ -173,7 +173,7 @@ def table(rates: dict[str, list[float]]) -> str:
     for name, values in rates.items():
         ratios = [mine / other for mine, other in zip(first, values, strict=True)]
         rows.append([name, spread(values, ",.0f"), spread(ratios, ".2f")])
-    headers = ["", f"images/s of {len(first)} rounds: median [range]", "this project is faster by"]
+    headers = ["", f"images/s of {len(first)} rounds: median [range]", "times as fast this project is"]
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True)
 
 

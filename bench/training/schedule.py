@@ -15,6 +15,11 @@ WARM_UP_MAX_SHARE = 0.25
 mean image: docs/decisions.md#the-warm-up-has-a-floor."""
 
 
+def warm_up_steps(steps: int) -> int:
+    """Return over how many of a training's steps, at its beginning, the rate rises."""
+    return max(1, round(max(WARM_UP_SHARE * steps, min(WARM_UP_MIN_STEPS, WARM_UP_MAX_SHARE * steps))))
+
+
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Return the learning rate of a step: linear from 0 to `peak` over the warm-up, then half a cosine down to 0.
 
@@ -22,7 +27,7 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
         step: from 0.
         steps: of the whole training.
     """
-    warm_up = max(1, round(max(WARM_UP_SHARE * steps, min(WARM_UP_MIN_STEPS, WARM_UP_MAX_SHARE * steps))))
+    warm_up = warm_up_steps(steps)
     if step < warm_up:
         return peak * (step + 1) / warm_up
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))

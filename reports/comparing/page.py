@@ -13,6 +13,7 @@ from reports.findings.ranking import VERDICT_MARKS
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.rendering import markdown
+from reports.wording.budget import budget, page_title
 from reports.wording.formatting import NO_VALUE, difference, natural_list, number, plural, ratio, significant
 
 VERDICT_WORDS = {**VERDICT_MARKS, "same": "identical", "same runs": "same runs"}
@@ -29,7 +30,7 @@ UNTESTED = {
 def render(comparison: ReportComparison) -> str:
     """Return the whole document."""
     blocks: list[Block] = [
-        Heading(f"{comparison.a.manifest.get('title', comparison.a.folder)}: A against B", 1),
+        Heading(f"{_title(comparison)}: A against B", 1),
         Text(f"A: {md(comparison.a.folder)}, B: {md(comparison.b.folder)}. {_verdict(comparison)}"),
         *_vanished(comparison),
         Heading("Settings"),
@@ -61,6 +62,14 @@ def render(comparison: ReportComparison) -> str:
         blocks.append(Text(unmatched))
     blocks.append(Text(_method(comparison)))
     return markdown.render(blocks)
+
+
+def _title(comparison: ReportComparison) -> str:
+    """Return the title of A, with the budget where both have the same; the settings say it where they differ."""
+    a, b = comparison.a, comparison.b
+    manifest = {"title": str(a.folder), **a.manifest}
+    same = budget(a.manifest, a.runs) == budget(b.manifest, b.runs)
+    return page_title(manifest, a.runs) if same else str(manifest["title"])
 
 
 def _verdict(comparison: ReportComparison) -> str:

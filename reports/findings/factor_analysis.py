@@ -9,7 +9,7 @@ from functools import cached_property
 import pandas as pd
 
 from bench.spec.metrics import Metric
-from bench.statistics.factors import interactions, main_effects, sentences
+from bench.statistics.factors import NumberFormat, headline, interactions, main_effects, sentences
 from bench.statistics.factors.grid import ordered_levels
 from reports.findings.ranking import Ranking
 
@@ -38,7 +38,7 @@ class FactorAnalysis:
 
     @cached_property
     def sentences(self) -> list[str]:
-        """The findings in words; the first says which factor explains most."""
+        """The findings in words: effects in the metric's unit first, shares of the variance last."""
         return sentences(
             self.frame,
             self.metric.name,
@@ -49,6 +49,12 @@ class FactorAnalysis:
             margin=self.metric.margin,
             pairs=self.interactions,
         )
+
+    @cached_property
+    def headline(self) -> str:
+        """The largest effects in one sentence; empty where none has an interval."""
+        form = NumberFormat(self.metric.unit_of_difference, self.metric.scale, self.metric.digits)
+        return headline(self.effects, form, self.metric.margin)
 
     @cached_property
     def effects(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Are parameters the reason? Pairs of architectures of one size whose weights sit in different places."""
+"""Are parameters the reason? Pairs of architectures of about one size whose weights sit in different places."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FEWEST_TO_CORRELATE = 5
 
 @dataclass(frozen=True)
 class MatchedPair:
-    """Two architectures of one size, of which one has the larger share of its weights in convolutions."""
+    """Two architectures of about one size, of which one has the larger share of its weights in convolutions."""
 
     more_conv: str
     """The architecture with the larger share of convolutions."""

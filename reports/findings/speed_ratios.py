@@ -37,6 +37,9 @@ class SpeedRatio:
     resolved: bool
     """Whether it is faster or slower, also after correction for the number of architectures."""
 
+    sessions: int = 0
+    """How many sessions apart in time the rounds are of; 0 for what runs noted while they trained."""
+
 
 def measured_apart(experiment: Experiment, task: str) -> pd.DataFrame | None:
     """Return the speeds of a training step on a task that were measured after training; None if none were.
@@ -92,7 +95,7 @@ def training_ratios(experiment: Experiment, task: str) -> dict[str, SpeedRatio]:
     rows = measured_apart(experiment, task)
     if rows is not None:
         return {
-            row.arch: SpeedRatio(row.ratio, row.ratio_low, row.ratio_high, row.rounds, row.resolved)
+            row.arch: SpeedRatio(row.ratio, row.ratio_low, row.ratio_high, row.rounds, row.resolved, row.sessions)
             for row in rows[rows["ratio"].notna()].itertuples(index=False)
         }
     return ratios_while_training(experiment.runs, task, experiment.baseline)

@@ -46,6 +46,13 @@ class Provenance(Struct):
     code: dict[Text, Text] | None = None
 
 
+class Schedule(Struct):
+    """Over how many steps the rate of each run rose."""
+
+    steps: Count
+    warm_up_steps: Count
+
+
 class Manifest(Struct, kw_only=True):
     """The fields that readers rely on; those that an older version did not write yet may be missing."""
 
@@ -72,6 +79,7 @@ class Manifest(Struct, kw_only=True):
     illegal: list[Illegal] | None = None
     skipped: list[Skipped] | None = None
     provenance: Provenance | None = None
+    schedule: Schedule | None = None
     dataset: dict[str, Any] | None = None  # its name and the numbers of images
 
 

@@ -58,8 +58,17 @@ def read_speeds(folder: Path, runs: pd.DataFrame, tasks: tuple[str, ...], baseli
             complete.append(task)
     if not complete:
         return None
-    kept = {**document, "works": [work for work in works if work["task"] in complete]}
+    kept = {
+        **_restricted(document, trained, complete),
+        "earlier": [_restricted(session, trained, complete) for session in document.get("earlier", [])],
+    }
     return MeasuredSpeeds(document, rounds_frame(kept), speeds_frame(kept, baseline), tuple(complete))
+
+
+def _restricted(session: Mapping[str, Any], trained: set[Any], tasks: list[str]) -> dict[str, Any]:
+    """Return a session with those of its speeds alone that are of code that was trained, on these tasks."""
+    works = [work for work in session["works"] if code_identity(work) in trained and work["task"] in tasks]
+    return {**session, "works": works}
 
 
 def code_identity(row: Mapping[Hashable, Any]) -> tuple[str, str, str, str | None]:

@@ -14,6 +14,7 @@ from reports.findings.experiment import Experiment
 from reports.rendering import html, markdown
 from reports.sections.context import Context
 from reports.sections.page import blocks
+from reports.wording.budget import page_title
 
 
 def write(
@@ -47,7 +48,7 @@ def write(
                 as_parquet(frame, folder / f"{name}.parquet")
         page = list(blocks(Context(experiment, FigureWriter(folder, vector, problem or warn))))
         (folder / "report.md").write_text(markdown.render(page), encoding="utf-8")
-        title = str(experiment.manifest.get("title", "report"))
+        title = page_title(experiment.manifest, experiment.runs)
         (folder / "report.html").write_text(html.render(page, folder, title), encoding="utf-8")
         if latex:
             from reports.rendering.latex import write_tables

@@ -18,6 +18,7 @@ from reports.markup.escape import md
 from reports.sections.context import Context
 from reports.wording.formatting import NO_VALUE, difference, mean_sd, number
 from reports.wording.generative import sentences
+from reports.wording.seed_counts import mark_of_fewer
 
 PUBLISHED_ERROR = {"m2": {100: 11.97, 600: 4.94, 1000: 3.60, 3000: 3.92}}
 """Task → number of labels → test error on MNIST in %, by Kingma et al. 2014, table 1."""
@@ -84,10 +85,14 @@ def table(experiment: Experiment, task: str) -> Table:
     found = {(row.arch, row.metric): row for row in cells.itertuples(index=False)}
     order = [arch for arch in experiment.order if arch in experiment.rankings[task].order]
     metrics = shown_metrics(experiment, task)
+    most = cells.groupby("metric")["n"].max()
 
     def cell(arch: str, metric: Metric) -> str:
         row = found.get((arch, metric.name))
-        return NO_VALUE if row is None else mean_sd(metric, row.mean, row.std)
+        if row is None:
+            return NO_VALUE
+        mark = mark_of_fewer(row.n, row.n_failed, most[metric.name], experiment.seeds)
+        return mean_sd(metric, row.mean, row.std) + mark
 
     name = f"generative_{task}"
     if len(order) > SIDE_BY_SIDE:
@@ -251,8 +256,10 @@ def _test_error(experiment: Experiment, ranking: Ranking) -> Iterator[Block]:
         + ("" if ranking.one_seed else " ± is the standard deviation over seeds.")
     )
     rows = []
+    most = max(int(ranking.cells[arch].n) for arch in ranking.order)
     for arch in ranking.order:
         cell = ranking.cells[arch]
         spread = f" ± {number(100 * cell.std, 2)}" if math.isfinite(cell.std) else ""
-        rows.append((arch, f"{number(100 * (1 - cell.mean), 2)}{spread}"))
+        mark = mark_of_fewer(int(cell.n), int(cell.n_failed), most, experiment.seeds)
+        rows.append((arch, f"{number(100 * (1 - cell.mean), 2)}{spread}{mark}"))
     yield Table(("architecture", "test error ↓ (%)"), tuple(rows), "lr", name="semi_supervised")

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports.figures import curves
+from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Heading, Text
 from reports.sections.context import Context
+from reports.wording.budget import about_late_gains
 from reports.wording.phrases import elbo_protocol
+from reports.wording.seed_counts import seeds_in_words
+
+FIRST_CHOSEN_BY_VALIDATION = 3
+"""The first protocol whose learning rate and warm-up were chosen without the test set."""
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -26,9 +32,23 @@ def blocks(context: Context) -> Iterator[Block]:
     order = [arch for arch in experiment.order if arch in present]
     named = curves.highlighted(order, experiment.baseline)
     yield Heading("Learning curves")
-    alt = "Validation quality against epochs, mean over seeds with a band of ± 1 sd"
+    shown = history[history["task"].isin(panels)]
+    seeds = set(shown.groupby(["arch", "task"])["seed"].nunique())
+    alt = "Validation quality against epochs" + (", mean over seeds with a band of ± 1 sd" if max(seeds) > 1 else "")
     yield context.figures.write("curves", alt, curves.draw, history, panels, order, named, context.colours)
-    band = "Mean over seeds; the band is ± 1 standard deviation." if experiment.seeds > 1 else "One seed, so no band."
+    band = f"Mean over {seeds_in_words(seeds)}; the band is ± 1 standard deviation."
+    band = band if max(seeds) > 1 else "One seed, so no band."
     protocol = elbo_protocol(experiment)
     about_elbo = f" ELBO: {protocol}." if protocol else ""
-    yield Text(f"{band} Validation images only: the test set was used once, at the end.{about_elbo}")
+    yield Text(f"{band} Validation images only: {_use_of_test_set(experiment)}{about_elbo}")
+    if text := about_late_gains(experiment):
+        yield Text(text)
+
+
+def _use_of_test_set(experiment: Experiment) -> str:
+    """Say when the test set was used, and whether what all runs share was chosen with it."""
+    text = "these runs used the test set once, at the end."
+    oldest = int(experiment.runs["protocol"].min())
+    if oldest < FIRST_CHOSEN_BY_VALIDATION:
+        text += f" The default learning rate and warm-up of protocol {oldest} had been chosen by test figures."
+    return text

@@ -1,4 +1,4 @@
-"""Test the reference README's idea, that weights do better in convolutions, on pairs of architectures of one size."""
+"""Test the reference README's idea, that weights do better in convolutions, on pairs of about one size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reports.findings.ranking import VERDICT_MARKS, Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.formatting import difference, number, plural
+from reports.wording.formatting import difference, number, plural, ratio
 from reports.wording.tables import value_header
 
 MOST_OPEN = 12
@@ -59,7 +59,7 @@ def blocks(context: Context) -> Iterator[Block]:
     alt = "Quality against the share of the parameters that sit in convolutions"
     yield context.figures.write("conv_share", alt, draw, [panels], experiment.order, context.colours)
     if any(panel.links for panel in panels):
-        yield Text("Dotted lines join architectures of the same size.")
+        yield Text(f"Dotted lines join such pairs: parameters within {100 * SAME_SIZE:.0f} % of each other, not equal.")
     if rows:
         headers = ("task", "more convolution", "conv", "less convolution", "conv", "size ratio", "difference", "")
         all_pairs = Table(headers, tuple(rows), "llrlrrrl", name="matched")
@@ -89,11 +89,13 @@ def _verdict(ranking: Ranking, pairs: list[MatchedPair]) -> str:
         pair, row = pairs[0], pairs[0].comparison
         gap = f"{difference(ranking.metric, row.difference, row.low, row.high)} {VERDICT_MARKS[row.verdict]}"
         head = (
-            f"at one size, {md(pair.more_conv)} ({100 * pair.conv_shares[0]:.0f} % conv) against {md(pair.less_conv)} "
-            f"({100 * pair.conv_shares[1]:.0f} % conv): {gap}."
+            f"{md(pair.more_conv)} ({100 * pair.conv_shares[0]:.0f} % conv) against {md(pair.less_conv)} "
+            f"({100 * pair.conv_shares[1]:.0f} % conv), at {ratio(pair.parameters[0] / pair.parameters[1])} its "
+            f"parameters: {gap}."
         )
     else:
-        head = f"of {plural(len(pairs), 'matched pair')}, the one with the larger conv share is {tally}."
+        matched = f"{plural(len(pairs), 'matched pair')} (within {100 * SAME_SIZE:.0f} % in size)"
+        head = f"of {matched}, the one with the larger conv share is {tally}."
     return f"{head} {_conclusion(counts, len(pairs))}"
 
 
@@ -108,7 +110,7 @@ def _conclusion(counts: Counter[str], total: int) -> str:
         return "That agrees with the idea." + caution
     if worse:
         return "That is the opposite of the idea: more weights in convolutions did not help." + caution
-    return "So at matched size no effect of the conv share is resolved." + caution
+    return "So no effect of the conv share is resolved among such pairs." + caution
 
 
 def _row(ranking: Ranking, pair: MatchedPair) -> tuple[str, ...]:
@@ -119,7 +121,7 @@ def _row(ranking: Ranking, pair: MatchedPair) -> tuple[str, ...]:
         f"{100 * pair.conv_shares[0]:.0f} %",
         pair.less_conv,
         f"{100 * pair.conv_shares[1]:.0f} %",
-        f"{pair.parameters[0] / pair.parameters[1]:.2f}×",
+        ratio(pair.parameters[0] / pair.parameters[1]),
         difference(ranking.metric, row.difference, row.low, row.high),
         VERDICT_MARKS[row.verdict],
     )

@@ -24,6 +24,7 @@ from reports.sections import (
 )
 from reports.sections.context import Context
 from reports.wording.answer import answer, footnote
+from reports.wording.budget import page_title
 from reports.wording.notes import table_notes
 from reports.wording.sanity_warnings import sanity_warnings
 from reports.wording.tables import comparison_table
@@ -35,7 +36,7 @@ Section = Callable[[Context], Iterator[Block]]
 def head(context: Context) -> Iterator[Block]:
     """Yield the title, warnings, the answer and the comparison table."""
     experiment = context.experiment
-    yield Heading(str(experiment.manifest.get("title", "report")), level=1)
+    yield Heading(page_title(experiment.manifest, experiment.runs), level=1)
     for warning in experiment.manifest.get("warnings", []):
         yield Text(f"> ⚠ **{md(warning)}**")
     for warning in sanity_warnings(experiment):

@@ -61,6 +61,7 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
                 name.replace("_", " "),
                 "all" if name == "train_images" and runs[name].isna().all() else _all(runs, name),
             )
+    yield "schedule of the lr", _schedule(manifest.get("schedule"))
     for name in SETTINGS_OF_SOME:
         if name in runs and runs[name].notna().any():
             yield name, _all(runs, name)
@@ -85,6 +86,15 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
         )
     yield "training time of all runs", f"{number(float(runs['train_seconds'].sum()), 0)} s"
     yield "created", str(manifest.get("created", "unknown"))
+
+
+def _schedule(schedule: Mapping[str, int] | None) -> str:
+    """Say how the learning rate rose and fell, and over how many steps."""
+    shape = "linear warm-up{}, then half a cosine down to zero"
+    if schedule is None:
+        return f"{shape.format('')}; how long is {NOT_RECORDED}"
+    steps, rise = schedule["steps"], schedule["warm_up_steps"]
+    return shape.format(f" over {rise:,} of {steps:,} steps ({100 * rise / max(steps, 1):.0f} %)")
 
 
 def _instructions(experiment: Experiment) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from reports.findings.ranking import Ranking
 from reports.markup.blocks import Block, Text
 from reports.sections.context import Context
 from reports.wording.phrases import elbo_protocol, figure_title
+from reports.wording.seed_counts import seed_counts
 from reports.wording.tables import value_header
 
 
@@ -28,7 +29,7 @@ def blocks(context: Context) -> Iterator[Block]:
     protocol = elbo_protocol(experiment)
     yield Text(
         "Each dot is a run, each diamond a mean"
-        + (" with its 95 % interval over seeds" if experiment.seeds > 1 else "")
+        + (" with its 95 % interval over seeds" if max(seed_counts(experiment)) > 1 else "")
         + (f". ELBO: {protocol}." if protocol else ".")
     )
 

@@ -69,7 +69,7 @@ def _how(context: Context) -> str:
     return (
         f"Measured while training, evaluation excluded: {where}, {sharing}. "
         f"A ratio is of the same seeds{'' if is_one else ' on the same machine'}, with the 95 % interval that they "
-        f"give; it holds for {'this' if is_one else 'that'} machine and load.{why}"
+        f"give; it holds for {'this' if is_one else 'that'} machine, load and hour.{why}"
     )
 
 

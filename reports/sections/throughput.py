@@ -18,7 +18,7 @@ from reports.reading.speeds import MeasuredSpeeds
 from reports.sections.context import Context
 from reports.wording.counts import about_missing_flops
 from reports.wording.formatting import NO_VALUE, natural_list, number, plural, ratio, significant
-from reports.wording.speeds import DISTURBED, MEASURED_BUSY
+from reports.wording.speeds import DISTURBED, MEASURED_BUSY, about_sessions
 
 WORKS = {"train": "training step", "inference": "inference", "sampling": "sampling"}
 """Kind of work in throughput.json → its name on the page."""
@@ -60,7 +60,8 @@ def _panel(context: Context, measured: MeasuredSpeeds, task: str, work: str) -> 
         return None
     rows = []
     for arch, group in rounds.groupby("arch", sort=False):
-        low, high = median_interval(group["images_per_s"].tolist())
+        each = [median_interval(own["images_per_s"].tolist()) for _, own in group.groupby("session")]
+        low, high = min(low for low, _ in each), max(high for _, high in each)
         rows.append([arch, group["images_per_s"].median(), low, high])
     summary = pd.DataFrame(rows, columns=["arch", "mean", "low", "high"])
     title = f"{context.experiment.label(task)}: {WORKS[work]}"
@@ -134,6 +135,7 @@ def _method(context: Context, measured: MeasuredSpeeds) -> Iterator[str]:
         if measured.speeds["ratio"].notna().any()
         else "."
     )
+    yield about_sessions(measured)
     yield "Inference encodes and decodes, or classifies; sampling decodes draws from the prior."
     rates = [one["flops"] * one["calls"] / np.median(one["seconds"]) / 1e9 for one in measured.document["matmul"]]
     yield (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 from reports.findings.experiment import Experiment
 from reports.findings.ranking import Ranking
@@ -11,6 +10,7 @@ from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, training_ratios
 from reports.markup.escape import md
 from reports.wording.answer_of_many import sentences_for_many
+from reports.wording.budget import budget, still_improving
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, interval, natural_list, number, plural, ratio
 from reports.wording.machines import SEVERAL
 from reports.wording.phrases import (
@@ -22,16 +22,12 @@ from reports.wording.phrases import (
     winner_lead,
     winner_phrase,
 )
+from reports.wording.speeds import basis_of
 
 NORMALITY_NOTE = (
     "Fewer than 6 seeds: the verdicts rest on paired t intervals, that is on roughly normal differences "
     "(below 6 pairs a distribution-free sign-flip test can't reach 5 %)."
 )
-
-OVERLAP = re.compile(r"shared \(unbalanced\) −?(\d+) %")
-"""Where the first sentence of a factor analysis says how much the factors of a grid with holes share."""
-MOST_OVERLAP = 10
-"""Percent of the variance; where factors share more, which of them explains most is left to the section on them."""
 
 
 def answer(experiment: Experiment) -> str:
@@ -44,7 +40,7 @@ def answer(experiment: Experiment) -> str:
     said: set[str] = set()
     for ranking in rankings:
         sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
-    sentences += [cost(experiment), main_factor(experiment), failures(experiment)]
+    sentences += [still_improving(experiment), cost(experiment), main_factor(experiment), failures(experiment)]
     return " ".join(filter(None, sentences))
 
 
@@ -64,7 +60,7 @@ def _task(ranking: Ranking, archs: int, context: str) -> list[str]:
 
 
 def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
-    """Return in parentheses on how many seeds and pixels of what kind a result stands, and add that to `said`.
+    """Return in parentheses on how many seeds, what budget and pixels of what kind a result stands; add it to `said`.
 
     What `said` holds already is not repeated; empty when nothing is new.
     """
@@ -74,6 +70,8 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
     if max(counts) > 1:
         span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
         words.append(f"{span} {'paired ' if ranking.versus_baseline else ''}seeds")
+    if spent := budget(experiment.manifest, experiment.runs):
+        words.append(spent)
     if ranking.metric.likelihood and experiment.likelihood:
         words.append(LIKELIHOOD_IN_WORDS.get(experiment.likelihood, experiment.likelihood))
     new = [word for word in words if word not in said]
@@ -131,12 +129,9 @@ def cost(experiment: Experiment) -> str:
             return f"{size}."
         if not found.resolved:
             return f"{size}; their training speeds can't be told apart."
-        faster = found.value > 1
-        value, low, high = found.value, found.low, found.high
-        if not faster:
-            value, low, high = 1 / value, 1 / high, 1 / low
         beside = ", beside other work on the machine" if disturbed_archs(experiment, task) & set(order) else ""
-        return f"{size} and trains {ratio(value)} {'faster' if faster else 'slower'} [{low:.2f}, {high:.2f}]{beside}."
+        brackets = f"[{found.low:.2f}, {found.high:.2f}]"
+        return f"{size} and trains {ratio(found.value)} as fast {brackets} ({basis_of(found)}){beside}."
     if len(order) > 2:
         totals = [counted[arch].total for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."
@@ -144,15 +139,11 @@ def cost(experiment: Experiment) -> str:
 
 
 def main_factor(experiment: Experiment) -> str:
-    """Say which factor of a grid explains most of the first task's variance; empty with one seed or one factor."""
+    """Say what the largest effects of a grid's factors are worth on the first task; empty with one seed or factor."""
     found = [analysis for analysis in experiment.factor_analyses if len(analysis.factors) > 1]
-    if not found or experiment.seeds < 2:
+    if not found or not found[0].headline:
         return ""
-    sentence = found[0].sentences[0]
-    overlap = OVERLAP.search(sentence)
-    if overlap and int(overlap[1]) >= MOST_OVERLAP:
-        return ""
-    return f"On the grid ({md(experiment.label(found[0].task))}): {md(sentence)}"
+    return f"On the grid ({md(experiment.label(found[0].task))}): {md(found[0].headline)}"
 
 
 def failures(experiment: Experiment) -> str:

@@ -5,13 +5,31 @@ from __future__ import annotations
 from reports.findings.experiment import Experiment
 from reports.findings.machines import machines_of
 from reports.findings.sizes import sizes
+from reports.findings.speed_ratios import measured_apart
 from reports.markup.escape import md
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS
 from reports.wording.machines import about_rounding
+from reports.wording.seed_counts import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
 from reports.wording.tables import JOINT_ELBO
 
 MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds (Holm-adjusted over a column)"
+
+
+def _seeds_of_spreads(experiment: Experiment, counts: list[int]) -> str:
+    """Say over how many seeds the spreads of the table are: "2 to 6 seeds (…)" where cells differ."""
+    text = seeds_in_words(count for count in counts if count > 1)
+    if len(counts) > 1:
+        text += f" (a cell of fewer than {counts[-1]} says so in brackets)"
+    elif counts[-1] < experiment.seeds:
+        text += f" of the {experiment.seeds} that were asked for"
+    return text
+
+
+def _is_of_one_session(experiment: Experiment) -> bool:
+    """Tell whether the ratios of speeds in the table were measured apart, and in one session."""
+    rows = measured_apart(experiment, experiment.tasks[0])
+    return rows is not None and bool(rows["ratio"].notna().any()) and int(rows["sessions"].max()) == 1
 
 
 def table_notes(experiment: Experiment, common: list[str], *, compact: bool = False) -> list[str]:
@@ -25,8 +43,9 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
     if common:
         notes.append(f"The same for all: {'; '.join(md(text) for text in common)}.")
     compared = any(ranking.versus_baseline for ranking in experiment.rankings.values())
-    if experiment.seeds > 1:
-        seeds = f"± is the standard deviation over {experiment.seeds} seeds"
+    counts = seed_counts(experiment)
+    if max(counts, default=0) > 1:
+        seeds = f"± is the standard deviation over {_seeds_of_spreads(experiment, counts)}"
         if compared:
             brackets = (
                 f"brackets are 95 % intervals of the paired difference from {md(experiment.baseline)}, over seeds"
@@ -59,7 +78,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         exceptions = f", except {', '.join(others)}" if others else ""
         notes.append(
             f"Parameters and speed are those of the {md(experiment.label(experiment.tasks[0]))}{exceptions}; "
-            "×: against the baseline."
+            f"×: against the baseline{', in one session' if _is_of_one_session(experiment) else ''}."
         )
         notes += speed_notes(experiment, experiment.tasks[0])
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))

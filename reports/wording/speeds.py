@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from bench.statistics.speed_frames import MOST_OTHER_WORK
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.statistics.speed_frames import MOST_OTHER_WORK, sessions
 from reports.findings.experiment import Experiment
-from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, measured_apart
+from reports.findings.speed_ratios import SpeedRatio, disturbed_archs, machines_of_speeds, measured_apart
+from reports.reading.speeds import MeasuredSpeeds
+from reports.wording.formatting import natural_list
 from reports.wording.machines import MEASURE_ON_ONE, SEVERAL
 
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+"""In English, whatever the user's locale."""
 DISTURBED = "†"
 """Behind a speed that was taken while the machine had other work, too."""
 SEVERAL_MACHINES = "‡"
@@ -23,6 +34,38 @@ TRAINED_BUSY = (
 SEVERAL_MACHINES_NOTE = (
     f"{SEVERAL_MACHINES} of several {SEVERAL}: not compared, but for a ratio over seeds of the same. {MEASURE_ON_ONE}"
 )
+
+
+def basis_of(found: SpeedRatio) -> str:
+    """Return in few words what the interval of a ratio is taken over: "rounds of one session"."""
+    if not found.sessions:
+        return f"{found.n} seeds, noted in training"
+    return "rounds of one session" if found.sessions == 1 else f"{found.sessions} sessions"
+
+
+def about_sessions(measured: MeasuredSpeeds) -> str:
+    """Say of how many sessions, and when, the intervals of measured speeds are, and what they do not cover."""
+    dates = [when for each in sessions(measured.document) if (when := _when(each))]
+    on = f" ({natural_list(dates, 5)})" if dates else ""
+    if len(sessions(measured.document)) == 1:
+        return (
+            f"All intervals are over rounds of one session{on}: they do not cover how far speeds and ratios move from "
+            "one hour or day to another, which on one machine has been a tenth and more. A job that trains more seeds "
+            "at another hour adds a session."
+        )
+    return (
+        f"{len(sessions(measured.document))} sessions{on}: the ratio is their geometric mean, and each interval spans "
+        "those of all sessions."
+    )
+
+
+def _when(session: Mapping[str, Any]) -> str:
+    """Return when a session began, such as "28 November 2026, 04:15 UTC"; empty if that is not known."""
+    begun = session.get("environment", {}).get("begun")
+    if begun is None:
+        return ""
+    when = datetime.fromtimestamp(begun, UTC)
+    return f"{when.day} {MONTHS[when.month - 1]} {when:%Y, %H:%M} UTC"
 
 
 def speed_marks(experiment: Experiment, task: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import training_ratios, training_speed
 from reports.markup.blocks import Table
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, NO_VALUE, difference, mean_sd, number, ratio, significant
+from reports.wording.seed_counts import mark_of_fewer, seed_counts
 from reports.wording.speeds import speed_marks
 
 JOINT_ELBO = "elbo_joint"
@@ -106,18 +107,22 @@ def value_header(experiment: Experiment, ranking: Ranking) -> str:
     return f"{label}{arrow}{f' ({metric.unit})' if metric.unit else ''}"
 
 
-def value_cell(ranking: Ranking, arch: str, failed: int, joint_elbo: str | None = None) -> str:
-    """Format an architecture's mean ± sd; where runs failed, with how many did not.
+def value_cell(
+    ranking: Ranking, arch: str, failed: int, joint_elbo: str | None = None, *, most: int = 0, asked: int = 0
+) -> str:
+    """Format an architecture's mean ± sd; where seeds failed or have not been run, with how many have.
 
     Args:
         failed: number of failed runs.
         joint_elbo: shown after the mean, if given.
+        most: seeds of the best-supplied cell of the table.
+        asked: seeds that were asked for.
     """
     cell = ranking.cells.get(arch)
     if cell is None or cell.n == 0:
         return f"failed ({failed} of {failed})" if failed else NO_VALUE
     text = mean_sd(ranking.metric, cell.mean, cell.std) + (f" / {joint_elbo}" if joint_elbo else "")
-    return f"{text} ({cell.n} of {cell.n + failed})" if failed else text
+    return text + mark_of_fewer(int(cell.n), failed, most, asked)
 
 
 def versus_cell(ranking: Ranking, arch: str) -> str:
@@ -132,6 +137,7 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
     """Return the columns of one task: the value and, unless compact, the difference from the baseline."""
     failed = experiment.failed[experiment.failed["task"] == ranking.task]["arch"].value_counts()
     header, joint = value_header(experiment, ranking), dict[str, str]()
+    most = max(seed_counts(experiment), default=0)
     if (
         JOINT_ELBO in ranking.description.scores
         and ranking.metric.name == "elbo"
@@ -141,7 +147,8 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
         header, joint = header.replace(" ↑", " ↑ / − ln 10"), _joint_elbos(experiment, ranking)
 
     def value(arch: str) -> str:
-        text = value_cell(ranking, arch, int(failed.get(arch, 0)), joint.get(arch))
+        gone = int(failed.get(arch, 0))
+        text = value_cell(ranking, arch, gone, joint.get(arch), most=most, asked=experiment.seeds)
         mark = (
             VERDICT_MARKS[ranking.versus_baseline[arch].verdict] if compact and arch in ranking.versus_baseline else ""
         )

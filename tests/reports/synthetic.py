@@ -63,7 +63,9 @@ def pictures() -> tuple[np.ndarray, np.ndarray]:
     return originals, (originals * 0.8 + 20).astype(np.uint8)
 
 
-def run_values(task: str, level: float, seed: int, noise: np.random.Generator, spread: float, n_test: int) -> Any:
+def run_values(
+    task: str, level: float, seed: int, noise: np.random.Generator, spread: float, n_test: int, epochs: int = 10
+) -> Any:
     """(metrics, arrays, history) of one finished run; `level` is the arch's distance from the first, in nats."""
     shared = np.random.default_rng(1000 + seed).normal(0, 0.3)  # what a seed does to every architecture alike
     shift = level + shared + noise.normal(0, spread)
@@ -72,7 +74,7 @@ def run_values(task: str, level: float, seed: int, noise: np.random.Generator, s
         correct = noise.random(n_test) < accuracy
         metrics = {"accuracy": float(correct.mean()) if n_test > 5000 else accuracy}
         arrays = {"test_correct": correct}
-        history = [{"val_accuracy": accuracy - 0.1 * 0.5**epoch} for epoch in range(1, 7)]
+        history = [{"val_accuracy": accuracy - 0.1 * 0.25**epoch} for epoch in range(1, epochs + 1)]
     else:
         elbo = -105.0 + shift + (4.0 if task == "cvae" else 0.0)
         metrics = {"elbo": elbo, "kl": 24.0, "reconstruction": -elbo - 24.0}
@@ -91,7 +93,7 @@ def run_values(task: str, level: float, seed: int, noise: np.random.Generator, s
         arrays |= {"grid": np.stack([originals] * 10)} if task == "cvae" else {"prior": np.concatenate([originals] * 3)}
         metrics |= {"active_units": 19.0, "kl_units": 20.0, "sample_spread": 0.1}
         metrics |= {"aggregate_kl": 1.0 + 0.1 * seed, "untrained_elbo": -550.0}
-        history = [{"val_elbo": elbo - 60 * 0.5**epoch} for epoch in range(1, 7)]
+        history = [{"val_elbo": elbo - 60 * 0.25**epoch} for epoch in range(1, epochs + 1)]
     metrics |= {
         "train_seconds": 30 + float(noise.normal()),
         "train_images_per_s": 9000 + 50 * level + float(noise.normal(0, 90)),
@@ -155,7 +157,7 @@ def write_experiment(
                     data_fingerprint="d" * 8,
                     likelihood=likelihood if latent else None,
                     seed=seed,
-                    epochs=6,
+                    epochs=10,
                     batch_size=128,
                     lr=0.001,
                     latent_dim=20 if latent else None,
@@ -172,7 +174,7 @@ def write_experiment(
                     store.write(Record(**shared, status="failed", error=error))
                     continue
                 noise = np.random.default_rng([index, TASKS.index(task), seed, *([salt] if salt else [])])
-                values, arrays, history = run_values(task, level, seed, noise, spread, n_test)
+                values, arrays, history = run_values(task, level, seed, noise, spread, n_test, spec.epochs)
                 if latent:
                     values |= {**(metrics or {}), **metrics_of(arch, seed)}
                     arrays |= arrays_too or {}

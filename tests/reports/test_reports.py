@@ -108,8 +108,15 @@ def test_claims_are_counted_from_the_layers_of_the_records(page: str) -> None:
 
 def test_a_crossing_says_which_side_matters_and_leaves_the_classifier_out(page: str) -> None:
     part = page[page.index("## What caused") : page.index("## Are parameters")]
-    assert re.search(r"decoder explains \d+ % of the variance", part)
+    assert re.search(r"Of the variance over all \d+ runs: decoder \d+ %", part)
     assert "accuracy" not in part, "a classifier has no decoder: the factor is only a name there"
+
+
+def test_a_matched_pair_is_within_ten_per_cent_and_not_of_one_size(page: str) -> None:
+    part = page[page.index("## Are parameters") : page.index("## Quality")]
+    assert "Dotted lines join such pairs: parameters within 10 % of each other, not equal." in part
+    assert re.search(r"of \d matched pairs \(within 10 % in size\), the one with the larger conv share is", part)
+    assert "same size" not in part and "one size" not in part
 
 
 def test_the_protocol_is_named_with_the_elbo(page: str) -> None:

@@ -66,7 +66,7 @@ def test_speeds_measured_apart_are_of_one_machine_wherever_the_runs_are_from(tmp
     )
     write_speeds(folder, ["cnn2", "cnn3"])
     page = page_of(folder)
-    assert "‡" not in page and "trains 2.02× slower" in plain(page) and "throughput: cnn2" in page
+    assert "‡" not in page and "trains 0.50× as fast" in plain(page) and "throughput: cnn2" in page
     assert "The runs are of 2 machines or versions of torch:" in page
 
 

@@ -203,6 +203,36 @@ def test_what_was_measured_is_kept_until_something_differs(tmp_path: Path, monke
     assert [path.name for path in tmp_path.iterdir()] == ["throughput.json"]
 
 
+def test_a_job_that_trains_more_at_another_hour_adds_a_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, hour = [1e9], 3600.0
+
+    def fake(*unused: Any, listener: object) -> dict[str, Any]:
+        return {"format": FORMAT, "mode": "quick", "environment": {"begun": clock[0]}, "works": []}
+
+    def begun() -> list[float]:
+        content = json.loads((tmp_path / "throughput.json").read_text(encoding="utf-8"))
+        assert all("identity" not in one and "earlier" not in one for one in content.get("earlier", []))
+        return [one["environment"]["begun"] for one in [*content.get("earlier", []), content]]
+
+    def measure(*, anew: bool, **changes: Any) -> None:
+        phase.measure_apart(tmp_path, "quick", [spec(**changes)], CPU, "Invented CPU", (), CODE, anew=anew)
+
+    monkeypatch.setattr(phase, "call_in_child", fake)
+    monkeypatch.setattr(phase.time, "time", lambda: clock[0])
+    measure(anew=True)
+    measure(anew=True)
+    assert begun() == [1e9], "a minute later it would tell nothing new"
+    clock[0] += hour
+    measure(anew=False)
+    assert begun() == [1e9], "nothing was trained: the command costs no time again"
+    for _ in range(6):
+        measure(anew=True)
+        clock[0] += hour
+    assert begun() == [1e9 + hour * n for n in range(2, 7)], "the newest five"
+    measure(anew=True, arch_fingerprint="edited")
+    assert begun() == [clock[0]], "other code is no session of the same thing"
+
+
 @pytest.mark.slow
 def test_a_job_measures_apart_once(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     arguments = ["--archs", "cnn3", "--tasks", "classifier", "--seeds", "1", "--throughput", "quick"]

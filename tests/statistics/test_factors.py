@@ -13,7 +13,15 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from archs.errors import UserError
-from bench.statistics.factors import conditional_effects, interactions, main_effects, sentences, variance_shares
+from bench.statistics.factors import (
+    NumberFormat,
+    conditional_effects,
+    headline,
+    interactions,
+    main_effects,
+    sentences,
+    variance_shares,
+)
 from bench.statistics.factors.grid import complete_part
 
 FACTORS = ["depth", "kernel", "stride"]
@@ -153,7 +161,8 @@ def test_one_seed_gives_estimates_and_claims_nothing() -> None:
 
 def test_sentences_say_what_was_built_in() -> None:
     text = sentences(grid(seeds=5, noise=0.05), "elbo", FACTORS, unit="nats", margin=0.5)
-    assert text[0].startswith("depth explains ")
+    assert text[0].startswith("depth 2→3 is worth −2.5 nats [") and "explains" not in " ".join(text)
+    assert text[-1].startswith("Of the variance over all 60 runs: depth ")
     assert any(s.startswith("kernel 3→5 is worth +2.0 nats [") for s in text)
     assert any(s.startswith("stride 1→2 matters only at depth 2: +3.0 nats [") for s in text)
     without_margin = sentences(grid(seeds=5, noise=0.05), "elbo", FACTORS, unit="nats")
@@ -173,11 +182,69 @@ def test_crossings_have_names_for_levels_and_signs_are_typeset() -> None:
     rows = [[e, d, s, v + 1e-4 * s + 1e-5 * (s == 1) * (d == "cnn3")] for (e, d), v in values.items() for s in range(4)]
     df = pd.DataFrame(rows, columns=["encoder", "decoder", "seed", "accuracy"])
     text = sentences(df, "accuracy", ["encoder", "decoder"], unit="points", scale=100, digits=2, margin=0.001)
-    assert text[0] == "decoder explains 100 % of the variance, encoder under 1 %."
+    assert text[-1].startswith(
+        "Of the variance over all 16 runs: decoder 100 %, encoder under 1 %. These are shares of "
+    )
     assert any(s.startswith("decoder cnn2→cnn3 is worth −1.00 points [−1.00, −1.00]") for s in text)
     assert any(s.startswith("encoder cnn2→cnn3 does not matter: −0.01 points") for s in text)
     given = df.assign(encoder=pd.Categorical(df["encoder"], ["cnn3", "cnn2"]))
     assert main_effects(given, "accuracy", ["encoder", "decoder"]).iloc[0]["from_level"] == "cnn3"
+
+
+def crossing(seeds: int = 6, spread: float = 0.5, encoder: float = -4.0, decoder: float = -16.0) -> pd.DataFrame:
+    """A crossing without interaction; what a seed adds to an effect sums to 0 over the seeds."""
+    wobble = spread * np.linspace(-1, 1, seeds)
+    rows = [
+        [e, d, seed, -100 + (encoder + wobble[seed]) * (e == "b") + (decoder - wobble[seed]) * (d == "b")]
+        for e, d, seed in itertools.product("ab", "ab", range(seeds))
+    ]
+    return pd.DataFrame(rows, columns=["encoder", "decoder", "seed", "elbo"])
+
+
+def test_effects_come_in_their_unit_and_shares_with_what_they_are_shares_of() -> None:
+    """Effects of 16 and 4 nats are 80 and 20 % of a gap of 20 nats, but 94 and 6 % of the squares between the cells."""
+    df, factors = crossing(), ["encoder", "decoder"]
+    text = sentences(df, "elbo", factors, unit="nats")
+    half = scipy_stats.t.ppf(0.975, 5) * np.std(0.5 * np.linspace(-1, 1, 6), ddof=1) / math.sqrt(6)
+    assert text[0] == (
+        f"encoder a→b is worth −4.0 nats [−{4 + half:.1f}, −{4 - half:.1f}] (a mean over 2 matched cells)."
+    )
+    total = ((df["elbo"] - df["elbo"].mean()) ** 2).sum()
+    share = 24 * (16 / 2) ** 2 / total
+    assert text[-1].startswith(f"Of the variance over all 24 runs: decoder {share:.0%}, encoder ".replace("%", " %"))
+    assert "an effect of twice the size counts four times" in text[-1]
+    found = headline(main_effects(df, "elbo", factors), NumberFormat("nats"))
+    assert found == (
+        f"decoder a→b is worth −16.0 nats [−{16 + half:.1f}, −{16 - half:.1f}], encoder a→b −4.0 nats "
+        f"[−{4 + half:.1f}, −{4 - half:.1f}] (each a mean over 2 matched cells)."
+    )
+
+
+def test_a_headline_claims_no_more_than_the_effects() -> None:
+    def of(df: pd.DataFrame, margin: float | None = None) -> str:
+        return headline(main_effects(df, "elbo", [f for f in df if f not in ("seed", "elbo")]), form, margin)
+
+    form = NumberFormat("nats")
+    assert of(crossing(seeds=1)) == "", "one seed: no interval, no claim"
+    noise = of(crossing(encoder=0.1, decoder=0.2, spread=9))
+    assert noise.startswith("no effect of a factor is resolved; the largest is decoder a→b, +0.2 nats [")
+    same = of(crossing(encoder=0.1, decoder=0.1, spread=0.01), margin=0.5)
+    assert same == "no step of a factor matters: the effect of each is inside ±0.5 nats."
+    many = headline(main_effects(grid(seeds=5, noise=0.05), "elbo", FACTORS), form)
+    assert many.startswith("depth 3→10 is worth −7.0 nats [") and many.endswith("; 2 more are resolved.")
+
+
+def test_an_effect_that_only_the_correction_unresolves_says_so() -> None:
+    """Its interval leaves out 0, and no reader can see why it is not resolved."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=(2, 2, 2, 4))
+    rows = [[*cell, -100 + 1.0 * (cell[0] == 1) + noise[cell]] for cell in np.ndindex(2, 2, 2, 4)]
+    df = pd.DataFrame(rows, columns=["x", "y", "w", "seed", "elbo"])
+    found = main_effects(df, "elbo", ["x", "y", "w"])
+    (row,) = [row for _, row in found.iterrows() if row["p"] < 0.05 <= row["p_holm"]]
+    text = " ".join(sentences(df, "elbo", ["x", "y", "w"], unit="nats"))
+    assert f"{row['factor']} 0→1 is not resolved with 4 seeds, corrected for the number of effects (" in text
+    assert text.count("corrected for") == 1
 
 
 def test_a_grid_without_a_matched_pair_says_so() -> None:

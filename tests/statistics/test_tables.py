@@ -119,7 +119,7 @@ def test_levels_are_text_whatever_they_are_called() -> None:
     found = main_effects(runs, "elbo", ["width"])
     steps = [["3", "1.0", 1.0], ["1.0", "nan", 2.0], ["nan", "1", 3.0]]
     assert found[["from_level", "to_level", "effect"]].values.tolist() == steps
-    assert sentences(runs, "elbo", ["width"])[1].startswith("width 3→1.0 ")
+    assert sentences(runs, "elbo", ["width"])[0].startswith("width 3→1.0 ")
 
 
 def test_an_option_may_be_called_as_a_column_is(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_an_option_may_be_called_as_a_column_is(tmp_path: Path) -> None:
     folder = write_experiment(tmp_path, list(factors), tasks=("vae",), factors=factors, levels=levels, n_test=10)
     (found,) = reports.load(folder).factor_analyses
     assert found.factors == ("option seed", "option arch") and list(found.frame["seed"]) == [0, 1, 2] * 4
-    assert found.sentences[0].startswith("option seed explains ")
+    assert found.sentences[0].startswith("option seed 1→2 is worth ")
     steps = found.effects.set_index("factor")
     assert steps.loc["option seed", "effect"] == pytest.approx(-10, abs=1.5)
     assert list(steps.loc["option arch", ["from_level", "to_level"]]) == ["null", "x"]

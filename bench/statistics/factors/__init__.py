@@ -7,7 +7,16 @@
 from __future__ import annotations
 
 from bench.statistics.factors.effects import conditional_effects, interactions, main_effects
-from bench.statistics.factors.sentences import effect_verdict, sentences
+from bench.statistics.factors.sentences import NumberFormat, effect_verdict, headline, sentences
 from bench.statistics.factors.variance import variance_shares
 
-__all__ = ["conditional_effects", "effect_verdict", "interactions", "main_effects", "sentences", "variance_shares"]
+__all__ = [
+    "NumberFormat",
+    "conditional_effects",
+    "effect_verdict",
+    "headline",
+    "interactions",
+    "main_effects",
+    "sentences",
+    "variance_shares",
+]

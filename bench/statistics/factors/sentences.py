@@ -10,7 +10,11 @@ import pandas as pd
 
 from bench.statistics.estimates import ALPHA
 from bench.statistics.factors.effects import conditional_effects, interactions, main_effects
+from bench.statistics.factors.grid import tidy
 from bench.statistics.factors.variance import variance_shares
+
+MOST_IN_HEADLINE = 2
+"""Effects that a headline names."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def sentences(
     block: str = "seed",
     pairs: pd.DataFrame | None = None,
 ) -> list[str]:
-    """Return what the grid shows: a sentence on the shares of variance, one per factor, then the interactions.
+    """Return what the grid shows: a sentence per factor in the response's unit, the interactions, shares of variance.
 
     An effect "is worth" something only if its Holm-adjusted p is below 5 %, and "does not matter" only if its interval
     lies inside a stated margin. With one seed there are point estimates and no claim.
@@ -80,12 +84,47 @@ def sentences(
     if effects.empty:
         return ["No two runs of the grid differ in one factor alone: there is no effect to estimate."]
     shares = variance_shares(df, response, factors, block)
-    found = [_shares_sentence(shares)]
+    found = []
     if effects["n"].max() == 1:
         found.append("One seed: these are point estimates, with no interval and no verdict.")
     found += [_main_sentence(rows, form, margin) for _, rows in effects.groupby("factor", sort=False)]
     pairs = interactions(df, response, factors, block) if pairs is None else pairs
-    return found + _interaction_sentences(df, response, factors, pairs, shares, form, margin, block)
+    found += _interaction_sentences(df, response, factors, pairs, shares, form, margin, block)
+    return [*found, _shares_sentence(shares, runs=len(tidy(df, response, factors, block)))]
+
+
+def headline(effects: pd.DataFrame, form: NumberFormat, margin: float | None = None) -> str:
+    """Say in one sentence which steps of a factor are worth most; empty where no effect has an interval.
+
+    'decoder cnn2→cnn3 is worth −17.7 nats [−20.3, −15.0], encoder cnn2→cnn3 −4.4 nats [−5.7, −3.1] (each a mean over
+    2 matched cells).'
+
+    Args:
+        effects: as `main_effects` returns them.
+        form: of the numbers.
+        margin: the difference that doesn't matter, in the raw unit; None if there is none.
+    """
+    effects = effects[effects["n"] > 1]
+    if effects.empty:
+        return ""
+    effects = effects.iloc[effects["effect"].abs().argsort(kind="stable")[::-1]]
+    readings = [effect_verdict(row, margin) for _, row in effects.iterrows()]
+    worth = effects[[reading == "resolved" for reading in readings]]
+    if worth.empty and set(readings) == {"negligible"}:
+        return f"no step of a factor matters: the effect of each is inside ±{form.unsigned(margin or 0)} {form.unit}."
+    if worth.empty:
+        first = effects.iloc[0]
+        largest = f"{_step(first)}, {form.amount(first)}"
+        return f"no effect of a factor is resolved{_corrected(first)}; the largest is {largest}."
+    named = worth.iloc[:MOST_IN_HEADLINE]
+    (_, first), *others = named.iterrows()
+    parts = [
+        f"{_step(first)} is worth {form.amount(first)}",
+        *(f"{_step(row)} {form.amount(row)}" for _, row in others),
+    ]
+    more = len(worth) - len(named)
+    further = f"; {more} more {'is' if more == 1 else 'are'} resolved" if more else ""
+    return f"{', '.join(parts)}{_over_cells(named)}{further}."
 
 
 def effect_verdict(row: pd.Series, margin: float | None = None) -> str:
@@ -97,20 +136,26 @@ def effect_verdict(row: pd.Series, margin: float | None = None) -> str:
     return "resolved" if row["p_holm"] < ALPHA else "unresolved"
 
 
-def _shares_sentence(shares: pd.DataFrame) -> str:
-    """Say what the variance is due to.
+def _shares_sentence(shares: pd.DataFrame, runs: int) -> str:
+    """Say what the sum of squares is due to.
 
-    'depth explains 78 % of the variance, kernel 12 %, depth × kernel 6 %; seed 1 %, residual 3 %.'
+    'Of the variance over all 24 runs: depth 78 %, kernel 12 %, depth × kernel 6 %; seed 1 %, residual 3 %. These are
+    shares of squares, in which an effect of twice the size counts four times.'
     """
     if shares["share"].isna().any():
         return "All runs of the grid have the same value: there is no variance to explain."
     named = shares[shares["kind"].isin(["main", "interaction"])].sort_values("share", ascending=False, kind="stable")
     named = named[(named["kind"] == "main") | (named["share"] >= 0.005)]
     rest = shares[~shares["kind"].isin(["main", "interaction"]) & (shares["share"].abs() >= 0.005)]
-    parts = [f"{term} {_percent(share)}" for term, share in zip(named["term"], named["share"], strict=True)]
-    head = f"{named.iloc[0]['term']} explains {_percent(named.iloc[0]['share'])} of the variance"
-    tail = [f"{term} {_percent(share)}" for term, share in zip(rest["term"], rest["share"], strict=True)]
-    return ", ".join([head, *parts[1:]]) + (f"; {', '.join(tail)}" if tail else "") + "."
+    parts, tail = (
+        [f"{term} {_percent(share)}" for term, share in zip(rows["term"], rows["share"], strict=True)]
+        for rows in (named, rest)
+    )
+    found = ", ".join(parts) + (f"; {', '.join(tail)}" if tail else "")
+    return (
+        f"Of the variance over all {runs} runs: {found}. These are shares of squares, in which an effect of twice the "
+        "size counts four times."
+    )
 
 
 def _percent(share: float) -> str:
@@ -124,19 +169,38 @@ def _main_sentence(rows: pd.DataFrame, form: NumberFormat, margin: float | None)
     'kernel 3→5 is worth +2.1 nats [1.6, 2.7]; 5→7 is not resolved with 3 seeds (+0.2 nats [−0.1, 0.5]).'
     """
     parts = [f"{r['from_level']}→{r['to_level']} {_claim(r, form, margin)}" for _, r in rows.iterrows()]
-    cells = sorted(set(rows["cells"]))
-    over = f" (mean over {'–'.join(map(str, cells))} matched cells)" if cells[-1] > 1 else ""
-    return f"{rows.iloc[0]['factor']} {'; '.join(parts)}{over}."
+    return f"{rows.iloc[0]['factor']} {'; '.join(parts)}{_over_cells(rows)}."
+
+
+def _step(row: pd.Series) -> str:
+    """Name a step of a factor: 'kernel 3→5'."""
+    return f"{row['factor']} {row['from_level']}→{row['to_level']}"
+
+
+def _over_cells(rows: pd.DataFrame) -> str:
+    """Say in parentheses over how many matched cells effects are means; empty where they are of one."""
+    fewest, most = int(rows["cells"].min()), int(rows["cells"].max())
+    if most == 1:
+        return ""
+    kind = "a mean" if len(rows) == 1 else "each a mean"
+    return f" ({kind} over {most if fewest == most else f'{fewest} to {most}'} matched cells)"
 
 
 def _claim(row: pd.Series, form: NumberFormat, margin: float | None) -> str:
+    """Say what an effect is known to be worth; the correction is named where the interval alone would decide."""
     amount = form.amount(row)
+    corrected = _corrected(row)
     return {
         "one seed": f"is {amount}",
         "negligible": f"does not matter: {amount}, inside ±{form.unsigned(margin or 0)}",
         "resolved": f"is worth {amount}",
-        "unresolved": f"is not resolved with {row['n']} seeds ({amount})",
+        "unresolved": f"is not resolved with {row['n']} seeds{corrected} ({amount})",
     }[effect_verdict(row, margin)]
+
+
+def _corrected(row: pd.Series) -> str:
+    """Name the correction for the number of effects where an interval of one alone leaves out 0."""
+    return ", corrected for the number of effects" if row["low"] > 0 or row["high"] < 0 else ""
 
 
 def _interaction_sentences(
@@ -169,7 +233,7 @@ def _interaction_sentences(
     if not found:
         top = table.iloc[int(table["effect"].abs().argmax())]
         name = f"{top['factor_a']} × {top['factor_b']}"
-        found = [f"No two-way interaction is resolved; the largest is {name}, {form.amount(top)}."]
+        found = [f"No two-way interaction is resolved{_corrected(top)}; the largest is {name}, {form.amount(top)}."]
     return found
 
 
@@ -180,7 +244,7 @@ def _conditional_sentence(rows: pd.DataFrame, form: NumberFormat, margin: float 
 
     "Matters only" needs every other level inside the margin; without that it reads "is resolved only" or "depends on".
     """
-    subject = f"{rows.iloc[0]['factor']} {rows.iloc[0]['from_level']}→{rows.iloc[0]['to_level']}"
+    subject = _step(rows.iloc[0])
     by = rows.iloc[0]["by"]
     readings = [effect_verdict(row, margin) for _, row in rows.iterrows()]
     listed = ", ".join(f"{form.amount(row)} at {by} {row['by_level']}" for _, row in rows.iterrows())

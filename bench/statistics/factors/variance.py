@@ -1,4 +1,4 @@
-"""Computes how much of a response's variance each factor of a grid explains."""
+"""Computes how much of the variance of a response over all runs of a grid goes with each factor."""
 
 from __future__ import annotations
 
