@@ -116,13 +116,12 @@ def is_known(before: nn.Module, layer: nn.Module, channels: int) -> bool:
 
     A class derived from one of them may compute something else: torch derives one for a layer with parametrizations.
     """
+    is_flat = isinstance(before, nn.Flatten | Flatten)
     if isinstance(layer, nn.Linear):
-        is_flat = (before.start_dim, before.end_dim) == (1, -1) if isinstance(before, nn.Flatten) else True
-        is_flat = is_flat and isinstance(before, nn.Flatten | Flatten)
         return type(layer) is nn.Linear and is_flat and layer.weight.shape[1] == channels * IMAGE_SIZE**2
     if isinstance(layer, nn.Conv2d) and type(layer) in (nn.Conv2d, Conv2d):
         has_all = layer.weight.shape[1] == channels  # and so no groups
-        return has_all and layer.padding_mode == "zeros" and not isinstance(before, nn.Flatten | Flatten)
+        return has_all and layer.padding_mode == "zeros" and not is_flat
     return False
 
 

@@ -185,6 +185,10 @@ def test_whoever_might_compute_something_else_is_given_the_planes(name: str) -> 
     assert_equal_to_the_planes(encoder)
 
 
+def test_a_convolution_of_what_was_flattened_is_not_one_of_the_image() -> None:
+    assert split_of(nn.Sequential(nn.Flatten(2), nn.Conv2d(CHANNELS, 4, 1)), CHANNELS) is None
+
+
 def test_whoever_follows_the_calls_sees_those_of_the_network_as_it_is_declared() -> None:
     encoder, seen = built(SPLIT["cnn3"]), list[tuple[int, ...]]()
     hook = nn.modules.module.register_module_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].shape))
@@ -246,6 +250,7 @@ def test_a_model_s_loss_is_that_with_the_planes(name: str, task: str, monkeypatc
     model = to_device(get(task).new_model(arch, 5, 0), torch.device("cpu")).double()
     shape = next(iter(model.encoder.state_dict().values())).shape  # type: ignore[operator,union-attr]
     assert shape[1] in (CHANNELS, CHANNELS * 784)
+    assert split_of(model.encoder, CHANNELS) is not None  # type: ignore[arg-type]
     x, more = images().detach().round(), {"labelled": 2, "known": 20, "images": 100} if task == "m2" else {}
     noise = torch.randn(sum(get(task).noise_rows(IMAGES, 2)), 5, dtype=torch.double)
     found = []
