@@ -106,16 +106,20 @@ class Conv2d(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.bias is not None and self.plain:
-            if x.shape[2:] == self.weight.shape[2:] and not any(self.padding):
-                flat, weight = (tensor.permute(0, 2, 3, 1).flatten(1) for tensor in (x, self.weight))
-                return torch.addmm(self.bias, flat, weight.T)[:, :, None, None]
+        return self.convolved(x, self.weight, self.bias)
+
+    def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Compute the layer with other weights: those of some of its channels, say."""
+        if bias is not None and self.plain:
+            if x.shape[2:] == weight.shape[2:] and not any(self.padding):
+                flat, rows = (tensor.permute(0, 2, 3, 1).flatten(1) for tensor in (x, weight))
+                return torch.addmm(bias, flat, rows.T)[:, :, None, None]
             stride, padding = self.stride[0], int(self.padding[0])
             if x.device.type != "cpu":
-                return convolution(x, self.weight, self.bias, stride, padding)
-            in_blocks = faster_in_blocks(self.in_channels, stride)
-            return Convolution.apply(x, self.weight, self.bias, stride, padding, in_blocks)
-        return super().forward(x)
+                return convolution(x, weight, bias, stride, padding)
+            in_blocks = faster_in_blocks(weight.shape[1], stride)
+            return Convolution.apply(x, weight, bias, stride, padding, in_blocks)
+        return self._conv_forward(x, weight, bias)
 
     @functools.cached_property
     def plain(self) -> bool:

@@ -12,6 +12,7 @@ from archs.base import IMAGE_SIZE, Arch
 from archs.errors import UserError
 from archs.foreign.random_states import seeded
 from bench.models.gaussian import GaussianHead, gaussian_kl, sample
+from bench.models.label_planes import encode_with_labels, repeated
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import normal, stream_seed
 from bench.models.trying import materialise, takes_channels_last, untouched
@@ -41,7 +42,8 @@ class Bound(NamedTuple):
 class LatentModel(nn.Module):
     """A VAE or, with `classes` > 0, a CVAE.
 
-    A CVAE gives the label to the encoder as constant image planes, and to the decoder one-hot, beside z.
+    A CVAE gives the label to the encoder as constant image planes (`bench.models.label_planes` computes them cheaply),
+    and to the decoder one-hot, beside z.
     """
 
     channels_last = True
@@ -53,31 +55,40 @@ class LatentModel(nn.Module):
         self.classes = classes
 
     def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images [B, 1, 28, 28] and labels [B] to mean and log-variance, each [B, Z]."""
+        """Map images [B, 1, 28, 28] and their labels to mean and log-variance, each [K·B, Z].
+
+        Args:
+            labels: [K·B], K for each image: one for each of them, then another for each, and so on. K is usually 1.
+        """
         if self.classes:
-            planes = F.one_hot(labels, self.classes).to(x.dtype)[:, :, None, None]
-            x = torch.cat([x, planes.expand(-1, -1, *x.shape[2:])], 1)
-        if self.channels_last and (x.device.type == "cuda" or x.shape[1] > 1):
-            x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)  # channels last, in a form that vmap keeps
-        mean, log_variance = self.head(self.encoder(x))
+            features = encode_with_labels(self.encoder, x, labels, self.classes, self.laid_out)
+        else:
+            features = self.encoder(self.laid_out(x))
+        mean, log_variance = self.head(features)
         return mean, log_variance
+
+    def laid_out(self, x: Tensor) -> Tensor:
+        """Put the channels of images last in memory, where that makes a difference, in a form that vmap keeps."""
+        if self.channels_last and (x.device.type == "cuda" or x.shape[1] > 1):
+            return x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+        return x
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         """Map codes [B, Z] and labels [B] to logits [B, 1, 28, 28]."""
         return self.decoder(torch.cat([z, F.one_hot(labels, self.classes).to(z.dtype)], 1) if self.classes else z)
 
     def bound(self, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Bound:
-        """Return the ELBO with one sample of z.
+        """Return the ELBO of each image and label with one sample of z.
 
         Args:
             x: images [B, 1, 28, 28].
-            labels: [B].
-            noise: standard normal [B, Z], or the generator to draw it from.
+            labels: [K·B], as for `encode`.
+            noise: standard normal [K·B, Z], or the generator to draw it from.
         """
         mean, log_variance = self.encode(x, labels)
         z = sample(mean, log_variance, normal(noise, mean))
         kl = gaussian_kl(mean, log_variance).sum(1)
-        likelihood = log_likelihood(self.decode(z, labels), x)
+        likelihood = log_likelihood(self.decode(z, labels), repeated(x, len(labels) // len(x)))
         return Bound(likelihood - kl, likelihood, kl, mean, log_variance)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:

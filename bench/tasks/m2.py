@@ -67,7 +67,7 @@ def unlabelled(model: M2, x: Tensor, noise: torch.Generator | Tensor) -> Tensor:
     """Return −Σ_y q(y|x) L(x, y) − H(q(y|x)), mean over the batch: every label is tried on every image."""
     log_q = F.log_softmax(model.reader(x), 1)  # [B, 10]
     every = torch.arange(CLASSES, device=x.device).repeat_interleave(len(x))
-    bounds = joint_bound(model, x.repeat(CLASSES, 1, 1, 1), every, noise).view(CLASSES, len(x)).T
+    bounds = joint_bound(model, x, every, noise).view(CLASSES, len(x)).T
     return (log_q.exp() * (log_q - bounds)).sum(1).mean()
 
 
@@ -77,7 +77,7 @@ def noise_rows(batch: int, labelled: int) -> tuple[int, ...]:
 
 
 def joint_bound(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Tensor:
-    """Return L(x, y), a bound on log p(x, y): [B], in nats."""
+    """Return L(x, y), a bound on log p(x, y), of B images with K labels each: [K·B], in nats."""
     return model.bound(x, labels, noise).elbo - math.log(CLASSES)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from archs.blocks import Conv2d, Flatten, TransposedConv2d, Unflatten, faster_in_blocks
 from archs.forms import Convolution
@@ -151,3 +152,53 @@ def test_flatten_and_its_inverse_go_pixel_by_pixel_and_move_nothing_with_channel
     assert torch.equal(Flatten()(x.contiguous()), flat)
     assert x.data_ptr() == flat.data_ptr() == Unflatten(3, 4)(flat).data_ptr()
     assert Unflatten(3, 4)(flat).is_contiguous(memory_format=torch.channels_last)
+
+
+def layouts(x: Tensor) -> dict[str, Tensor]:
+    """The same numbers in other places: what comes from a kernel, or from whoever slices, need not lie in a row."""
+    among = torch.zeros(x.shape[0], x.shape[1] + 3, x.shape[2] + 2, x.shape[3] + 1).to(x)
+    part = among[:, 2:-1, 1:-1, 1:]
+    part.copy_(x)
+    return {
+        "plain": x,
+        "channels last": x.contiguous(memory_format=torch.channels_last),
+        "part of another": part,
+        "turned": x.transpose(2, 3).contiguous().transpose(2, 3),
+    }
+
+
+def under_nnpack(layer: nn.Module, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare a layer in float32 without oneDNN, where NNPACK leaves other layouts, with itself in float64."""
+    wide, wide_x = copy.deepcopy(layer).double(), x.double().requires_grad_()
+    expected = wide(wide_x)
+    upstream = torch.randn(expected.shape)
+    wanted = torch.autograd.grad(expected, [wide_x, *wide.parameters()], upstream.double())
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    for name, one in layouts(x).items():
+        for layout in (torch.contiguous_format, torch.channels_last):
+            layer = layer.to(memory_format=layout)
+            one = one.detach().requires_grad_()
+            y = layer(one)
+            found = torch.autograd.grad(y, [one, *layer.parameters()], layouts(upstream)[name])
+            for a, b in ((y, expected), *zip(found, wanted, strict=True)):
+                torch.testing.assert_close(a.double(), b, rtol=1e-3, atol=1e-3, msg=name)
+
+
+@pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="this torch has no NNPACK")
+@pytest.mark.parametrize(
+    "case, form", [(case, form) for case in CASES for form in FORMS if allowed(case, form)], ids=str
+)
+def test_without_onednn_a_transposed_convolution_is_the_same(
+    case: tuple[int, ...], form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From sixteen images on NNPACK convolves, and gives them with rows last however they came."""
+    block = block_of(case, form).float()
+    under_nnpack(block, torch.randn(16, case[0], case[4], case[4]), monkeypatch)
+
+
+@pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="this torch has no NNPACK")
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_without_onednn_a_convolution_is_the_same(case: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, outputs, kernel, stride, size, padding = case
+    torch.manual_seed(0)
+    under_nnpack(Conv2d(inputs, outputs, kernel, stride, padding), torch.randn(16, inputs, size, size), monkeypatch)

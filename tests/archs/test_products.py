@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -99,6 +101,44 @@ def test_weights_with_the_channels_last_and_an_input_that_wants_no_gradient() ->
     expected = torch.autograd.grad(F.conv2d(x, w, b, 2, 1).square().sum(), w)[0]
     torch.testing.assert_close(found, expected)
     assert found.stride() == w.stride(), "so that the optimiser takes it as it is"
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_it_does_not_matter_where_the_numbers_lie(channels: int) -> None:
+    """Numbers are moved sixteen bytes at a time, where they lie in a row; parts of other tensors do not."""
+    torch.manual_seed(0)
+    x, w, b = torch.randn(4, channels, 9, 9), torch.randn(4, channels, 3, 3), torch.randn(4)
+    turned = torch.randn(channels, 4, 3, 3)
+    shape = Shape(3, 2, 0, 9, 19)
+
+    def results(x: Tensor, upstream: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        x = x.detach().requires_grad_()
+        found = []
+        for y in (convolution(x, w, b, 2, 1), transposed_convolution(x, turned, b, shape)):
+            found += [y, *torch.autograd.grad(y, x, upstream(y.detach().cos()))]
+        return found
+
+    expected = results(x, lambda y: y)
+    for change in (channels_last, part_of_another, turned_twice, from_one_further):
+        for found, wanted in zip(results(change(x), change), expected, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def part_of_another(x: Tensor) -> Tensor:
+    return F.pad(x, (1, 2, 0, 1, 2, 1))[:, 2:-1, :-1, 1:-2]
+
+
+def turned_twice(x: Tensor) -> Tensor:
+    return x.transpose(2, 3).contiguous().transpose(2, 3)
+
+
+def from_one_further(x: Tensor) -> Tensor:
+    rows = torch.cat([torch.zeros(1), x.permute(0, 2, 3, 1).flatten()])[1:]
+    return rows.view(x.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
 
 
 def test_a_second_derivative_is_an_error_not_a_wrong_number() -> None:
