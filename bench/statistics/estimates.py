@@ -62,15 +62,8 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     if n == 1:
         return Interval(mean, np.nan, 1, np.nan, np.nan)
     std = 0.0 if all_equal(x) else float(x.std(ddof=1))
-    return Interval(mean, std, n, *t_interval(Interval(mean, std, n, np.nan, np.nan), level))
-
-
-def t_interval(estimate: Interval, level: float) -> tuple[float, float]:
-    """Return the two-sided t interval of an estimate at another level; NaN for n < 2."""
-    if estimate.n < 2:
-        return np.nan, np.nan
-    half = float(special.stdtrit(estimate.n - 1, (1 + level) / 2) * estimate.std / np.sqrt(estimate.n))
-    return estimate.mean - half, estimate.mean + half
+    half = float(special.stdtrit(n - 1, (1 + level) / 2) * std / np.sqrt(n))
+    return Interval(mean, std, n, mean - half, mean + half)
 
 
 def all_equal(x: Floats, scale: float | None = None) -> bool:

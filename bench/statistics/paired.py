@@ -7,11 +7,13 @@ test set; `bench.statistics.image_tests` covers the test images. `docs/calibrati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import numpy as np
+from scipy import special
 
 from bench.statistics.estimates import (
     ALPHA,
@@ -22,7 +24,6 @@ from bench.statistics.estimates import (
     mean_interval,
     seeds_needed,
     sign_flip_p,
-    t_interval,
     t_test_p,
     without_rounding,
 )
@@ -209,27 +210,67 @@ def same_network(c: Comparison) -> Comparison:
     return replace(c, verdict="same network", seeds_needed=None, normal_assumption=False)
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict and the interval that it is read from."""
+
+    verdict: Verdict
+    low: float
+    """The lower end of the interval; NaN where there is none."""
+
+    high: float
+    """The upper end of the interval."""
+
+    level: float
+    """Its confidence."""
+
+
+def judge(
+    difference: float,
+    error: float,
+    df: float,
+    p_holm: float,
+    alpha: float,
+    family: int,
+    *,
+    higher_is_better: bool = True,
+    margin: float | None = None,
+) -> Judgement:
+    """Return the verdict on a difference among others, and the t interval that shows it: see `holm_family`.
+
+    Args:
+        difference: the estimate, in the metric's raw unit.
+        error: its standard error, 0 without a spread, NaN where nothing can be said.
+        df: degrees of freedom of the t distribution.
+        p_holm: decides where there is no spread.
+        alpha: the step of Holm's test at which it was decided (`holm_steps`); NaN if it was not tested.
+        family: how many were tested.
+        higher_is_better: who wins.
+        margin: what is still equivalent.
+    """
+    for level in (1 - alpha, 1 - ALPHA / max(family, 1)):
+        half = float(special.stdtrit(df, (1 + level) / 2)) * error if df > 0 else np.nan
+        low, high = difference - half, difference + half
+        inside = margin is not None and -margin <= low and high <= margin  # False for NaN
+        if not inside:
+            break
+    if inside:
+        return Judgement("equivalent", low, high, level)
+    if np.isnan(low) or (error == 0 and not p_holm < ALPHA):
+        return Judgement("unresolved", np.nan, np.nan, np.nan)
+    if low > 0 or high < 0:
+        return Judgement("better" if (low > 0) == higher_is_better else "worse", low, high, level)
+    return Judgement("unresolved", low, high, level)
+
+
 def _judged(c: Comparison, alpha: float, higher_is_better: bool, margin: float | None) -> Comparison:
-    """Return `c` with its interval at 1 - alpha, or wider, and its verdict; if unresolved, with the seeds needed."""
+    """Return `c` with its interval and verdict and, if unresolved, the seeds needed."""
+    error = c.std / math.sqrt(max(c.n, 1))
+    found = judge(
+        c.difference, error, c.n - 1, c.p_holm, alpha, c.family, higher_is_better=higher_is_better, margin=margin
+    )
     interval = Interval(c.difference, c.std, c.n, c.low_95, c.high_95)
-    strict = ALPHA / max(c.family, 1)
-    low, high = t_interval(interval, 1 - alpha)
-    if _inside(low, high, margin):
-        alpha = strict
-        low, high = t_interval(interval, 1 - alpha)
-    if _inside(low, high, margin):
-        verdict: Verdict = "equivalent"
-    elif c.std == 0 and not c.p_holm < ALPHA:
-        verdict, low, high, alpha = "unresolved", np.nan, np.nan, np.nan
-    elif low > 0 or high < 0:
-        verdict = "better" if (low > 0) == higher_is_better else "worse"
-    else:
-        verdict = "unresolved"
-    needed = seeds_needed(interval, margin=margin, alpha=strict) if verdict == "unresolved" else None
-    level = np.nan if np.isnan(low) else 1 - alpha
-    return replace(c, low=low, high=high, level=level, verdict=verdict, seeds_needed=needed)
-
-
-def _inside(low: float, high: float, margin: float | None) -> bool:
-    """Return whether an interval lies inside ±margin; a NaN interval does not."""
-    return margin is not None and -margin <= low and high <= margin
+    needed = None
+    if found.verdict == "unresolved":
+        needed = seeds_needed(interval, margin=margin, alpha=ALPHA / max(c.family, 1))
+    return replace(c, low=found.low, high=found.high, level=found.level, verdict=found.verdict, seeds_needed=needed)

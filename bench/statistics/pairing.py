@@ -38,7 +38,7 @@ def pairing(a: NDArray[np.float64], b: NDArray[np.float64]) -> Pairing:
     """
     n = len(a)
     spreads = [0.0 if n < 2 or all_equal(arm) else float(arm.std(ddof=1)) for arm in (a, b)]
-    unpaired = float(np.hypot(*spreads))
+    unpaired = float(np.hypot(spreads[0], spreads[1]))
     ratio = float((a - b).std(ddof=1)) / unpaired if unpaired > 0 else np.nan
     if n < 3 or not min(spreads) > 0:
         return Pairing(np.nan, np.nan, np.nan, ratio)

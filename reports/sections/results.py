@@ -26,9 +26,11 @@ def blocks(context: Context) -> Iterator[Block]:
     alt = f"Results per seed. {'; '.join(panel.title for panel in panels)}"
     yield context.figures.write("results", alt, draw, panels, shown, context.colours)
     protocol = elbo_protocol(experiment)
+    counts = {int(ranking.cells[arch].n) for ranking in rankings for arch in ranking.order}
+    where = " where it has two or more" if min(counts) < 2 else ""
     yield Text(
         "Each dot is a run, each diamond a mean"
-        + (" with its 95 % interval over seeds" if experiment.seeds > 1 else "")
+        + (f" with its 95 % interval over seeds{where}" if max(counts) > 1 else "")
         + (f". ELBO: {protocol}." if protocol else ".")
     )
 

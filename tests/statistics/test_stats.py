@@ -111,7 +111,7 @@ def test_a_family_turns_a_lone_win_into_unresolved_and_widens_its_interval() -> 
     noise = {i: compare_differences(1.0, -1.0, 0.5 * i, -0.3, 0.1) for i in range(9)}
     member = holm_family({"x": alone, **noise})["x"]
     assert member.verdict == "unresolved" and member.p_holm == pytest.approx(10 * alone.p_t)
-    assert (member.low_95, member.high_95) == (alone.low, alone.high) == (alone.low_95, alone.high_95)
+    assert (member.low_95, member.high_95) == (alone.low_95, alone.high_95) == pytest.approx((alone.low, alone.high))
     assert alone.level == 0.95 and member.level == pytest.approx(1 - 0.05 / 10) and member.low < 0 < alone.low
     assert member.seeds_needed is not None and member.seeds_needed > member.n
 
