@@ -89,8 +89,9 @@ def _verdict(comparison: ReportComparison) -> str:
 
 
 def _repeated(comparison: ReportComparison) -> list[MetricChange]:
-    """Return the changes, of other numbers, of what is the same network as another architecture."""
-    return [change for change in comparison.changes if change.verdict == "same network"]
+    """Return the changes in quality of what is the same network as another architecture and has other numbers."""
+    changes = (change for change in comparison.changes if change.metric.name != THROUGHPUT)
+    return [change for change in changes if change.verdict == "same network"]
 
 
 def _identical(comparison: ReportComparison) -> str:
