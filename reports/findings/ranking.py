@@ -116,7 +116,7 @@ def rank(folder: ReportFolder, comparisons: pd.DataFrame | None, task: str) -> R
         cells=cells,
         versus_baseline=versus,
         same_as=same_as,
-        rivals=tuple(_rivals(runs, metric, distinct, versus)),
+        rivals=tuple(_rivals(runs, metric, distinct, versus, folder.baseline)),
     )
 
 
@@ -128,13 +128,22 @@ def _versus_baseline(comparisons: pd.DataFrame | None, task: str, metric: str) -
     return {row.arch: row for row in rows.itertuples(index=False) if row.n}
 
 
-def _rivals(runs: pd.DataFrame, metric: Metric, distinct: list[str], versus: Mapping[str, Any]) -> list[str]:
+def _rivals(
+    runs: pd.DataFrame, metric: Metric, distinct: list[str], versus: Mapping[str, Any], baseline: str
+) -> list[str]:
     """Return the architectures but the leader that nothing shows to be worse than another one.
 
-    One is out if another beats it (which the best is with 2.5 % at most) or if it is worse than the baseline by the
-    verdict of the table (2.5 % too, since only one side of it can be an error).
+    One is out if another beats it (which happens to the best with 2.5 % at most) or if it is worse than the baseline by
+    the verdict of the table (2.5 % too, since only one side of it can be an error). The baseline is out if the leader
+    is better by that verdict, so that the table never doubts what the page calls the best.
     """
     values = {arch: seed_values(group, metric.name) for arch, group in runs.groupby("arch") if arch in distinct}
     found = beaten(values, higher_is_better=metric.higher_is_better is not False, margin=metric.margin)
-    worse = {arch for arch, row in versus.items() if row.verdict == "worse"}
-    return [arch for arch in distinct[1:] if not found[arch] and arch not in worse]
+    verdicts = {arch: row.verdict for arch, row in versus.items()}
+
+    def is_out(arch: str) -> bool:
+        if arch == baseline:
+            return verdicts.get(distinct[0]) == "better"
+        return bool(found[arch]) or verdicts.get(arch) == "worse"
+
+    return [arch for arch in distinct[1:] if not is_out(arch)]

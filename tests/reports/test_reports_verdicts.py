@@ -172,3 +172,24 @@ def test_a_diamond_without_an_interval_is_not_said_to_have_one(tmp_path: Path) -
     failures |= {("cnn2", "vae", seed): "boom" for seed in (1, 2)}
     none = page_of(write_experiment(tmp_path / "none", 2, tasks=("vae",), failures=failures, n_test=10))
     assert "each diamond a mean. ELBO" in none
+
+
+@pytest.mark.parametrize("baseline", range(5))
+def test_the_table_never_doubts_what_the_page_calls_the_best(tmp_path: Path, baseline: int) -> None:
+    """Whichever is the baseline: with an unresolved mark beside the leader, or a tie with it, none is the best."""
+    seen = set()
+    for salt in range(6):
+        folder = write_experiment(
+            tmp_path / str(salt), 5, tasks=("vae",), gap=8, spread=0.35, n_test=10, salt=salt,
+            manifest={"baseline": f"cnn:depth={[2, 3, 4, 1, 2][baseline]},kernel={3 if baseline < 4 else 5}"},
+        )  # fmt: skip
+        ranking = reports.load(folder).rankings["vae"]
+        seen.add(ranking.best)
+        leader = ranking.versus_baseline.get(ranking.leader)
+        if ranking.best and leader is not None:
+            assert leader.verdict == "better"
+        if ranking.best == ranking.baseline:
+            assert set(ranking.with_verdict("worse")) == set(ranking.order[1:])
+        if ranking.best:
+            assert "models the images best" in plain(reports.answer(folder))
+    assert len(seen) > 1, "a best one in some, none in others"
