@@ -1,4 +1,4 @@
-"""Reads a data set by name and verifies it; the split is always the same.
+"""Reads a data set by name and verifies it.
 
 MNIST, Fashion-MNIST and KMNIST are raw files, by default where torchvision keeps them, `<data-dir>/<Name>/raw/`
 (`bench.data.locate`), held to published checksums (`bench.data.published`). `digits` comes with scikit-learn
@@ -21,7 +21,8 @@ from bench.data.locate import FoundFiles, find_files
 from bench.data.published import FOLDERS, MD5, SHAPES
 
 NAMES = (*FOLDERS, "digits")
-VALIDATION_IMAGES = 5_000  # the last of the 60,000 training images
+VALIDATION_IMAGES = 5_000
+"""How many of the 60,000 training images a seed holds out."""
 
 
 def load(name: str, data_dir: str | Path, checksums: bool = True, accept: bool = False) -> Dataset:
@@ -48,17 +49,14 @@ def load(name: str, data_dir: str | Path, checksums: bool = True, accept: bool =
     }
     remarks = verify(name, found, contents, arrays, accept) if checksums else ()
     training, labels, test, test_labels = arrays.values()
-    cut = len(training) - VALIDATION_IMAGES
-    labels, test_labels = labels.astype(np.int64), test_labels.astype(np.int64)
     return Dataset(
         name=name,
-        train_images=training[:cut],
-        train_labels=labels[:cut],
-        val_images=training[cut:],
-        val_labels=labels[cut:],
+        images=training,
+        labels=labels.astype(np.int64),
         test_images=test,
-        test_labels=test_labels,
-        fingerprint=fingerprint_of(f"{name} {cut}", arrays.values()),
+        test_labels=test_labels.astype(np.int64),
+        val_count=VALIDATION_IMAGES,
+        fingerprint=fingerprint_of(f"{name}, {VALIDATION_IMAGES} of each seed held out", arrays.values()),
         remarks=remarks,
     )
 

@@ -1,4 +1,9 @@
-"""The data set `digits`: scikit-learn's 1,797 real digits of 8×8 pixels, enlarged to 28×28. It needs no download."""
+"""The data set `digits`: scikit-learn's 1,797 real digits of 8×8 pixels, enlarged to 28×28. It needs no download.
+
+They stand in the file as they were written: those of one writer beside each other. A random split would have the same
+hands on both sides, where a network needs to know less (1-nearest-neighbour, 300 images to test on: 99.0 % right of a
+random choice, 97.5 % of blocks of the file, 94.7 % of the last block), so test and validation images are blocks.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +16,29 @@ from archs.base import IMAGE_SIZE
 from archs.errors import UserError
 from bench.data.dataset import Dataset, fingerprint_of
 
+TEST_IMAGES = 300
+"""The last of the file."""
+
+VALIDATION_IMAGES = 200
+
 
 def digits() -> Dataset:
-    """Return the data set: 1,297 training, 200 validation and 300 test images, in the order of a fixed permutation."""
+    """Return the data set: 300 images to test on, and 1,497 of which a seed holds out a block of 200."""
     rows = digits_rows()
-    order = np.random.Generator(np.random.PCG64(0)).permutation(len(rows))
-    images = enlarge(rows[order, :64].reshape(-1, 8, 8))
-    labels = rows[order, 64].astype(np.int64)
-    train, val = 1_297, 1_497
+    images = enlarge(rows[:, :64].reshape(-1, 8, 8))
+    labels = rows[:, 64].astype(np.int64)
     return Dataset(
         name="digits",
-        train_images=images[:train],
-        train_labels=labels[:train],
-        val_images=images[train:val],
-        val_labels=labels[train:val],
-        test_images=images[val:],
-        test_labels=labels[val:],
-        fingerprint=fingerprint_of("digits 1297 1497", (images, labels)),
+        images=images[:-TEST_IMAGES],
+        labels=labels[:-TEST_IMAGES],
+        test_images=images[-TEST_IMAGES:],
+        test_labels=labels[-TEST_IMAGES:],
+        val_count=VALIDATION_IMAGES,
+        fingerprint=fingerprint_of(
+            f"digits, {VALIDATION_IMAGES} of each seed held out in a block, the last {TEST_IMAGES} to test on",
+            (images, labels),
+        ),
+        in_blocks=True,
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from bench.training.scores import Split
+    from bench.training.splits import Split
 
 LEVELS = ("basic", "full")
 """Values of `--evaluate`, the default first."""
@@ -64,9 +64,6 @@ class Subject:
 
     device: torch.device
     """Where models and images are."""
-
-    test_elbo: np.ndarray | None
-    """The run's recorded one-sample ELBO per test image, float32 [N]; None of a task without one."""
 
     settings: Mapping[str, Any]
     """What `Part.settings` chose."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
 
 from bench.evaluation import pictures, posterior
+from bench.evaluation.sample_spread import sample_spread
 from bench.spec.run import RunSpec
-from bench.training.scores import Split
+from bench.training.splits import Split
 
 
 @torch.no_grad()
@@ -24,6 +26,14 @@ def evaluate_basic(
         log_variance: likewise.
     """
     found = posterior.describe(mean, log_variance)
-    metrics = {"active_units": float(found.active_units), "aggregate_kl": found.aggregate_kl}
+    metrics = {
+        "active_units": float(found.active_units),
+        "kl_units": float(found.kl_units),
+        "aggregate_kl": found.aggregate_kl,
+    }
     arrays = {"kl_per_dim": found.kl.numpy(), "mean_variance": found.mean_variance.numpy()}
-    return metrics, arrays | pictures.draw(model, test, run, mean.to(test.images.device))
+    arrays |= pictures.draw(model, test, run, mean.to(test.images.device))
+    spread = sample_spread(model, mean.shape[1], run.seed, test.images.device)
+    if math.isfinite(spread):  # a network may be trained well and give no numbers for some z that no image has
+        metrics["sample_spread"] = spread
+    return metrics, arrays

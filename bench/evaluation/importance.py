@@ -17,10 +17,10 @@ class Bounds(NamedTuple):
     """Two bounds on log p(x) of each image, in nats."""
 
     iwae: Tensor
-    """L_k, [B]."""
+    """L_k, float64 [B]."""
 
     elbo: Tensor
-    """The ELBO as the mean over the same k samples, [B]."""
+    """The ELBO as the mean over the same k samples, float64 [B]: at most L_k, since a logarithm is concave."""
 
 
 def importance_bound(
@@ -31,7 +31,7 @@ def importance_bound(
     noise: torch.Generator,
     chunk: int,
 ) -> Bounds:
-    """Compute L_k for B images, with a Gaussian q(z|x) and the prior N(0, I).
+    """Compute L_k for B images, with a Gaussian q(z|x) and the prior N(0, I); the weights are summed in float64.
 
     Args:
         mean: of q(z|x), [B, Z].
@@ -41,7 +41,7 @@ def importance_bound(
         chunk: samples per image that are in memory at once. It fixes how the noise is drawn, so it is part of a
             protocol.
     """
-    total = torch.full_like(mean[:, 0], -math.inf)  # log of the sum of the weights so far
+    total = torch.full_like(mean[:, 0], -math.inf, dtype=torch.float64)  # log of the sum of the weights so far
     plain = torch.zeros_like(total)
     for first in range(0, samples, chunk):
         count = min(chunk, samples - first)
@@ -49,7 +49,7 @@ def importance_bound(
         z = mean + torch.exp(0.5 * log_variance) * epsilon  # [S, B, Z]
         # log p(z) − log q(z|x): the constants cancel, and (z − mean)² / variance is epsilon²
         prior_ratio = 0.5 * (epsilon.square() + log_variance - z.square()).sum(-1)
-        weights = log_likelihood(z) + prior_ratio  # [S, B]
+        weights = (log_likelihood(z) + prior_ratio).double()  # [S, B]
         total = torch.logaddexp(total, weights.logsumexp(0))
         plain += weights.sum(0)
     return Bounds(total - math.log(samples), plain / samples)

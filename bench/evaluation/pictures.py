@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.models.latent import CLASSES
 from bench.models.streams import generator
 from bench.spec.run import RunSpec
-from bench.training.scores import Split
+from bench.training.splits import Split
 
 PRIOR_SAMPLES = 30
 

@@ -8,9 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.models.gaussian import gaussian_kl
-
-ACTIVE = 0.01
-"""A unit is active if its posterior mean varies by more than this over the test set (Burda et al. 2016)."""
+from bench.spec.metrics import ACTIVE_KL, ACTIVE_VARIANCE
 
 
 class Posterior(NamedTuple):
@@ -27,8 +25,13 @@ class Posterior(NamedTuple):
 
     @property
     def active_units(self) -> int:
-        """How many dimensions depend on the image."""
-        return int((self.mean_variance > ACTIVE).sum())
+        """How many dimensions have a posterior mean that depends on the image."""
+        return int((self.mean_variance > ACTIVE_VARIANCE).sum())
+
+    @property
+    def kl_units(self) -> int:
+        """How many dimensions differ from the prior."""
+        return int((self.kl > ACTIVE_KL).sum())
 
 
 def describe(mean: Tensor, log_variance: Tensor) -> Posterior:

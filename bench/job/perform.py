@@ -132,8 +132,11 @@ def data_of(request: Request, device: Device | None) -> tuple[Dataset, list[str]
 
 def check_labels(plan: JobPlan, data: Dataset) -> None:
     """Raise `UserError` if some class has too few training images for its share of the labels."""
-    labels = next((run.labels for run in plan.policy.planned({}) if isinstance(run, RunSpec) and run.labels), 0)
-    most = data.max_balanced_labels(plan.recipe.train_images)
+    runs = [run for run in plan.policy.planned({}) if isinstance(run, RunSpec) and run.labels]
+    if not runs:
+        return
+    labels, seeds = runs[0].labels or 0, sorted({run.seed for run in runs})
+    most = data.max_balanced_labels(plan.recipe.train_images, seeds)
     if labels > most:
         raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")
 

@@ -15,6 +15,12 @@ MAX_TEXT_LENGTH = 300
 """The most characters in a text of a metric, since metrics are read from files that people send."""
 MAX_DIGITS = 10
 """The most decimals shown."""
+ACTIVE_VARIANCE = 0.01
+"""A latent dimension counts as active if its posterior mean varies by more over the test set (Burda et al. 2016)."""
+ACTIVE_KL = 0.05
+"""Nats: it counts as active by its KL if that is larger, as the mean over the test set."""
+SPREAD_SAMPLES = 200
+"""Points z of the prior over which the spread of a model's samples is measured, for each label if it knows labels."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ METRICS: dict[str, Metric] = {
             "ELBO",
             "nats",
             True,
-            "evidence lower bound of one test image, one latent sample",
+            "evidence lower bound: mean over the test images, with one latent sample each",
             margin=0.5,
             digits=1,
             likelihood=True,
@@ -87,7 +93,7 @@ METRICS: dict[str, Metric] = {
             "reconstruction",
             "nats",
             False,
-            "negative expected log-likelihood of the pixels",
+            "negative expected log-likelihood of the pixels, with the same one latent sample each",
             digits=1,
             likelihood=True,
         ),
@@ -96,7 +102,7 @@ METRICS: dict[str, Metric] = {
             "KL",
             "nats",
             None,
-            "divergence of the posteriors from the prior: what the code says about an image, and what saying it costs",
+            "mean divergence of an image's posterior from the prior: no less than what the code says about the image",
             digits=1,
         ),
         Metric(
@@ -125,8 +131,25 @@ METRICS: dict[str, Metric] = {
             "active units",
             "",
             None,
-            "latent dimensions whose posterior mean has a variance over the test set above 0.01",
+            f"latent dimensions whose posterior mean has a variance over the test set above {ACTIVE_VARIANCE}",
             digits=1,
+        ),
+        Metric(
+            "kl_units",
+            "active units by KL",
+            "",
+            None,
+            f"latent dimensions whose KL from the prior, as the mean over the test set, is above {ACTIVE_KL} nats",
+            digits=1,
+        ),
+        Metric(
+            "sample_spread",
+            "spread of samples",
+            "",
+            None,
+            "standard deviation of a pixel's probability p(x = 1 | z) "
+            f"over {SPREAD_SAMPLES} z of the prior, as the mean over pixels, and over labels where it is given one",
+            digits=3,
         ),
         Metric(
             "aggregate_kl",
@@ -134,7 +157,7 @@ METRICS: dict[str, Metric] = {
             "nats",
             False,
             "divergence from the prior of the Gaussian with the "
-            "aggregate posterior's mean and covariance: a lower bound on how far it is from the prior",
+            "aggregate posterior's mean and covariance: a lower bound on that of the aggregate posterior itself",
             digits=2,
         ),
         Metric(
@@ -202,25 +225,45 @@ METRICS: dict[str, Metric] = {
     )
 }
 
-IWAE = re.compile(r"iwae_(gap_)?k(\d+)_n(\d+)")
-"""The names of importance-weighted bounds, which carry k and the number of test images: `iwae_k64_n10000`."""
+IWAE = re.compile(r"iwae_(?:(elbo|gain|gap)_)?k(\d+)_n(\d+)")
+"""The names of what is computed with k samples on n test images: a bound is `iwae_k64_n10000`. See `metric`."""
+
+
+def bound_images(images: int, total: int) -> list[int]:
+    """Return the `images` of `total` test images that a bound is computed on, by index.
+
+    They are spread evenly over the test set: MNIST's first half is easier than its second.
+    """
+    return [index * total // images for index in range(images)]
 
 
 def metric(name: str) -> Metric | None:
     """Return the metric of a column, or None if the column is no metric.
 
-    Besides the declared ones these are the importance-weighted bounds (`iwae_k64_n10000`: k = 64 on 10,000 test images)
-    and how far they are above the ELBO (`iwae_gap_k64_n10000`).
+    Besides the declared ones these are, with k = 64 samples on n = 10,000 test images,
+
+    - `iwae_k64_n10000`: the importance-weighted bound;
+    - `iwae_elbo_k64_n10000`: the ELBO as the mean over the same samples;
+    - `iwae_gain_k64_n10000`: how far the bound is above that ELBO;
+    - `iwae_gap_k64_n10000`, in older records: how far it is above the ELBO of one other sample.
     """
     found = IWAE.fullmatch(name)
     if not found:
         return METRICS.get(name)
-    k, images = int(found[2]), int(found[3])
-    if found[1]:
-        meaning = f"IWAE-{k:,} bound less the ELBO of the same {images:,} test images"
-        return Metric(name, f"IWAE-{k:,} − ELBO", "nats", None, meaning, digits=1)
-    meaning = f"importance-weighted bound with {k:,} samples on {images:,} test images"
-    return Metric(name, f"IWAE-{k:,} (n = {images:,})", "nats", True, meaning, margin=0.5, digits=1, likelihood=True)
+    kind, k, images = found[1], int(found[2]), int(found[3])
+    if kind == "gain":
+        meaning = f"IWAE-{k:,} bound less the ELBO of the same {k:,} samples of {images:,} test images: never negative"
+        return Metric(name, f"IWAE-{k:,} − its ELBO", "nats", None, meaning, digits=2)
+    if kind == "gap":
+        meaning = f"IWAE-{k:,} bound less the ELBO of one other sample of each of {images:,} test images, with its luck"
+        return Metric(name, f"IWAE-{k:,} − one-sample ELBO", "nats", None, meaning, digits=1)
+    label, meaning = f"IWAE-{k:,}", f"importance-weighted bound with {k:,} samples on {images:,} test images"
+    if kind == "elbo":
+        label, meaning = (
+            f"ELBO, {k:,} samples",
+            f"ELBO as the mean over the same {k:,} samples of {images:,} test images",
+        )
+    return Metric(name, f"{label} (n = {images:,})", "nats", True, meaning, margin=0.5, digits=1, likelihood=True)
 
 
 def metric_columns(columns: Iterable[str]) -> list[str]:

@@ -26,6 +26,7 @@ from bench.tasks import Task
 from bench.training.batches import Feed, Loss
 from bench.training.cuda_graph import graphed
 from bench.training.loop import CHUNK_STEPS
+from bench.training.splits import Split
 from bench.training.steps import Stepper
 from bench.worker.restore import to_device
 
@@ -90,7 +91,7 @@ def prepare(arch: Arch, task: Task, setting: Setting) -> PreparedCell:
     steps = 1 if device.type == "cpu" else CHUNK_STEPS
     rows = torch.arange(batch + few, device=device).expand(steps, 1, -1)
     rates = [LEARNING_RATE] if device.type == "cpu" else torch.full((steps,), LEARNING_RATE, device=device)
-    feed = Feed(images, labels, spec, [streams], noise_rows, torch.float32, task.width(spec.latent_dim))
+    feed = Feed([Split(images, labels)], spec, [streams], noise_rows, torch.float32, task.width(spec.latent_dim))
     stepper, eager = Stepper([model], loss, feed, None), Stepper([model], loss, feed, None)
     if device.type != "cpu":
         stepper.capture(feed.draw(rows))

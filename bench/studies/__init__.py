@@ -1,4 +1,4 @@
-"""The workshop: calibration of the verdicts, trials of the gate, comparisons with other projects, tables of speed.
+"""The workshop: the choice of the recipe, calibration of the verdicts, trials of the gate, comparisons, speeds.
 
 Each is a command, `python -m bench.studies.NAME`. Nothing imports this room.
 

@@ -23,7 +23,7 @@ from bench.studies.checks import vaes
 from bench.studies.synthetic import images, model_of, spec_of
 from bench.tasks import Task, get
 from bench.training.loop import train
-from bench.training.scores import Split
+from bench.training.splits import Split
 
 IMAGES = 6_400
 """Of an epoch."""

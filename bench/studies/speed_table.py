@@ -24,7 +24,7 @@ from bench.studies.checks import vaes
 from bench.studies.synthetic import images, model_of, spec_of
 from bench.tasks import get
 from bench.training.loop import train_seeds
-from bench.training.scores import Split
+from bench.training.splits import Split
 
 ARCHS = ["cnn2", "cnn3", "cnn:depth=4,channels=32-64-128-128"]
 
@@ -35,7 +35,7 @@ def time_epoch(arch: str, seeds: int, data: Split, batch: int, graph: bool) -> f
     specs = [spec_of(arch, seed, batch, device.type) for seed in range(seeds)]
     models = [model_of(spec, device) for spec in specs]
     few = Split(data.images[:1], data.labels[:1])
-    outcomes = train_seeds(models, get("vae"), specs, data, few, graph=graph)
+    outcomes = train_seeds(models, get("vae"), specs, [data] * seeds, [few] * seeds, graph=graph)
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome

@@ -9,7 +9,7 @@ from archs.registry import discover
 from bench.models.streams import generator
 from bench.spec.run import RunSpec
 from bench.tasks import get
-from bench.training.scores import Split
+from bench.training.splits import Split
 from bench.worker.restore import to_device
 
 

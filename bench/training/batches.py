@@ -17,6 +17,7 @@ from torch import Tensor
 from bench.models.likelihood import targets
 from bench.models.streams import Streams
 from bench.spec.run import RunSpec
+from bench.training.splits import Split
 
 Loss = Callable[..., Tensor]
 """A task's loss with all that is fixed during a training: (model, x, labels, noise) → the batch's mean, in nats."""
@@ -44,24 +45,22 @@ class Feed:
 
     def __init__(
         self,
-        images: Tensor,
-        labels: Tensor,
+        data: Sequence[Split],
         spec: RunSpec,
         streams: Sequence[Streams],
         noise_rows: Sequence[int],
         dtype: torch.dtype,
         width: int | None = None,
     ):
-        """Draw from a training split.
+        """Draw from training splits.
 
         Args:
-            images: uint8 [M, 28, 28], on the device.
-            labels: [M], on the device.
+            data: the training split of each seed, all of one size, on the device.
             streams: of each seed.
             noise_rows: how many rows of noise a step takes, in the parts in which they are drawn.
             width: numbers in a row of noise; default: the latent dimension.
         """
-        self.images, self.labels = images, labels
+        self.data = data
         self.likelihood, self.width = spec.likelihood, (spec.latent_dim or 0) if width is None else width
         self.streams, self.noise_rows, self.dtype = streams, noise_rows, dtype
 
@@ -72,23 +71,24 @@ class Feed:
         return other
 
     def draw(self, rows: Tensor) -> Batches:
-        """Draw the batches of the training images at the indices `rows`, [K, S, B], on the device."""
-        steps, _, batch = rows.shape
-        rows = rows.transpose(0, 1)  # [S, K, B]
-        chosen = self.images.index_select(0, rows.reshape(-1)).view(len(rows), steps * batch, *self.images.shape[1:])
-        x = stack_seeds(
-            [targets(own, self.likelihood, stream.coins) for own, stream in zip(chosen, self.streams, strict=True)]
-        )
+        """Draw the batches of each seed's training images at the indices `rows`, [K, S, B], on the device."""
+        steps, seeds, batch = rows.shape
+        images, labels = [], []
+        for own, data, stream in zip(rows.unbind(1), self.data, self.streams, strict=True):
+            chosen = own.reshape(-1)
+            images.append(targets(data.images.index_select(0, chosen), self.likelihood, stream.coins))
+            labels.append(data.labels.index_select(0, chosen))
+        x = stack_seeds(images)
         return Batches(
-            x.to(self.dtype).view(len(rows), steps, batch, *x.shape[2:]),
-            self.labels.index_select(0, rows.reshape(-1)).view(rows.shape),
+            x.to(self.dtype).view(seeds, steps, batch, *x.shape[2:]),
+            stack_seeds(labels).view(seeds, steps, batch),
             stack_seeds([self.noise(steps, stream.noise) for stream in self.streams]),
         )
 
     def noise(self, steps: int, generator: torch.Generator) -> Tensor:
         """Draw the noise of `steps` steps of one seed, [K, N, Z]."""
         parts = [
-            torch.randn((steps, rows, self.width), generator=generator, device=self.images.device, dtype=self.dtype)
+            torch.randn((steps, rows, self.width), generator=generator, device=generator.device, dtype=self.dtype)
             for rows in self.noise_rows
         ]
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)

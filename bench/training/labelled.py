@@ -17,22 +17,22 @@ from bench.training.batches import Loss
 class Labelled:
     """The labelled images of each seed of a training, of which every batch gets some; none if the task is not so."""
 
-    def __init__(self, specs: Sequence[RunSpec], batch: int, labels: Tensor):
+    def __init__(self, specs: Sequence[RunSpec], batch: int, labels: Sequence[Tensor]):
         """Choose the images.
 
         Args:
             specs: they differ in nothing but their seed.
             batch: images of a step, those with a label not among them.
-            labels: of the training split.
+            labels: of each seed's training split.
         """
-        self.images = len(labels)
+        self.images = len(labels[0])
         self.per_batch = 0
         self.indices: list[Tensor] = []
         """Of the labelled images of each seed; none without such."""
         count = specs[0].labels
         if count is not None:
             self.per_batch = min(count, batch)
-            self.indices = [choose_labelled(labels, count, spec.seed) for spec in specs]
+            self.indices = [choose_labelled(own, count, spec.seed) for own, spec in zip(labels, specs, strict=True)]
 
     def bind(self, loss: Loss) -> Loss:
         """Return a task's loss with what it has to know of the labelled images."""
@@ -50,7 +50,7 @@ class Labelled:
 def choose_labelled(labels: Tensor, count: int, seed: int) -> Tensor:
     """Draw the indices of `count` images, as many of each class: [count].
 
-    They depend on the seed alone, so they are the same for every architecture.
+    They depend on the seed alone, as its training split does, so they are the same for every architecture.
 
     Raises:
         ValueError: a class has too few images.

@@ -20,7 +20,8 @@ from bench.training.labelled import Labelled
 from bench.training.losses import Diverged, LossReader, PendingLosses
 from bench.training.random_state import IsolatedRandomState
 from bench.training.schedule import learning_rate
-from bench.training.scores import Split, validate
+from bench.training.scores import validate
+from bench.training.splits import Split
 from bench.training.stack import Stack
 from bench.training.steps import Stepper
 
@@ -64,7 +65,7 @@ def train(
     Raises:
         Diverged: as soon as a reading of the loss finds it not finite.
     """
-    (outcome,) = train_seeds([model], task, [spec], data, validation, report, graph)
+    (outcome,) = train_seeds([model], task, [spec], [data], [validation], report, graph)
     if isinstance(outcome, Diverged):
         raise outcome
     return outcome
@@ -74,15 +75,16 @@ def train_seeds(
     models: Sequence[nn.Module],
     task: Task,
     specs: Sequence[RunSpec],
-    data: Split,
-    validation: Split,
+    data: Sequence[Split],
+    validation: Sequence[Split],
     report: Callable[[Progress], None] = lambda progress: None,
     graph: bool = False,
 ) -> list[Trained | Diverged]:
     """Train models that differ in nothing but their seed, in place; several of them as one stack.
 
     Args:
-        data: the training split.
+        data: the training split of each seed, all of one size.
+        validation: the images that each seed holds out.
         report: takes the progress, at each reading of the loss.
         graph: capture the step once as a CUDA graph and replay it.
 
@@ -107,36 +109,40 @@ def train_in_turns(
     models: Sequence[nn.Module],
     task: Task,
     specs: Sequence[RunSpec],
-    data: Split,
-    validation: Split,
+    data: Sequence[Split],
+    validation: Sequence[Split],
     report: Callable[[Progress], None],
     graph: bool,
     clock: Callable[[], float],
+    streams: Sequence[Streams] | None = None,
 ) -> Generator[None, None, list[Trained | Diverged]]:
     """Do what `train_seeds` does, a few steps at a time.
 
     It yields when a GPU has been given something to do, so that another training can give it something too. What it
     draws and computes depends on no other training: docs/decisions.md#training-is-a-generator.
+
+    Args:
+        streams: what each model draws from; None: those of its spec's seed. A study mixes those of several.
     """
-    spec, device, count = specs[0], data.images.device, len(specs)
+    spec, device, count, images = specs[0], data[0].images.device, len(specs), len(data[0].labels)
     on_cpu = device.type == "cpu"
-    batch = min(spec.batch_size, len(data.labels))
-    per_epoch = len(data.labels) // batch  # the few images left over are others in the next epoch
+    batch = min(spec.batch_size, images)
+    per_epoch = images // batch  # the few images left over are others in the next epoch
     steps, done = per_epoch * spec.epochs, 0
-    labelled = Labelled(specs, batch, data.labels)
+    labelled = Labelled(specs, batch, [each.labels for each in data])
     stack = Stack(models) if count > 1 else None
     rows_per_step = batch + labelled.per_batch
-    streams = [Streams.of(each.seed, device) for each in specs]
+    streams = streams or [Streams.of(each.seed, device) for each in specs]
     noise_rows = task.noise_rows(rows_per_step, labelled.per_batch)
     dtype, width = next(models[0].parameters()).dtype, task.width(spec.latent_dim)
-    feed = Feed(data.images, data.labels, spec, streams, noise_rows, dtype, width)
+    feed = Feed(data, spec, streams, noise_rows, dtype, width)
     stepper = Stepper(models, labelled.bind(task.loss), feed, stack)
     random_state = IsolatedRandomState(stream_seed(spec.seed, "dropout"), device)
     if graph:
         with random_state:
             for model in models:
                 model.train()
-            rows = torch.arange(min(CHUNK_STEPS, per_epoch) * count * rows_per_step, device=device) % len(data.labels)
+            rows = torch.arange(min(CHUNK_STEPS, per_epoch) * count * rows_per_step, device=device) % images
             trial = feed.with_streams([Streams.of(each.seed, device) for each in specs])  # the run draws its own later
             stepper.capture(trial.draw(rows.view(-1, count, rows_per_step)))
 
@@ -147,7 +153,7 @@ def train_in_turns(
         for model in models:
             model.train()
         started = clock()
-        rows = epoch_rows(streams, len(data.labels), per_epoch, batch, labelled).to(device)
+        rows = epoch_rows(streams, images, per_epoch, batch, labelled).to(device)
         scheduled = [learning_rate(step, steps, spec.lr) for step in range(done, done + per_epoch)]
         rates = scheduled if on_cpu else torch.tensor(scheduled, device=device)
         total, pending = torch.zeros(count), deque[PendingLosses]()

@@ -6,21 +6,18 @@ The binarisation of a split is fixed, and so is its latent noise: it comes from 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
-from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from archs.foreign.random_states import seeded
-from bench.models.likelihood import evaluation_targets
 from bench.models.streams import generator, stream_seed
 from bench.spec.run import RunSpec
 from bench.tasks import Task
 from bench.training.batches import stack_seeds
+from bench.training.splits import Split
 from bench.training.stack import Stack
 
 EVALUATION_BATCH = 500
@@ -28,39 +25,6 @@ EVALUATION_BATCH = 500
 
 GPU_EVALUATION_IMAGES = 4_096
 """Images that a GPU evaluates at once, of all models of a stack together; but no fewer than a CPU of each."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """A part of a data set on the device."""
-
-    images: Tensor
-    """uint8 [N, 28, 28]."""
-
-    labels: Tensor
-    """int64 [N]."""
-
-    known_levels: Tensor | None = None
-    """What `target_levels` gives, where it has been computed before."""
-
-    def target_levels(self, likelihood: str | None, split: str) -> Tensor:
-        """Return the targets of an evaluation as bytes, a quarter of what they take as floats.
-
-        See `bench.models.likelihood.evaluation_targets`.
-        """
-        if self.known_levels is not None:
-            return self.known_levels
-        return evaluation_targets(self.images, likelihood, split).to(self.images.device)
-
-    def fixed_targets(self, likelihood: str | None, split: str, rows: Tensor | slice = slice(None)) -> Tensor:
-        """Return the targets of an evaluation, of some or all images: float32 [N, 1, 28, 28] in 0 to 1."""
-        return self.target_levels(likelihood, split)[rows].float() / 255
-
-    @functools.cached_property
-    def targets_hash(self) -> str:
-        """A hash of `known_levels`: two runs with the same hash were scored on the same pixels."""
-        assert self.known_levels is not None
-        return hashlib.sha256(self.known_levels.cpu().numpy().data).hexdigest()[:16]
 
 
 class Scores(NamedTuple):
@@ -81,7 +45,7 @@ def evaluate(model: nn.Module, task: Task, data: Split, spec: RunSpec, split: st
     Args:
         split: "validation" or "test", which names the streams.
     """
-    (scores,) = evaluate_seeds([model], None, task, data, [spec], split)
+    (scores,) = evaluate_seeds([model], None, task, [data], [spec], split)
     return scores
 
 
@@ -89,46 +53,64 @@ def validate(
     models: Sequence[nn.Module],
     stack: Stack | None,
     task: Task,
-    validation: Split,
+    validation: Sequence[Split],
     specs: Sequence[RunSpec],
     failed: Container[int],
 ) -> dict[int, dict[str, float]]:
     """Return the validation metrics of each model that hasn't failed, by its index.
 
     On a GPU a stack is evaluated as one.
+
+    Args:
+        validation: of each model.
     """
     going_on = [index for index in range(len(models)) if index not in failed]
-    if stack and validation.images.device.type != "cpu":
+    if stack and validation[0].images.device.type != "cpu":
         found = evaluate_seeds(models, stack, task, validation, specs, "validation")
         return {index: found[index].means for index in going_on}
-    return {index: evaluate(models[index], task, validation, specs[index], "validation").means for index in going_on}
+    return {
+        index: evaluate(models[index], task, validation[index], specs[index], "validation").means for index in going_on
+    }
 
 
 @torch.no_grad()
 def evaluate_seeds(
-    models: Sequence[nn.Module], stack: Stack | None, task: Task, data: Split, specs: Sequence[RunSpec], split: str
+    models: Sequence[nn.Module],
+    stack: Stack | None,
+    task: Task,
+    data: Sequence[Split],
+    specs: Sequence[RunSpec],
+    split: str,
 ) -> list[Scores]:
-    """Score several models that differ in nothing but their seed as `evaluate` does: as one, if they are a stack."""
-    spec = specs[0]
+    """Score several models that differ in nothing but their seed as `evaluate` does: as one, if they are a stack.
+
+    Args:
+        data: of each model, all of one size.
+    """
+    spec, images = specs[0], len(data[0].labels)
     for model in models:
         model.eval()
-    data = dataclasses.replace(data, known_levels=data.target_levels(spec.likelihood, split))
+    data = [dataclasses.replace(each, known_levels=each.target_levels(spec.likelihood, split)) for each in data]
     dtype = next(models[0].parameters()).dtype
     noise = stack_seeds(
-        [evaluation_noise(each, task.width(each.latent_dim), data, split, dtype) for each in specs]
+        [
+            evaluation_noise(each, task.width(each.latent_dim), own, split, dtype)
+            for each, own in zip(specs, data, strict=True)
+        ]
     )  # [S, N, Z]
     at_once = EVALUATION_BATCH
-    if data.images.device.type != "cpu":
+    if data[0].images.device.type != "cpu":
         at_once = max(EVALUATION_BATCH, GPU_EVALUATION_IMAGES // len(models))
     parts: list[dict[str, Tensor]] = []
-    with seeded(stream_seed(spec.seed, f"layers/{split}"), data.images.device):  # for layers that draw even here
-        for first in range(0, len(data.labels), at_once):
+    with seeded(stream_seed(spec.seed, f"layers/{split}"), data[0].images.device):  # for layers that draw even here
+        for first in range(0, images, at_once):
             rows = slice(first, first + at_once)
-            x, labels = data.fixed_targets(spec.likelihood, split, rows).to(dtype), data.labels[rows]
+            x = stack_seeds([each.fixed_targets(spec.likelihood, split, rows).to(dtype) for each in data])
+            labels = stack_seeds([each.labels[rows] for each in data])
             if stack:
-                parts.append(stack.apply(score_with_noise_first(task), noise[:, rows], shared=(x, labels)))
+                parts.append(stack.apply(task.score, x, labels, noise[:, rows]))
             else:
-                scores = task.score(models[0], x, labels, noise[0, rows])
+                scores = task.score(models[0], x[0], labels[0], noise[0, rows])
                 parts.append({name: value.unsqueeze(0) for name, value in scores.items()})
     stacked = {name: torch.cat([part[name] for part in parts], 1).cpu().numpy() for name in parts[0]}  # [S, N, …]
     return [scores_of({name: value[index] for name, value in stacked.items()}) for index in range(len(models))]
@@ -146,8 +128,3 @@ def evaluation_noise(spec: RunSpec, width: int, data: Split, split: str, dtype: 
     draw = generator(spec.seed, f"latent/{split}", device)
     sizes = [(min(EVALUATION_BATCH, images - first), width) for first in range(0, images, EVALUATION_BATCH)]
     return torch.cat([torch.randn(size, generator=draw, device=device, dtype=dtype) for size in sizes])
-
-
-def score_with_noise_first(task: Task) -> Callable[..., dict[str, Tensor]]:
-    """Return the task's score with the noise as its first tensor: that is what the models of a stack don't share."""
-    return lambda model, noise, x, labels: task.score(model, x, labels, noise)

@@ -46,12 +46,11 @@ class Stack:
                 mine[name].data = stacked.detach()[index]
         self._replaced: dict[str, Tensor] = {}
 
-    def apply(self, function: Callable[..., Any], *tensors: Tensor, shared: Sequence[Tensor] = ()) -> Any:
-        """Return `function(model, *tensors, *shared)` of each model, stacked: [S, …].
+    def apply(self, function: Callable[..., Any], *tensors: Tensor) -> Any:
+        """Return `function(model, *tensors)` of each model, stacked: [S, …].
 
         Args:
             tensors: [S, …], of which each model gets its own.
-            shared: the same for all.
         """
         for name, own in self.model.named_parameters():  # its `train` may have a say in what learns
             self.parameters[name].requires_grad_(own.requires_grad)
@@ -62,7 +61,7 @@ class Stack:
             found = dict(given)  # where functional_call leaves what it finds in the places afterwards
             # The places of tied weights are all given: torch's own way to tie them leaves a module that is used twice
             # with tensors of the call that is over.
-            result = functional_call(module, found, (*own, *shared), tie_weights=False)
+            result = functional_call(module, found, own, tie_weights=False)
             return result, {self.places[key[6:]]: value for key, value in found.items() if value is not given[key]}
 
         results, self._replaced = vmap(one)({**self.parameters, **self.buffers}, *tensors)

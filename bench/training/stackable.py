@@ -21,7 +21,6 @@ from bench.spec.run import RunSpec
 from bench.tasks import Task
 from bench.training.adam import Adam
 from bench.training.batches import Loss
-from bench.training.scores import score_with_noise_first
 from bench.training.stack import Stack, stacked_step, tensors_of
 from bench.training.stack_obstacles import collect, first_difference, obstacle, plain_state
 from bench.training.steps import single_step
@@ -166,7 +165,7 @@ class Trial:
             try:
                 each = torch.stack([self.loss(model, *own) for model, own in zip(self.together, inputs, strict=True)])
                 stacked = self.stack.losses(self.loss, *self.inputs)
-                self.stack.apply(score_with_noise_first(self.task), self.score_noise, shared=(x[0], labels[0]))
+                self.stack.apply(self.task.score, x, labels, self.score_noise)
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:

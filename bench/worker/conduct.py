@@ -22,7 +22,7 @@ from bench.models.trying import untouched
 from bench.spec.conduct import Conduct
 from bench.spec.run import RunSpec
 from bench.tasks import Task
-from bench.training.scores import Split
+from bench.training.splits import Split
 from bench.worker.restore import layers_of, to_device
 from bench.worker.weights import load_into, to_bytes
 

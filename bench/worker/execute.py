@@ -207,10 +207,9 @@ def execute_evaluation(spec: EvaluationSpec, site: Site, report: Report) -> tupl
     subject = evaluation.Subject(
         run=spec.run,
         model=to_device(restore(record, site.plugins), device),
-        train=split_on_device(dataset, "train", device, spec.run.train_images),
-        test=split_on_device(dataset, "test", device),
+        train=split_on_device(dataset, "train", spec.run.seed, device, spec.run.train_images),
+        test=split_on_device(dataset, "test", spec.run.seed, device),
         device=device,
-        test_elbo=record.arrays().get("test_elbo"),
         settings=spec.settings,
         others=[to_device(restore(store.load(run_id), site.plugins), device) for run_id in spec.others],
         report=lambda share: report(Progress(share, 0, math.nan)),

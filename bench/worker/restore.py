@@ -16,11 +16,10 @@ from archs.base import Arch
 from archs.errors import UserError
 from archs.foreign.random_states import seeded
 from archs.identity.fingerprint import fingerprint
-from archs.identity.old_fingerprint import old_fingerprint
 from archs.layers import layer_table
 from bench import tasks
 from bench.models.trying import takes_channels_last
-from bench.spec.run import RunSpec
+from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
 from bench.store.record import Record
 from bench.store.store import Damaged
@@ -47,9 +46,10 @@ def arch_of(spec: RunSpec, plugins: Sequence[str]) -> Arch:
         RuntimeError: its code is not what it was when the run was planned.
     """
     arch, found = arch_and_fingerprint(spec.arch, tuple(plugins))
-    if spec.arch_fingerprint != found and spec.arch_fingerprint != old_fingerprint(arch):
+    if spec.arch_fingerprint != found:
+        how = "" if spec.protocol == PROTOCOL else f", or fingerprints were others under protocol {spec.protocol}"
         raise RuntimeError(
-            f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since"
+            f"the definition of {spec.arch} is not the one that run {spec.run_id} is of: it was edited since{how}"
         )
     return arch
 

@@ -19,8 +19,8 @@ from bench.spec.run import RunSpec
 from bench.tasks import Task
 from bench.training.cuda_graph import CaptureFailed
 from bench.training.loop import Trained, run_to_completion, train_in_turns
-from bench.training.scores import EVALUATION_BATCH, Split, evaluate
-from bench.training.splits import splits_of
+from bench.training.scores import EVALUATION_BATCH, evaluate
+from bench.training.splits import Split, splits_of
 from bench.training.stackable import why_not_stack
 from bench.worker.conduct import Examined, examine
 from bench.worker.dataset import dataset_of
@@ -123,13 +123,12 @@ def train_group(
     parts = [[spec] for spec in specs]
     try:
         task, prepared = task_of(specs[0], site.plugins), [prepare(specs[0], site)]
-        splits = prepared[0].splits
-        prepared += [prepare(spec, site, splits) for spec in specs[1:]]
+        prepared += [prepare(spec, site) for spec in specs[1:]]
         models = [each.model for each in prepared]
         refused = why_not_stack(models, task, specs[0]) if len(specs) > 1 else None
         if refused is None:
-            data = splits["train"], splits["val"]
-            outcomes = yield from train_in_turns(models, task, specs, *data, report, graph, neighbours.clock)
+            data, validation = ([each.splits[name] for each in prepared] for name in ("train", "val"))
+            outcomes = yield from train_in_turns(models, task, specs, data, validation, report, graph, neighbours.clock)
             pairs = zip(prepared, outcomes, strict=True)
             return [TrainingResult(outcome, begun, each, len(specs)) for each, outcome in pairs]
     except Exception as error:
@@ -161,21 +160,16 @@ def raise_if_not_of_the_run(error: Exception, neighbours: Neighbours) -> None:
         raise OutOfMemoryWithOthers(str(error)) from error
 
 
-def prepare(spec: RunSpec, site: Site, splits: dict[str, Split] | None = None) -> PreparedModel:
-    """Build the model of a run on the device, and score it before its first step.
-
-    Args:
-        splits: the data on the device, if they are there already.
-    """
+def prepare(spec: RunSpec, site: Site) -> PreparedModel:
+    """Build the model of a run on the device, and score it before its first step."""
     arch, task = arch_of(spec, site.plugins), task_of(spec, site.plugins)
     device = torch.device(site.device)
     dataset = dataset_of(spec, site)
     layers, conduct = examined(spec, site.plugins)
     model = to_device(task.new_model(arch, spec.latent_dim, spec.seed), device)
-    if splits is None:
-        splits = splits_of(dataset, spec, device)
-        if device.type == "cuda":  # the next to use them may be on another stream
-            torch.cuda.current_stream(device).synchronize()
+    splits = splits_of(dataset, spec, device)
+    if device.type == "cuda":  # the next to use them may be on another stream
+        torch.cuda.current_stream(device).synchronize()
     return PreparedModel(model, layers, conduct, splits, untrained_scores(model, task, splits["val"], spec))
 
 

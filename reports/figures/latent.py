@@ -64,7 +64,7 @@ def draw(panels: Mapping[str, LatentPlane]) -> Figure:
                 if manifold is None:
                     row[1].set_axis_off()
                 else:
-                    show_image(row[1], tiled(manifold, gap=0), "what the decoder draws there")
+                    show_image(row[1], tiled(manifold, gap=0), "what the decoder draws over the prior")
                     row[1].set_yticks([])
                     row[1].set_xlabel("z₁ →, in equal shares of the prior")
                     row[1].set_ylabel("z₂ →")

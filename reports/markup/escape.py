@@ -53,18 +53,22 @@ _LATEX = {
 }
 
 
-def one_line(text: object, limit: int = 300) -> str:
+LIMIT = 300
+"""Characters that are shown of a text from outside."""
+
+
+def one_line(text: object, limit: int = LIMIT) -> str:
     """Return `text` without line breaks or control characters, cut to `limit` characters with an ellipsis."""
     line = " ".join(_CONTROL.sub(" ", str(text)).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def md(text: object) -> str:
+def md(text: object, limit: int = LIMIT) -> str:
     """Return one line of Markdown that shows `text` literally: no emphasis, tags, links, maths or new table cells.
 
     A URL's colon is escaped too, so that a code host does not turn an error message into a link.
     """
-    escaped = _TAG.sub("&lt;", _MARKDOWN.sub(r"\\\1", one_line(text)))
+    escaped = _TAG.sub("&lt;", _MARKDOWN.sub(r"\\\1", one_line(text, limit)))
     return escaped.replace("://", r"\://").replace("www.", r"www\.")
 
 

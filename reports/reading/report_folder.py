@@ -20,6 +20,7 @@ from bench.store.evaluations import with_evaluations
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from reports.reading.manifest import read_manifest
+from reports.reading.older_records import with_kl_units
 from reports.reading.speeds import MeasuredSpeeds, read_speeds
 
 
@@ -139,6 +140,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
     records, missing = _records(where, [str(one) for one in manifest["run_ids"]], evaluations, of_manifest(manifest))
     if not records:
         raise UserError(f"none of the {len(missing)} runs of {folder} is in {where}; point --runs-dir at them")
+    records = [with_kl_units(record) for record in records]
     runs = records_frame(records)
     for column in ("dataset", "likelihood"):
         kinds = sorted(set(runs[column].dropna()))

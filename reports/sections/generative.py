@@ -21,10 +21,14 @@ from reports.wording.generative import sentences
 
 PUBLISHED_ERROR = {"m2": {100: 11.97, 600: 4.94, 1000: 3.60, 3000: 3.92}}
 """Task → number of labels → test error on MNIST in %, by Kingma et al. 2014, table 1."""
-BASIC = ("reconstruction", "kl", "bits_per_dim", "active_units", "aggregate_kl")
+BASIC = ("reconstruction", "kl", "bits_per_dim", "active_units", "kl_units", "sample_spread", "aggregate_kl")
+UNITS = ("active_units", "kl_units")
+"""Metrics that count latent dimensions."""
 ACCURACIES = ("probe_accuracy", "bayes_accuracy", "sample_accuracy", "judge_accuracy")
 MOST_CONFUSIONS = 4
-"""Architectures whose confusions are shown: the best ones."""
+"""Architectures whose confusions are shown."""
+LONGEST = 1_000
+"""Characters of a sentence, which may name several architectures with their numbers."""
 SIDE_BY_SIDE = 4
 """Architectures up to which they stand side by side, so that a metric has a row of its own, with its meaning."""
 PUBLISHED_BOUNDS = (
@@ -44,9 +48,10 @@ def blocks(context: Context) -> Iterator[Block]:
         return
     yield Heading("Behind the ELBO" if any(described[task].bounds for task in tasks) else "The latent code")
     for task in tasks:
-        yield Text(f"**{md(experiment.label(task))}.** {' '.join(map(md, sentences(experiment, task)))}".strip())
+        said = " ".join(md(sentence, LONGEST) for sentence in sentences(experiment, task))
+        yield Text(f"**{md(experiment.label(task))}.** {said}".strip())
         yield table(experiment, task)
-    if text := definitions(experiment, tasks):
+    if text := " ".join(filter(None, [spreads(experiment, tasks), definitions(experiment, tasks)])):
         yield Text(text)
     yield from _kl(context, tasks)
     yield from _confusions(context)
@@ -55,7 +60,9 @@ def blocks(context: Context) -> Iterator[Block]:
         headers = ("published, dynamically binarised MNIST", "bound", "nats")
         published = Table(headers, PUBLISHED_BOUNDS, "llr", name="anchors")
         yield Details(
-            "Published numbers to compare the VAEs' bounds with (larger models, trained for longer)", [published]
+            "Published numbers to set the VAEs' bounds beside: other networks and trainings, and a bound with more "
+            "samples is the tighter one",
+            [published],
         )
 
 
@@ -105,9 +112,9 @@ def table(experiment: Experiment, task: str) -> Table:
 def differences(experiment: Experiment, task: str, order: list[str], metrics: list[Metric]) -> dict[str, str]:
     """Return metric → the paired difference of two architectures, with its 95 % interval over seeds.
 
-    Empty unless there are two, of which one is the baseline.
+    Empty unless `is_pair`.
     """
-    if len(order) != 2 or experiment.baseline not in order or experiment.rankings[task].one_seed:
+    if not is_pair(experiment, task):
         return {}
     runs = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["arch"].isin(order)]
     names = [metric.name for metric in metrics]
@@ -122,10 +129,26 @@ def differences(experiment: Experiment, task: str, order: list[str], metrics: li
     return texts
 
 
+def spreads(experiment: Experiment, tasks: list[str]) -> str:
+    """Return what ± and brackets in the tables mean; empty if there are none."""
+    if all(experiment.rankings[task].one_seed for task in tasks):
+        return ""
+    text = "± is the standard deviation over seeds"
+    if any(is_pair(experiment, task) for task in tasks):
+        text += "; brackets are 95 % t intervals of the paired difference over seeds, each for its row alone"
+    return f"{text}."
+
+
+def is_pair(experiment: Experiment, task: str) -> bool:
+    """Return whether there are two architectures to compare: the baseline and another."""
+    ranking = experiment.rankings[task]
+    return len(ranking.order) == 2 and experiment.baseline in ranking.order and not ranking.one_seed
+
+
 def header(experiment: Experiment, task: str, metric: Metric) -> str:
     """Return the name of a metric, with an arrow to where it is better and its unit."""
     arrow = {True: " ↑", False: " ↓", None: ""}[metric.higher_is_better]
-    if metric.name == "active_units":
+    if metric.name in UNITS:
         sizes = experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].dropna().unique()
         return f"{metric.label} (of {sizes.max():.0f})"
     is_bound = metric.name == "elbo" or (IWAE.fullmatch(metric.name) and metric.higher_is_better)
@@ -167,33 +190,35 @@ def _kl(context: Context, tasks: list[str]) -> Iterator[Block]:
             context.colours,
         )
         yield Text(
-            "KL of each latent dimension from the prior, largest first, mean over seeds. A dimension at 0 is not used."
+            "KL of each latent dimension from the prior, mean over the test images; largest first in each run, then "
+            "the mean over seeds."
         )
 
 
 def _confusions(context: Context) -> Iterator[Block]:
-    """Yield which labels the first task that is a Bayes classifier confuses."""
+    """Yield which labels the first task that is a Bayes classifier confuses, of its best architectures."""
     panels: dict[str, np.ndarray] = {}
     described = context.experiment.declared.tasks
     task = next((task for task in context.experiment.tasks if "bayes" in described[task].evaluations), None)
-    for arch in context.experiment.order if task else ():
+    for arch in context.experiment.rankings[task].order if task else ():
         counts = [
             arrays["bayes_confusion"]
             for record in context.experiment.finished
             if record.spec["arch"] == arch and record.spec["task"] == task
             if "bayes_confusion" in (arrays := record.arrays("bayes_confusion"))
         ]
-        if counts and len(panels) < MOST_CONFUSIONS:
+        if counts:
             panels[arch] = np.sum(counts, axis=0)
     if task and panels:
-        label = described[task].label
+        label, known = described[task].label, len(panels)
+        panels = dict(list(panels.items())[:MOST_CONFUSIONS])
         alt = f"Confusion of the {label} as a Bayes classifier, per true label"
         yield context.figures.write("confusion", alt, confusion.draw, panels)
-        beyond = len(context.experiment.order) - len(panels)
         yield Text(
             f"The {md(label)} as a Bayes classifier: of the test images of a true label (row), the share in % read as "
-            "another one (column); all seeds together, the diagonal left out."
-            + (f" The best {len(panels)} are shown." if beyond > 0 else "")
+            "another one (column); all seeds together; the diagonal, and numbers below "
+            f"{confusion.SMALLEST_SHOWN} %, left out."
+            + (f" Of {known} architectures the {len(panels)} with the best means." if known > len(panels) else "")
         )
 
 
@@ -219,10 +244,11 @@ def _test_error(experiment: Experiment, ranking: Ranking) -> Iterator[Block]:
         f"{md(ranking.description.label)} with {labels:,} labelled images, as many of each class; the other training "
         "images come without. "
         + (
-            f"Published for {labels:,} labels: {published:.2f} % (Kingma et al. 2014, table 1)."
+            f"Published for {labels:,} labels: {published:.2f} % (Kingma et al. 2014, table 1, another network)."
             if published
-            else "There is no published number for this data set and number of labels."
+            else "No published number for this data set and number of labels is known here."
         )
+        + ("" if ranking.one_seed else " ± is the standard deviation over seeds.")
     )
     rows = []
     for arch in ranking.order:

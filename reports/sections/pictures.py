@@ -16,7 +16,7 @@ from reports.sections.context import Context
 from reports.wording.formatting import natural_list, plural, shorten_middle
 
 MOST_SHEETS = 4
-"""Architectures of which whole sheets of images are shown: the best ones."""
+"""Architectures of which whole sheets of images are shown: the first ones of `Experiment.order`."""
 SAMPLES_SHOWN = 10
 """Images in a row; a record holds more samples."""
 Arrays = dict[str, np.ndarray]
@@ -50,9 +50,9 @@ def blocks(context: Context) -> Iterator[Block]:
     )
     seeds = {task: {arch: int(chosen[task][arch].spec["seed"]) for arch in arrays} for task, arrays in found.items()}
     yield Text(
-        "The same ten test images for every architecture, originals on top; "
-        f"{models_of_seeds(seeds, context.experiment.label)}. Every picture shows p(x|z)'s mean, at the posterior mean "
-        "of z."
+        "On top the first test image of each class, as every model is scored on it; "
+        f"{models_of_seeds(seeds, context.experiment.label)}. What a model draws, here and below, is the mean of "
+        "p(x|z) and no sample of pixels; here z is the posterior mean."
     )
     yield from _samples(context, found)
     yield from _latent(context, found)
@@ -124,19 +124,27 @@ def _samples(context: Context, found: dict[str, dict[str, Arrays]]) -> Iterator[
             labels = [str(label) for label in range(10)]
             yield context.figures.write(f"grid_{task}", alt, pictures.sheets, grids, labels)
             yield Text(
-                f"{md(context.experiment.label(task))}: a row per label, one z per column. "
-                "A column should show one handwriting, a row one digit."
+                f"{md(context.experiment.label(task))}: a row per label, one z per column. If the label says which "
+                "digit it is, and z how it is written, a row is one digit and a column one handwriting."
+                f"{_shown(arrays, 'grid')}"
             )
     if paths:
         task, sheets = paths
-        alt = "Straight lines in z between pairs of test images"
+        alt = "Straight lines in z between the posterior means of pairs of test images"
         yield context.figures.write("interpolations", alt, pictures.sheets, sheets)
-        label = md(context.experiment.label(task))
-        yield Text(f"Straight lines in z between the posterior means of two test images ({label}).")
+        label, shown = md(context.experiment.label(task)), _shown(found[task], "interpolations")
+        given = "; the label changes halfway" if "grid" in next(iter(found[task].values())) else ""
+        yield Text(f"Straight lines in z between the posterior means of two test images ({label}){given}.{shown}")
+
+
+def _shown(arrays: dict[str, Arrays], name: str) -> str:
+    """Say that the pictures of that name are of some architectures only, if so; else an empty text."""
+    known = sum(name in own for own in arrays.values())
+    return f" Shown are {MOST_SHEETS} of {known} architectures." if known > MOST_SHEETS else ""
 
 
 def _sheets(found: dict[str, dict[str, Arrays]], name: str) -> tuple[str, Arrays] | None:
-    """Return the first task that has an array of that name, and the best architectures' sheets of it."""
+    """Return the first task that has an array of that name, and the first architectures' sheets of it."""
     for task, arrays in found.items():
         sheets = {
             shorten_middle(arch, 24): own[name] for arch, own in list(arrays.items())[:MOST_SHEETS] if name in own
@@ -165,10 +173,18 @@ def _latent(context: Context, found: dict[str, dict[str, Arrays]]) -> Iterator[B
         )
         if any(plane.manifold is not None for plane in panels.values()):
             more = (
-                " Beside it the decoder's images on a grid of Gaussian quantiles, so that each image stands for an "
-                "equal share of the prior."
+                " Beside it what the decoder draws on a grid of Gaussian quantiles, so that each image stands for an "
+                "equal share of the prior: its axes are not those of the points."
+            )
+        elif context.experiment.declared.tasks[task].naming_cost:
+            more = (
+                " The label is given, so the code need not tell classes apart: a code that does not has its clouds on "
+                "each other."
             )
         else:
-            more = " The label is given, so the code need not tell classes apart: the clouds should lie on each other."
+            more = ""
         label = md(context.experiment.label(task))
-        yield Text(f"{label}: every test image at its posterior mean, coloured by its class.{more}")
+        yield Text(
+            f"{label}: the test images, each at its posterior mean and coloured by its class; up to one in 500 may lie "
+            f"outside.{more}{_shown(arrays, 'latent')}"
+        )

@@ -1,4 +1,4 @@
-"""Say in words what stands behind a model's ELBO: its two parts, posterior collapse, and what was not computed."""
+"""Say in words what stands behind a model's ELBO: its two parts, and what was not computed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from bench.spec.metrics import IWAE
 from reports.findings.experiment import Experiment
-from reports.wording.formatting import natural_list, number, signed
+from reports.wording.collapse import collapse
+from reports.wording.formatting import natural_list, plural, signed
 
 METRICS_OF_EVALUATION = {
     "iwae": ("iwae",),
@@ -21,8 +22,6 @@ METRICS_OF_EVALUATION = {
 """
 NAMES = {"iwae": "importance-weighted bound", "elbo_marginal": "marginal bound"}
 """What a sentence calls a metric, where that is not its label."""
-COLLAPSED = 0.5
-"""Mean number of active units below which the whole posterior has collapsed."""
 
 
 def sentences(experiment: Experiment, task: str) -> Iterator[str]:
@@ -41,6 +40,8 @@ def sentences(experiment: Experiment, task: str) -> Iterator[str]:
         names = natural_list([NAMES.get(name) or _label(experiment, name) for name in lacking], 6)
         full = experiment.manifest.get("evaluate", "basic") == "full"
         yield f"Not computed: {names}." + ("" if full else " --evaluate full adds them.")
+    if "sample_spread" not in present:
+        yield f"Not recorded: {_label(experiment, 'sample_spread')}."
 
 
 def _label(experiment: Experiment, name: str) -> str:
@@ -51,7 +52,7 @@ def _label(experiment: Experiment, name: str) -> str:
 def decomposition(experiment: Experiment, task: str) -> str:
     """Say how much of the ELBO between the best and the last is reconstruction, and how much KL.
 
-    The means are over the seeds that both finished, so that the two parts add up exactly.
+    The means are over the seeds that both finished, so that the two parts add up but for rounding.
     """
     order = experiment.rankings[task].order
     if len(order) < 2:
@@ -62,32 +63,13 @@ def decomposition(experiment: Experiment, task: str) -> str:
     values = runs.pivot_table(index="seed", columns="arch", values=list(names))
     if any((name, arch) not in values for name in names for arch in (best, last)):
         return ""
-    change = {name: float((values[name][best] - values[name][last]).mean()) for name in names}
+    differences = {name: (values[name][best] - values[name][last]).dropna() for name in names}
+    change = {name: float(found.mean()) for name, found in differences.items()}
     if not math.isfinite(change["elbo"]):
         return ""
+    seeds = len(differences["elbo"])
     return (
-        f"The {number(abs(change['elbo']), 1)} nats between {best} and {last} are "
-        f"{signed(-change['reconstruction'], 1)} of reconstruction and {signed(-change['kl'], 1)} of KL."
+        f"The ELBO of {best} less that of {last}, {signed(change['elbo'], 1)} nats, is "
+        f"{signed(-change['reconstruction'], 1)} of reconstruction and {signed(-change['kl'], 1)} of KL "
+        f"({'means over ' if seeds > 1 else ''}{plural(seeds, 'seed')})."
     )
-
-
-def collapse(experiment: Experiment, task: str) -> Iterator[str]:
-    """Yield a sentence on architectures whose posterior collapsed wholly, and one on those where it did in part."""
-    rows = experiment.summary
-    rows = rows[(rows["task"] == task) & (rows["metric"] == "active_units")]
-    active = dict(zip(rows["arch"], rows["mean"], strict=True))
-    size = experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].max()
-    order, label = experiment.rankings[task].order, experiment.label(task)
-    whole = [arch for arch in order if active.get(arch, math.nan) < COLLAPSED]
-    part = [arch for arch in order if COLLAPSED <= active.get(arch, math.nan) < size / 2]
-    if whole:
-        yield (
-            f"Posterior collapse ({label}): {natural_list(whole)} {'uses' if len(whole) == 1 else 'use'} "
-            "no latent dimension; the decoder draws the same image whatever z is."
-        )
-    if part:
-        named = [f"{arch} ({number(active[arch], 1)} of {size:.0f})" for arch in part]
-        yield (
-            f"Partial posterior collapse ({label}): fewer than half of the latent dimensions "
-            f"are active in {natural_list(named)}."
-        )

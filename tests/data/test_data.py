@@ -1,4 +1,4 @@
-"""Data sets: the split, the checks of every header field, and what happens when MNIST can't be had."""
+"""Data sets: their splits, the checks of every header field, and what happens when MNIST can't be had."""
 
 from __future__ import annotations
 
@@ -10,29 +10,79 @@ import pytest
 
 from archs.errors import UserError
 from bench.data import fetch
+from bench.data.dataset import Dataset
 from bench.data.datasets import is_complete, load
-from bench.data.digits import digits, enlarge
+from bench.data.digits import digits, digits_rows, enlarge
 from bench.data.locate import find_files
 from tests.data.conftest import LABELS, TEST_IMAGES, TEST_LABELS, Write
 
 
 def test_mnist_is_split_55000_5000_10000(mnist: Path) -> None:
     found = load("mnist", mnist)
-    sizes = [len(part) for part in (found.train_images, found.val_images, found.test_images)]
-    assert sizes == [55_000, 5_000, 10_000]
-    assert found.train_labels[:5].tolist() == [5, 0, 4, 1, 9]  # the first five of the published file
+    described = found.describe()
+    assert (described.train_images, described.val_images, described.test_images) == (55_000, 5_000, 10_000)
+    assert found.labels[:5].tolist() == [5, 0, 4, 1, 9]  # the first five of the published file
     assert found.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
     assert found.fingerprint == load("mnist", mnist).fingerprint
 
 
-def test_digits_need_no_file_and_are_split_once() -> None:
+def test_digits_need_no_file() -> None:
     first, again = digits(), digits()
-    assert [len(x) for x in (first.train_images, first.val_images, first.test_images)] == [1_297, 200, 300]
-    assert first.train_images.shape[1:] == (28, 28)
-    assert first.train_images.dtype == np.uint8
-    assert first.train_images.max() > 240
+    described = first.describe()
+    assert (described.train_images, described.val_images, described.test_images) == (1_297, 200, 300)
+    assert first.images.shape == (1_497, 28, 28)
+    assert first.images.dtype == np.uint8
+    assert first.images.max() > 240
     assert first.fingerprint == again.fingerprint
     assert np.array_equal(first.test_images, again.test_images)
+    rows = digits_rows()  # in the order of the file, the last to test on
+    assert [*first.labels, *first.test_labels] == rows[:, 64].tolist()
+
+
+def made_up(count: int, held_out: int, in_blocks: bool) -> Dataset:
+    images, labels = np.zeros((count, 28, 28), np.uint8), np.arange(count) % 10
+    return Dataset("made-up", images, labels, images[:1], labels[:1], held_out, "", in_blocks)
+
+
+@pytest.mark.parametrize("in_blocks", [False, True])
+def test_a_split_has_every_image_once_and_depends_on_the_seed_alone(in_blocks: bool) -> None:
+    data = made_up(1_000, 100, in_blocks)
+    split = data.split(7)
+    assert len(split.val) == 100
+    assert sorted([*split.train, *split.val]) == list(range(1_000))
+    assert all(
+        np.array_equal(one, same) for one, same in zip(split, made_up(1_000, 100, in_blocks).split(7), strict=True)
+    )
+    assert set(split.val) != set(data.split(8).val)
+    assert not np.array_equal(split.train, np.sort(split.train)), "so that the first of them are drawn too"
+
+
+def test_the_split_of_a_seed_never_changes() -> None:
+    """On any machine and with any version of NumPy: what a seed trains on is part of what it is."""
+    assert made_up(12, 3, in_blocks=False).split(0).val.tolist() == [10, 1, 11]
+    assert made_up(12, 3, in_blocks=True).split(0).val.tolist() == [7, 6, 8]
+
+
+@pytest.mark.parametrize("in_blocks", [False, True])
+def test_every_image_is_held_out_as_often_as_any_other(in_blocks: bool) -> None:
+    data, seeds = made_up(40, 8, in_blocks), 2_000
+    counts = np.bincount(np.concatenate([data.split(seed).val for seed in range(seeds)]), minlength=40)
+    assert np.abs(counts - seeds / 5).max() < 5 * np.sqrt(seeds * 0.2 * 0.8)  # five standard deviations
+
+
+def test_neighbours_of_the_file_are_held_out_together_where_they_belong_together() -> None:
+    data = made_up(1_497, 200, in_blocks=True)
+    for seed in range(20):
+        held_out = np.sort(data.split(seed).val)
+        gaps = np.diff([*held_out, held_out[0] + 1_497])  # round, as the file's end is followed by its beginning
+        assert (gaps > 1).sum() == 1
+
+
+def test_the_most_labels_are_those_that_each_seed_can_draw() -> None:
+    data = made_up(1_000, 100, in_blocks=False)
+    counts = [10 * np.bincount(data.labels[data.split(seed).train[:50]], minlength=10).min() for seed in range(5)]
+    assert min(counts) < max(counts)
+    assert data.max_balanced_labels(50, range(5)) == min(counts)
 
 
 def test_enlarge_keeps_constants_and_corners() -> None:

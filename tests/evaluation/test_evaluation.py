@@ -15,10 +15,12 @@ from torch.distributions import MultivariateNormal, kl_divergence
 from bench.evaluation import Subject, pictures
 from bench.evaluation.parts import bayes, iwae, probe, samples
 from bench.evaluation.posterior import describe
+from bench.evaluation.sample_spread import sample_spread
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import generator
+from bench.spec.metrics import SPREAD_SAMPLES, bound_images
 from bench.spec.run import RunSpec
-from bench.training.scores import Split
+from bench.training.splits import Split
 
 CERTAIN = 20.0  # logits of a pixel that is surely on or off
 
@@ -62,7 +64,6 @@ def subject(model: Any, **changes: Any) -> Subject:
     data = Split((templates()[labels] * 255).to(torch.uint8), labels)
     base: dict[str, Any] = {
         "run": run_spec(), "model": model, "train": data, "test": data, "device": torch.device("cpu"),
-        "test_elbo": None,
         "settings": {}, "others": (), "report": lambda share: None,
     }  # fmt: skip
     return Subject(**(base | changes))
@@ -109,15 +110,48 @@ def test_the_judge_is_the_baseline_s_classifier_of_the_same_seed() -> None:
 
 
 def test_iwae_takes_images_from_the_whole_test_set_and_names_its_column() -> None:
-    assert iwae.spread(4, 10).tolist() == [0, 2, 5, 7]
-    elbo = np.arange(40, dtype=np.float32)
-    metrics, arrays = iwae.run(subject(Painter(), settings={"samples": 3, "images": 8}, test_elbo=elbo))
+    assert bound_images(4, 10) == [0, 2, 5, 7]
+    metrics, arrays = iwae.run(subject(Painter(), settings={"samples": 3, "images": 8}))
     exact = -784 * math.log1p(math.exp(-CERTAIN))
     assert metrics["iwae_k3_n8"] == pytest.approx(exact, abs=1e-4)
-    assert metrics["iwae_gap_k3_n8"] == pytest.approx(exact - elbo[iwae.spread(8, 40)].mean(), abs=1e-4)
-    assert arrays["test_iwae_k3_n8"].shape == (8,)
+    assert arrays["test_iwae_k3_n8"].shape == arrays["test_iwae_elbo_k3_n8"].shape == (8,)
     whole, _ = iwae.run(subject(Painter(), settings={"samples": 3, "images": None}))
-    assert set(whole) == {"iwae_k3_n40"}
+    assert set(whole) == {"iwae_k3_n40", "iwae_elbo_k3_n40", "iwae_gain_k3_n40"}
+    assert iwae.PART.protocol == 2, "what subtracted the ELBO of another sample is not taken for this"
+
+
+class Linear(nn.Module):
+    """Logits that grow with z₁, and a posterior that is the prior: every weight is p(x|z)."""
+
+    classes = 0
+
+    def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        return x.new_zeros(len(x), 2), x.new_zeros(len(x), 2)
+
+    def decode(self, z: Tensor, labels: Tensor) -> Tensor:
+        return z[:, :1, None, None].expand(-1, 1, 28, 28) / 50
+
+
+def test_the_elbo_beside_a_bound_is_of_the_same_samples_and_images() -> None:
+    """By hand: each image's mean, and log-mean-exp, of the very log p(x|z) whose z come from the stream of the part."""
+    found = subject(Linear(), run=run_spec("vae"), settings={"samples": 5, "images": 8})
+    metrics, arrays = iwae.run(found)
+    noise = torch.randn(5, 8, 2, generator=generator(0, "iwae"))
+    x = templates()[found.test.labels[[0, 5, 10, 15, 20, 25, 30, 35]]].double()
+    logits = noise[..., 0].double() / 50  # [5, 8], the same for all pixels of an image
+    on = x.flatten(1).sum(1)
+    weights = on * logits - 784 * torch.nn.functional.softplus(logits)
+    bound, elbo = weights.logsumexp(0) - math.log(5), weights.mean(0)
+    assert arrays["test_iwae_elbo_k5_n8"] == pytest.approx(elbo.numpy(), abs=1e-3)
+    assert arrays["test_iwae_k5_n8"] == pytest.approx(bound.numpy(), abs=1e-3)
+    assert metrics["iwae_elbo_k5_n8"] == pytest.approx(float(elbo.mean()), abs=1e-3)
+    assert metrics["iwae_gain_k5_n8"] == pytest.approx(float((bound - elbo).mean()), abs=1e-3)
+    assert metrics["iwae_gain_k5_n8"] > 1
+
+
+def test_one_sample_gains_nothing_over_its_own_elbo() -> None:
+    metrics, _ = iwae.run(subject(Linear(), run=run_spec("vae"), settings={"samples": 1, "images": None}))
+    assert metrics["iwae_gain_k1_n40"] == 0
 
 
 class Coder(nn.Module):
@@ -155,6 +189,7 @@ def test_active_units_are_those_whose_mean_moves() -> None:
     mean[:, 0] = torch.tensor([1.0, -1.0, 1.0, -1.0])  # variance 1
     mean[:, 1] = torch.tensor([0.1, -0.1, 0.1, -0.1]) * 0.999  # just below the threshold of 0.01
     found = describe(mean, torch.full((4, 3), -20.0))
+    assert found.kl_units == 3, "each is far narrower than the prior"
     assert found.mean_variance.tolist() == pytest.approx([1, 0.00998, 0], rel=1e-3)
     assert found.active_units == 1
 
@@ -169,6 +204,14 @@ def test_aggregate_kl_is_that_of_a_gaussian_with_its_moments() -> None:
         MultivariateNormal(m.mean(0), covariance), MultivariateNormal(torch.zeros(4).double(), eye)
     )
     assert describe(mean, log_variance).aggregate_kl == pytest.approx(float(expected))
+
+
+def test_active_units_by_kl_are_those_above_a_twentieth_of_a_nat() -> None:
+    """½ m² of a unit variance: 0.0498 nats at m = ±0.3156 and 0.0502 at ±0.3169; the means vary by 0.1 both times."""
+    mean = torch.tensor([[0.3156, 0.3169, 0.0], [-0.3156, -0.3169, 0.0]])
+    found = describe(mean, torch.zeros(2, 3))
+    assert found.kl.tolist() == pytest.approx([0.0498, 0.0502, 0], abs=1e-4)
+    assert (found.kl_units, found.active_units) == (1, 2)
 
 
 class Lamp(nn.Module):
@@ -199,3 +242,54 @@ def test_the_manifold_is_laid_out_like_the_plane() -> None:
     shares = (np.arange(pictures.MANIFOLD) + 0.5) / pictures.MANIFOLD
     quantiles = torch.special.ndtri(torch.tensor(shares))
     assert first[0].tolist() == (torch.sigmoid(quantiles) * 255).round().int().tolist()
+
+
+CPU = torch.device("cpu")
+
+
+def test_a_decoder_that_ignores_z_has_no_spread_at_all() -> None:
+    assert sample_spread(Painter(), 2, seed=0, device=CPU) == 0, "labels differ, z does not matter"
+
+
+def test_the_spread_of_samples_is_that_of_the_pixels_probabilities() -> None:
+    """A quarter of the pixels have the logit 1.5 z, z ~ N(0, 1), whose spread a quadrature gives; the others stay."""
+
+    class Quarter(Linear):
+        def decode(self, z: Tensor, labels: Tensor) -> Tensor:
+            moving = torch.zeros(28, 28)
+            moving[:14, :14] = 1.5
+            return z[:, :1, None, None] * moving
+
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    weights = weights / weights.sum()
+    values = 1 / (1 + np.exp(-1.5 * nodes))
+    exact = math.sqrt(weights @ values**2 - (weights @ values) ** 2)
+    found = sample_spread(Quarter(), 2, seed=0, device=CPU)
+    assert found == pytest.approx(exact / 4, rel=4 / math.sqrt(2 * SPREAD_SAMPLES))
+    z = torch.randn(SPREAD_SAMPLES, 2, generator=generator(0, "sample spread"))
+    assert found == pytest.approx(float(torch.sigmoid(1.5 * z[:, 0].double()).numpy().std()) / 4, rel=1e-5)
+
+
+def test_the_spread_of_a_model_given_labels_leaves_out_what_they_change() -> None:
+    """Half of the labels draw one image each, the other half follow z: half the spread."""
+
+    class Half(Linear):
+        classes = 10
+
+        def decode(self, z: Tensor, labels: Tensor) -> Tensor:
+            follow = (labels < 5).float()[:, None, None, None]
+            return labels[:, None, None, None] + follow * 40 * super().decode(z, labels)
+
+    follows = [sample_spread(Shifted(label), 2, seed=3, device=CPU) for label in range(5)]
+    assert sample_spread(Half(), 2, seed=3, device=CPU) == pytest.approx(sum(follows) / 10, rel=1e-5)
+
+
+class Shifted(Linear):
+    """Follows z around a logit of its own."""
+
+    def __init__(self, shift: float):
+        super().__init__()
+        self.shift = shift
+
+    def decode(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.shift + 40 * super().decode(z, labels)

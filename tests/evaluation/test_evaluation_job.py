@@ -38,13 +38,18 @@ def test_a_basic_run_has_its_pictures_and_a_full_evaluation_adds_to_it(evaluated
         if record.spec["task"] == "classifier":
             assert not both.evaluations
             continue
-        assert {"active_units", "aggregate_kl", "untrained_elbo"} <= set(record.metrics)
+        assert {"active_units", "kl_units", "sample_spread", "aggregate_kl", "untrained_elbo"} <= set(record.metrics)
         arrays = both.arrays()
         assert arrays["kl_per_dim"].sum() == pytest.approx(record.metrics["kl"], rel=1e-4)
         assert arrays["interpolations"].shape == (5, pictures.STEPS, 28, 28)
         parts = {part.spec["part"] for part in both.evaluations}
         assert parts == ({"iwae", "probe"} if record.spec["task"] == "vae" else {"iwae", "bayes", "samples"})
+        assert record.metrics["kl_units"] == (arrays["kl_per_dim"] > 0.05).sum()
         assert both.metrics["iwae_k4_n300"] > record.metrics["elbo"]
+        bound, elbo = (arrays[f"test_iwae_{name}k4_n300"].astype(float) for name in ("", "elbo_"))
+        assert (bound >= elbo - 1e-4).all()
+        assert both.metrics["iwae_gain_k4_n300"] == pytest.approx((bound - elbo).mean(), abs=1e-4)
+        assert not [name for name in both.metrics if name.startswith("iwae_gap")]
         assert both.metrics["elbo"] == record.metrics["elbo"]
         if record.spec["task"] == "cvae":
             assert arrays["grid"].shape == (10, 10, 28, 28)
@@ -55,7 +60,8 @@ def test_a_basic_run_has_its_pictures_and_a_full_evaluation_adds_to_it(evaluated
 
 def test_the_page_shows_what_the_full_evaluation_found(evaluated: Path) -> None:
     page = (evaluated / "report" / "report.md").read_text(encoding="utf-8")
-    for words in ("## Behind the ELBO", "IWAE-4 (n = 300)", "Bayes accuracy", "linear probe", "sample accuracy",
+    for words in ("## Behind the ELBO", "IWAE-4 (n = 300)", "ELBO, 4 samples (n = 300)", "IWAE-4 − its ELBO",
+                  "spread of samples", "active units by KL", "Bayes accuracy", "linear probe", "sample accuracy",
                   "figures/kl.png", "figures/grid_cvae.png", "figures/confusion.png", "figures/samples.png",
                   "figures/interpolations.png"):  # fmt: skip
         assert words in page, words

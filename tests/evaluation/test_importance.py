@@ -70,6 +70,32 @@ def test_it_converges_to_the_likelihood_within_its_monte_carlo_error() -> None:
     assert ((found.iwae - LOG_P).abs() < 5 * error.iwae + 1e-3).all()
 
 
+def test_the_bound_is_at_least_the_elbo_of_its_samples_for_each_image() -> None:
+    """By Jensen's inequality, whatever the samples; 2 of them, so that the difference is small and of every size."""
+    noise = generator(0, "jensen")
+    gains = torch.cat(
+        [
+            (found := importance_bound(mean.float(), WRONG_VARIANCE.log().float(), float_likelihood, 2, noise, 1)).iwae
+            - found.elbo
+            for mean in (WRONG_MEAN, TRUE_MEAN, TRUE_MEAN + 3)
+            for _ in range(50)
+        ]
+    )
+    assert found.iwae.dtype == torch.float64
+    assert float(gains.min()) >= 0 and 0 < float(gains.median()) < 0.5
+
+
+def float_likelihood(z: Tensor) -> Tensor:
+    return log_likelihood(z.double()).float()
+
+
+def test_the_gain_is_that_of_the_linear_gaussian_model() -> None:
+    """With many samples the bound is log p(x), so its gain over their ELBO is KL(q ‖ true posterior)."""
+    found, error = bounds(WRONG_MEAN, WRONG_VARIANCE, k=2_000, repeats=20)
+    gap = kl_divergence(Normal(WRONG_MEAN, WRONG_VARIANCE.sqrt()), Normal(TRUE_MEAN, TRUE_VARIANCE.sqrt())).sum(1)
+    assert ((found.iwae - found.elbo - gap).abs() < 5 * (error.iwae + error.elbo) + 1e-3).all()
+
+
 def test_it_rises_with_k_and_never_above_the_likelihood() -> None:
     means = [
         float(bounds(WRONG_MEAN, WRONG_VARIANCE, k, repeats=400 // k + 10)[0].iwae.mean()) for k in (1, 2, 5, 20, 100)

@@ -13,7 +13,7 @@ from bench.machine import cuda
 from bench.spec.device import FIRST_GPU, Device
 from bench.tasks import get
 from bench.training.loop import Trained, train_seeds
-from bench.training.splits import split_on_device
+from bench.training.splits import Split, split_on_device
 from tests.training.test_train import DIGITS, spec_of
 
 BATCH = 4
@@ -38,10 +38,15 @@ def trained(
     specs = [spec_of("cnn3", task, seed, batch_size=batch, epochs=epochs, **more) for seed in seeds]
     models = [get(task).build(built, specs[0].latent_dim, seed).to(device, dtype) for seed in seeds]
     models = [model.to(memory_format=torch.channels_last) for model in models]
-    data, val = (split_on_device(DIGITS, part, torch.device(device), batch * steps) for part in ("train", "val"))
-    outcomes = train_seeds(models, get(task), specs, data, val, graph=graph)
+    data, val = few_images(device, batch * steps)
+    outcomes = train_seeds(models, get(task), specs, [data] * len(specs), [val] * len(specs), graph=graph)
     assert all(isinstance(outcome, Trained) for outcome in outcomes)
     return models, outcomes  # type: ignore[return-value]
+
+
+def few_images(device: str, count: int) -> list[Split]:
+    """Images of the digits to train on, and those to validate on."""
+    return [split_on_device(DIGITS, part, 0, torch.device(device), count) for part in ("train", "val")]
 
 
 def assert_same(one: nn.Module, other: nn.Module, tolerance: float) -> None:

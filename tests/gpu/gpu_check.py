@@ -23,7 +23,8 @@ from bench.spec.device import FIRST_GPU
 from bench.studies.synthetic import images
 from bench.tasks import get
 from bench.training.loop import train_seeds
-from bench.training.scores import Split, evaluate
+from bench.training.scores import evaluate
+from bench.training.splits import Split
 from bench.training.stackable import why_not_stack
 from tests.gpu.gpu_check_steps import (
     DEVICE,
@@ -63,7 +64,9 @@ def equal() -> None:
                 def trained(seeds: list[int], graph: bool) -> tuple[list[nn.Module], list, list[float]]:
                     models = models_of(arch, task, seeds, dtype)
                     specs = [spec_of(arch, task, seed, epochs=2) for seed in seeds]
-                    outcomes = train_seeds(models, get(task), specs, data, val, graph=graph)
+                    outcomes = train_seeds(
+                        models, get(task), specs, [data] * len(specs), [val] * len(specs), graph=graph
+                    )
                     scores = [
                         evaluate(model, get(task), test, spec, "test").means[get(task).primary]
                         for model, spec in zip(models, specs, strict=True)

@@ -21,7 +21,7 @@ from bench.spec.run import RunSpec
 from bench.tasks import get
 from bench.training.batches import Feed
 from bench.training.loop import CHUNK_STEPS
-from bench.training.scores import Split
+from bench.training.splits import Split
 from bench.training.stack import Stack
 from bench.training.steps import Stepper
 
@@ -84,7 +84,7 @@ class Steps:
             loss = functools.partial(loss, labelled=few, known=100, images=len(data.labels))
         streams = [Streams.of(seed, DEVICE) for seed in range(seeds)]
         noise_rows = get(task).noise_rows(BATCH + few, few)
-        feed = Feed(data.images, data.labels, specs[0], streams, noise_rows, torch.float32)
+        feed = Feed([data] * seeds, specs[0], streams, noise_rows, torch.float32)
         self.stepper = Stepper(models, loss, feed, Stack(models) if seeds > 1 else None)
         self.rows = torch.randint(len(data.labels), (CHUNK_STEPS, seeds, BATCH + few), device=DEVICE)
         self.rates: Any = torch.full((CHUNK_STEPS,), 1e-6, device=DEVICE) if ON_GPU else [1e-6] * CHUNK_STEPS

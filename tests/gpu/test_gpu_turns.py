@@ -17,12 +17,11 @@ from bench.store.differences import differences
 from bench.store.store import Record, Store
 from bench.tasks import get
 from bench.training.loop import train_seeds
-from bench.training.splits import split_on_device
 from bench.worker.execute import execute_group
 from bench.worker.restore import layers_of
 from bench.worker.site import Site
 from bench.worker.train import Neighbours
-from tests.gpu.few_steps import BATCH, STEPS
+from tests.gpu.few_steps import BATCH, STEPS, few_images
 from tests.gpu.pretended_gpu import pretended
 from tests.gpu.pretended_machine import State
 from tests.training.test_train import DIGITS, spec_of
@@ -31,14 +30,14 @@ from tests.training.test_train import DIGITS, spec_of
 def test_within_an_epoch_nothing_waits_for_the_device_but_the_looks_at_the_loss() -> None:
     """Counted as what one more epoch adds."""
     with pretended() as gpu:
-        data, val = (split_on_device(DIGITS, part, torch.device("cuda:0"), BATCH * STEPS) for part in ("train", "val"))
+        data, val = few_images("cuda:0", BATCH * STEPS)
         val = dataclasses.replace(val, known_levels=val.target_levels("dynamic", "validation"))
         counts = []
         for epochs in (1, 1, 2):  # the first of a process also makes what it keeps
             models = [get("vae").build(discover().archs["cnn3"], 5, 1).to("cuda:0")]
             spec = spec_of("cnn3", "vae", 1, epochs=epochs, batch_size=BATCH)
             before = gpu.waits, gpu.replays
-            train_seeds(models, get("vae"), [spec], data, val, graph=True)
+            train_seeds(models, get("vae"), [spec], [data], [val], graph=True)
             counts.append((gpu.waits - before[0], gpu.replays - before[1]))
         waits, replays = (more - fewer for fewer, more in zip(*counts[1:], strict=True))
     assert replays == STEPS
@@ -50,7 +49,7 @@ def test_within_an_epoch_nothing_waits_for_the_device_but_the_looks_at_the_loss(
 def test_a_stretch_that_draws_dropout_is_waited_for_before_others_have_their_turn() -> None:
     """torch 2.11 has one place for the random state of all graphs that draw from a GPU's default generator."""
     with pretended() as gpu:
-        data, val = (split_on_device(DIGITS, part, torch.device("cuda:0"), BATCH * STEPS) for part in ("train", "val"))
+        data, val = few_images("cuda:0", BATCH * STEPS)
         val = dataclasses.replace(val, known_levels=val.target_levels(None, "validation"))
         counts = {}
         for arch in ("cnn3", "pool4"):
@@ -58,7 +57,7 @@ def test_a_stretch_that_draws_dropout_is_waited_for_before_others_have_their_tur
                 models = [get("classifier").build(discover().archs[arch], None, 1).to("cuda:0")]
                 before = gpu.waits
                 spec = spec_of(arch, "classifier", 1, epochs=epochs, batch_size=BATCH)
-                train_seeds(models, get("classifier"), [spec], data, val, graph=True)
+                train_seeds(models, get("classifier"), [spec], [data], [val], graph=True)
                 counts[arch, epochs] = gpu.waits - before
     stretches = 2  # of the second epoch
     added = {arch: counts[arch, 2] - counts[arch, 1] for arch in ("cnn3", "pool4")}

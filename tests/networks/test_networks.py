@@ -122,7 +122,7 @@ def test_a_later_evaluation_of_a_network_that_draws_gives_the_same_numbers(store
 def test_its_stored_weights_score_what_was_recorded(name: str, task: str, store: Store) -> None:
     record, spec = record_of(name, task, store), spec_of(name, task)
     model = restore(record, PLUGINS)
-    test = split_on_device(DIGITS, "test", torch.device("cpu"))
+    test = split_on_device(DIGITS, "test", 0, torch.device("cpu"))
     means = evaluate(model, get(task), test, spec, "test").means
     expected = {metric: record.metrics[metric] for metric in means}
     if name in ("counts", "counts-always"):  # as is remarked

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,8 @@ def run_values(task: str, level: float, seed: int, noise: np.random.Generator, s
             "interpolations": np.stack([reconstructions] * 5),
         }
         arrays |= {"grid": np.stack([originals] * 10)} if task == "cvae" else {"prior": np.concatenate([originals] * 3)}
-        metrics |= {"active_units": 19.0, "aggregate_kl": 1.0 + 0.1 * seed, "untrained_elbo": -550.0}
+        metrics |= {"active_units": 19.0, "kl_units": 20.0, "sample_spread": 0.1}
+        metrics |= {"aggregate_kl": 1.0 + 0.1 * seed, "untrained_elbo": -550.0}
         history = [{"val_elbo": elbo - 60 * 0.5**epoch} for epoch in range(1, 7)]
     metrics |= {
         "train_seconds": 30 + float(noise.normal()),
@@ -117,6 +118,9 @@ def write_experiment(
     manifest: Mapping[str, Any] | None = None,
     salt: int = 0,
     metrics: Mapping[str, float] | None = None,
+    metrics_of: Callable[[str, int], Mapping[str, float]] = lambda arch, seed: {},
+    lacking: Collection[str] = (),
+    arrays_too: Mapping[str, np.ndarray] | None = None,
     environment: Mapping[str, Any] | None = None,
     environment_of: Callable[[str, int], Mapping[str, Any]] = lambda arch, seed: {},
 ) -> Path:
@@ -125,7 +129,9 @@ def write_experiment(
     gap: nats between the first architecture and the last, the others evenly between (the first is best);
         levels overrides it per arch, as a distance from −105 nats.
     spread: standard deviation between seeds, in nats. failures: (arch, task, seed) → error text.
-    salt: another value draws other noise for the same seeds. metrics: added to those of every latent model.
+    salt: another value draws other noise for the same seeds. metrics: added to those of every latent model;
+        metrics_of(arch, seed) to those of this one. lacking: metrics and arrays that no record has, as in older ones.
+    arrays_too: added to the arrays of every latent model.
     environment: added to that of every run; environment_of(arch, seed) to that of this one.
     """
     names, known = grid_names(archs) if isinstance(archs, int) else (list(archs), {})
@@ -167,7 +173,10 @@ def write_experiment(
                     continue
                 noise = np.random.default_rng([index, TASKS.index(task), seed, *([salt] if salt else [])])
                 values, arrays, history = run_values(task, level, seed, noise, spread, n_test)
-                values |= dict(metrics or {}) if latent else {}
+                if latent:
+                    values |= {**(metrics or {}), **metrics_of(arch, seed)}
+                    arrays |= arrays_too or {}
+                values, arrays = ({k: v for k, v in each.items() if k not in lacking} for each in (values, arrays))
                 layers = layer_rows(arch, task, index)
                 store.write(Record(**shared, status="finished", metrics=values, history=history, layers=layers), arrays)
     content = {

@@ -94,13 +94,13 @@ def seeds_drawn(folder: Path) -> dict[str, dict[str, int]]:
 def test_pictures_are_of_one_seed_that_all_finished(tmp_path: Path) -> None:
     failures = failed(("cnn3", 0), task="vae") | failed(("mlp", 0), ("mlp", 1), ("mlp", 2))
     text, _ = shown(tmp_path, pictures, tasks=("vae", "classifier"), failures=failures)
-    assert "models of seed 1. Every" in text
+    assert "models of seed 1. What a model draws" in text
     assert seeds_drawn(tmp_path) == {"VAE": {"cnn2": 1, "cnn3": 1, "mlp": 1}}
 
 
 def test_pictures_say_whose_seed_is_which_where_none_is_common(tmp_path: Path) -> None:
     failures = failed(("cnn3", 0), ("cnn3", 1), ("mlp", 1), ("mlp", 2), task="vae")
     text, _ = shown(tmp_path, pictures, tasks=("vae", "cvae"), failures=failures)
-    assert "models of seed 0, but cnn3 of seed 2 (VAE); of seed 0 (CVAE). Every" in text
+    assert "models of seed 0, but cnn3 of seed 2 (VAE); of seed 0 (CVAE). What a model draws" in text
     of_all = dict.fromkeys(ARCHS, 0)
     assert seeds_drawn(tmp_path) == {"VAE": of_all | {"cnn3": 2}, "CVAE": of_all}

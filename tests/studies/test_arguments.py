@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from archs.errors import UserError
-from bench.studies import calibration, compare_peers, gate_trial, layer_speed, overhead, scaling, speed_table
+from bench.studies import (
+    calibration,
+    compare_peers,
+    gate_trial,
+    layer_speed,
+    overhead,
+    recipe,
+    scaling,
+    speed_table,
+    spread,
+)
 from tests.house.test_docs import commands
 
 MEASURING = {
@@ -21,8 +31,10 @@ MEASURING = {
     gate_trial: "run_trials",
     layer_speed: "convolution",
     overhead: "compare",
+    recipe: "try_rates",
     scaling: "measure",
     speed_table: "row",
+    spread: "train_all",
 }
 """Study → the function by which it begins to measure."""
 
@@ -66,10 +78,19 @@ CASES = [
     (overhead, ["--rounds", "1"], "'1' is not a whole number from 2"),
     (overhead, ["--archs", "cnn2", "cnn33"], "unknown architecture 'cnn33'; did you mean 'cnn3'?"),
     (overhead, ["--archs", "cnn2", "pool4"], "architecture 'pool4' has no decoder: expected one that can be a VAE"),
+    (recipe, ["--out", "README.md"], "--out README.md/recipe.csv: README.md is not a folder; name one"),
+    (recipe, ["--rates", "1e-3", "20"], "'20' is not a learning rate"),
+    (recipe, ["--warm-up", "--warm-ups", "5"], "'5' is no warm-up; expected a share of all steps such as 0.05"),
+    (recipe, ["--warm-up", "--out", "x"], "x/recipe.csv holds no runs: train the rates first"),
+    (recipe, ["--from", "none.csv"], "--from 'none.csv' is not a file: expected a recipe.csv"),
+    (recipe, ["--from", "README.md"], "--from README.md: it has no column 'arch'; expected what this study wrote"),
     (scaling, ["--out", "README.md/x.png"], "--out README.md/x.png: README.md is not a folder"),
     (scaling, ["--out", "x.pgn"], "--out x.pgn: 'pgn' is no form of a figure; did you mean 'png'?"),
     (speed_table, ["--archs", "cnn2", "cnn33"], "unknown architecture 'cnn33'; did you mean 'cnn3'?"),
     (speed_table, ["--device", "cuda:99"], "device 'cuda:99' is not there"),
+    (spread, ["--seeds", "1"], "'1' is not a whole number from 2"),
+    (spread, ["--out", "README.md"], "--out README.md/spread.csv: README.md is not a folder; name one"),
+    (spread, ["--from", "README.md"], "--from README.md: it has no column 'arch'; expected what this study wrote"),
     (speed_table, ["--images", "128", "--batch-size", "129"], "--batch-size 129: an epoch has 128 images"),
 ]
 

@@ -62,7 +62,7 @@ def test_labels_of_the_unlabelled_are_never_looked_at() -> None:
 
 
 def test_the_labelled_subset_is_balanced_fixed_by_the_seed_and_grows_to_all() -> None:
-    labels = torch.from_numpy(DIGITS.train_labels)
+    labels = torch.from_numpy(DIGITS.labels)
     found = labelled.choose_labelled(labels, 100, seed=1)
     assert torch.bincount(labels[found]).tolist() == [10] * 10
     assert len(set(found.tolist())) == 100

@@ -18,7 +18,7 @@ from bench.training.stackable import same_states, why_not_stack
 from tests.job.test_job import job
 from tests.job.test_stack_job import records
 from tests.training.odd import ARCHS, FILES
-from tests.training.test_stacked import splits
+from tests.training.test_stacked import of_each, splits
 from tests.training.test_train import spec_of, without_time
 
 SEEDS = (4, 7)
@@ -124,14 +124,14 @@ def test_a_refusal_names_what_is_in_the_way(name: str, reason: str) -> None:
 def test_a_stack_trains_each_seed_as_it_is_trained_alone(name: str) -> None:
     """In float64, over a whole training: every parameter and buffer, the history, every evaluated image."""
     assert refusal(name) is None
-    data, validation, test = splits()
     specs = [spec_of("cnn2", "classifier", seed) for seed in SEEDS]
     models = [built(name, seed).double() for seed in SEEDS]
-    outcomes = train_seeds(models, TASK, specs, data, validation)
+    outcomes = train_seeds(models, TASK, specs, *of_each(specs))
     tolerance = 1e-8 if name == "bias-before-norm" else 1e-10  # rounding alone, made larger by Adam, but for its ε
     for seed, spec, model, outcome in zip(SEEDS, specs, models, outcomes, strict=True):
         alone = built(name, seed).double()
         before = {key: value.detach().clone() for key, value in tensors(alone).items()}
+        data, validation, test = splits(seed=seed)
         expected = train(alone, TASK, spec, data, validation)
         assert isinstance(outcome, Trained)
         for key, value in tensors(alone).items():

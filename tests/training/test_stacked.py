@@ -12,11 +12,12 @@ from torch import nn
 from archs.base import Arch
 from archs.registry import discover
 from bench.models.streams import Streams, generator
+from bench.spec.run import RunSpec
 from bench.tasks import get
 from bench.training.loop import Trained, train, train_seeds
 from bench.training.losses import Diverged
-from bench.training.scores import Split, evaluate
-from bench.training.splits import split_on_device
+from bench.training.scores import evaluate
+from bench.training.splits import Split, split_on_device
 from bench.training.stack import Stack
 from bench.training.stackable import why_not_stack
 from tests.training.test_train import DEVICES, DIGITS, spec_of, without_time
@@ -32,18 +33,24 @@ def models_of(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device
     return [model.to(memory_format=torch.channels_last) for model in models]
 
 
-def splits(device: str = "cpu", images: int | None = 320) -> tuple[Split, Split, Split]:
+def splits(device: str = "cpu", seed: int = 0) -> tuple[Split, Split, Split]:
     train, val, test = (
-        split_on_device(DIGITS, part, torch.device(device), images) for part in ("train", "val", "test")
+        split_on_device(DIGITS, part, seed, torch.device(device), 320) for part in ("train", "val", "test")
     )
     return train, val, test
+
+
+def of_each(specs: list[RunSpec], device: str = "cpu") -> tuple[list[Split], list[Split]]:
+    """What each trains on, and what it validates on."""
+    data, validation, _ = zip(*(splits(device, spec.seed) for spec in specs), strict=True)
+    return list(data), list(validation)
 
 
 def together(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device: str = "cpu") -> tuple[list, list]:
     """Models and what training them together gave."""
     models = models_of(arch, task, seeds, dtype, device)
     specs = [spec_of(arch, task, seed) for seed in seeds]
-    return models, train_seeds(models, get(task), specs, *splits(device)[:2])
+    return models, train_seeds(models, get(task), specs, *of_each(specs, device))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -61,7 +68,7 @@ def test_a_seed_learns_the_same_alone_and_in_company(arch: str, task: str, devic
     models, outcomes = together(arch, task, [4, 7, 5], torch.double, device)
     (alone,) = models_of(arch, task, [7], torch.double, device)
     spec = spec_of(arch, task, 7)
-    expected = train(alone, get(task), spec, *splits(device)[:2])
+    expected = train(alone, get(task), spec, *splits(device, 7)[:2])
     for name, value in alone.state_dict().items():
         torch.testing.assert_close(models[1].state_dict()[name], value, rtol=1e-10, atol=1e-10, msg=name)
     assert isinstance(outcomes[1], Trained)
@@ -79,7 +86,7 @@ def test_in_float32_the_elbo_after_training_agrees_to_a_thousandth(arch: str) ->
     """The stated tolerance of bench.training.stack: rounding, amplified by ten steps of Adam."""
     models, _ = together(arch, "vae", [0, 1], torch.float32)
     (alone,) = models_of(arch, "vae", [1], torch.float32)
-    train(alone, get("vae"), spec_of(arch, "vae", 1), *splits()[:2])
+    train(alone, get("vae"), spec_of(arch, "vae", 1), *splits(seed=1)[:2])
     both = [
         evaluate(model, get("vae"), splits()[2], spec_of(arch, "vae", 1), "test").means for model in (models[1], alone)
     ]
@@ -100,13 +107,14 @@ def test_a_member_that_diverges_harms_no_other() -> None:
         next(models[0].parameters()).fill_(float("nan"))
     looks = []
     specs = [spec_of("cnn3", seed=seed) for seed in (0, 1)]
-    outcomes = train_seeds(models, get("vae"), specs, *splits()[:2], lambda progress: looks.append(progress.loss))
+    data = of_each(specs)
+    outcomes = train_seeds(models, get("vae"), specs, *data, lambda progress: looks.append(progress.loss))
     assert isinstance(outcomes[0], Diverged)
     assert "loss is nan by step 5 of 10 (epoch 1)" in str(outcomes[0])
     assert isinstance(outcomes[1], Trained)
     assert all(0 < look < 1_000 for look in looks)
     (alone,) = models_of("cnn3", "vae", [1], torch.double)
-    train(alone, get("vae"), specs[1], *splits()[:2])
+    train(alone, get("vae"), specs[1], *splits(seed=1)[:2])
     for one, same in zip(models[1].parameters(), alone.parameters(), strict=True):
         torch.testing.assert_close(one, same, rtol=1e-10, atol=1e-10)
 
@@ -116,7 +124,8 @@ def test_a_stack_of_which_all_diverge_stops() -> None:
     with torch.no_grad():
         for model in models:
             next(model.parameters()).fill_(float("nan"))
-    outcomes = train_seeds(models, get("vae"), [spec_of(seed=seed) for seed in (0, 1)], *splits()[:2])
+    specs = [spec_of(seed=seed) for seed in (0, 1)]
+    outcomes = train_seeds(models, get("vae"), specs, *of_each(specs))
     assert [type(outcome) for outcome in outcomes] == [Diverged, Diverged]
 
 
@@ -167,8 +176,8 @@ def test_running_statistics_are_each_member_s_own() -> None:
 
     specs = [spec_of("cnn2", "classifier", seed) for seed in (4, 7)]
     models, alone = [normed(4), normed(7)], normed(7)
-    train_seeds(models, task, specs, *splits()[:2])
-    train(alone, task, specs[1], *splits()[:2])
+    train_seeds(models, task, specs, *of_each(specs))
+    train(alone, task, specs[1], *splits(seed=7)[:2])
     assert not torch.equal(models[0].encoder[1].running_mean, alone.encoder[1].running_mean)
     for name, value in alone.state_dict().items():
         torch.testing.assert_close(models[1].state_dict()[name], value, rtol=1e-10, atol=1e-10, msg=name)
@@ -188,7 +197,8 @@ def test_what_does_not_learn_alone_does_not_in_company() -> None:
     task, fixed = get("classifier"), nn.Conv2d(4, 4, 1).requires_grad_(False)
     models = [task.build(plugin(copy.deepcopy(fixed)), None, seed) for seed in range(2)]
     before = [copy.deepcopy(model.state_dict()) for model in models]
-    train_seeds(models, task, [spec_of("cnn2", "classifier", seed) for seed in range(2)], *splits()[:2])
+    specs = [spec_of("cnn2", "classifier", seed) for seed in range(2)]
+    train_seeds(models, task, specs, *of_each(specs))
     for model, was in zip(models, before, strict=True):
         kept = [name for name, value in model.state_dict().items() if torch.equal(value, was[name])]
         assert kept == ["encoder.1.weight", "encoder.1.bias"]

@@ -10,7 +10,8 @@ import torch
 
 from bench.evaluation import Part, Subject
 from bench.spec.run import RunSpec
-from bench.training.scores import EVALUATION_BATCH, Split
+from bench.training.scores import EVALUATION_BATCH
+from bench.training.splits import Split
 
 ITERATIONS = 1_000
 """Of the fit, at most."""

@@ -1,7 +1,8 @@
 """samples: how often a classifier, trained in the same job, reads as y what a CVAE draws for the label y.
 
 The judge is the baseline's classifier of the same seed, one for all architectures. It sees mean images p(x|z), being
-trained on grey images. Its own test accuracy is a metric beside: it is the ceiling of what this one can say.
+trained on grey images. Its own test accuracy is a metric beside: how far it can be trusted, on images at least that
+are no samples.
 """
 
 from __future__ import annotations

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from archs.base import Arch
 from archs.errors import UserError
 from archs.foreign.plugins import load_plugin
 from archs.identity.fingerprint import fingerprint
-from archs.identity.old_fingerprint import old_fingerprint
 from archs.registry import discover
 from bench.launchers.ray_code import stage
 from tests.conftest import ROOT
@@ -159,11 +157,6 @@ def test_an_error_in_a_plugin_names_its_line_from_any_folder(tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"plug-in my\.py, line 3: ValueError: no"):
         discover(["my.py"])
-
-
-def test_the_old_fingerprint_does_not_depend_on_the_folder_either(tmp_path: Path) -> None:
-    found: list[Arch] = [discover([write(tmp_path / folder / "my.py")]).archs["mine"] for folder in "ab"]
-    assert old_fingerprint(found[0]) == old_fingerprint(found[1]) != fingerprint(found[0])
 
 
 def test_a_link_that_leads_to_no_python_file_is_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,229 @@
+"""Chooses the peak learning rate and the warm-up of the recipe by validation; no test score is read.
+
+    python -m bench.studies.recipe                # the rate: a grid of ordinary runs, kept in the store
+    python -m bench.studies.recipe --warm-up      # the warm-up, at the rate that was chosen
+    python -m bench.studies.recipe --from docs/recipe/recipe.csv        # table and figure once more
+
+The rule, written down before the grid was trained: for each architecture, the loss of a rate is what its mean
+validation score (the primary metric after the last epoch) over the seeds lacks of the mean at the architecture's own
+best rate. Chosen is the rate with the smallest mean loss over the architectures; of equal ones the smallest. The worst
+loss of any architecture is shown beside it. A run counts as what it scored, a collapsed one too; one that diverged, or
+scored less than a network that knows nothing (even odds: −784 ln 2 nats, 10 % accuracy), counts as such a network. The
+warm-up is chosen by the same rule.
+
+It writes recipe.csv (a row per run), warm_up.csv, table.md and figure.png. The runs of the rates have their ordinary
+identities: a later job finds them in the store, and a study that was stopped goes on. A warm-up is no part of a run's
+identity, so those trainings are kept in warm_up.csv alone, which is appended to.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from archs.errors import UserError
+from bench.job.policies import EachOnce
+from bench.job.request import Request
+from bench.job.rounds import Held, Rounds
+from bench.job.values import device as device_option
+from bench.job.values import rate as rate_option
+from bench.job.values import seeds as seeds_option
+from bench.spec.arguments import Parser, integer, listed
+from bench.spec.command import run_command
+from bench.spec.defaults import DEFAULT_SEEDS
+from bench.spec.paths import data_dir, path, path_object
+from bench.spec.run import RunSpec
+from bench.spec.signals import stopped
+from bench.spec.status import Status
+from bench.store.record import Record
+from bench.store.store import Store
+from bench.studies.checks import writable
+from bench.studies.trials.children import append, in_children, same_settings, table_of
+from bench.studies.trials.choice import DIVERGED, grid_of
+from bench.studies.trials.planning import Planned, planned
+from bench.studies.trials.warm_up import WARM_UPS, WarmUp, WarmUpOrder, train_with_warm_up, warm_up
+from bench.trackers import Trackers
+
+ARCHS = (
+    "cnn2",
+    "cnn3",
+    "mlp",
+    "cnn:depth=2,channels=8-16",
+    "cnn:depth=3,channels=8-16-32",
+    "cnn:depth=4,channels=8-16-32-64",
+)
+RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
+
+SETTINGS = ("epochs", "train_images", "batch_size", "protocol")
+RUN = ("arch", "task", "seed", *SETTINGS, "lr", "metric", "status", "value")
+COLUMNS = {"recipe.csv": (*RUN, "run_id"), "warm_up.csv": (*RUN, "share", "floor")}
+
+
+def parser() -> Parser:
+    build = Parser(
+        prog="python -m bench.studies.recipe", description=(__doc__ or "").splitlines()[0], allow_abbrev=False
+    )
+    build.add_argument("--archs", nargs="+", default=list(ARCHS), help=f"default: {' '.join(ARCHS)}")
+    build.add_argument("--rates", nargs="+", type=rate_option, default=list(RATES), help="default: 5e-4 … 3.2e-2")
+    build.add_argument("--tasks", nargs="+", default=["vae"], help="the first one decides; default: vae")
+    build.add_argument("--seeds", type=seeds_option, default=DEFAULT_SEEDS, metavar="N", help="the seeds 0…N−1")
+    build.add_argument("--epochs", type=integer(1, 100_000), help="default: those of a job")
+    build.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N")
+    build.add_argument("--warm-up", action="store_true", help="vary the warm-up, at the rate that recipe.csv chooses")
+    build.add_argument(
+        "--warm-ups",
+        nargs="+",
+        type=warm_up,
+        default=list(WARM_UPS),
+        metavar="SHARE[/FLOOR]",
+        help="shares of all steps, and perhaps fewest steps; default: 0 0.02 0.05 0.1 0.2",
+    )
+    build.add_argument(
+        "--lr", type=rate_option, help="the rate at which the warm-up is varied; default: the chosen one"
+    )
+    build.add_argument("--dataset", default="mnist")
+    build.add_argument("--data-dir", type=path)
+    build.add_argument("--runs-dir", type=path, default="runs", help="the store of finished runs; default: runs/")
+    build.add_argument("--device", type=device_option, default="cpu")
+    build.add_argument("--workers", type=integer(1, 512), default=1, help="trainings at a time; default: 1")
+    build.add_argument("--out", type=path_object, default=Path("docs/recipe"), help="default: docs/recipe")
+    build.add_argument(
+        "--from", dest="source", type=path_object, metavar="CSV", help="train nothing: table and figure of a recipe.csv"
+    )
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return its exit status."""
+    chosen = parser().parse_args(arguments)
+    if chosen.source:
+        if not chosen.source.is_file():
+            raise UserError(f"--from {str(chosen.source)!r} is not a file: expected a recipe.csv of this study")
+        return render(chosen.source)
+    request = Request(
+        archs=tuple(chosen.archs),
+        tasks=tuple(dict.fromkeys(listed(chosen.tasks))),
+        seeds=chosen.seeds,
+        dataset=chosen.dataset,
+        data_dir=data_dir(chosen.data_dir),
+        train_images=chosen.train_images,
+        epochs=chosen.epochs,
+        device=chosen.device,
+        workers=chosen.workers,
+        runs_dir=chosen.runs_dir,
+    )
+    table = chosen.out / "recipe.csv"
+    rate = (chosen.lr or chosen_rate(table)) if chosen.warm_up else None
+    for name in ("recipe.csv", "warm_up.csv", "table.md", "figure.png"):
+        writable(chosen.out / name, "--out")
+    if rate is not None:
+        try_warm_ups(request, rate, sorted(set(chosen.warm_ups)), chosen.out / "warm_up.csv")
+    elif status := try_rates(request, sorted(set(chosen.rates)), table):
+        return status
+    return render(table)
+
+
+def try_rates(request: Request, rates: Sequence[float], path: Path) -> int:
+    """Train the grid and write its table; return the exit status that a signal asks for, 0 if none does."""
+    with planned(request) as plan:
+        runs = [replace(run, lr=rate) for run in plan.runs for rate in rates]
+        Store(request.runs_dir).prepare()
+        held = Held(request.runs_dir, request.retry_failed)
+        rounds = Rounds(EachOnce(tuple(runs)), plan.site, plan.launcher, Trackers(), held, fail_fast=False)
+        rounds.run()
+    rows = [row_of(run, plan, held.records[run.run_id]) for run in runs if run.run_id in held.records]
+    pd.DataFrame(rows, columns=list(COLUMNS["recipe.csv"])).to_csv(path, index=False, lineterminator="\n")
+    if rounds.stopped_by:
+        done = f"{len(rows)} of {len(runs)} runs are finished and kept; the same command goes on from there"
+        print(f"{stopped(rounds.stopped_by)}: {done}", file=sys.stderr)
+    return rounds.stopped_by
+
+
+def row_of(run: RunSpec, plan: Planned, record: Record) -> dict[str, object]:
+    """Return the row of a run that has ended: of its scores, the one on the validation images after the last epoch."""
+    primary = plan.primary(run.task)
+    status, value = str(record.status), math.nan
+    if record.status == Status.FINISHED:
+        value = record.history[-1][f"val_{primary}"]
+    elif record.error and record.error.startswith("Diverged"):
+        status = DIVERGED
+    elif record.error:
+        status = f"{status} ({record.error})"
+    return {**described(run, plan), "status": status, "value": value, "run_id": run.run_id}
+
+
+def described(run: RunSpec, plan: Planned) -> dict[str, object]:
+    """Return what a row says of a training before it is done."""
+    return {
+        "arch": run.arch,
+        "task": run.task,
+        "seed": run.seed,
+        "epochs": run.epochs,
+        "train_images": plan.images,
+        "batch_size": run.batch_size,
+        "protocol": run.protocol,
+        "lr": run.lr,
+        "metric": plan.primary(run.task),
+    }
+
+
+def chosen_rate(path: Path) -> float:
+    """Return the rate that a recipe.csv chooses, by its first task."""
+    runs = table_of(path, COLUMNS["recipe.csv"], "--out")
+    if runs.empty:
+        raise UserError(
+            f"{path} holds no runs: train the rates first (the same command without --warm-up), or name --lr"
+        )
+    rates = [float(rate) for rate in sorted(runs["lr"].unique())]
+    return rates[grid_of(runs[runs["task"] == runs["task"].iloc[0]], "lr", rates).chosen]
+
+
+def try_warm_ups(request: Request, rate: float, warm_ups: Sequence[WarmUp], path: Path) -> None:
+    """Train with each warm-up what `path` does not hold yet, and append it."""
+    with planned(request) as plan:
+        done = table_of(path, COLUMNS["warm_up.csv"], "--out")
+        orders = []
+        for run in (replace(run, lr=rate) for run in plan.runs):
+            row = described(run, plan)
+            same_settings(done, {name: row[name] for name in (*SETTINGS, "lr")}, path)
+            orders += [WarmUpOrder(run, each, plan.site, f"val_{row['metric']}") for each in warm_ups]
+        kept = {tuple(row) for row in done[["arch", "task", "seed", "share", "floor"]].itertuples(index=False)}
+        orders = [each for each in orders if key_of(each) not in kept]
+        for number, (order, (status, value)) in enumerate(
+            in_children(train_with_warm_up, orders, plan.site.workers), start=1
+        ):
+            more = {"status": status, "value": value, "share": order.warm_up.share, "floor": order.warm_up.floor}
+            append(path, COLUMNS["warm_up.csv"], {**described(order.spec, plan), **more})
+            print(f"[{number}/{len(orders)}] {order.spec.label}, warm-up {order.warm_up}: {value:.4g}", flush=True)
+
+
+def key_of(order: WarmUpOrder) -> tuple[object, ...]:
+    """Return what tells a training from the others of its table."""
+    spec = order.spec
+    return spec.arch, spec.task, spec.seed, order.warm_up.share, order.warm_up.floor
+
+
+def render(path: Path) -> int:
+    """Write table.md and figure.png beside a recipe.csv, with what warm_up.csv beside it holds."""
+    from bench.studies.trials.recipe_figure import draw_figure  # here: matplotlib is slow to import
+    from bench.studies.trials.recipe_page import page, sections
+
+    rates = table_of(path, COLUMNS["recipe.csv"], "--from")
+    warm_ups = table_of(path.with_name("warm_up.csv"), COLUMNS["warm_up.csv"], "--from")
+    found = sections(rates, warm_ups)
+    if not found:
+        raise UserError(f"{path} holds no runs")
+    path.with_name("table.md").write_text(page(found), encoding="utf-8")
+    draw_figure(found, path.with_name("figure.png"))
+    for section in found:
+        print(section.verdict)
+    return 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,61 @@
+"""What a study trains, planned as a job plans it: the same checks, the same data, the same identities of runs."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archs.errors import UserError
+from bench.data.dataset import DataDescription
+from bench.job.perform import check_labels, data_of, launcher_of, site_of
+from bench.job.plan import JobPlan, make_plan
+from bench.job.request import Request
+from bench.launchers.launcher import Launcher
+from bench.machine.child import call_in_child
+from bench.machine.provenance import provenance
+from bench.spec.run import RunSpec
+from bench.worker.site import Site
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The runs of a study, and where they are done."""
+
+    plan: JobPlan
+    runs: tuple[RunSpec, ...]
+    """Seed by seed, as a job of the same request would do them."""
+
+    site: Site
+    launcher: Launcher
+    data: DataDescription
+
+    @property
+    def images(self) -> int:
+        """How many images each run is trained on."""
+        return self.plan.recipe.train_images or self.data.train_images
+
+    def primary(self, task: str) -> str:
+        """Return the name of a task's primary metric."""
+        return self.plan.declared.tasks[task].primary
+
+
+@contextlib.contextmanager
+def planned(request: Request) -> Iterator[Planned]:
+    """Plan a request; the launcher is closed at the end of the block.
+
+    Raises:
+        UserError: it can't be done as asked; a cell of the grid would be empty, say.
+    """
+    with contextlib.closing(launcher_of(request)) as launcher:
+        device = launcher.device(request.device)
+        data, warnings = data_of(request, device)
+        plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
+        check_labels(plan, data)
+        for cell in plan.skipped:
+            raise UserError(f"{cell['reason']}; leave it out")
+        for warning in warnings:
+            print(f"WARNING: {warning}", file=sys.stderr, flush=True)
+        runs = tuple(run for run in plan.policy.planned({}) if isinstance(run, RunSpec))
+        yield Planned(plan, runs, site_of(request, plan, launcher, provenance()), launcher, data.describe())

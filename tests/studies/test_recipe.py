@@ -1,0 +1,154 @@
+"""The choice of the recipe: its numbers against a hand's, what it says of them, and a grid of tiny trainings."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bench
+from archs.errors import UserError
+from bench.studies import recipe
+from bench.studies.trials.choice import DIVERGED, Grid, grid_of
+from bench.studies.trials.recipe_page import page, sections
+from bench.studies.trials.warm_up import WarmUp, schedule_with
+from bench.training.schedule import learning_rate
+
+RATES = [1e-3, 4e-3, 1.6e-2]
+SCORES = {"a": [(-110, -112), (-100, -104), (-101, -101)], "b": [(-90, -90), (-93, -95), (-99, -97)]}
+"""Architecture → for each rate the scores of two seeds. Means: a −111, −102, −101; b −90, −94, −98."""
+NO_WARM_UPS = pd.DataFrame(columns=list(recipe.COLUMNS["warm_up.csv"]))
+
+
+def runs(scores: dict[str, list[tuple[float, ...]]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "arch": arch, "task": "vae", "seed": seed, "lr": rate, "metric": "elbo", "value": value, "epochs": 10,
+            "train_images": 55_000, "batch_size": 128, "protocol": 3,
+            "status": DIVERGED if math.isnan(value) else "finished",
+        }
+        for arch, cells in scores.items()
+        for rate, cell in zip(RATES, cells, strict=True)
+        for seed, value in enumerate(cell)
+    )  # fmt: skip
+
+
+def grid(scores: dict[str, list[tuple[float, ...]]]) -> Grid:
+    return grid_of(runs(scores), "lr", RATES)
+
+
+def test_losses_and_the_rule_are_those_of_a_hand() -> None:
+    found = grid(SCORES)
+    np.testing.assert_allclose(found.losses, [[10, 1, 0], [0, 4, 8]])
+    np.testing.assert_allclose(found.regrets, [5, 2.5, 4])
+    np.testing.assert_allclose(found.worst, [10, 4, 8])
+    assert found.best == (2, 0) and RATES[found.chosen] == 4e-3
+    # a at 4e-3 against 1.6e-2: −1 and 3 over the seeds; mean 1, std √8, t(0.975, 1) = 12.706
+    interval = found.loss(0, 1)
+    assert (interval.mean, interval.std) == pytest.approx((1.0, math.sqrt(8)))
+    assert (interval.low, interval.high) == pytest.approx((1 - 12.7062 * 2, 1 + 12.7062 * 2), abs=1e-3)
+    gap = found.gap(1, 1)  # b − a at 4e-3: 7 and 9
+    assert (gap.mean, gap.std) == pytest.approx((8.0, math.sqrt(2)))
+
+
+def test_of_equal_rates_the_smallest_is_taken() -> None:
+    assert grid({"a": [(-100, -100), (-90, -90), (-90, -90)]}).chosen == 1
+
+
+def test_a_run_that_diverged_or_exploded_counts_as_a_network_that_knows_nothing() -> None:
+    found = grid({"a": [(-100, -100), (math.nan, -99), (-1e27, -99)]})
+    least = -784 * math.log(2)
+    np.testing.assert_allclose(found.scores[0], [[-100, -100], [least, -99], [least, -99]])
+    np.testing.assert_allclose(found.useless, [[0, 1, 1]])
+    assert found.chosen == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda table: table.iloc[1:], "a at lr 0.001, seed 0, is missing: no choice from an uneven grid"),
+        (lambda table: pd.concat([table, table.iloc[-1:]]), "b at lr 0.016, seed 1, is there 2 times"),
+        (lambda table: table.assign(status="failed (no memory)"), "a at lr 0.001, seed 0, has no score: failed (no me"),
+        (lambda table: table.assign(epochs=[1, *table["epochs"][1:]]), "the runs of vae differ in epochs"),
+    ],
+)
+def test_nothing_is_chosen_from_an_uneven_grid(change, says: str) -> None:
+    with pytest.raises(UserError) as refused:
+        sections(change(runs(SCORES)), NO_WARM_UPS)
+    assert says in str(refused.value)
+
+
+def test_the_page_says_how_sure_the_choice_is() -> None:
+    text = page(sections(runs(SCORES), NO_WARM_UPS))
+    assert (
+        "**Peak learning rate in the task vae: 4e-3; averaged over 2 architectures it loses 2.50 nats of validation "
+        "ELBO against each one's own best, at worst 4.00 (b).**"
+    ) in text
+    # per seed a and b together: at 4e-3 −96.5 and −99.5, at 1.6e-2 −100 and −99
+    assert "The next, 1.6e-2, loses 4.00: behind by 1.50 [" in text and "which 2 seeds can't tell from nothing" in text
+    assert "`a` is best at 1.6e-2, an edge of the grid" in text and "The choice, " not in text
+    assert "| **4e-3**             |   2.50 |    4.00 | 1.00 [−24.41, 26.41] |" in text
+    lowest = page(sections(runs({"b": SCORES["b"]}), NO_WARM_UPS))
+    assert "⚠ The choice, 1e-3, is an edge of the grid" in lowest
+
+
+def test_the_warm_ups_have_the_architectures_in_the_order_of_the_rates() -> None:
+    ended = runs(SCORES).sort_values("arch", ascending=False)
+    warm_ups = ended.assign(share=ended["lr"].map({1e-3: 0.0, 4e-3: 0.05, 1.6e-2: 0.2}), floor=0, lr=4e-3)
+    rates, warm_up = sections(runs(SCORES), warm_ups)
+    assert warm_up.grid.archs == rates.grid.archs == ("a", "b") and warm_up.names == ("none", "5 %", "20 %")
+    np.testing.assert_allclose(warm_up.grid.scores, rates.grid.scores)
+
+
+def test_warm_ups_that_lack_a_run_are_left_out_with_a_word(capsys: pytest.CaptureFixture) -> None:
+    warm_ups = runs(SCORES).assign(share=lambda table: table["lr"], floor=0).iloc[:-1]
+    assert len(sections(runs(SCORES), warm_ups)) == 1
+    assert "WARNING: the warm-ups are left out: b at warm_up 1.6 %, seed 1, is missing" in capsys.readouterr().err
+
+
+def test_the_page_names_the_seed_that_the_choice_hangs_on() -> None:
+    text = page(sections(runs({"a": [(-100, -90), (-96, -96), (-99, -99)]}), NO_WARM_UPS))
+    assert "Peak learning rate in the task vae: 1e-3" in text and "Without seed 1 it would be 4e-3." in text
+
+
+def test_another_warm_up_is_that_of_the_block_alone() -> None:
+    with schedule_with(WarmUp(0.0)):
+        assert learning_rate(0, 1_000, 1.0) == 1.0
+    with schedule_with(WarmUp(0.2)):
+        assert [learning_rate(step, 1_000, 1.0) for step in (0, 99, 199)] == [0.005, 0.5, 1.0]
+    with schedule_with(WarmUp(0.02, 100)):
+        assert learning_rate(99, 1_000, 1.0) == 1.0
+    assert learning_rate(199, 1_000, 1.0) == 1.0  # the floor of 200 steps
+
+
+def test_a_tiny_grid_is_trained_once_and_the_warm_up_at_what_it_chose(tmp_path: Path, capsys) -> None:
+    out, store = tmp_path / "recipe", tmp_path / "runs"
+    options = [
+        "--archs", "cnn2", "--dataset", "digits", "--epochs", "2", "--train-images", "512", "--seeds", "1",
+        "--rates", "1e-3", "8e-3", "--runs-dir", str(store), "--out", str(out),
+    ]  # fmt: skip
+    assert recipe.main(options) == 0
+    table = pd.read_csv(out / "recipe.csv")
+    last = bench.load(store, "history").query("epoch == 2").set_index("run_id")["val_elbo"]
+    np.testing.assert_allclose(table["value"], [last[run_id] for run_id in table["run_id"]], rtol=1e-14)
+    assert "peak learning rate in the task vae: 8e-3" in capsys.readouterr().out
+    first = {path: path.stat().st_mtime_ns for path in store.glob("*/record.json")}
+    assert recipe.main(options) == 0
+    assert {path: path.stat().st_mtime_ns for path in store.glob("*/record.json")} == first
+
+    assert recipe.main([*options, "--warm-up", "--warm-ups", "0.05/200", "0.75"]) == 0
+    warm_ups = pd.read_csv(out / "warm_up.csv")
+    own = dict(zip(zip(warm_ups["share"], warm_ups["floor"], strict=True), warm_ups["value"], strict=True))
+    assert own[0.05, 200] == pytest.approx(table["value"][1], rel=1e-14) and abs(own[0.75, 0] - own[0.05, 200]) > 0.1
+    content = (out / "warm_up.csv").read_bytes()
+    (out / "warm_up.csv").write_bytes(content[:-5])  # killed while it wrote the last row
+    assert recipe.main([*options, "--warm-up", "--warm-ups", "0.05/200", "0.75"]) == 0
+    assert (out / "warm_up.csv").read_bytes() == content
+    with pytest.raises(UserError, match="holds trainings with epochs 2, now it is 3: they are not mixed"):
+        recipe.main([*options, "--epochs", "3", "--warm-up"])
+    assert (out / "figure.png").stat().st_size > 10_000 and "## Warm-up: vae" in (out / "table.md").read_text()
+    (out / "table.md").unlink()
+    assert recipe.main(["--from", str(out / "recipe.csv")]) == 0 and (out / "table.md").is_file()
