@@ -1,8 +1,8 @@
 """Paired comparison of two architectures over seeds: difference, interval, p values and verdict.
 
-Seed k fixes data order, coins and noise for every architecture alike, so the unit of analysis is the per-seed
-*difference*. An interval here covers the noise between seeds (initialisation, data order, latent noise) on one fixed
-test set; `bench.statistics.image_tests` covers the test images. `docs/calibration/` shows how often the verdicts err.
+Seed k fixes split, data order, coins and noise for every architecture alike, so the unit of analysis is the per-seed
+*difference*. An interval here covers the noise between seeds (those and the initial weights) on one fixed test set;
+`bench.statistics.image_tests` covers the test images. `docs/calibration/` shows how often the verdicts err.
 """
 
 from __future__ import annotations
