@@ -15,8 +15,9 @@ import pandas as pd
 from archs.errors import UserError, nearest
 from bench.spec.declared import Declared, built_in
 from bench.spec.metrics import METRICS
-from bench.statistics.estimates import Interval, mean_interval
-from bench.statistics.paired import Comparison, Verdict, compare_paired, holm, holm_family
+from bench.statistics.estimates import ALPHA, Interval, mean_interval, seeds_range
+from bench.statistics.networks import same_networks
+from bench.statistics.paired import Comparison, Verdict, compare_paired, holm, holm_family, same_network
 from bench.statistics.settings import refuse_mixed
 
 __all__ = [
@@ -32,8 +33,19 @@ __all__ = [
     "seed_values",
 ]
 
-COLUMNS = ["task", "metric", "arch", "baseline", "n", "difference", "low", "high", "std", "p_t", "p_holm"]
-COLUMNS += ["p_signflip", "effect_size", "verdict", "seeds_needed", "normal_assumption", "dropped", "n_failed"]
+COLUMNS = ["task", "metric", "arch", "baseline", "n", "difference", "low", "high", "level", "low_95", "high_95", "std"]
+COLUMNS += ["p_t", "p_holm", "family", "p_signflip", "effect_size", "verdict", "same_as"]
+COLUMNS += ["seeds_needed", "seeds_fewest", "seeds_most"]
+COLUMNS += ["correlation", "correlation_low", "correlation_high", "spread_ratio"]
+COLUMNS += ["normal_assumption", "dropped", "n_failed"]
+"""Those of `bench.statistics.paired.Comparison`, and:
+
+same_as        the architecture that is the same network on this task, whose row counts; None for most.
+seeds_fewest   of "unresolved": how few seeds could settle it, over all that these seeds leave open,
+seeds_most     and how many it could take; both as `bench.statistics.estimates.seeds_range` says.
+n_failed       the architecture's own runs that did not finish.
+"""
+SEEDS = ["seeds_needed", "seeds_fewest", "seeds_most"]
 
 
 def comparisons_frame(
@@ -49,7 +61,8 @@ def comparisons_frame(
 
     Runs that are not "finished" have no value: their seeds appear in `dropped`, and `n_failed` counts those of the
     row's own architecture. A task in which the baseline was never run has no rows. One task and metric is one family
-    for Holm's adjustment.
+    for Holm's adjustment, in which each network counts once: a crossing that is the same network as another
+    architecture (`bench.statistics.networks`) has its own difference, the verdict "same network" and no test.
 
     Args:
         records_df: as `bench.statistics.frames.records_frame` returns it.
@@ -80,28 +93,48 @@ def comparisons_frame(
             if metric not in frame.columns or not _any_finite(finished[metric]):
                 continue
             better, margin = _direction_and_margin(metric, declared, margins or {}, directions or {})
-            table = _family(frame, baseline, metric, better, margin)
+            description = declared.tasks.get(str(task))
+            same = same_networks(frame, description is None or description.needs_decoder, baseline)
+            table = _family(frame, baseline, metric, better, margin, same)
             failed = frame[frame["status"] != "finished"]["arch"].value_counts()
             rows += [
                 {"task": task, "metric": metric, "arch": arch, "baseline": baseline}
                 | dataclasses.asdict(comparison)
-                | {"n_failed": int(failed.get(arch, 0))}
+                | _range(comparison, margin)
+                | {"same_as": same.get(str(arch)), "n_failed": int(failed.get(arch, 0))}
                 for arch, comparison in table.items()
             ]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"seeds_needed": "Int64"})
+    return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(SEEDS, "Int64"))
+
+
+def _range(c: Comparison, margin: float | None) -> dict[str, int | None]:
+    """Return how few and how many seeds an unresolved difference could need, for all that these ones tell."""
+    fewest = most = None
+    if c.verdict == "unresolved":
+        interval = Interval(c.difference, c.std, c.n, c.low_95, c.high_95)
+        fewest, most = seeds_range(interval, margin=margin, alpha=ALPHA / max(c.family, 1))
+        fewest = None if fewest is None else max(fewest, c.n + 1)  # as many as these have settled nothing
+    return {"seeds_fewest": fewest, "seeds_most": most}
 
 
 def _family(
-    frame: pd.DataFrame, baseline: str, metric: str, higher_is_better: bool, margin: float | None
+    frame: pd.DataFrame,
+    baseline: str,
+    metric: str,
+    higher_is_better: bool,
+    margin: float | None,
+    same: Mapping[str, str],
 ) -> dict[Hashable, Comparison]:
-    """Compare every architecture of one task with the baseline, Holm-adjusted together."""
+    """Compare every architecture of one task with the baseline; those of different networks are one family."""
     by_arch = frame.groupby("arch", sort=False)
     arms: dict[Hashable, dict[int, float]] = {arch: seed_values(runs, metric) for arch, runs in by_arch}
     base = arms.pop(baseline)
-    family: dict[Hashable, Comparison] = {
+    table: dict[Hashable, Comparison] = {
         arch: compare_paired(arm, base, higher_is_better=higher_is_better, margin=margin) for arch, arm in arms.items()
     }
-    return holm_family(family, higher_is_better=higher_is_better, margin=margin)
+    family = {arch: comparison for arch, comparison in table.items() if arch not in same}
+    judged = holm_family(family, higher_is_better=higher_is_better, margin=margin)
+    return {arch: judged[arch] if arch in judged else same_network(comparison) for arch, comparison in table.items()}
 
 
 def seed_values(runs: pd.DataFrame, metric: str) -> dict[int, float]:

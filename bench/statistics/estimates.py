@@ -148,12 +148,12 @@ def t_power(effect: float, n: int, alpha: float = ALPHA) -> float:
     return 1 - _t_below(critical, n - 1, shift) + _t_below(-critical, n - 1, shift)
 
 
-def equivalence_power(effect: float, margin: float, n: int, level: float = 0.95) -> float:
-    """Return the chance that the interval lies inside ±margin if the true difference is `effect`, both in stds.
+def equivalence_power(effect: float, margin: float, n: int, alpha: float = ALPHA) -> float:
+    """Return the chance that the 1 - alpha interval lies inside ±margin if the true difference is `effect`, in stds.
 
     From the two one-sided tests it is, by Bonferroni's inequality, a lower bound, which is tight above one half.
     """
-    critical, root = float(special.stdtrit(n - 1, (1 + level) / 2)), float(np.sqrt(n))
+    critical, root = float(special.stdtrit(n - 1, 1 - alpha / 2)), float(np.sqrt(n))
     miss = sum(_t_below(critical, n - 1, (margin + side * effect) * root) for side in (1.0, -1.0))
     return max(0.0, 1 - miss)
 
@@ -164,25 +164,86 @@ def _t_below(t: float, df: int, shift: float) -> float:
     return 0.0 if np.isnan(value) else value
 
 
-def seeds_needed(
-    interval: Interval, *, margin: float | None = None, alpha: float = ALPHA, level: float = 0.95
-) -> int | None:
+def effect_interval(interval: Interval, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of the standardised difference, mean / std, from the noncentral t distribution.
+
+    Its ends are the true effects under which a t as large, or as small, as the observed one has the chance
+    (1 - level) / 2. Both are NaN without a spread to judge by.
+    """
+    if interval.n < 2 or not interval.std > 0:
+        return np.nan, np.nan
+    root = float(np.sqrt(interval.n))
+    t, tail = abs(interval.mean) / interval.std * root, (1 - level) / 2
+    ends = [float(special.nctdtrinc(interval.n - 1, chance, t)) / root for chance in (1 - tail, tail)]
+    return (ends[0], ends[1]) if interval.mean >= 0 else (-ends[1], -ends[0])
+
+
+def seeds_needed(interval: Interval, *, margin: float | None = None, alpha: float = ALPHA) -> int | None:
     """Return the smallest n with 80 % power for a settled verdict, if the observed difference and std are true.
 
     Settled means better or worse by the paired t test at `alpha` or, if the observed difference is inside a stated
-    margin, equivalent: whichever needs fewer seeds. Equal nonzero differences need the n at which a sign-flip p can
-    fall below `alpha`. None if nothing can be said (n < 2, no difference) or the answer is above 10,000. It is a rough
-    guide: at n = 3 the observed std is off by a factor of two as often as not.
+    margin, equivalent at that level: whichever needs fewer seeds. Equal nonzero differences need the n at which a
+    sign-flip p can fall below `alpha`. None if nothing can be said (n < 2, no difference) or the answer is above
+    10,000. How rough a guide it is, `seeds_range` tells.
     """
     if interval.n < 2 or (interval.mean == 0 and (margin is None or interval.std == 0)):
         return None
     if interval.std == 0:
         return int(np.floor(1 - np.log2(alpha))) + 1  # smallest n with 2 / 2**n < alpha
-    effect = interval.mean / interval.std
-    answers = [_smallest(lambda n: t_power(effect, n, alpha))]
-    if margin is not None and abs(interval.mean) < margin:
-        answers.append(_smallest(lambda n: equivalence_power(effect, margin / interval.std, n, level)))
+    return _settling(interval.mean / interval.std, None if margin is None else margin / interval.std, alpha)
+
+
+def seeds_range(
+    interval: Interval, *, margin: float | None = None, alpha: float = ALPHA, level: float = 0.95
+) -> tuple[int | None, int | None]:
+    """Return the fewest and the most seeds needed over what the seeds at hand leave open; None: none, or above 10,000.
+
+    Open are the standardised difference, within its noncentral t interval, and the std that the margin is measured
+    with, within its chi-square interval, each at `level`. An unresolved difference may be 0 and then is never resolved:
+    without a margin the most is None.
+    """
+    low, high = effect_interval(interval, level)
+    if np.isnan(low):
+        return None, None
+    least, largest = (0.0 if low <= 0 <= high else min(abs(low), abs(high))), max(abs(low), abs(high))
+    if margin is None:
+        return _settling(largest, None, alpha), _settling(least, None, alpha)
+    df, tails = interval.n - 1, ((1 + level) / 2, (1 - level) / 2)
+    # in stds, if the true std is as large as it may be, and if it is as small
+    narrow, wide = (margin / interval.std * float(np.sqrt(special.chdtri(df, tail) / df)) for tail in tails)
+    fewest = [_settling(largest, None, alpha), _settling(least, wide, alpha)]
+    return min((n for n in fewest if n is not None), default=None), _hardest(least, largest, narrow, alpha)
+
+
+def _hardest(least: float, largest: float, margin: float, alpha: float) -> int | None:
+    """Return the seeds for the true effect from `least` to `largest`, all in stds, that is settled last.
+
+    A larger one is told from 0 sooner and shown to be inside the margin later, so that the hardest is where both take
+    as many seeds, or at an end.
+    """
+    for _ in range(10):
+        middle = (least + largest) / 2
+        if (_inside(middle, margin, alpha) or np.inf) < (_apart(middle, alpha) or np.inf):
+            least = middle
+        else:
+            largest = middle
+    return _settling(largest, margin, alpha)
+
+
+def _settling(effect: float, margin: float | None, alpha: float) -> int | None:
+    """Return the seeds that settle a true difference of `effect`, in stds as the margin is, by the quicker way."""
+    answers = (_apart(effect, alpha), None if margin is None else _inside(effect, margin, alpha))
     return min((n for n in answers if n is not None), default=None)
+
+
+def _apart(effect: float, alpha: float) -> int | None:
+    """Return the seeds that tell a true difference from 0."""
+    return _smallest(lambda n: t_power(effect, n, alpha))
+
+
+def _inside(effect: float, margin: float, alpha: float) -> int | None:
+    """Return the seeds that show a true difference to be inside the margin; None if it is not."""
+    return _smallest(lambda n: equivalence_power(effect, margin, n, alpha)) if abs(effect) < margin else None
 
 
 def _smallest(power: Callable[[int], float]) -> int | None:

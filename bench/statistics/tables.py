@@ -17,7 +17,7 @@ IDENTITIES = ("arch", "task", "dataset", "likelihood", "device", *FINGERPRINTS)
 TEXT_COLUMNS = {
     "records": (*IDENTITIES, "status", "error", "run_id", "device_name", "torch", "commit", "code"),
     "summary": (*IDENTITIES, "metric"),
-    "comparisons": ("task", "metric", "arch", "baseline", "verdict", "dropped"),
+    "comparisons": ("task", "metric", "arch", "baseline", "verdict", "same_as", "dropped"),
     "layers": (*IDENTITIES, "part", "layer", "kind", "output_shape", "note"),
     "throughput": ("arch", "task", "work"),
 }

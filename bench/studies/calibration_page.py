@@ -52,6 +52,9 @@ level is 5 %; simulation error ±{error} points) and in {_range(normal["false_ho
   and *sign-flip*, its distribution-free p below 5 %, over the first {shipped:,} trials (good
   to ±1 point; at n = 3 and 5 a sign-flip p cannot fall below 5 %). The other columns use the same arithmetic on whole
   arrays; over {checked:,} single trials of all kinds and the tables sent through both, {differ} verdicts differed.
+- *coverage* is that of the plain 95 % interval (`low_95`, `high_95`). The bracket of a verdict in a table is never
+  narrower, and leaves out 0 exactly where Holm's test rejects: *any* is the share of tables in which one does so
+  though there is no difference.
 - No margin is stated here: with one, some of these calls become "equivalent", so the rates can only fall.
 - In a true A/A the differences are symmetric however skewed the seeds are, so heavy tails and skewed seeds make the
   t test cautious. The last block is not an A/A: one arm is skewed, the other constant, and the true means agree. There

@@ -70,4 +70,4 @@ def _split(sample: np.ndarray, n: int, rng: np.random.Generator) -> tuple[bool, 
     """Return, for one random split into two arms of n: called better/worse, interval holds 0, sign-flip p below 5 %."""
     shuffled = [float(v) for v in rng.permutation(sample)]
     c = compare_paired(dict(enumerate(shuffled[:n])), dict(enumerate(shuffled[n : 2 * n])))
-    return c.verdict in ("better", "worse"), c.low <= 0 <= c.high, c.p_signflip < 0.05
+    return c.verdict in ("better", "worse"), c.low_95 <= 0 <= c.high_95, c.p_signflip < 0.05

@@ -66,8 +66,9 @@ class ReportComparison:
 
     @property
     def quality(self) -> list[MetricChange]:
-        """The changes that can fail a check: all but those of throughput, which the load of a machine moves."""
-        return [change for change in self.changes if change.metric.name != THROUGHPUT]
+        """The changes that can fail a check: not of throughput, which a machine's load moves, and each network once."""
+        changes = (change for change in self.changes if change.metric.name != THROUGHPUT)
+        return [change for change in changes if change.verdict != "same network"]
 
     @property
     def worse(self) -> bool:
@@ -225,5 +226,6 @@ def _changes(pair: ReportPair, metric: Metric, same_runs: Mapping[Cell, Collecti
         if metric == pair.primary(task) or (metric.name == THROUGHPUT and pair.is_of_one_machine((arch, task))):
             a, b = pair.values((arch, task), metric)
             if a and b:
-                changes.append(change_of(arch, task, metric, a, b, same_runs.get((arch, task), ())))
+                same, repeated = same_runs.get((arch, task), ()), pair.is_repeated((arch, task))
+                changes.append(change_of(arch, task, metric, a, b, same, repeated))
     return with_verdicts(changes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bench.spec.metrics import Metric
 from bench.statistics.comparisons import compare_paired, holm, mean_interval
-from bench.statistics.paired import ALPHA
+from bench.statistics.paired import holm_steps, judge
 
 THROUGHPUT = "train_images_per_s"
 """Name of the metric that is compared in logarithms."""
@@ -36,11 +36,17 @@ class MetricChange:
     difference: float
     """`mean_b` minus `mean_a`."""
 
+    error: float
+    """Standard error of the difference; NaN where there is none."""
+
+    df: float
+    """Degrees of freedom of the t interval."""
+
     low: float
-    """Lower end of the difference's 95 % interval; NaN where there is none."""
+    """Lower end of the difference's interval, which is as wide as its verdict takes; NaN where there is none."""
 
     high: float
-    """Upper end of the difference's 95 % interval; NaN where there is none."""
+    """Upper end of the difference's interval."""
 
     p: float
     """Holm-adjusted over the changes of the metric; NaN where nothing was tested."""
@@ -58,12 +64,13 @@ class MetricChange:
     """Seeds that only A has, and that only B has, which were left out; empty where no seed is common."""
 
     verdict: str
-    """better, worse, equivalent (inside the metric's margin), unresolved, same (equal numbers), or same runs."""
+    """better, worse, equivalent (inside the metric's margin), unresolved; or, without a test, same (equal numbers),
+    same runs, or same network (as another architecture, whose change counts)."""
 
     @property
     def is_judged(self) -> bool:
-        """Whether the numbers are equal or their difference has an interval, as one of a single pair has not."""
-        return self.verdict != "unresolved" or math.isfinite(self.low)
+        """Whether the numbers are equal or their difference was tested, as one of a single pair is not."""
+        return self.verdict != "unresolved" or math.isfinite(self.p)
 
     @property
     def same_seeds(self) -> bool:
@@ -72,7 +79,13 @@ class MetricChange:
 
 
 def change_of(
-    arch: str, task: str, metric: Metric, a: dict[int, float], b: dict[int, float], same_runs: Collection[int]
+    arch: str,
+    task: str,
+    metric: Metric,
+    a: dict[int, float],
+    b: dict[int, float],
+    same_runs: Collection[int],
+    is_repeated: bool = False,
 ) -> MetricChange:
     """Compare the values of one metric; the verdict is left empty until `with_verdicts` gives it.
 
@@ -83,6 +96,7 @@ def change_of(
         a: seed → value in A, of which there is at least one.
         b: seed → value in B, of which there is at least one.
         same_runs: seeds whose run is one record in both reports.
+        is_repeated: whether it is the same network as another architecture: its change is then in no test.
     """
     n, common = (len(a), len(b)), sorted(a.keys() & b.keys())
     paired = [seed for seed in common if seed not in same_runs]
@@ -91,12 +105,14 @@ def change_of(
     if common:
         a, b = ({seed: values[seed] for seed in paired or common} for values in (a, b))
         row = compare_paired(b, a)
-        difference, low, high, p = row.difference, row.low, row.high, row.p_holm
+        difference, error, df, p = row.difference, row.std / math.sqrt(max(row.n, 1)), row.n - 1.0, row.p_holm
     else:
-        (difference, low, high), p = welch(list(b.values()), list(a.values()))
+        difference, error, df, p = welch(list(b.values()), list(a.values()))
     if a == b:  # the same seeds with the same numbers: there is nothing to test
-        difference, low, high, p = 0.0, math.nan, math.nan, math.nan
+        difference, error, p = 0.0, math.nan, math.nan
         verdict = "same" if paired else "same runs"
+    elif is_repeated:
+        error, p, verdict = math.nan, math.nan, "same network"
     return MetricChange(
         arch=arch,
         task=task,
@@ -104,8 +120,10 @@ def change_of(
         mean_a=mean_interval(a.values()).mean,
         mean_b=mean_interval(b.values()).mean,
         difference=difference,
-        low=low,
-        high=high,
+        error=error,
+        df=df,
+        low=math.nan,
+        high=math.nan,
         p=p,
         n=n,
         paired_seeds=tuple(paired),
@@ -117,33 +135,33 @@ def change_of(
 
 def with_verdicts(changes: Sequence[MetricChange]) -> list[MetricChange]:
     """Adjust the p of all changes of one metric together, by Holm's method, and give each its verdict."""
-    adjusted = holm([change.p for change in changes])
-    return [_with_verdict(change, p) for change, p in zip(changes, adjusted, strict=True)]
+    p_values = [change.p for change in changes]
+    family = sum(map(math.isfinite, p_values))
+    steps = zip(changes, holm(p_values), holm_steps(p_values), strict=True)
+    return [_with_verdict(change, p, alpha, family) for change, p, alpha in steps]
 
 
-def _with_verdict(change: MetricChange, p: float) -> MetricChange:
+def _with_verdict(change: MetricChange, p: float, alpha: float, family: int) -> MetricChange:
     if change.verdict:
         return change
-    verdict, margin = "unresolved", change.metric.margin
-    if margin is not None and -margin <= change.low and change.high <= margin:
-        verdict = "equivalent"  # a shift inside the margin does not matter, even one that is resolved
-    elif p < ALPHA:
-        verdict = "better" if (change.difference > 0) == (change.metric.higher_is_better is not False) else "worse"
-    return replace(change, p=p, verdict=verdict)
+    higher, margin = change.metric.higher_is_better is not False, change.metric.margin
+    found = judge(change.difference, change.error, change.df, p, alpha, family, higher_is_better=higher, margin=margin)
+    return replace(change, p=p, low=found.low, high=found.high, verdict=found.verdict)
 
 
-def welch(x: Sequence[float], y: Sequence[float]) -> tuple[tuple[float, float, float], float]:
+def welch(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float, float]:
     """Compare two means by Welch's unequal-variance t test.
 
     Returns:
-        ((mean of x - mean of y, low, high), two-sided p); the interval and p are NaN where a side has no spread.
+        (mean of x - mean of y, its standard error, degrees of freedom, two-sided p); all but the first are NaN where a
+        side has no spread.
     """
     from scipy.stats import ttest_ind
 
     difference = sum(x) / len(x) - sum(y) / len(y)
     spread = mean_interval(x).std, mean_interval(y).std
     if min(len(x), len(y)) < 2 or not max(spread) > 0:
-        return (difference, math.nan, math.nan), math.nan
+        return difference, math.nan, math.nan, math.nan
     test = ttest_ind(x, y, equal_var=False)
-    low, high = test.confidence_interval(0.95)
-    return (difference, float(low), float(high)), float(test.pvalue)
+    error = math.hypot(spread[0] / math.sqrt(len(x)), spread[1] / math.sqrt(len(y)))
+    return difference, error, float(test.df), float(test.pvalue)

@@ -23,6 +23,7 @@ MOST_OPEN = 20
 UNTESTED = {
     "same": "identical: equal to the last digit",
     "same runs": "same runs: one record stands in both reports, so that it can't have moved",
+    "same network": "= the same network as another architecture, whose change is tested",
 }
 """Verdict without a test → what it means."""
 
@@ -88,12 +89,18 @@ def _verdict(comparison: ReportComparison) -> str:
         if comparison.newly_failing:
             parts.append(f"{len(comparison.newly_failing)} newly failing")
         verdict = f"**Of {plural(len(quality), 'cell')}{same}{too_few}, B is {', '.join(parts)}.**"
-    elif counts["same"] + counts["same runs"] == len(quality):
+    elif all(change.verdict in ("same", "same runs") for change in (*quality, *_repeated(comparison))):
         verdict = _identical(comparison)
     else:
         verdict = f"**No result moved beyond noise** ({plural(len(quality), 'cell')} compared{same}{too_few})."
     lacking = len({(one.arch, one.task) for one in comparison.vanished})
     return verdict + (f" **B lacks results of {plural(lacking, 'cell')} that A has.**" if lacking else "")
+
+
+def _repeated(comparison: ReportComparison) -> list[MetricChange]:
+    """Return the changes in quality of what is the same network as another architecture and has other numbers."""
+    changes = (change for change in comparison.changes if change.metric.name != THROUGHPUT)
+    return [change for change in changes if change.verdict == "same network"]
 
 
 def _identical(comparison: ReportComparison) -> str:
@@ -192,7 +199,8 @@ def _method(comparison: ReportComparison) -> str:
         tests = ["paired by seed, over the seeds that both have"]
     if any(not change.paired_seeds for change in tested):
         tests.append("Welch's t test where no seed is common")
-    how = f" with 95 % intervals over seeds ({' and '.join(tests)}), Holm-adjusted per metric" if tests else ""
+    wide = "as wide as the verdicts among all changes of a metric take (Holm's method at 5 %), and 95 % or more"
+    how = f" with intervals over seeds ({' and '.join(tests)}), {wide}" if tests else ""
     if any(change.paired_seeds and change.same_run_seeds for change in tested):
         how += "; of the seeds that both have, those whose run is one record in both are in no test"
     unmoved = "".join(f"; {text}" for verdict, text in UNTESTED.items() if verdict in verdicts)

@@ -9,6 +9,7 @@ from functools import cached_property
 from bench.spec.declared import Declared
 from bench.spec.metrics import Metric
 from bench.statistics.comparisons import seed_values
+from bench.statistics.networks import same_networks
 from reports.comparing.metric_change import THROUGHPUT
 from reports.comparing.rendered_report import Cell, RenderedReport
 from reports.findings.machines import Machine, machines_of
@@ -63,6 +64,26 @@ class ReportPair:
         """Return the machines on which the finished runs of a cell were trained in A and in B."""
         a, b = (set(machines_of(report.finished(cell))) for report in (self.a, self.b))
         return a, b
+
+    def is_repeated(self, cell: Cell) -> bool:
+        """Tell whether the cell is, in both, the same network as that of another architecture that both have."""
+        arch, task = cell
+        return all(other.get(arch) for other in self._same_networks.get(task, [{}]))
+
+    @cached_property
+    def _same_networks(self) -> dict[str, list[dict[str, str]]]:
+        """Task → of A and of B, the architecture that is the same network as the one named, where both have it."""
+        found = {}
+        for task, description in self.declared.tasks.items():
+            shared = {arch for arch, of in self.shared_cells if of == task}
+            found[task] = [
+                same_networks(
+                    report.runs[(report.runs["task"] == task) & report.runs["arch"].isin(shared)],
+                    description.needs_decoder,
+                )
+                for report in (self.a, self.b)
+            ]
+        return found
 
     def is_of_one_machine(self, cell: Cell) -> bool:
         """Tell whether all runs of a cell are known to be of one machine, so that their speeds can be compared."""

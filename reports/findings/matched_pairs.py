@@ -39,7 +39,7 @@ class MatchedPair:
 
 
 def size_and_quality(experiment: Experiment, task: str) -> pd.DataFrame:
-    """Return a row per architecture with a result on `task`: arch, params, conv_share (0 to 1), quality (raw unit)."""
+    """Return a row per network with a result on `task`: arch, params, conv_share (0 to 1), quality (raw unit)."""
     ranking = experiment.rankings[task]
     runs = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["params_total"].notna()]
     rows = [
@@ -50,7 +50,7 @@ def size_and_quality(experiment: Experiment, task: str) -> pd.DataFrame:
             ranking.cells[row.arch].mean,
         )
         for row in runs.drop_duplicates("arch").itertuples(index=False)
-        if row.arch in ranking.order and row.params_total
+        if row.arch in ranking.distinct and row.params_total
     ]
     return pd.DataFrame(rows, columns=["arch", "params", "conv_share", "quality"])
 

@@ -48,7 +48,7 @@ def cost_and_quality(experiment: Experiment, task: str, cost: Cost) -> dict[str,
         costs = dict(zip(rows["arch"], rows["mean"], strict=True))
     found = {
         arch: (float(costs[arch]), float(ranking.cells[arch].mean) * ranking.metric.scale)
-        for arch in ranking.order
+        for arch in ranking.distinct
         if arch in costs
     }
     return {arch: point for arch, point in found.items() if all(map(math.isfinite, point))}

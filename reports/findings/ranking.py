@@ -1,7 +1,8 @@
-"""Rank the architectures of a task: who leads, who can be told apart from the leader, who beats the baseline.
+"""Rank the architectures of a task: who leads, who may be the best as well, who beats the baseline.
 
-The verdicts against the baseline are those of `bench.statistics.comparisons`. Whether the leader is resolvably the best
-is asked after looking at the results, so it is corrected more strictly than by Holm's method over one table.
+The verdicts against the baseline are those of `bench.statistics.comparisons`. Who may be the best is asked after
+looking at the results, so it is answered for every pair (`bench.statistics.best`). A crossing that is the same network
+as another architecture on a task (`bench.statistics.networks`) is shown, but counts in neither.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from bench.spec.declared import Declared
 from bench.spec.metrics import Metric
 from bench.spec.task import TaskDescription
-from bench.statistics.comparisons import Comparison, comparisons_frame
-from bench.statistics.paired import ALPHA
+from bench.statistics.best import beaten
+from bench.statistics.comparisons import seed_values
+from bench.statistics.networks import same_networks
 from reports.reading.report_folder import ReportFolder
 
-VERDICT_MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "unresolved": "?"}
+VERDICT_MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "unresolved": "?", "same network": "="}
 """Verdict → the sign that stands for it in tables."""
 
 
@@ -46,8 +47,14 @@ class Ranking:
     versus_baseline: Mapping[str, Any]
     """Architecture → its row of the comparisons frame; the baseline, and whoever shares no finished seed, has none."""
 
+    same_as: Mapping[str, str]
+    """Architecture → the one that is the same network on this task, for those in `order` that only repeat another."""
+
     rivals: tuple[str, ...]
-    """The architectures that can't be told apart from the leader; empty when the leader is resolvably the best."""
+    """Those of `distinct` but the leader that may be the best too: no other one is shown to be better than they are.
+
+    With 95 % confidence the best is one of them or the leader, however many there are.
+    """
 
     @property
     def task(self) -> str:
@@ -55,14 +62,24 @@ class Ranking:
         return self.description.name
 
     @property
+    def distinct(self) -> tuple[str, ...]:
+        """The architectures of `order`, each network once."""
+        return tuple(arch for arch in self.order if arch not in self.same_as)
+
+    @property
     def leader(self) -> str | None:
         """The architecture with the best mean; None if no run finished."""
-        return self.order[0] if self.order else None
+        return self.distinct[0] if self.order else None
 
     @property
     def best(self) -> str | None:
-        """The leader if it is resolvably better than every other architecture; else None."""
-        return self.leader if len(self.order) > 1 and not self.rivals else None
+        """The leader if every other architecture is shown not to be the best; else None."""
+        return self.leader if len(self.distinct) > 1 and not self.rivals else None
+
+    @property
+    def ruled_out(self) -> tuple[str, ...]:
+        """Those of `distinct` that are shown not to be the best: another one, or the baseline, is better."""
+        return tuple(arch for arch in self.distinct[1:] if arch not in self.rivals)
 
     @property
     def one_seed(self) -> bool:
@@ -81,19 +98,25 @@ def rank(folder: ReportFolder, comparisons: pd.DataFrame | None, task: str) -> R
     Args:
         comparisons: the frame of `bench.statistics.comparisons`; None if the baseline has no run.
     """
-    runs, summary, metric = folder.runs, folder.summary, folder.declared.primary(task)
+    summary, metric = folder.summary, folder.declared.primary(task)
+    runs = folder.runs[folder.runs["task"] == task]
     rows = summary[(summary["task"] == task) & (summary["metric"] == metric.name)]
     cells = {row.arch: row for row in rows.itertuples(index=False)}
     finished = [arch for arch, cell in cells.items() if math.isfinite(cell.mean)]
     order = sorted(finished, key=lambda arch: cells[arch].mean, reverse=metric.higher_is_better is not False)
+    same = same_networks(runs, folder.declared.tasks[task].needs_decoder, folder.baseline)
+    same_as = {arch: other for arch, other in same.items() if arch in order and other in order}
+    versus = _versus_baseline(comparisons, task, metric.name)
+    distinct = [arch for arch in order if arch not in same_as]
     return Ranking(
         description=folder.declared.tasks[task],
         metric=metric,
         baseline=folder.baseline,
         order=tuple(order),
         cells=cells,
-        versus_baseline=_versus_baseline(comparisons, task, metric.name),
-        rivals=tuple(_rivals(runs[runs["task"] == task], metric.name, order, folder.declared)),
+        versus_baseline=versus,
+        same_as=same_as,
+        rivals=tuple(_rivals(runs, metric, distinct, versus, folder.baseline)),
     )
 
 
@@ -105,19 +128,22 @@ def _versus_baseline(comparisons: pd.DataFrame | None, task: str, metric: str) -
     return {row.arch: row for row in rows.itertuples(index=False) if row.n}
 
 
-def _rivals(runs: pd.DataFrame, metric: str, order: list[str], declared: Declared) -> list[str]:
-    """Return the architectures that are not resolvably worse than the leader.
+def _rivals(
+    runs: pd.DataFrame, metric: Metric, distinct: list[str], versus: Mapping[str, Any], baseline: str
+) -> list[str]:
+    """Return the architectures but the leader that nothing shows to be worse than another one.
 
-    The leader of k was picked by looking, so another one counts as worse only at p·(k - 1) < 5 %: if that one were
-    truly as good, the chance that any of the k - 1 others beats it by luck is then at most 5 %.
+    One is out if another beats it (which happens to the best with 2.5 % at most) or if it is worse than the baseline by
+    the verdict of the table (2.5 % too, since only one side of it can be an error). The baseline is out if the leader
+    is better by that verdict, so that the table never doubts what the page calls the best.
     """
-    if len(order) < 2:
-        return []
-    table = comparisons_frame(runs[runs["arch"].isin(order)], order[0], metrics=[metric], declared=declared)
-    return [row.arch for row in table.itertuples(index=False) if not _beaten(row, len(order))]
+    values = {arch: seed_values(group, metric.name) for arch, group in runs.groupby("arch") if arch in distinct}
+    found = beaten(values, higher_is_better=metric.higher_is_better is not False, margin=metric.margin)
+    verdicts = {arch: row.verdict for arch, row in versus.items()}
 
+    def is_out(arch: str) -> bool:
+        if arch == baseline:
+            return verdicts.get(distinct[0]) == "better"
+        return bool(found[arch]) or verdicts.get(arch) == "worse"
 
-def _beaten(row: Comparison | Any, k: int) -> bool:
-    """Tell whether a row is worse than the leader of k architectures, after the correction for having picked it."""
-    p = row.p_t if math.isfinite(row.p_t) else row.p_signflip
-    return row.verdict == "worse" and p * (k - 1) < ALPHA
+    return [arch for arch in distinct[1:] if not is_out(arch)]

@@ -123,8 +123,8 @@ def ratios_while_training(runs: pd.DataFrame, task: str, baseline: str) -> dict[
     return {
         str(arch): SpeedRatio(
             value=math.exp(row.difference),
-            low=math.exp(row.low),
-            high=math.exp(row.high),
+            low=math.exp(row.low_95),
+            high=math.exp(row.high_95),
             n=row.n,
             resolved=row.verdict in ("better", "worse"),
         )

@@ -130,7 +130,7 @@ def differences(experiment: Experiment, task: str, order: list[str], metrics: li
     texts = dict.fromkeys(names, NO_VALUE)
     for metric in metrics:
         if (row := rows.get(metric.name)) is not None and math.isfinite(row.difference):
-            texts[metric.name] = difference(metric, row.difference, row.low, row.high)
+            texts[metric.name] = difference(metric, row.difference, row.low_95, row.high_95)
     return texts
 
 

@@ -29,7 +29,7 @@ MOST_OPEN = 12
 def blocks(context: Context) -> Iterator[Block]:
     """Yield the section; nothing if no task has two architectures to compare."""
     experiment = context.experiment
-    rankings = [ranking for ranking in experiment.rankings.values() if len(ranking.order) > 1]
+    rankings = [ranking for ranking in experiment.rankings.values() if len(ranking.distinct) > 1]
     if not rankings:
         return
     yield Heading("Are parameters the reason?")
@@ -72,7 +72,7 @@ def _sentences(ranking: Ranking, pairs: list[MatchedPair], correlations: tuple[f
     if correlations:
         share, size = (number(value, 2) for value in correlations)
         sentences.append(
-            f"Over all {len(ranking.order)} architectures, rank correlation of the result with the conv share is "
+            f"Over all {len(ranking.distinct)} architectures, rank correlation of the result with the conv share is "
             f"{share}, with the number of parameters {size}; this describes the set that was run and proves no cause."
         )
     return sentences

@@ -21,7 +21,7 @@ from reports.wording.tables import value_header
 def blocks(context: Context) -> Iterator[Block]:
     """Yield the section; nothing if no task has two architectures to compare."""
     experiment = context.experiment
-    rankings = [ranking for ranking in experiment.rankings.values() if len(ranking.order) > 1]
+    rankings = [ranking for ranking in experiment.rankings.values() if len(ranking.distinct) > 1]
     rows = [[_panel(context, ranking, cost) for cost in COSTS] for ranking in rankings]
     known = [i for i in range(len(COSTS)) if any(row[i] is not None for row in rows)]
     if not known:

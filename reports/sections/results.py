@@ -11,7 +11,6 @@ from reports.findings.ranking import Ranking
 from reports.markup.blocks import Block, Text
 from reports.sections.context import Context
 from reports.wording.phrases import elbo_protocol, figure_title
-from reports.wording.seed_counts import seed_counts
 from reports.wording.tables import value_header
 
 
@@ -27,9 +26,11 @@ def blocks(context: Context) -> Iterator[Block]:
     alt = f"Results per seed. {'; '.join(panel.title for panel in panels)}"
     yield context.figures.write("results", alt, draw, panels, shown, context.colours)
     protocol = elbo_protocol(experiment)
+    counts = {int(ranking.cells[arch].n) for ranking in rankings for arch in ranking.order}
+    where = " where it has two or more" if min(counts) < 2 else ""
     yield Text(
         "Each dot is a run, each diamond a mean"
-        + (" with its 95 % interval over seeds" if max(seed_counts(experiment)) > 1 else "")
+        + (f" with its 95 % interval over seeds{where}" if max(counts) > 1 else "")
         + (f". ELBO: {protocol}." if protocol else ".")
     )
 

@@ -1,9 +1,11 @@
-"""Show how sure the results are: the interval over seeds beside the paired test over the images."""
+"""Show how sure the results are: intervals over seeds beside tests over the images, and what pairing gained."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import math
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,10 @@ from reports.findings.ranking import VERDICT_MARKS, Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.formatting import NO_VALUE, difference
+from reports.wording.formatting import NO_VALUE, difference, natural_list, number
+
+FEWEST_TO_CORRELATE = 4
+"""Pairs of seeds from which a correlation has an interval."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +45,25 @@ class Row:
 
 
 def blocks(context: Context) -> Iterator[Block]:
-    """Yield the section; nothing if no task has values per image for two architectures."""
+    """Yield the section; nothing if no task has values per image for two architectures, or pairs of seeds."""
     experiment = context.experiment
     rows = [row for ranking in experiment.rankings.values() for row in _rows(experiment, ranking)]
+    gain = about_pairing(experiment)
+    if rows or gain:
+        yield Heading("How sure: seeds and test images")
+    if gain:
+        yield Text(gain)
     if not rows:
         return
     seeds = {row.mcnemar_seed for row in rows if row.mcnemar_seed is not None}
-    yield Heading("How sure: seeds and test images")
+    families = {row.family for ranking in experiment.rankings.values() for row in _compared(ranking).values()}
+    widened = ", widened for their number" if max(families, default=0) > 1 else ""
     yield Text(
         "Two kinds of noise, kept apart. *Over seeds*: what another training run would give, on this test set. "
         "*Over images*: what another test set would give, for these trained weights (each image's difference averaged "
         f"over the trained pairs).{_about_mcnemar(seeds)} "
-        f"All against {md(experiment.baseline)}, with 95 % intervals; the per-image tests are not corrected for "
-        "their number."
+        f"All against {md(experiment.baseline)}; intervals over seeds are those of the table at the top{widened}, "
+        "intervals over images 95 % ones; the per-image tests are not corrected for their number."
     )
     headers = ["task", "architecture", "over seeds", "over images"]
     lines = [[experiment.label(row.task), row.arch, row.over_seeds, row.over_images] for row in rows]
@@ -63,6 +74,44 @@ def blocks(context: Context) -> Iterator[Block]:
             line.append(f"{row.mcnemar} ({row.mcnemar_seed})" if several else row.mcnemar or NO_VALUE)
     table = Table(tuple(headers), tuple(map(tuple, lines)), "llrrl"[: len(headers)], name="images")
     yield table if len(rows) <= 12 else Details(f"All {len(rows)} comparisons", [table])
+
+
+def about_pairing(experiment: Experiment) -> str:
+    """Say what pairing by seed gained, task by task; empty where there are no two seeds to pair."""
+    known = list[str]()
+    pairs = [row for ranking in experiment.rankings.values() for row in _compared(ranking).values() if row.n > 1]
+    for ranking in experiment.rankings.values():
+        told = [row for row in _compared(ranking).values() if row.n >= FEWEST_TO_CORRELATE]
+        if told := [row for row in told if math.isfinite(row.correlation)]:
+            ratios = _range([row.spread_ratio for row in told])
+            known.append(f"{ratios} ({md(ranking.description.label)}; {_shared(told)})")
+    if known:
+        return (
+            "What pairing by seed gained, as the spread of the differences over that of unpaired ones (1 is no gain): "
+            f"{natural_list(known)}."
+        )
+    if any(row.n < FEWEST_TO_CORRELATE for row in pairs):
+        return f"Fewer than {FEWEST_TO_CORRELATE} seeds can't tell what pairing by seed gained."
+    return ""
+
+
+def _shared(rows: Sequence[Any]) -> str:
+    """Say how the results go together over the seeds, with the interval where there is one pair of architectures."""
+    if len(rows) > 1:
+        return f"correlations {_range([row.correlation for row in rows])}, with intervals in comparisons.csv"
+    (row,) = rows
+    brackets = (number(end, 2) for end in (row.correlation_low, row.correlation_high))
+    return f"correlation {number(row.correlation, 2)} [{', '.join(brackets)}] over {int(row.n)} seeds"
+
+
+def _range(values: Sequence[float]) -> str:
+    low, high = (number(value, 2) for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _compared(ranking: Ranking) -> dict[str, Any]:
+    """Return architecture → its row against the baseline, each network once."""
+    return {arch: row for arch, row in ranking.versus_baseline.items() if arch not in ranking.same_as}
 
 
 def _about_mcnemar(seeds: Collection[int]) -> str:
@@ -85,7 +134,7 @@ def _rows(experiment: Experiment, ranking: Ranking) -> Iterator[Row]:
     values = _values(experiment, ranking.task, name)
     base = values.get(ranking.baseline, {})
     common = {arch: set(own) & set(base) for arch, own in values.items()}
-    compared = [arch for arch in ranking.order if arch in ranking.versus_baseline and common.get(arch)]
+    compared = [arch for arch in ranking.distinct if arch in ranking.versus_baseline and common.get(arch)]
     seeds_of_all = set(base).intersection(*(common[arch] for arch in compared))
     for arch in compared:
         own, row = values[arch], ranking.versus_baseline[arch]

@@ -16,6 +16,7 @@ from reports.wording.machines import SEVERAL
 from reports.wording.phrases import (
     difference_with_unit,
     measured_quantity,
+    same_network_note,
     seeds_needed_note,
     subject,
     value_with_unit,
@@ -52,11 +53,13 @@ def footnote(experiment: Experiment) -> str:
 
 def _task(ranking: Ranking, archs: int, context: str) -> list[str]:
     """Return the sentences on one task, of which `archs` architectures were asked for."""
-    if len(ranking.order) == 1:
-        return [_alone(ranking, archs, context)]
-    if len(ranking.order) == 2 and ranking.baseline in ranking.order:
-        return [_pair(ranking, context)]
-    return sentences_for_many(ranking, context)
+    if len(ranking.distinct) == 1:
+        sentences = [_alone(ranking, archs, context)]
+    elif len(ranking.distinct) == 2 and ranking.baseline in ranking.order:
+        sentences = [_pair(ranking, context)]
+    else:
+        sentences = sentences_for_many(ranking, context)
+    return [*sentences, same_network_note(ranking)]
 
 
 def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
@@ -64,12 +67,12 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
 
     What `said` holds already is not repeated; empty when nothing is new.
     """
-    counts = {int(row.n) for row in ranking.versus_baseline.values() if row.n}
-    counts = counts or {int(ranking.cells[arch].n) for arch in ranking.order}
+    paired = {int(row.n) for arch, row in ranking.versus_baseline.items() if row.n and arch not in ranking.same_as}
+    counts = paired or {int(ranking.cells[arch].n) for arch in ranking.order}
     words = []
     if max(counts) > 1:
         span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-        words.append(f"{span} {'paired ' if ranking.versus_baseline else ''}seeds")
+        words.append(f"{span} {'paired ' if paired else ''}seeds")
     if spent := budget(experiment.manifest, experiment.runs):
         words.append(spent)
     if ranking.metric.likelihood and experiment.likelihood:
@@ -80,20 +83,20 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
 
 
 def _alone(ranking: Ranking, archs: int, context: str) -> str:
-    """Say what the only architecture with a result reaches."""
-    arch, cell = ranking.order[0], ranking.cells[ranking.order[0]]
+    """Say what the only network with a result reaches."""
+    arch, cell = ranking.distinct[0], ranking.cells[ranking.distinct[0]]
     brackets = interval(ranking.metric, cell.low, cell.high)
     text = f"{md(arch)} reaches {value_with_unit(ranking.metric, cell.mean)} of {measured_quantity(ranking)}"
     text += f" {brackets}" if brackets else ""
-    if archs == 1:
+    if archs == len(ranking.order):
         return f"**{text}**{context}."
-    return f"{text}{context}; no other architecture has a result there."
+    return f"{text}{context}; no other {'network' if ranking.same_as else 'architecture'} has a result there."
 
 
 def _pair(ranking: Ranking, context: str) -> str:
     """Say how an architecture compares with the baseline, whichever of the two won."""
     metric, base = ranking.metric, ranking.baseline
-    other = next(arch for arch in ranking.order if arch != base)
+    other = next(arch for arch in ranking.distinct if arch != base)
     row = ranking.versus_baseline[other]
     if row.verdict in ("better", "worse"):
         winner, loser = (other, base) if row.verdict == "better" else (base, other)

@@ -35,38 +35,44 @@ def _higher(ranking: Ranking) -> bool:
     return ranking.metric.higher_is_better is not False
 
 
+def _count(ranking: Ranking) -> str:
+    """Return how many there are to be ranked, such as "4 architectures"; networks where some have two names."""
+    return f"{len(ranking.distinct)} {'networks' if ranking.same_as else 'architectures'}"
+
+
 def _measured_once(ranking: Ranking, context: str) -> str:
     """Say from where to where one seed's results go, which supports no verdict."""
-    top, bottom = ranking.order[0], ranking.order[-1]
+    top, bottom = ranking.distinct[0], ranking.distinct[-1]
     values = [f"{value_with_unit(ranking.metric, ranking.cells[arch].mean)} ({md(arch)})" for arch in (top, bottom)]
     span = f"{values[0]} {'down' if _higher(ranking) else 'up'} to {values[1]}"
-    return (
-        f"{subject(ranking)} the {len(ranking.order)} architectures measured from {span} of "
-        f"{measured_quantity(ranking)}{context}."
-    )
+    return f"{subject(ranking)} the {_count(ranking)} measured from {span} of {measured_quantity(ranking)}{context}."
 
 
 def _leader(ranking: Ranking, context: str) -> str:
-    """Say who leads, by how much, and who can't be told apart from the leader."""
-    metric, leader = ranking.metric, ranking.order[0]
+    """Say who leads, by how much, who may be the best as well, and who is not."""
+    metric, leader = ranking.metric, ranking.distinct[0]
     mean = f"{value_with_unit(metric, ranking.cells[leader].mean)} of {measured_quantity(ranking)}"
     row = ranking.versus_baseline.get(leader)
     over = ""
     if row is not None and row.verdict == "better":
         over = f", {difference_with_unit(metric, row.difference, row.low, row.high)} over {md(ranking.baseline)}"
     if ranking.best:
-        second = ranking.order[1]
+        second = ranking.distinct[1]
         beaten = ranking.versus_baseline.get(second) if leader == ranking.baseline else None
         if beaten is not None and beaten.verdict == "worse":
             over = f", {winner_lead(beaten, metric)} over {md(second)}, the next"
-        text = f"Of {len(ranking.order)} architectures {winner_phrase(ranking, leader, best=True)}: {mean}{over}"
+        text = f"Of {_count(ranking)} {winner_phrase(ranking, leader, best=True)}: {mean}{over}"
         return f"**{text}**{context}."
-    everyone = len(ranking.rivals) == len(ranking.order) - 1
-    rivals = "none of the others" if everyone else natural_list([md(arch) for arch in ranking.rivals], 3)
-    highest, can = "highest" if _higher(ranking) else "lowest", "can" if everyone else "can't"
+    highest = "highest" if _higher(ranking) else "lowest"
+    head = f"**{subject(ranking)}, no single best: {md(leader)} has the {highest} mean, {mean}{over}**{context}, but "
+    if not ranking.ruled_out:
+        return f"{head}none of the others can be ruled out as the best."
+    rivals, out = ([md(arch) for arch in archs] for archs in (ranking.rivals, ranking.ruled_out))
+    farthest = value_with_unit(metric, ranking.cells[ranking.rivals[-1]].mean)
+    span = f" ({'down' if _higher(ranking) else 'up'} to {farthest})" if len(rivals) > 1 else ""
     return (
-        f"**{subject(ranking)}, no single best: {md(leader)} has the {highest} mean, {mean}{over}**{context}, "
-        f"but {rivals} {can} be told apart from it."
+        f"{head}{natural_list(rivals, 3)}{span} can't be ruled out as the best. {natural_list(out, 3)} can: "
+        f"{'it is' if len(out) == 1 else 'each is'} worse than another one."
     )
 
 
@@ -75,7 +81,7 @@ def _against_baseline(ranking: Ranking) -> str:
     if not ranking.versus_baseline:
         return f"The baseline {md(ranking.baseline)} has no result there, so nothing is compared with it."
     judged = {verdict: archs for verdict in VERDICT_WORDS if (archs := ranking.with_verdict(verdict))}
-    base, total = md(ranking.baseline), len(ranking.versus_baseline)
+    base, total = md(ranking.baseline), sum(map(len, judged.values()))
     if len(judged) == 1:
         verdict = next(iter(judged))
         than = "than" if verdict in ("better", "worse") else "against"

@@ -13,7 +13,8 @@ from reports.wording.seed_counts import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
 from reports.wording.tables import JOINT_ELBO
 
-MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds (Holm-adjusted over a column)"
+MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds"
+SAME_NETWORK = "= the same network, since the task uses no decoder"
 
 
 def _seeds_of_spreads(experiment: Experiment, counts: list[int]) -> str:
@@ -47,11 +48,10 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
     if max(counts, default=0) > 1:
         seeds = f"± is the standard deviation over {_seeds_of_spreads(experiment, counts)}"
         if compared:
-            brackets = (
-                f"brackets are 95 % intervals of the paired difference from {md(experiment.baseline)}, over seeds"
-            )
-            seeds += f"; against {md(experiment.baseline)}: " if compact else f"; {brackets}; "
+            seeds += f"; against {md(experiment.baseline)}: " if compact else f"; {_about_brackets(experiment)}; "
             seeds += MARKS_EXPLAINED
+            if any(ranking.same_as for ranking in experiment.rankings.values()):
+                seeds += f", {SAME_NETWORK}"
         notes.append(f"{seeds}.")
     elif compared:
         notes.append("One seed: differences have no interval and no verdict (?).")
@@ -83,3 +83,14 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         notes += speed_notes(experiment, experiment.tasks[0])
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
     return list(filter(None, notes))
+
+
+def _about_brackets(experiment: Experiment) -> str:
+    """Say what the intervals in the table are and claim."""
+    of = f"intervals of the paired difference from {md(experiment.baseline)}, over seeds"
+    if all(row.family < 2 for ranking in experiment.rankings.values() for row in ranking.versus_baseline.values()):
+        return f"brackets are 95 % {of}"
+    return (
+        f"brackets are {of}: each as wide as its verdict among all of its column takes (Holm's method at 5 %), and "
+        "95 % or more; with 95 % confidence none of a column leaves out a true 0 (comparisons.csv has plain 95 % ones)"
+    )

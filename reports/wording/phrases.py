@@ -9,8 +9,16 @@ from bench.spec.metrics import Metric
 from bench.spec.task import WINNER
 from reports.findings.experiment import Experiment
 from reports.findings.ranking import Ranking
-from reports.markup.escape import prose
-from reports.wording.formatting import LIKELIHOOD_IN_WORDS, decimals_for, interval, number, shorten_middle, signed
+from reports.markup.escape import md, prose
+from reports.wording.formatting import (
+    LIKELIHOOD_IN_WORDS,
+    decimals_for,
+    interval,
+    natural_list,
+    number,
+    shorten_middle,
+    signed,
+)
 
 
 def winner_phrase(ranking: Ranking, winner: str, best: bool = False) -> str:
@@ -56,10 +64,35 @@ def winner_lead(row: Any, metric: Metric, of: str = "") -> str:
 
 
 def seeds_needed_note(row: Any) -> str:
-    """Return "; about 40 seeds would be needed" where the number is known, else nothing."""
-    needed = row.seeds_needed
-    known = needed is not None and not _missing(needed)
-    return f"; about {int(needed):,} seeds would be needed" if known else ""
+    """Say of an unresolved row how many seeds a verdict would take, on what condition, and what these seeds leave open.
+
+    Empty where nothing is known of that.
+    """
+    needed, fewest, most = (
+        None if _missing(value) else int(value) for value in (row.seeds_needed, row.seeds_fewest, row.seeds_most)
+    )
+    if fewest is None:  # no spread to judge by
+        return "" if needed is None else f"; at least {needed:,} seeds would be needed"
+    span = f"{fewest:,} or more" if most is None else f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    told = f"for all that these {int(row.n)} seeds tell"
+    if needed is None:
+        return f"; for a verdict with 80 % power {span} seeds would be needed, {told}"
+    return (
+        f"; about {needed:,} seeds would be needed for a verdict with 80 % power if the true difference and its spread "
+        f"were those observed, {span} {told}"
+    )
+
+
+def same_network_note(ranking: Ranking) -> str:
+    """Say which crossings are the same network as another architecture on the task; empty where none is."""
+    pairs = [(md(arch), md(other)) for arch, other in ranking.same_as.items()]
+    if not pairs:
+        return ""
+    if len(pairs) > 3:
+        return f"There {len(pairs)} crossings are the same network as another architecture, since no decoder is used."
+    (arch, other), *more = pairs
+    rest = [f"{name} as {of}" for name, of in more]
+    return f"There {natural_list([f'{arch} is the same network as {other}', *rest])}, since no decoder is used."
 
 
 def _missing(value: Any) -> bool:
@@ -74,11 +107,11 @@ def figure_title(ranking: Ranking) -> str:
     """Return a figure's title: the finding where the verdicts support one, else the metric."""
     name = ranking.description.label
     if ranking.best:
-        return f"{name}: {shorten_middle(ranking.best, 24)} is {'better' if len(ranking.order) == 2 else 'best'}"
-    if ranking.one_seed or len(ranking.order) < 2:
+        return f"{name}: {shorten_middle(ranking.best, 24)} is {'better' if len(ranking.distinct) == 2 else 'best'}"
+    if ranking.one_seed or len(ranking.distinct) < 2:
         return f"{name}: {ranking.metric.label}"
-    if len(ranking.order) == 2:
-        row = next(iter(ranking.versus_baseline.values()), None)
+    if len(ranking.distinct) == 2:
+        row = next((row for arch, row in ranking.versus_baseline.items() if arch not in ranking.same_as), None)
         equal = row is not None and row.verdict == "equivalent"
         return f"{name}: {'equivalent' if equal else 'no difference resolved'}"
     return f"{name}: no single best"

@@ -33,8 +33,8 @@ class Column:
     cell: Callable[[str], str]
     """From an architecture to the text of its cell."""
 
-    bold: str | None = None
-    """The architecture whose cell is bold."""
+    bold: frozenset[str] = frozenset()
+    """The architectures whose cells are bold."""
 
     align: str = "r"
     """l or r."""
@@ -71,7 +71,7 @@ def comparison_table(experiment: Experiment, *, compact: bool = False) -> tuple[
         rows=tuple(zip(*cells_of_shown, strict=True)),
         align="".join(column.align for column in shown),
         bold=frozenset(
-            (i, j) for i, arch in enumerate(experiment.order) for j, column in enumerate(shown) if arch == column.bold
+            (i, j) for i, arch in enumerate(experiment.order) for j, column in enumerate(shown) if arch in column.bold
         ),
         name="comparison",
     )
@@ -126,7 +126,12 @@ def value_cell(
 
 
 def versus_cell(ranking: Ranking, arch: str) -> str:
-    """Format the difference from the baseline with its interval and verdict, such as "+15.6 [12.1, 19.0] ▲"."""
+    """Format the difference from the baseline with its interval and verdict, such as "+15.6 [12.1, 19.0] ▲".
+
+    For an architecture that is the same network as another one: which.
+    """
+    if arch in ranking.same_as:
+        return f"{VERDICT_MARKS['same network']} {ranking.same_as[arch]}"
     row = ranking.versus_baseline.get(arch)
     if row is None or row.n == 0 or not math.isfinite(row.difference):
         return NO_VALUE
@@ -154,7 +159,8 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
         )
         return f"{text} {mark}".rstrip() if arch in ranking.order else text
 
-    columns = [Column(header, value, ranking.best, always=True)]
+    best = {arch for arch in ranking.order if ranking.best and ranking.same_as.get(arch, arch) == ranking.best}
+    columns = [Column(header, value, frozenset(best), always=True)]
     if compact:
         return columns
     if len(experiment.order) > 1:

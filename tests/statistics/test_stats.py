@@ -105,13 +105,14 @@ def test_holm_is_statsmodels_and_step_down_by_hand() -> None:
     assert holm([]) == [] and all(math.isnan(p) for p in holm([math.nan]))
 
 
-def test_a_family_turns_a_lone_win_into_unresolved_while_its_interval_stays() -> None:
+def test_a_family_turns_a_lone_win_into_unresolved_and_widens_its_interval() -> None:
     alone = compare_differences(1.0, 2.0, 1.4, 1.9, 0.2)
     assert 0.005 < alone.p_t < 0.05 and alone.verdict == "better"
     noise = {i: compare_differences(1.0, -1.0, 0.5 * i, -0.3, 0.1) for i in range(9)}
     member = holm_family({"x": alone, **noise})["x"]
     assert member.verdict == "unresolved" and member.p_holm == pytest.approx(10 * alone.p_t)
-    assert (member.low, member.high) == (alone.low, alone.high) and member.low > 0
+    assert (member.low_95, member.high_95) == (alone.low_95, alone.high_95) == pytest.approx((alone.low, alone.high))
+    assert alone.level == 0.95 and member.level == pytest.approx(1 - 0.05 / 10) and member.low < 0 < alone.low
     assert member.seeds_needed is not None and member.seeds_needed > member.n
 
 
@@ -143,7 +144,7 @@ def test_all_equal_differences() -> None:
     assert zero.verdict == "unresolved" and zero.std == 0 and zero.seeds_needed is None
     assert compare_differences(0.0, 0.0, 0.0, margin=0.5).verdict == "equivalent"
     five, six = compare_differences(*[0.1] * 5), compare_differences(*[0.1] * 6)
-    assert five.verdict == "unresolved" and five.seeds_needed == 6 and five.low == five.high == five.difference
+    assert five.verdict == "unresolved" and five.seeds_needed == 6 and five.low_95 == five.high_95 == five.difference
     assert six.verdict == "better" and six.p_holm == six.p_signflip == 2 / 2**6 and math.isnan(six.p_t)
     assert compare_differences(*[0.1] * 6, margin=0.2).verdict == "equivalent"
     family = holm_family(dict.fromkeys(range(4), six))  # 4 x 0.031: out of a sign-flip's reach until n = 8

@@ -1,0 +1,46 @@
+"""Which of several arms may be the best: those that no other one is shown to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from itertools import combinations
+from typing import TypeVar
+
+import numpy as np
+
+from bench.statistics.estimates import ALPHA, mean_interval, sign_flip_p, without_rounding
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def beaten(
+    arms: Mapping[Key, Mapping[int, float]], *, higher_is_better: bool = True, margin: float | None = None
+) -> dict[Key, list[Key]]:
+    """Return arm → those that are shown to be better, by more than what a margin says not to matter.
+
+    Of k arms the best one is any of them, and is beaten only if one of the k − 1 others is better by luck: each pair is
+    tested by the paired t test at 5 % / (k − 1), of which half is on that side. So with 97.5 % confidence the best arm
+    is among those that are beaten by none (of normal differences), whichever arm leads. Differences without a spread
+    are judged by the sign-flip test, as everywhere.
+
+    Args:
+        arms: arm → seed → value; pairs are common seeds with finite values.
+        higher_is_better: which arm wins.
+        margin: a difference whose interval at that level lies inside ±margin is no win.
+    """
+    alpha = ALPHA / max(len(arms) - 1, 1)
+    found: dict[Key, list[Key]] = {arm: [] for arm in arms}
+    for one, other in combinations(arms, 2):
+        a, b = arms[one], arms[other]
+        pairs = np.array([[a[s], b[s]] for s in sorted(a.keys() & b.keys())], dtype=float).reshape(-1, 2)
+        pairs = pairs[np.isfinite(pairs).all(axis=1)]
+        d = without_rounding(pairs[:, 0] - pairs[:, 1], float(np.abs(pairs).max(initial=0.0)))
+        interval = mean_interval(d, 1 - alpha)
+        resolved = interval.low > 0 or interval.high < 0  # False for NaN
+        if interval.std == 0:
+            resolved = resolved and sign_flip_p(d) < alpha
+        if not resolved or (margin is not None and -margin <= interval.low and interval.high <= margin):
+            continue
+        wins, loses = (one, other) if (interval.mean > 0) == higher_is_better else (other, one)
+        found[loses].append(wins)
+    return found
