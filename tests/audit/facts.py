@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class Wrong(Exception):
 
 @dataclass(frozen=True)
 class Facts:
-    """A report folder."""
+    """A report folder, each part of which is read once."""
 
     folder: Path
 
@@ -95,6 +95,7 @@ class Facts:
         rows = self.runs[self.runs["task"] == task]
         return rows if arch is None else rows[rows["arch"] == arch]
 
+    @cache
     def values(self, task: str, metric: str | None = None) -> pd.DataFrame:
         """Return seed × architecture → a metric, by default the task's own in its shown unit."""
         name = metric or TASKS[task].metric
@@ -129,6 +130,7 @@ class Facts:
     def environments(self) -> list[dict[str, Any]]:
         return [self.record(run_id)["environment"] for run_id in self._records]
 
+    @cache
     def per_image(self, task: str) -> dict[str, dict[int, np.ndarray]]:
         """Return architecture → seed → the primary metric of each test image, in its shown unit."""
         name = "test_correct" if task == "classifier" else "test_elbo"
@@ -138,6 +140,7 @@ class Facts:
                 found.setdefault(row.arch, {})[row.seed] = arrays[name].astype(float)
         return found
 
+    @cache
     def histories(self, task: str, arch: str) -> dict[int, list[dict[str, float]]]:
         return {row.seed: self.record(row.run_id)["history"] for row in self.of(task, arch).itertuples()}
 

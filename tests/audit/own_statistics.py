@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 ALPHA, POWER, MOST = 0.05, 0.8, 10_000
 
@@ -72,11 +73,13 @@ def fisher(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
     return float(found.statistic), float(low), float(high)
 
 
+@cache
 def seeds_needed(differences: Sample, margin: float, alpha: float) -> int | None:
     """Return the fewest seeds with 80 % power if the observed difference and spread are true."""
     return _settle(differences.mean / differences.sd, margin / differences.sd, alpha) if differences.sd > 0 else None
 
 
+@cache
 def seeds_range(differences: Sample, margin: float, alpha: float) -> tuple[int | None, int | None]:
     """Return the fewest and the most over the 95 % intervals of the standardised difference and of the spread."""
     n, root = differences.n, math.sqrt(differences.n)
@@ -87,10 +90,25 @@ def seeds_range(differences: Sample, margin: float, alpha: float) -> tuple[int |
         margin / differences.sd * math.sqrt(stats.chi2.ppf(q, n - 1) / (n - 1)) for q in (0.025, 0.975)
     )  # fmt: skip
     fewest = [x for x in (_apart(largest, alpha), _inside(least, wide, alpha)) if x is not None]
-    between = np.linspace(least, largest, 400)
-    worst = [_settle(effect, narrow, alpha) for effect in between]
-    most = None if None in worst else max(x for x in worst if x is not None)
+    most = _most(least, largest, narrow, alpha)
     return (max(min(fewest), n + 1) if fewest else None), most
+
+
+def _most(low: float, high: float, margin: float, alpha: float) -> int | None:
+    """Return the most seeds that an effect from `low` to `high` takes: where both ways of settling it meet, or at an end.
+
+    Telling it from 0 takes fewer the larger it is, showing it to be inside the margin more.
+    """
+    ends = [_settle(low, margin, alpha), _settle(high, margin, alpha)]
+
+    def apart_is_quicker(effect: float) -> float:
+        apart, inside = (found(effect, *more) or MOST + 1 for found, *more in ((_apart, alpha), (_inside, margin, alpha)))
+        return 1.0 if apart <= inside else -1.0
+
+    if apart_is_quicker(low) < 0 < apart_is_quicker(high):
+        meeting = float(optimize.bisect(apart_is_quicker, low, high, xtol=1e-12))
+        ends += [_settle(meeting - 1e-9, margin, alpha), _settle(meeting + 1e-9, margin, alpha)]
+    return None if None in ends else max(x for x in ends if x is not None)
 
 
 def _settle(effect: float, margin: float, alpha: float) -> int | None:

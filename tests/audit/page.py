@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
+
+from tests.audit.facts import Facts
 
 END_OF_SENTENCE = re.compile(r"(?<!et al\.)(?<=\.)(\*\*)?\s+")
 
@@ -19,7 +22,27 @@ class Piece(NamedTuple):
     """As it stands on the page; of a table all of its lines."""
 
     section: str
-    """The heading that it stands under."""
+    """The heading that it stands under; empty at the top of the page."""
+
+
+@dataclass
+class Where:
+    """Where on the page a piece stands."""
+
+    section: str = ""
+    task: str = ""
+    """The task that the last sentence was about."""
+
+    said: tuple[tuple[str, str], ...] = ()
+    """(Pattern, text) of each sentence before."""
+
+    answered: tuple[str, ...] = ()
+    """The tasks that the first paragraph has given a verdict on."""
+
+
+Rows = list[list[str]]
+Maker = Callable[[Facts, Where], Rows]
+"""Returns the cells that a table should have, its header first."""
 
 
 def pieces(markdown: str) -> Iterator[Piece]:
@@ -27,7 +50,7 @@ def pieces(markdown: str) -> Iterator[Piece]:
     section = ""
     for block in re.split(r"\n\n+", markdown.strip()):
         if block.startswith("#"):
-            section = block.lstrip("# ")
+            section = "" if block.startswith("# ") else block.lstrip("# ")
             yield Piece("heading", block, section)
         elif block.startswith("|"):
             yield Piece("table", block, section)

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from tests.audit.facts import Facts, Wrong
-from tests.audit.page import Piece, pieces
+from tests.audit.page import Piece, Where, pieces
+from tests.audit.tables import audit_table
 
 Found = dict[str, str]
 """Placeholder → text."""
-
-
-@dataclass
-class Where:
-    """Where on the page a sentence stands."""
-
-    section: str = ""
-    task: str = ""
-    """The task that the last sentence was about."""
-
-    said: list[str] = field(default_factory=list)
-    """The names of the patterns that have matched so far."""
 
 
 Check = Callable[[Facts, Found, Where], Found]
@@ -65,7 +55,7 @@ def audit_text(facts: Facts, text: str, where: Where) -> list[str]:
         match = pattern.fullmatch(text)
         if match is None:
             continue
-        found, task = match.groupdict(), where.task
+        found, before = match.groupdict(), replace(where)
         try:
             expected = check(facts, found, where)
         except (Wrong, LookupError, ValueError) as error:  # of names that are not there, too
@@ -75,27 +65,41 @@ def audit_text(facts: Facts, text: str, where: Where) -> list[str]:
             should_be = text if wrong else template.format(**expected)
             wrong += [f"expected {should_be}"] * (text != should_be)
         if not wrong:
-            where.said.append(template)
+            where.said += ((template, text),)
             return []
-        where.task = task
+        where.task, where.answered = before.task, before.answered
         problems.append(f"{template!r}: {'; '.join(wrong)}")
     return problems or ["no pattern matches"]
 
 
 def audit(markdown: str, facts: Facts) -> list[str]:
     """Return everything that is wrong with a page, each with the text that is."""
-    from tests.audit.tables import audit_table
+    where = Where()
+    found = [problem for _, _, problems in walk(markdown, facts, where) for problem in problems]
+    twice = [text for (template, text), n in Counter(where.said).items() if n > 1 and "{label}" in template]
+    found += [f"{text}\n    is said twice" for text in twice]
+    if where.answered != tuple(facts.tasks):
+        found.append(f"the first paragraph answers for {where.answered}, not for {facts.tasks}")
+    return found
 
-    where, problems = Where(), []
+
+def walk(markdown: str, facts: Facts, where: Where) -> Iterator[tuple[Piece, Where, list[str]]]:
+    """Yield each piece of a page with the place where it stands, as it was before the piece, and what is wrong with it.
+
+    Args:
+        where: is moved along.
+    """
     for piece in pieces(markdown):
         where.section = piece.section
-        if piece.kind == "heading" and not piece.text.startswith("# "):
+        if piece.kind == "heading":
             where.task = ""
-        problems += [f"{piece.text.splitlines()[0][:300]}\n    {problem}" for problem in _audit(facts, piece, where, audit_table)]
-    return problems
+        before = replace(where)
+        found = audit_piece(facts, piece, where)
+        yield piece, before, [f"{piece.text.splitlines()[0][:300]}\n    {problem}" for problem in found]
 
 
-def _audit(facts: Facts, piece: Piece, where: Where, audit_table: Callable[..., list[str]]) -> list[str]:
+def audit_piece(facts: Facts, piece: Piece, where: Where) -> list[str]:
+    """Return what is wrong with one piece."""
     if piece.kind == "table":
         return audit_table(facts, piece.text, where)
     if piece.kind == "code":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,9 @@ from scipy import stats
 
 from tests.audit import networks
 from tests.audit.facts import PIXELS, TASKS, Facts
-from tests.audit.registry import Where
+from tests.audit.page import Maker, Rows, Where
 from tests.audit.shown import NONE, gap, number
-from tests.audit.tables import Rows, difference, shares
+from tests.audit.tables_of_results import difference, shares
 from tests.audit.verdicts import distinct, versus
 
 
@@ -139,9 +138,10 @@ def _steps(facts: Facts) -> int:
     return int(facts.only("epochs")) * (count // int(facts.only("batch_size")))
 
 
-COUNTS: dict[str, Callable[[Facts, Where], Rows]] = {
-    "totals": totals,
-    "layers": layers,
+LAYERS = "every layer"
+COUNTS: dict[str, Maker] = {
+    "Where the parameters sit": totals,
+    LAYERS: layers,
     "What the reference README claimed, and what counting says": claims,
     "How sure: seeds and test images": images,
     "How to reproduce": settings,

@@ -8,7 +8,8 @@ from tests.audit.effects import headline
 from tests.audit.facts import TASKS, Facts, Task, Wrong
 from tests.audit.learning import concerned_and_improving
 from tests.audit.own_statistics import ALPHA, seeds_needed, seeds_range
-from tests.audit.registry import Found, Where, sentence
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
 from tests.audit.sentences.head import context
 from tests.audit.shown import gap, listed, number, ratio
 from tests.audit.speeds import disturbed, ratios
@@ -21,6 +22,12 @@ def by_subject(facts: Facts, subject: str) -> str:
 
 def _none(text: str) -> str:
     raise Wrong(f"of no task: {text}")
+
+
+def start(where: Where, task: str) -> str:
+    """Note that a sentence gives the verdict on a task."""
+    where.task, where.answered = task, (*where.answered, task)
+    return task
 
 
 def by_phrase(facts: Facts, phrase: str, *, superlative: bool) -> tuple[str, str]:
@@ -56,7 +63,8 @@ def pair(facts: Facts, task: str) -> tuple[str, Judged]:
 @sentence("**{phrase}: {gap} over {loser}**{context}.")
 def better(facts: Facts, found: Found, where: Where) -> Found:
     task, winner = by_phrase(facts, found["phrase"], superlative=False)
-    where.task, (other, row) = task, pair(facts, task)
+    start(where, task)
+    other, row = pair(facts, task)
     if row.verdict not in ("better", "worse") or (winner == other) != (row.verdict == "better"):
         raise Wrong(f"{other} is {row.verdict}")
     loser = facts.baseline if winner == other else other
@@ -67,7 +75,7 @@ def better(facts: Facts, found: Found, where: Where) -> Found:
 @sentence("{subject} they can't be told apart: {values} of {measured}, difference {gap}{context}{needed}.")
 @sentence("{subject} they are equivalent to within ±{margin}: {values} of {measured}, difference {gap}{context}.")
 def no_winner(facts: Facts, found: Found, where: Where) -> Found:
-    where.task = name = by_subject(facts, found["subject"])
+    name = start(where, by_subject(facts, found["subject"]))
     (other, row), task = pair(facts, name), TASKS[name]
     if row.verdict != ("equivalent" if "margin" in found else "unresolved"):
         raise Wrong(f"{other} is {row.verdict}")
@@ -101,7 +109,7 @@ def over_baseline(facts: Facts, name: str) -> str:
 @sentence("**Of {count} {phrase}: {mean}{over}**{context}.")
 def best_of_many(facts: Facts, found: Found, where: Where) -> Found:
     name, arch = by_phrase(facts, found["phrase"], superlative=True)
-    where.task, task, archs = name, TASKS[name], distinct(facts, name)
+    task, archs = TASKS[start(where, name)], distinct(facts, name)
     if best(facts, name) != arch:
         raise Wrong(f"the best: {best(facts, name)}")
     over, second = over_baseline(facts, name), versus(facts, name).get(archs[1])
@@ -118,7 +126,7 @@ def networks(facts: Facts, task: str) -> str:
 
 @sentence("**{subject}, no single best: {leader} has the {highest} mean, {mean}{over}**{context}, but {rest}.")
 def no_single_best(facts: Facts, found: Found, where: Where) -> Found:
-    where.task = name = by_subject(facts, found["subject"])
+    name = start(where, by_subject(facts, found["subject"]))
     task, archs, others = TASKS[name], distinct(facts, name), rivals(facts, name)
     if len(archs) < 3 or not others:
         raise Wrong(f"the best: {best(facts, name)}")

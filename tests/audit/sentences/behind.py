@@ -6,7 +6,8 @@ import pandas as pd
 
 from tests.audit.facts import PIXELS, TASKS, Facts, Wrong
 from tests.audit.learning import late
-from tests.audit.registry import Found, Where, sentence
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, decimals, listed, number, signed, significant
 
 SAME_IMAGE = 0.5 / 255

@@ -8,7 +8,8 @@ from collections import Counter
 from tests.audit.effects import Effect, cube, effects, shares
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.own_statistics import sample
-from tests.audit.registry import Found, Where, sentence
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, gap, percent, ratio
 from tests.audit.verdicts import WORDS, distinct, matched_pairs
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.audit.facts import TASKS, Facts, Wrong
-from tests.audit.registry import Found, Where, sentence
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, listed
 from tests.audit.speeds import disturbed
 from tests.audit.verdicts import distinct

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from tests.audit.facts import DEFAULT_EPOCHS, PIXELS, TASKS, Facts, Wrong
-from tests.audit.registry import Found, Where, sentence
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, number
 from tests.audit.verdicts import versus
 

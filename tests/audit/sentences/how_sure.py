@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.own_statistics import fisher
-from tests.audit.registry import Found, Where, sentence
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
 from tests.audit.shown import listed, number
 from tests.audit.verdicts import pairing_ratio, versus
 

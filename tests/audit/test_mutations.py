@@ -1,0 +1,69 @@
+"""The audit turns red when a digit, a sign or a word of a sentence or of a cell is changed."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tests.audit import sentences  # noqa: F401, what registers the patterns
+from tests.audit.conftest import page_of
+from tests.audit.facts import Facts
+from tests.audit.page import Piece, Where
+from tests.audit.registry import audit, audit_piece, static_texts, walk
+
+SWAPS = [
+    ("better", "worse"), ("best", "worst"), ("equivalent", "not resolvable"), ("highest", "lowest"), ("▲", "▼"),
+    ("≈", "?"), ("?", "▲"), ("=", "?"), ("can't", "can"), ("none", "some"), ("None", "Some"), ("no", "a"), ("not", "well"),
+    ("All", "Most"), ("fast", "slow"), ("more", "less"), ("less", "more"), ("Fewer", "More"), ("resolved", "unresolved"),
+    ("negligible", "resolved"), ("unresolved", "resolved"), ("opposite", "proof"), ("agrees", "disagrees"), ("cnn2", "cnn3"),
+    ("cnn3", "cnn2"), ("VAE", "CVAE"), ("classifier", "VAE"), ("encoder", "decoder"), ("decoder", "encoder"),
+    ("†", ""), ("dominated", "ahead"), ("over", "under"), ("above", "below"), ("−", "+"), ("+", "−"),
+    ("whole", "half"), ("least", "most"), ("do differ", "don't differ"), ("same", "other"), ("nats", "points"),
+]  # fmt: skip
+"""(Word or sign, what takes its place)."""
+MOST_OF_TABLES = 400
+
+
+def mutations(text: str) -> Iterator[str]:
+    """Yield a text with one of its numbers changed in its first or its last digit, or one of its words."""
+    for number in re.finditer(r"\d(?:[\d,.]*\d)?", text):
+        for at in {number.start(), number.end() - 1}:
+            yield f"{text[:at]}{(int(text[at]) + 1) % 10}{text[at + 1 :]}"
+    for word, other in SWAPS:
+        start, end = (r"\b" if word[0].isalpha() else ""), (r"\b" if word[-1].isalpha() else "")
+        for found in re.finditer(f"{start}{re.escape(word)}{end}", text):
+            yield text[: found.start()] + other + text[found.end() :]
+
+
+def survivors(facts: Facts, piece: Piece, where: Where, texts: list[str]) -> list[str]:
+    """Return the texts that the audit takes for right in a piece's place: there, and with what follows on the page."""
+    unseen = [text for text in texts if not audit_piece(facts, piece._replace(text=text), replace(where))]
+    return [text for text in unseen if not audit(page_of(facts).replace(piece.text, text, 1), facts)]
+
+
+def test_a_changed_sentence_turns_the_audit_red(report: Facts) -> None:
+    tried, missed = 0, list[str]()
+    for piece, where, problems in walk(page_of(report), report, Where()):
+        assert not problems
+        if piece.kind not in ("table", "code", "summary") and piece.text not in static_texts():
+            texts = list(mutations(piece.text))
+            tried += len(texts)
+            missed += survivors(report, piece, where, texts)
+    assert missed == []
+    assert tried >= 400
+
+
+def test_a_changed_cell_turns_the_audit_red(report: Facts) -> None:
+    draw, tried, missed = random.Random(21), 0, list[str]()
+    tables = [(piece, where) for piece, where, _ in walk(page_of(report), report, Where()) if piece.kind == "table"]
+    assert len(tables) >= 8
+    for piece, where in tables:
+        header, dashes, *rows = piece.text.splitlines()
+        changed = [[*rows[:i], text, *rows[i + 1 :]] for i, row in enumerate(rows) for text in mutations(row)]
+        chosen = draw.sample(changed, min(len(changed), MOST_OF_TABLES // len(tables)))
+        tried += len(chosen)
+        missed += survivors(report, piece, where, ["\n".join([header, dashes, *lines]) for lines in chosen])
+    assert missed == []
+    assert tried >= 100
