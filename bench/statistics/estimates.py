@@ -28,7 +28,7 @@ EXACT_SIGNFLIP_N = 16
 MONTE_CARLO_FLIPS = 100_000
 
 HALVINGS = 30
-"""Of the effects among which the one is sought that takes most seeds: near it a thousandth of them is 5 % of the seeds."""
+"""Of the effects among which the one is sought that takes most seeds: a thousandth of them is 5 % of the seeds."""
 
 NORMAL_ASSUMPTION_BELOW = 6
 """With fewer pairs a verdict rests on the t test's assumption: a sign-flip p of five pairs is at least 2 / 2**5."""

@@ -2,12 +2,11 @@
 
 It reads report.md as a reader would, sentence by sentence and cell by cell, and computes every number and every verdict
 again from records.csv (curves, values per image and environments from the records themselves), with numpy, scipy and
-formulas of its own. Nothing of `archs`, `bench` or `reports` is imported here but `bench.load_model`, and what makes the
-pages.
+formulas of its own. Nothing of `archs`, `bench` or `reports` is imported but what makes the pages and loads the models.
 
-`page.py` takes a page apart, `facts.py` reads what it is made of, `own_statistics.py`, `verdicts.py`, `effects.py`,
-`learning.py` and `networks.py` compute, `registry.py` holds each sentence to the pattern that it matches, and `tables.py`
-each table.
+`page.py` takes a page apart, and `facts.py` reads what it is made of. `own_statistics.py`, `verdicts.py`,
+`effects.py`, `learning.py`, `speeds.py`, `networks.py` and `forward.py` compute. `registry.py` holds each sentence to
+the pattern that it matches, `tables.py` each cell to its table, and `mutations.py` changes them.
 
 To add a sentence to a page:
 

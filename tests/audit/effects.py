@@ -1,4 +1,4 @@
-"""What the two factors of a crossing are worth, and how much of the variance goes with them; balanced grids of 2 × 2."""
+"""What the two factors of a crossing are worth, and how much of the variance goes with them: grids of 2 × 2."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class Effect:
         return ", corrected for the number of effects" if self.ends[0] > 0 or self.ends[1] < 0 else ""
 
 
+@cache
 def cube(facts: Facts, task: str) -> tuple[np.ndarray, list[tuple[str, str, str]]]:
     """Return values [encoders, decoders, seeds] and (factor, from, to) of each factor."""
     factors = facts.manifest["factors"]

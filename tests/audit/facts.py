@@ -53,6 +53,10 @@ DEFAULT_EPOCHS = {"mnist": 10, "digits": 30}
 PIXELS = {"dynamic": "Bernoulli on dynamically binarised pixels"}
 
 
+once = cache
+"""For methods: what is read of a folder lives as long as the tests, and so do the few folders."""
+
+
 class Wrong(Exception):
     """A sentence that may not be said of these records."""
 
@@ -62,6 +66,10 @@ class Facts:
     """A report folder, each part of which is read once."""
 
     folder: Path
+
+    @cached_property
+    def page(self) -> str:
+        return (self.folder / "report.md").read_text(encoding="utf-8")
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -91,20 +99,23 @@ class Facts:
             raise Wrong(f"no task {label}")
         return found[0]
 
+    @once
     def of(self, task: str, arch: str | None = None) -> pd.DataFrame:
         rows = self.runs[self.runs["task"] == task]
         return rows if arch is None else rows[rows["arch"] == arch]
 
-    @cache
+    @once
     def values(self, task: str, metric: str | None = None) -> pd.DataFrame:
         """Return seed × architecture → a metric, by default the task's own in its shown unit."""
         name = metric or TASKS[task].metric
         table = self.of(task).pivot(index="seed", columns="arch", values=name).astype(float)
         return table * (1.0 if metric else TASKS[task].scale)
 
+    @once
     def means(self, task: str) -> dict[str, float]:
         return {str(arch): float(mean) for arch, mean in self.values(task).mean().items()}
 
+    @once
     def ranked(self, task: str) -> list[str]:
         """Return the architectures, best mean first; of equal ones the first in records.csv."""
         means = self.means(task)
@@ -130,7 +141,7 @@ class Facts:
     def environments(self) -> list[dict[str, Any]]:
         return [self.record(run_id)["environment"] for run_id in self._records]
 
-    @cache
+    @once
     def per_image(self, task: str) -> dict[str, dict[int, np.ndarray]]:
         """Return architecture → seed → the primary metric of each test image, in its shown unit."""
         name = "test_correct" if task == "classifier" else "test_elbo"
@@ -140,10 +151,11 @@ class Facts:
                 found.setdefault(row.arch, {})[row.seed] = arrays[name].astype(float)
         return found
 
-    @cache
+    @once
     def histories(self, task: str, arch: str) -> dict[int, list[dict[str, float]]]:
         return {row.seed: self.record(row.run_id)["history"] for row in self.of(task, arch).itertuples()}
 
+    @once
     def only(self, column: str) -> Any:
         """Return the value that all runs share."""
         values = self.all_runs[column].dropna().unique()

@@ -1,4 +1,4 @@
-"""Weights, biases and multiply-accumulates of each layer of the networks that are run here, by hand from their sizes."""
+"""Weights, biases and multiply-accumulates of each layer of the networks here, by hand from their sizes."""
 
 from __future__ import annotations
 

@@ -95,15 +95,15 @@ def seeds_range(differences: Sample, margin: float, alpha: float) -> tuple[int |
 
 
 def _most(low: float, high: float, margin: float, alpha: float) -> int | None:
-    """Return the most seeds that an effect from `low` to `high` takes: where both ways of settling it meet, or at an end.
+    """Return the most seeds that an effect from `low` to `high` takes: where both ways to settle it meet, or at an end.
 
     Telling it from 0 takes fewer the larger it is, showing it to be inside the margin more.
     """
     ends = [_settle(low, margin, alpha), _settle(high, margin, alpha)]
 
     def apart_is_quicker(effect: float) -> float:
-        apart, inside = (found(effect, *more) or MOST + 1 for found, *more in ((_apart, alpha), (_inside, margin, alpha)))
-        return 1.0 if apart <= inside else -1.0
+        apart, inside = _apart(effect, alpha), _inside(effect, margin, alpha)
+        return 1.0 if (apart or MOST + 1) <= (inside or MOST + 1) else -1.0
 
     if apart_is_quicker(low) < 0 < apart_is_quicker(high):
         meeting = float(optimize.bisect(apart_is_quicker, low, high, xtol=1e-12))

@@ -37,6 +37,7 @@ def ratios(facts: Facts, task: str) -> dict[str, Ratio]:
     return found
 
 
+@cache
 def disturbed(facts: Facts) -> bool:
     """Tell whether other runs of the job could be in flight beside one."""
     return any((around.get("workers") or 1) > 1 for around in facts.environments)

@@ -8,7 +8,7 @@ from itertools import zip_longest
 
 from tests.audit.facts import Facts, Wrong
 from tests.audit.page import Maker, Rows, Where, cells
-from tests.audit.tables_of_counts import COUNTS, LAYERS
+from tests.audit.tables_of_counts import COUNTS, LAYERS, PUBLISHED
 from tests.audit.tables_of_results import RESULTS
 
 TABLES = {**RESULTS, **COUNTS}
@@ -16,8 +16,9 @@ TABLES = {**RESULTS, **COUNTS}
 
 def audit_table(facts: Facts, text: str, where: Where) -> list[str]:
     """Return what is wrong with a table, cell by cell."""
-    printed = [[re.sub(r"\\([|_*])", r"\1", cell) for cell in row] for row in cells(text)]
-    make = TABLES.get(LAYERS if "layer" in printed[0] else where.section)
+    printed = [[re.sub(r"\\([|_*&])", r"\1", cell) for cell in row] for row in cells(text)]
+    kind = LAYERS if "layer" in printed[0] else PUBLISHED if printed[0][0].startswith("published") else where.section
+    make = TABLES.get(kind)
     if make is None:
         return ["no table of this section is audited"]
     try:

@@ -7,7 +7,7 @@ import math
 from tests.audit import networks
 from tests.audit.effects import effects
 from tests.audit.facts import TASKS, Facts
-from tests.audit.own_statistics import sample
+from tests.audit.own_statistics import sample, sd
 from tests.audit.page import Maker, Rows, Where
 from tests.audit.shown import NONE, gap, mean_sd, number, percent, ratio, significant
 from tests.audit.speeds import disturbed, ratios
@@ -48,7 +48,7 @@ def comparison(facts: Facts, where: Where) -> Rows:
         header += [value_header(task), f"{own.prefix}{own.name_of_metric} vs {facts.baseline}"]
         column = {}
         for arch in facts.order:
-            text = mean_sd(values[arch].mean(), values[arch].std(), own.digits)
+            text = mean_sd(values[arch].mean(), sd(values[arch].dropna().to_numpy()), own.digits)
             if task == "cvae":
                 text += f" / {number(values[arch].mean() - math.log(10), 1)}"
             is_best = winner and same_networks(facts, task).get(arch, arch) == winner
@@ -67,13 +67,19 @@ def comparison(facts: Facts, where: Where) -> Rows:
 
 PARTS = {
     "elbo": ("ELBO ↑ (nats)", 1, "evidence lower bound: mean over the test images, with one latent sample each"),
-    "reconstruction": ("reconstruction ↓ (nats)", 1, "negative expected log-likelihood of the pixels, with the same one latent sample each"),
-    "kl": ("KL (nats)", 1, "mean divergence of an image's posterior from the prior: no less than what the code says about the image"),
+    "reconstruction": ("reconstruction ↓ (nats)", 1, "negative expected log-likelihood of the pixels, "
+                       "with the same one latent sample each"),
+    "kl": ("KL (nats)", 1, "mean divergence of an image's posterior from the prior: "
+           "no less than what the code says about the image"),
     "bits_per_dim": ("bits/dim ↓ (bits)", 4, "−ELBO per pixel, in bits"),
-    "active_units": ("active units (of 20)", 1, "latent dimensions whose posterior mean has a variance over the test set above 0.01"),
-    "kl_units": ("active units by KL (of 20)", 1, "latent dimensions whose KL from the prior, as the mean over the test set, is above 0.05 nats"),
-    "sample_spread": ("spread of samples", 3, "standard deviation of a pixel's probability p(x = 1 | z) over 200 z of the prior, as the mean over pixels, and over labels where it is given one"),
-    "aggregate_kl": ("aggregate KL ↓ (nats)", 2, "divergence from the prior of the Gaussian with the aggregate posterior's mean and covariance: a lower bound on that of the aggregate posterior itself"),
+    "active_units": ("active units (of 20)", 1, "latent dimensions whose posterior mean has a variance "
+                     "over the test set above 0.01"),
+    "kl_units": ("active units by KL (of 20)", 1, "latent dimensions whose KL from the prior, "
+                 "as the mean over the test set, is above 0.05 nats"),
+    "sample_spread": ("spread of samples", 3, "standard deviation of a pixel's probability p(x = 1 | z) over 200 z of the "
+                      "prior, as the mean over pixels, and over labels where it is given one"),
+    "aggregate_kl": ("aggregate KL ↓ (nats)", 2, "divergence from the prior of the Gaussian with the aggregate posterior's "
+                     "mean and covariance: a lower bound on that of the aggregate posterior itself"),
 }  # fmt: skip
 
 
@@ -88,7 +94,7 @@ def behind(facts: Facts, where: Where) -> Rows:
             values = -facts.values(task, "elbo") / (784 * math.log(2))
         if metric == "elbo" and task == "cvae":
             label = "ELBO of log p(x|y) ↑ (nats)"
-        texts = [mean_sd(values[arch].mean(), values[arch].std(), digits) for arch in archs]
+        texts = [mean_sd(values[arch].mean(), sd(values[arch].dropna().to_numpy()), digits) for arch in archs]
         for arch in others:
             own = sample((values[arch] - values[facts.baseline]).to_numpy(), float(values.abs().max().max()))
             texts.append(gap(own.mean, *own.interval(), digits))
@@ -128,7 +134,10 @@ def speed(facts: Facts, where: Where) -> Rows:
     for arch in facts.order:
         texts = []
         for task in facts.tasks:
-            text, row = significant(facts.values(task, "train_images_per_s")[arch].mean()), ratios(facts, task).get(arch)
+            text, row = (
+                significant(facts.values(task, "train_images_per_s")[arch].mean()),
+                ratios(facts, task).get(arch),
+            )
             if row is not None:
                 text += f" ({ratio(row.value)} [{row.low:.2f}, {row.high:.2f}])"
             texts.append(text + dagger(facts))

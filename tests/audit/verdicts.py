@@ -107,11 +107,13 @@ def rivals(facts: Facts, task: str) -> list[str]:
     return [arch for arch in archs[1:] if not is_out(arch)]
 
 
+@cache
 def best(facts: Facts, task: str) -> str | None:
     archs = distinct(facts, task)
     return archs[0] if len(archs) > 1 and not rivals(facts, task) else None
 
 
+@cache
 def pairing_ratio(facts: Facts, task: str, arch: str) -> float:
     """Return the spread of the differences over that of unpaired ones."""
     a, b = (facts.values(task)[name].to_numpy() for name in (arch, facts.baseline))

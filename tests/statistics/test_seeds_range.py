@@ -82,7 +82,7 @@ def test_with_a_margin_the_ends_are_those_of_a_search(mean: float, std: float, n
 
 
 def test_the_most_is_no_less_than_what_some_effect_within_the_interval_takes() -> None:
-    """Where being told from 0 and being shown inside the margin take equally long; a thousandth beside it is too few."""
+    """Where being told from 0 and shown inside the margin take equally long; a thousandth beside it is too few."""
     mean, std, n, margin = 0.249, 0.942, 3, 0.5
     low, high = effect_interval(observed(mean, std, n))
     spread = std * math.sqrt((n - 1) / scipy_stats.chi2.ppf(0.025, n - 1))

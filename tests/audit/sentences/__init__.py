@@ -2,11 +2,25 @@
 
 from tests.audit.sentences import (
     answer as answer,
-    behind as behind,
-    causes as causes,
-    costs as costs,
-    head as head,
-    how_sure as how_sure,
-    notes as notes,
-    pictures as pictures,
 )  # fmt: skip
+from tests.audit.sentences import (
+    behind as behind,
+)
+from tests.audit.sentences import (
+    causes as causes,
+)
+from tests.audit.sentences import (
+    costs as costs,
+)
+from tests.audit.sentences import (
+    head as head,
+)
+from tests.audit.sentences import (
+    how_sure as how_sure,
+)
+from tests.audit.sentences import (
+    notes as notes,
+)
+from tests.audit.sentences import (
+    pictures as pictures,
+)

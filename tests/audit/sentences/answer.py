@@ -106,7 +106,7 @@ def over_baseline(facts: Facts, name: str) -> str:
     return f", {lead(row, task)} over {facts.baseline}" if row is not None and row.verdict == "better" else ""
 
 
-@sentence("**Of {count} {phrase}: {mean}{over}**{context}.")
+@sentence("**Of {n} {networks} {phrase}: {mean}{over}**{context}.")
 def best_of_many(facts: Facts, found: Found, where: Where) -> Found:
     name, arch = by_phrase(facts, found["phrase"], superlative=True)
     task, archs = TASKS[start(where, name)], distinct(facts, name)
@@ -116,12 +116,9 @@ def best_of_many(facts: Facts, found: Found, where: Where) -> Found:
     if arch == facts.baseline and second is not None and second.verdict == "worse":
         over = f", {lead(second, task)} over {archs[1]}, the next"
     mean = f"{value(facts, name, arch)} of {task.measured}"
-    return {"count": networks(facts, name), "phrase": found["phrase"], "mean": mean, "over": over,
+    what = "networks" if same_networks(facts, name) else "architectures"
+    return {"n": str(len(archs)), "networks": what, "phrase": found["phrase"], "mean": mean, "over": over,
             "context": context(facts, name)}  # fmt: skip
-
-
-def networks(facts: Facts, task: str) -> str:
-    return f"{len(distinct(facts, task))} {'networks' if same_networks(facts, task) else 'architectures'}"
 
 
 @sentence("**{subject}, no single best: {leader} has the {highest} mean, {mean}{over}**{context}, but {rest}.")
@@ -157,7 +154,7 @@ def all_others(facts: Facts, found: Found, where: Where) -> Found:
     if len(judged) != 1:
         raise Wrong(f"verdicts: {judged}")
     verdict, archs = next(iter(judged.items()))
-    than = "than" if verdict in ("better", "worse") else "against"
+    than = {"unresolved": "against", "equivalent": "to"}.get(verdict, "than")
     return {"total": str(len(archs)), "verdict": WORDS[verdict], "than": than, "base": facts.baseline}
 
 
@@ -199,7 +196,8 @@ def cost(facts: Facts, found: Found, where: Where) -> Found:
     speed = ""
     if math.isfinite(row.low):
         speed = f" and trains {ratio(row.value)} as fast [{row.low:.2f}, {row.high:.2f}]"
-        speed += f" ({row.n} seeds, noted in training{', when other runs of the job could be in flight' if disturbed(facts) else ''})"
+        company = ", when other runs of the job could be in flight" if disturbed(facts) else ""
+        speed += f" ({row.n} seeds, noted in training{company})"
         speed = speed if row.resolved else "; their training speeds can't be told apart"
     return {"other": other, "base": base, "size": ratio(size), "speed": speed}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pandas as pd
 
 from tests.audit.facts import PIXELS, TASKS, Facts, Wrong
@@ -34,6 +36,7 @@ def decomposition(facts: Facts, found: Found, where: Where) -> Found:
     return {"best": best, "last": last, "over": "means over " if n > 1 else "", "seeds": count(n, "seed"), **texts}
 
 
+@cache
 def kinds(facts: Facts, task: str) -> dict[str, dict[str, pd.DataFrame]]:
     """Return whole, still or part → architecture, best first → its runs of that kind."""
     found: dict[str, dict[str, pd.DataFrame]] = {"whole": {}, "still": {}, "part": {}}
@@ -41,7 +44,11 @@ def kinds(facts: Facts, task: str) -> dict[str, dict[str, pd.DataFrame]]:
         runs = facts.of(task, arch)
         variance, kl = runs["active_units"], runs["kl_units"]
         half = runs[["active_units", "kl_units"]].min(axis=1) < runs["latent_dim"] / 2
-        masks = {"whole": (variance == 0) & (kl == 0), "still": (variance == 0) & (kl > 0), "part": (variance > 0) & half}
+        masks = {
+            "whole": (variance == 0) & (kl == 0),
+            "still": (variance == 0) & (kl > 0),
+            "part": (variance > 0) & half,
+        }
         for kind, mask in masks.items():
             if mask.any():
                 found[kind][arch] = runs[mask]
@@ -96,6 +103,7 @@ def part(facts: Facts, found: Found, where: Where) -> Found:
     return {"label": TASKS[where.task].label, "size": str(int(facts.only("latent_dim"))), "names": listed(names)}
 
 
+@cache
 def spreads(facts: Facts, task: str) -> dict[str, float]:
     """Return architecture → the spread of the samples of its runs that use no dimension by variance."""
     own = kinds(facts, task)

@@ -102,7 +102,8 @@ def matched(facts: Facts, found: Found, where: Where) -> Found:
         text = _single(facts, where.task)
     else:
         tally = ", ".join(f"{word} in {counts[verdict]}" for verdict, word in WORDS.items() if counts[verdict])
-        text = f"of {count(len(pairs), 'matched pair')} (within 10 % in size), the one with the larger conv share is {tally}"
+        text = f"of {count(len(pairs), 'matched pair')} (within 10 % in size), "
+        text += f"the one with the larger conv share is {tally}"
     return {"label": found["label"], "verdict": text}
 
 
@@ -113,7 +114,8 @@ def _single(facts: Facts, task: str) -> str:
     shares_ = [percent(size["params_conv"] / size["params_total"]) for size in sizes]
     difference = gap(row.differences.mean, row.low, row.high, own.digits)
     size = ratio(sizes[0]["params_total"] / sizes[1]["params_total"])
-    return f"{more} ({shares_[0]} conv) against {less} ({shares_[1]} conv), at {size} its parameters: {difference} {row.mark}"
+    names = f"{more} ({shares_[0]} conv) against {less} ({shares_[1]} conv)"
+    return f"{names}, at {size} its parameters: {difference} {row.mark}"
 
 
 CONCLUSIONS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
@@ -12,6 +14,7 @@ from tests.audit.verdicts import distinct
 COSTS = {"parameters": ("params_total", 1), "MACs": ("macs", 1), "throughput": ("train_images_per_s", -1)}
 
 
+@cache
 def front(facts: Facts, task: str, cost: str) -> list[str]:
     """Return those that no other is at least as good as on both and better than on one, cheapest first."""
     column, sign = COSTS[cost]

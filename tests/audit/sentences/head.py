@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 from tests.audit.facts import DEFAULT_EPOCHS, PIXELS, TASKS, Facts, Wrong
 from tests.audit.page import Where
@@ -23,6 +24,7 @@ def budget(facts: Facts) -> str:
     return f"{known} images × {count(epochs, 'epoch')}"
 
 
+@cache
 def context(facts: Facts, task: str) -> str:
     """Return in brackets what is said with a task's result: seeds, budget, pixels, each the first time."""
     told: list[str] = []

@@ -15,7 +15,10 @@ WIDE = (
 )
 
 
-@sentence("± is the standard deviation over {seeds}; brackets are {brackets} of the paired difference from {base}, over seeds{wide}; {marks}.")  # fmt: skip
+@sentence(
+    "± is the standard deviation over {seeds}; brackets are {brackets} of the paired difference from {base}, over "
+    "seeds{wide}; {marks}."
+)
 def spreads(facts: Facts, found: Found, where: Where) -> Found:
     families = [len(versus(facts, task)) for task in facts.tasks]
     is_crossed = any(same_networks(facts, task) for task in facts.tasks)

@@ -9,9 +9,7 @@ from tests.audit.shown import count
 from tests.audit.verdicts import best, distinct, versus
 
 
-@sentence(
-    "On top the first test image of each class, as every model is scored on it; models of seed {seed}."
-)
+@sentence("On top the first test image of each class, as every model is scored on it; models of seed {seed}.")
 def on_top(facts: Facts, found: Found, where: Where) -> Found:
     return {"seed": str(facts.of(facts.tasks[0])["seed"].min())}
 
