@@ -76,10 +76,10 @@ PARTS = {
                      "over the test set above 0.01"),
     "kl_units": ("active units by KL (of 20)", 1, "latent dimensions whose KL from the prior, "
                  "as the mean over the test set, is above 0.05 nats"),
-    "sample_spread": ("spread of samples", 3, "standard deviation of a pixel's probability p(x = 1 | z) over 200 z of the "
-                      "prior, as the mean over pixels, and over labels where it is given one"),
-    "aggregate_kl": ("aggregate KL ↓ (nats)", 2, "divergence from the prior of the Gaussian with the aggregate posterior's "
-                     "mean and covariance: a lower bound on that of the aggregate posterior itself"),
+    "sample_spread": ("spread of samples", 3, "standard deviation of a pixel's probability p(x = 1 | z) over 200 z of "
+                      "the prior, as the mean over pixels, and over labels where it is given one"),
+    "aggregate_kl": ("aggregate KL ↓ (nats)", 2, "divergence from the prior of the Gaussian with the aggregate "
+                     "posterior's mean and covariance: a lower bound on that of the aggregate posterior itself"),
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from tests.audit import (
     sentences,  # noqa: F401, what registers the patterns
 )
 from tests.audit.conftest import INVENTED, JOBS
+from tests.audit.csv_files import wrong_comparisons, wrong_summaries
 from tests.audit.facts import Facts
 from tests.audit.forward import DRAWS, TESTED, digits, draws_of_elbo
 from tests.audit.mutations import mutations, survivors
@@ -48,6 +49,11 @@ def test_every_sentence_and_cell_of_an_invented_page_is_right(name: str, page: P
     )
     assert [problem for found in audited for problem in found] == []
     assert where.answered == tuple(facts.tasks)
+
+
+@pytest.mark.parametrize("name", [*JOBS, *INVENTED])
+def test_the_csv_files_beside_a_page_are_right(name: str, page: Page) -> None:
+    assert wrong_summaries(page(name)) + wrong_comparisons(page(name)) == []
 
 
 def test_every_pattern_is_that_of_a_sentence(page: Page) -> None:
