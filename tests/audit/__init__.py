@@ -4,9 +4,9 @@ It reads report.md as a reader would, sentence by sentence and cell by cell, and
 again from records.csv (curves, values per image and environments from the records themselves), with numpy, scipy and
 formulas of its own. Nothing of `archs`, `bench` or `reports` is imported but what makes the pages and loads the models.
 
-`page.py` takes a page apart, and `facts.py` reads what it is made of. `own_statistics.py`, `verdicts.py`,
-`effects.py`, `learning.py`, `speeds.py`, `networks.py` and `forward.py` compute. `registry.py` holds each sentence to
-the pattern that it matches, `tables.py` each cell to its table, and `mutations.py` changes them.
+`page.py` takes a page apart, `facts.py` reads what it is made of, and what should stand there is computed in
+`computing/`. `registry.py` holds each sentence to the pattern that it matches, `tables.py` each cell to its table,
+`csv_files.py` the files beside the page; `mutations.py` changes words and digits, which must be noticed.
 
 To add a sentence to a page:
 

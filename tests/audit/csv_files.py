@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from tests.audit.computing.own_statistics import ALPHA, fisher, p_value, sample, seeds_needed, seeds_range
+from tests.audit.computing.verdicts import pairing_ratio, same_networks, versus
 from tests.audit.facts import TASKS, Facts
-from tests.audit.own_statistics import ALPHA, fisher, p_value, sample, seeds_needed, seeds_range
-from tests.audit.verdicts import pairing_ratio, same_networks, versus
 
 
 def wrong_summaries(facts: Facts) -> list[str]:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from tests.audit import networks
+from tests.audit.computing import networks
+from tests.audit.computing.verdicts import distinct, versus
 from tests.audit.facts import PIXELS, TASKS, Facts
 from tests.audit.page import Maker, Rows, Where
 from tests.audit.shown import NONE, gap, number
 from tests.audit.tables_of_results import difference, shares
-from tests.audit.verdicts import distinct, versus
 
 
 def totals(facts: Facts, where: Where) -> Rows:

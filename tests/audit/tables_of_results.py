@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from tests.audit import networks
-from tests.audit.effects import effects
+from tests.audit.computing import networks
+from tests.audit.computing.effects import effects
+from tests.audit.computing.own_statistics import sample, sd
+from tests.audit.computing.speeds import disturbed, ratios
+from tests.audit.computing.verdicts import best, distinct, matched_pairs, same_networks, versus
 from tests.audit.facts import TASKS, Facts
-from tests.audit.own_statistics import sample, sd
 from tests.audit.page import Maker, Rows, Where
 from tests.audit.shown import NONE, gap, mean_sd, number, percent, ratio, significant
-from tests.audit.speeds import disturbed, ratios
-from tests.audit.verdicts import best, distinct, matched_pairs, same_networks, versus
 
 
 def dagger(facts: Facts) -> str:

@@ -19,10 +19,10 @@ from tests.audit import (
     networks,
     sentences,  # noqa: F401, what registers the patterns
 )
+from tests.audit.computing.forward import DRAWS, TESTED, digits, draws_of_elbo
 from tests.audit.conftest import INVENTED, JOBS
 from tests.audit.csv_files import wrong_comparisons, wrong_summaries
 from tests.audit.facts import Facts
-from tests.audit.forward import DRAWS, TESTED, digits, draws_of_elbo
 from tests.audit.mutations import mutations, survivors
 from tests.audit.page import Where
 from tests.audit.registry import PATTERNS, audit, static_texts, walk

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 
-from tests.audit.effects import headline
+from tests.audit.computing.effects import headline
+from tests.audit.computing.learning import concerned_and_improving
+from tests.audit.computing.own_statistics import ALPHA, seeds_needed, seeds_range
+from tests.audit.computing.speeds import disturbed, ratios
+from tests.audit.computing.verdicts import WORDS, Judged, best, distinct, rivals, same_networks, versus
 from tests.audit.facts import TASKS, Facts, Task, Wrong
-from tests.audit.learning import concerned_and_improving
-from tests.audit.own_statistics import ALPHA, seeds_needed, seeds_range
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.sentences.head import context
 from tests.audit.shown import gap, listed, number, ratio
-from tests.audit.speeds import disturbed, ratios
-from tests.audit.verdicts import WORDS, Judged, best, distinct, rivals, same_networks, versus
 
 
 def by_subject(facts: Facts, subject: str) -> str:

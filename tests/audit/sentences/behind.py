@@ -6,8 +6,8 @@ from functools import cache
 
 import pandas as pd
 
+from tests.audit.computing.learning import late
 from tests.audit.facts import PIXELS, TASKS, Facts, Wrong
-from tests.audit.learning import late
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, decimals, listed, number, signed, significant

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from tests.audit.effects import Effect, cube, effects, shares
+from tests.audit.computing.effects import Effect, cube, effects, shares
+from tests.audit.computing.own_statistics import sample
+from tests.audit.computing.verdicts import WORDS, distinct, matched_pairs
 from tests.audit.facts import TASKS, Facts, Wrong
-from tests.audit.own_statistics import sample
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, gap, percent, ratio
-from tests.audit.verdicts import WORDS, distinct, matched_pairs
 
 
 @sentence("**{label}, {metric}**")
@@ -68,7 +68,7 @@ def interaction(facts: Facts, found: Found, where: Where) -> Found:
 
 
 def _conditional(values, like: Effect, size: float) -> Effect:
-    from tests.audit.own_statistics import p_value
+    from tests.audit.computing.own_statistics import p_value
 
     own = sample(values, size)
     return Effect(like.name, own, p_value(values, own), 1, like.margin, like.digits, like.unit)

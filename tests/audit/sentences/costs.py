@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+from tests.audit.computing.speeds import disturbed
+from tests.audit.computing.verdicts import distinct
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, listed
-from tests.audit.speeds import disturbed
-from tests.audit.verdicts import distinct
 
 COSTS = {"parameters": ("params_total", 1), "MACs": ("macs", 1), "throughput": ("train_images_per_s", -1)}
 

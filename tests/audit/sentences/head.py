@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from functools import cache
 
+from tests.audit.computing.verdicts import versus
 from tests.audit.facts import DEFAULT_EPOCHS, PIXELS, TASKS, Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, number
-from tests.audit.verdicts import versus
 
 EVEN_ODDS = -28 * 28 * math.log(2)
 

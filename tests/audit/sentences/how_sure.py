@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from tests.audit.computing.own_statistics import fisher
+from tests.audit.computing.verdicts import pairing_ratio, versus
 from tests.audit.facts import TASKS, Facts, Wrong
-from tests.audit.own_statistics import fisher
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.shown import listed, number
-from tests.audit.verdicts import pairing_ratio, versus
 
 
 @sentence("Fewer than 4 seeds can't tell what pairing by seed gained.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tests.audit.computing.verdicts import best, same_networks, versus
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.shown import count
-from tests.audit.verdicts import best, same_networks, versus
 
 MARKS = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds"
 WIDE = (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tests.audit.computing.verdicts import best, distinct, versus
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.shown import count
-from tests.audit.verdicts import best, distinct, versus
 
 
 @sentence("On top the first test image of each class, as every model is scored on it; models of seed {seed}.")

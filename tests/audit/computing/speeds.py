@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tests.audit.computing.own_statistics import holm, p_value, sample
 from tests.audit.facts import Facts
-from tests.audit.own_statistics import holm, p_value, sample
 
 
 class Ratio(NamedTuple):

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 
+from tests.audit.computing.own_statistics import Sample, holm, p_value, sample
 from tests.audit.facts import TASKS, Facts, Wrong
-from tests.audit.own_statistics import Sample, holm, p_value, sample
 from tests.audit.shown import number, signed
 
 

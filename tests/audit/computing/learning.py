@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tests.audit.computing.verdicts import rivals
 from tests.audit.facts import TASKS, Facts
-from tests.audit.verdicts import rivals
 
 
 class Late(NamedTuple):

@@ -10,8 +10,8 @@ from itertools import combinations
 
 import numpy as np
 
+from tests.audit.computing.own_statistics import ALPHA, Sample, holm, p_value, sample, sd
 from tests.audit.facts import TASKS, Facts
-from tests.audit.own_statistics import ALPHA, Sample, holm, p_value, sample, sd
 
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "unresolved": "?", "same network": "="}
 WORDS = {"better": "better", "worse": "worse", "equivalent": "equivalent", "unresolved": "not resolvable"}
