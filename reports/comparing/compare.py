@@ -104,8 +104,8 @@ def compare(a: Path, b: Path) -> ReportComparison:
             names = [", ".join(report.settings(column)) or "none" for report in (pair.a, pair.b)]
             of_protocols = ""
             if not pair.agree("protocol"):
-                a, b = (", ".join(report.settings("protocol")) or "none" for report in (pair.a, pair.b))
-                of_protocols = f"; protocols {a} and {b} split the images in different ways"
+                was, now = (", ".join(report.settings("protocol")) or "none" for report in (pair.a, pair.b))
+                of_protocols = f"; protocols {was} and {now} split the images in different ways"
             raise UserError(
                 f"the reports are of different data ({column} {names[0]} and {names[1]}): expected the same to "
                 f"compare{of_protocols}"
