@@ -102,8 +102,13 @@ def compare(a: Path, b: Path) -> ReportComparison:
     for column in MUST_AGREE:
         if not pair.agree(column):
             names = [", ".join(report.settings(column)) or "none" for report in (pair.a, pair.b)]
+            of_protocols = ""
+            if not pair.agree("protocol"):
+                was, now = (", ".join(report.settings("protocol")) or "none" for report in (pair.a, pair.b))
+                of_protocols = f"; protocols {was} and {now} split the images in different ways"
             raise UserError(
-                f"the reports are of different data ({column} {names[0]} and {names[1]}): expected the same to compare"
+                f"the reports are of different data ({column} {names[0]} and {names[1]}): expected the same to "
+                f"compare{of_protocols}"
             )
     if not pair.shared_cells:
         raise UserError(f"{a} and {b} share no architecture and task: expected at least one cell in both")

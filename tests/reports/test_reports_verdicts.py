@@ -15,6 +15,8 @@ from reports.markup.escape import plain
 from reports.wording.answer import footnote
 from tests.reports.synthetic import write_experiment
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 CROSSINGS = ["cnn2", "cnn3", "cnn2+cnn3", "cnn3+cnn2"]
 CELL = re.compile(r"([+−][\d,.]+) \[(−?[\d,.]+), (−?[\d,.]+)\] ([▲▼≈?])")
 

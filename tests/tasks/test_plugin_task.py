@@ -53,7 +53,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_is_in_the_tasks_own_words(done: Path) -> None:
     page = (done / "report" / "report.md").read_text(encoding="utf-8")
     title, _, answer, _, table = page.split("\n")[:5]
-    assert title == "# mlp vs cnn3 on scikit-learn's digits"
+    assert title == "# mlp vs cnn3 on scikit-learn's digits, 256 images × 8 epochs"
     assert "test denoising error" in answer
     assert "sees through noise better" in answer or "As denoisers they " in answer
     assert "ELBO" not in page

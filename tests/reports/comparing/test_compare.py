@@ -263,6 +263,19 @@ def test_an_edited_architecture_is_named(base: Path, tmp_path: Path) -> None:
     assert any(name == "definition of cnn3" for name, _, _ in compare(base, edited).settings)
 
 
+def test_reports_of_two_protocols_are_not_compared_without_a_word(base: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(base, older)
+    runs = read_table(older / "records.csv").assign(protocol=2)
+    runs.to_csv(older / "records.csv", index=False)
+    found = compare(older, base)
+    assert ("protocol", "2", "3") in found.settings
+    assert "the likelihood or protocol differs" in " ".join(found.incomparable)
+    runs.assign(data_fingerprint="0" * 16).to_csv(older / "records.csv", index=False)
+    with pytest.raises(UserError, match=r"different data .*; protocols 2 and 3 split the images in different ways"):
+        compare(older, base)
+
+
 def test_bad_input_is_one_line_and_status_two(base: Path, tmp_path: Path) -> None:
     other_data = report(tmp_path / "a", settings={"dataset": "digits"})
     with pytest.raises(UserError, match="different data"):
