@@ -15,10 +15,8 @@ import pytest
 import torch
 
 import bench
-from tests.audit import (
-    networks,
-    sentences,  # noqa: F401, what registers the patterns
-)
+from tests.audit import sentences  # noqa: F401, what registers the patterns
+from tests.audit.computing import networks
 from tests.audit.computing.forward import DRAWS, TESTED, digits, draws_of_elbo
 from tests.audit.conftest import INVENTED, JOBS
 from tests.audit.csv_files import wrong_comparisons, wrong_summaries
