@@ -36,6 +36,8 @@ INVENTED: dict[str, dict[str, Any]] = {
     "unused codes": {"archs": PAIR, "levels": {"cnn2": 0, "cnn3": -450}, "seeds": 4, "tasks": ("cvae", "vae"),
                      "metrics_of": lambda arch, seed: CODES[seed] | (FIRST if arch == "cnn2" else SECOND)[seed],
                      "environment": {"workers": 2}},
+    "failures": {"archs": PAIR, "seeds": 4, "tasks": ("vae", "classifier"),
+                 "failures": {("cnn3", "vae", 1): "the loss is not finite", ("cnn2", "vae", 3): "out of memory"}},
     "short and rising": {"archs": PAIR, "gap": 5, "seeds": 3, "tasks": ("vae", "classifier"),
                          "settings": {"epochs": 3, "train_images": 1000}},
 }  # fmt: skip

@@ -49,7 +49,8 @@ def wrong_comparisons(facts: Facts) -> list[str]:
 def expected_of(facts: Facts, task: str, arch: str) -> dict[str, Any]:
     """Return column → value of a row, in the recorded unit."""
     values, scale, margin = facts.values(task), TASKS[task].scale, TASKS[task].margin
-    a, b = values[arch].to_numpy(), values[facts.baseline].to_numpy()
+    a, b = values[[arch, facts.baseline]].dropna().to_numpy().T
+    gone = facts.failed[(facts.failed["task"] == task) & (facts.failed["arch"] == arch)]
     d = sample(a - b, float(values.abs().max().max()))
     low, high = d.interval()
     flips = [abs(np.dot(signs, a - b)) for signs in itertools.product((1, -1), repeat=d.n)]
@@ -57,7 +58,7 @@ def expected_of(facts: Facts, task: str, arch: str) -> dict[str, Any]:
     expected: dict[str, Any] = {
         "baseline": facts.baseline, "n": d.n, "difference": d.mean / scale, "std": d.sd / scale,
         "low_95": low / scale, "high_95": high / scale, "p_signflip": float(np.mean(np.array(flips) >= at_least)),
-        "p_t": p_value(a - b, d) if d.sd > 0 else math.nan, "n_failed": 0,
+        "p_t": p_value(a - b, d) if d.sd > 0 else math.nan, "n_failed": len(gone),
         "spread_ratio": pairing_ratio(facts, task, arch), "effect_size": hedges_g(d.n, d.mean, d.sd),
     }  # fmt: skip
     if d.n >= 4:

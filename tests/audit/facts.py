@@ -84,6 +84,26 @@ class Facts:
         """The finished runs."""
         return self.all_runs[self.all_runs["status"] == "finished"]
 
+    @cached_property
+    def failed(self) -> pd.DataFrame:
+        return self.all_runs[self.all_runs["status"] != "finished"]
+
+    def seeds(self, task: str, arch: str) -> int:
+        """Return how many seeds have a result."""
+        return len(self.of(task, arch))
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """How many seeds the results are of, fewest first: one number if all are of as many."""
+        return sorted({self.seeds(task, arch) for task in self.tasks for arch in self.ranked(task)})
+
+    def mark(self, task: str, arch: str, most: int) -> str:
+        """Return what stands behind a number of fewer seeds than the best-supplied one, or than were asked for."""
+        n = self.seeds(task, arch)
+        gone = self.failed[(self.failed["task"] == task) & (self.failed["arch"] == arch)]
+        full = max(n + len(gone), self.manifest["seeds"] if n < most else 0)
+        return f" ({n} of {full})" if n < full else ""
+
     @property
     def baseline(self) -> str:
         return self.manifest["baseline"]

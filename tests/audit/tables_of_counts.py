@@ -66,11 +66,12 @@ def images(facts: Facts, where: Where) -> Rows:
             if arch not in versus(facts, task):
                 continue
             own, scale, digits = values[arch], TASKS[task].scale, TASKS[task].digits
-            each = scale * np.mean([own[seed] - base[seed] for seed in sorted(own)], axis=0)
+            common = sorted(set(own) & set(base))
+            each = np.mean([own[seed] - base[seed] for seed in common], axis=0) * scale
             low, high = stats.t.interval(0.95, len(each) - 1, each.mean(), stats.sem(each))
             row = [TASKS[task].label, arch, difference(facts, task, arch), gap(each.mean(), low, high, digits)]
             if is_counted:
-                first = min(own)
+                first = common[0]
                 row.append(mcnemar(own[first], base[first]) if task == "classifier" else NONE)
             rows.append(row)
     return rows
@@ -148,12 +149,18 @@ def published(facts: Facts, where: Where) -> Rows:
     ]
 
 
+def failures(facts: Facts, where: Where) -> Rows:
+    rows = [[row.arch, row.task, str(row.seed), row.error] for row in facts.failed.itertuples()]
+    return [["architecture", "task", "seed", "error"], *rows]
+
+
 LAYERS, PUBLISHED = "every layer", "published numbers"
 COUNTS: dict[str, Maker] = {
     "Where the parameters sit": totals,
     LAYERS: layers,
     PUBLISHED: published,
     "What the reference README claimed, and what counting says": claims,
+    "What is not in the numbers": failures,
     "How sure: seeds and test images": images,
     "How to reproduce": settings,
 }

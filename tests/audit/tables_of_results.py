@@ -51,6 +51,7 @@ def comparison(facts: Facts, where: Where) -> Rows:
             text = mean_sd(values[arch].mean(), sd(values[arch].dropna().to_numpy()), own.digits)
             if task == "cvae":
                 text += f" / {number(values[arch].mean() - math.log(10), 1)}"
+            text += facts.mark(task, arch, facts.counts[-1])
             is_best = winner and same_networks(facts, task).get(arch, arch) == winner
             column[arch] = f"**{text}**" if is_best else text
         if task == "cvae":
@@ -94,7 +95,9 @@ def behind(facts: Facts, where: Where) -> Rows:
             values = -facts.values(task, "elbo") / (784 * math.log(2))
         if metric == "elbo" and task == "cvae":
             label = "ELBO of log p(x|y) ↑ (nats)"
-        texts = [mean_sd(values[arch].mean(), sd(values[arch].dropna().to_numpy()), digits) for arch in archs]
+        spreads = {arch: sd(values[arch].dropna().to_numpy()) for arch in archs}
+        most = int(values.count().max())
+        texts = [mean_sd(values[a].mean(), spreads[a], digits) + facts.mark(task, a, most) for a in archs]
         for arch in others:
             own = sample((values[arch] - values[facts.baseline]).to_numpy(), float(values.abs().max().max()))
             texts.append(gap(own.mean, *own.interval(), digits))

@@ -116,7 +116,7 @@ def best(facts: Facts, task: str) -> str | None:
 @cache
 def pairing_ratio(facts: Facts, task: str, arch: str) -> float:
     """Return the spread of the differences over that of unpaired ones."""
-    a, b = (facts.values(task)[name].to_numpy() for name in (arch, facts.baseline))
+    a, b = facts.values(task)[[arch, facts.baseline]].dropna().to_numpy().T
     return float(np.std(a - b, ddof=1)) / math.hypot(sd(a), sd(b))
 
 

@@ -13,7 +13,7 @@ from tests.audit.facts import TASKS, Facts, Task, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.sentences.head import context
-from tests.audit.shown import gap, listed, number, ratio
+from tests.audit.shown import count, gap, listed, number, ratio
 
 
 def by_subject(facts: Facts, subject: str) -> str:
@@ -200,6 +200,20 @@ def cost(facts: Facts, found: Found, where: Where) -> Found:
         speed += f" ({row.n} seeds, noted in training{company})"
         speed = speed if row.resolved else "; their training speeds can't be told apart"
     return {"other": other, "base": base, "size": ratio(size), "speed": speed}
+
+
+@sentence("{k} of {planned} runs failed ({names}) and {are} in no number.")
+def failures(facts: Facts, found: Found, where: Where) -> Found:
+    names = [f"{row.arch} {row.task} seed {row.seed}" for row in facts.failed.itertuples()]
+    if not names:
+        raise Wrong("none did")
+    return {"k": str(len(names)), "planned": str(len(facts.all_runs)), "names": listed(names, 3),
+            "are": "is" if len(names) == 1 else "are"}  # fmt: skip
+
+
+@sentence("{runs} of {planned} failed.")
+def failures_again(facts: Facts, found: Found, where: Where) -> Found:
+    return {"runs": count(len(facts.failed), "run"), "planned": str(len(facts.all_runs))}
 
 
 @sentence("On the grid ({label}): {headline}")

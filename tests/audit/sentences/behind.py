@@ -150,7 +150,9 @@ def not_computed(facts: Facts, found: Found, where: Where) -> Found:
 
 @sentence("{seeds}; the band is ± 1 standard deviation.")
 def band(facts: Facts, found: Found, where: Where) -> Found:
-    return {"seeds": f"Mean over {count(len(facts.values(facts.tasks[0])), 'seed')}"}
+    counts = facts.counts
+    span = count(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    return {"seeds": f"Mean over {span}"}
 
 
 @sentence("ELBO: {pixels}.")

@@ -24,6 +24,7 @@ def pairing(facts: Facts, found: Found, where: Where) -> Found:
     texts = []
     for task in facts.tasks:
         values, archs = facts.values(task), list(versus(facts, task))
+        values = values[[*archs, facts.baseline]].dropna()
         if not archs or len(values) < 4:
             continue
         ratios = _range([pairing_ratio(facts, task, arch) for arch in archs])
@@ -48,8 +49,8 @@ def mcnemar(facts: Facts, found: Found, where: Where) -> Found:
 
 
 @sentence(
-    "All against {base}; intervals over seeds are those of the table at the top{widened}, intervals over images 95 % "
-    "ones; the per-image tests are not corrected for their number."
+    "All against {base}; intervals over seeds are those of the table at the top{widened}, intervals over images are "
+    "95 % ones; the per-image tests are not corrected for their number."
 )
 def all_against(facts: Facts, found: Found, where: Where) -> Found:
     several = max(len(versus(facts, task)) for task in facts.tasks) > 1

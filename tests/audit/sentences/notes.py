@@ -15,6 +15,13 @@ WIDE = (
 )
 
 
+def seeds_of_cells(facts: Facts) -> str:
+    counts = facts.counts
+    if len(counts) == 1:
+        return count(counts[0], "seed")
+    return f"{counts[0]} to {counts[-1]} seeds (a cell of fewer than {counts[-1]} says so in brackets)"
+
+
 @sentence(
     "± is the standard deviation over {seeds}; brackets are {brackets} of the paired difference from {base}, over "
     "seeds{wide}; {marks}."
@@ -23,7 +30,7 @@ def spreads(facts: Facts, found: Found, where: Where) -> Found:
     families = [len(versus(facts, task)) for task in facts.tasks]
     is_crossed = any(same_networks(facts, task) for task in facts.tasks)
     return {
-        "seeds": count(len(facts.values(facts.tasks[0])), "seed"),
+        "seeds": seeds_of_cells(facts),
         "brackets": "95 % intervals" if max(families) < 2 else "intervals",
         "base": facts.baseline,
         "wide": "" if max(families) < 2 else WIDE,
