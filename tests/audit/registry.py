@@ -15,8 +15,6 @@ from tests.audit.tables import audit_table
 
 Found = dict[str, str]
 """Placeholder → text."""
-
-
 Check = Callable[[Facts, Found, Where], Found]
 PATTERNS: list[tuple[str, re.Pattern[str], Check]] = []
 STATIC = Path(__file__).parent / "static_texts.txt"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -74,6 +74,19 @@ def effects(facts: Facts, task: str) -> list[Effect]:
     own = TASKS[task]
     rows = zip(names, samples, adjusted, (2, 2, 1), strict=True)
     return [Effect(*row, own.margin, own.digits, own.unit_of_difference) for row in rows]
+
+
+def within(facts: Facts, task: str) -> tuple[str, str, dict[str, Effect]]:
+    """Return the step of the factor that explains less, the other factor, and its levels → what the step is worth."""
+    y, steps = cube(facts, task)
+    parts = shares(facts, task)
+    subject, by = (0, 1) if parts[steps[0][0]] <= parts[steps[1][0]] else (1, 0)
+    values = [(y[1, i] - y[0, i]) if subject == 0 else (y[i, 1] - y[i, 0]) for i in (0, 1)]
+    samples = [sample(each, np.abs(y).max()) for each in values]
+    adjusted, _ = holm([p_value(each, own) for each, own in zip(values, samples, strict=True)])
+    like = effects(facts, task)[subject]
+    found = [replace(like, sample=own, p_holm=p, cells=1) for own, p in zip(samples, adjusted, strict=True)]
+    return like.name, steps[by][0], dict(zip(steps[by][1:], found, strict=True))
 
 
 def headline(facts: Facts, task: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from tests.audit.computing.effects import Effect, cube, effects, shares
-from tests.audit.computing.own_statistics import sample
+from tests.audit.computing.effects import cube, effects, shares, within
 from tests.audit.computing.verdicts import WORDS, distinct, matched_pairs
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
@@ -22,9 +21,7 @@ def heading_of_a_task(facts: Facts, found: Found, where: Where) -> Found:
 
 @sentence("- {factor} {a}→{b} {claim} (a mean over {cells} matched cells).")
 def main_effect(facts: Facts, found: Found, where: Where) -> Found:
-    (effect,) = [one for one in effects(facts, where.task) if one.name == "{factor} {a}→{b}".format(**found)] or [None]
-    if effect is None:
-        raise Wrong("no such step")
+    (effect,) = (one for one in effects(facts, where.task) if one.name == "{factor} {a}→{b}".format(**found))
     n = effect.sample.n
     claim = {
         "negligible": f"does not matter: {effect.amount}, inside ±{effect.margin}",
@@ -47,35 +44,16 @@ def no_interaction(facts: Facts, found: Found, where: Where) -> Found:
 def interaction(facts: Facts, found: Found, where: Where) -> Found:
     if effects(facts, where.task)[2].verdict != "resolved":
         raise Wrong("no interaction is resolved")
-    y, steps = cube(facts, where.task)
-    parts = shares(facts, where.task)
-    subject, by = (0, 1) if parts[steps[0][0]] <= parts[steps[1][0]] else (1, 0)
-    name, start, end = steps[subject]
-    within = [(y[1, i] - y[0, i]) if subject == 0 else (y[i, 1] - y[i, 0]) for i in (0, 1)]
-    rows = [_conditional(values, effects(facts, where.task)[subject], abs(y).max()) for values in within]
-    p = sorted(row.p_holm for row in rows)
-    rows = [_with_p(row, 2 * p[0] if row.p_holm == p[0] else max(2 * p[0], p[1])) for row in rows]
-    levels = steps[by][1:]
-    listed = ", ".join(f"{row.amount} at {steps[by][0]} {level}" for row, level in zip(rows, levels, strict=True))
-    expected = {"step": f"{name} {start}→{end}", "by": steps[by][0], "listed": listed}
-    resolved = [level for row, level in zip(rows, levels, strict=True) if row.verdict == "resolved"]
+    step, by, rows = within(facts, where.task)
+    listed = ", ".join(f"{row.amount} at {by} {level}" for level, row in rows.items())
+    expected = {"step": step, "by": by, "listed": listed}
+    resolved = [level for level, row in rows.items() if row.verdict == "resolved"]
     if (len(resolved) == 1) != ("verb" in found):
         raise Wrong(f"resolved at {resolved}")
     if len(resolved) == 1:
-        others = {row.verdict for row in rows} - {"resolved"}
+        others = {row.verdict for row in rows.values()} - {"resolved"}
         expected |= {"verb": "matters only" if others == {"negligible"} else "is resolved only", "level": resolved[0]}
     return expected
-
-
-def _conditional(values, like: Effect, size: float) -> Effect:
-    from tests.audit.computing.own_statistics import p_value
-
-    own = sample(values, size)
-    return Effect(like.name, own, p_value(values, own), 1, like.margin, like.digits, like.unit)
-
-
-def _with_p(effect: Effect, p: float) -> Effect:
-    return Effect(effect.name, effect.sample, p, effect.cells, effect.margin, effect.digits, effect.unit)
 
 
 @sentence("- Of the variance over all {runs} runs: {listed}.")
