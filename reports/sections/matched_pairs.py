@@ -38,10 +38,11 @@ def blocks(context: Context) -> Iterator[Block]:
         f"connected layers. A fair test holds the size: pairs within {100 * SAME_SIZE:.0f} % of each other's "
         f"parameters whose conv shares are at least {100 * SHARE_APART:.0f} points apart."
     )
-    panels, rows = [], []
+    panels, rows, most = [], [], 0
     for ranking in rankings:
         pairs = matched_pairs(experiment, ranking.task)
         table = size_and_quality(experiment, ranking.task)
+        most = max([most, *(pair.comparison.family for pair in pairs)])
         sentences = _sentences(ranking, pairs, rank_correlations(table))
         yield Text(f"**{md(ranking.description.label)}**: {' '.join(sentences)}")
         scale = ranking.metric.scale
@@ -63,6 +64,7 @@ def blocks(context: Context) -> Iterator[Block]:
     if rows:
         headers = ("task", "more convolution", "conv", "less convolution", "conv", "size ratio", "difference", "")
         all_pairs = Table(headers, tuple(rows), "llrlrrrl", name="matched")
+        yield Text(_about_brackets(most))
         yield all_pairs if len(rows) <= MOST_OPEN else Details(f"All {len(rows)} pairs", [all_pairs])
 
 
@@ -111,6 +113,20 @@ def _conclusion(counts: Counter[str], total: int) -> str:
     if worse:
         return "That is the opposite of the idea: more weights in convolutions did not help." + caution
     return "So no effect of the conv share is resolved among such pairs." + caution
+
+
+def _about_brackets(family: int) -> str:
+    """Say what the intervals of pairs are: those of one difference differ from section to section, as the families do.
+
+    Args:
+        family: how many pairs a task has that could be tested, at most.
+    """
+    if family < 2:
+        return "Brackets are 95 % intervals of the paired difference over seeds."
+    return (
+        "Brackets are intervals over seeds, each as wide as its verdict among all pairs of the task takes (Holm's "
+        "method at 5 %), and 95 % or more."
+    )
 
 
 def _row(ranking: Ranking, pair: MatchedPair) -> tuple[str, ...]:

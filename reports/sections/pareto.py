@@ -8,13 +8,14 @@ from reports.figures import scatter
 from reports.findings.experiment import Experiment
 from reports.findings.pareto import COSTS, Cost, cost_and_quality, pareto_front
 from reports.findings.ranking import Ranking
-from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds
+from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, measured_apart
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
 from reports.wording.counts import about_left_out_macs
 from reports.wording.formatting import natural_list
 from reports.wording.machines import MEASURE_ON_ONE, SEVERAL
+from reports.wording.speeds import COULD_HAVE_COMPANY
 from reports.wording.tables import value_header
 
 
@@ -51,19 +52,25 @@ def blocks(context: Context) -> Iterator[Block]:
 
 
 def _about_throughput(experiment: Experiment, tasks: list[str]) -> str:
-    """Say of which tasks the throughput is left out or was taken beside other work; empty if of none."""
-    mixed, busy = (
+    """Say of which tasks the throughput is left out or was taken beside other work, or may have been; empty if none."""
+    mixed, busy, apart = (
         [md(experiment.label(task)) for task in tasks if is_so(experiment, task)]
-        for is_so in (machines_of_speeds, disturbed_archs)
+        for is_so in (machines_of_speeds, disturbed_archs, _is_measured_apart)
     )
     sentences = []
     if mixed:
         sentences.append(
             f"Throughput is left out ({natural_list(mixed)}): it is of several {SEVERAL}. {MEASURE_ON_ONE}"
         )
-    if busy := [label for label in busy if label not in mixed]:
-        sentences.append(f"The throughput ({natural_list(busy)}) was taken while the machine had other work, too.")
+    if noted := [label for label in busy if label not in mixed and label not in apart]:
+        sentences.append(f"The throughput ({natural_list(noted)}) was noted in training, {COULD_HAVE_COMPANY}.")
+    if known := [label for label in busy if label in apart]:
+        sentences.append(f"The throughput ({natural_list(known)}) was taken while the machine had other work, too.")
     return " ".join(sentences)
+
+
+def _is_measured_apart(experiment: Experiment, task: str) -> bool:
+    return measured_apart(experiment, task) is not None
 
 
 def _panel(context: Context, ranking: Ranking, cost: Cost) -> scatter.Panel | None:

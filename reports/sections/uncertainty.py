@@ -58,12 +58,15 @@ def blocks(context: Context) -> Iterator[Block]:
     seeds = {row.mcnemar_seed for row in rows if row.mcnemar_seed is not None}
     families = {row.family for ranking in experiment.rankings.values() for row in _compared(ranking).values()}
     widened = ", widened for their number" if max(families, default=0) > 1 else ""
+    one_seed = all(ranking.one_seed for ranking in experiment.rankings.values())
+    of_seeds = f"intervals over seeds are those of the table at the top{widened}"
+    of_seeds = "one seed gives no interval over seeds" if one_seed else of_seeds
     yield Text(
         "Two kinds of noise, kept apart. *Over seeds*: what another training run would give, on this test set. "
         "*Over images*: what another test set would give, for these trained weights (each image's difference averaged "
         f"over the trained pairs).{_about_mcnemar(seeds)} "
-        f"All against {md(experiment.baseline)}; intervals over seeds are those of the table at the top{widened}, "
-        "intervals over images 95 % ones; the per-image tests are not corrected for their number."
+        f"All against {md(experiment.baseline)}; {of_seeds}, intervals over images are 95 % ones; the per-image tests "
+        "are not corrected for their number."
     )
     headers = ["task", "architecture", "over seeds", "over images"]
     lines = [[experiment.label(row.task), row.arch, row.over_seeds, row.over_images] for row in rows]

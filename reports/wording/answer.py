@@ -132,9 +132,10 @@ def cost(experiment: Experiment) -> str:
             return f"{size}."
         if not found.resolved:
             return f"{size}; their training speeds can't be told apart."
-        beside = ", beside other work on the machine" if disturbed_archs(experiment, task) & set(order) else ""
+        disturbed = bool(disturbed_archs(experiment, task) & set(order))
+        beside = ", beside other work on the machine" if disturbed and found.sessions else ""
         brackets = f"[{found.low:.2f}, {found.high:.2f}]"
-        return f"{size} and trains {ratio(found.value)} as fast {brackets} ({basis_of(found)}){beside}."
+        return f"{size} and trains {ratio(found.value)} as fast {brackets} ({basis_of(found, disturbed)}){beside}."
     if len(order) > 2:
         totals = [counted[arch].total for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."

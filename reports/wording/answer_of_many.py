@@ -21,6 +21,8 @@ VERDICT_WORDS = {
     "unresolved": "not resolvable",
 }
 """What follows "is" or "are", by verdict against the baseline."""
+PREPOSITIONS = {"better": "than", "worse": "than", "equivalent": "to", "unresolved": "against"}
+"""What leads from such a word to the baseline."""
 
 
 def sentences_for_many(ranking: Ranking, context: str) -> list[str]:
@@ -84,8 +86,7 @@ def _against_baseline(ranking: Ranking) -> str:
     base, total = md(ranking.baseline), sum(map(len, judged.values()))
     if len(judged) == 1:
         verdict = next(iter(judged))
-        than = "than" if verdict in ("better", "worse") else "against"
-        return f"All {total} others are {VERDICT_WORDS[verdict]} {than} {base}."
+        return f"All {total} others are {VERDICT_WORDS[verdict]} {PREPOSITIONS[verdict]} {base}."
     parts = []
     for verdict, archs in judged.items():
         names = f" ({natural_list([md(arch) for arch in archs])})" if len(archs) <= 3 else ""

@@ -19,7 +19,7 @@ MONTHS = (
 )  # fmt: skip
 """In English, whatever the user's locale."""
 DISTURBED = "†"
-"""Behind a speed that was taken while the machine had other work, too."""
+"""Behind a speed that was taken while the machine had other work, too, or may have had."""
 SEVERAL_MACHINES = "‡"
 """Behind speeds that were taken on several machines."""
 MEASURED_BUSY = (
@@ -27,8 +27,9 @@ MEASURED_BUSY = (
     "on a GPU that was shared or slowed down: for better numbers remove throughput.json and run the command again on "
     "a quiet machine."
 )
+COULD_HAVE_COMPANY = "when other runs of the job could be in flight"
 TRAINED_BUSY = (
-    f"{DISTURBED} noted in training, when other runs of the job could be in flight; what else the machine did is not "
+    f"{DISTURBED} noted in training, {COULD_HAVE_COMPANY}; what else the machine did is not "
     "recorded. `--throughput quick` measures by itself."
 )
 SEVERAL_MACHINES_NOTE = (
@@ -36,10 +37,15 @@ SEVERAL_MACHINES_NOTE = (
 )
 
 
-def basis_of(found: SpeedRatio) -> str:
-    """Return in few words what the interval of a ratio is taken over: "rounds of one session"."""
+def basis_of(found: SpeedRatio, disturbed: bool) -> str:
+    """Return in few words what the interval of a ratio is taken over: "rounds of one session".
+
+    Args:
+        found: the ratio.
+        disturbed: whether one of its speeds has the mark `DISTURBED`. Noted in training, that is all that is known.
+    """
     if not found.sessions:
-        return f"{found.n} seeds, noted in training"
+        return f"{found.n} seeds, noted in training{f', {COULD_HAVE_COMPANY}' if disturbed else ''}"
     return "rounds of one session" if found.sessions == 1 else f"{found.sessions} sessions"
 
 

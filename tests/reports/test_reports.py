@@ -117,6 +117,7 @@ def test_a_matched_pair_is_within_ten_per_cent_and_not_of_one_size(page: str) ->
     assert "Dotted lines join such pairs: parameters within 10 % of each other, not equal." in part
     assert re.search(r"of \d matched pairs \(within 10 % in size\), the one with the larger conv share is", part)
     assert "same size" not in part and "one size" not in part
+    assert "Brackets are intervals over seeds, each as wide as its verdict among all pairs of the task takes" in part
 
 
 def test_the_protocol_is_named_with_the_elbo(page: str) -> None:

@@ -45,6 +45,12 @@ def test_a_gap_inside_the_margin_is_equivalent(tmp_path: Path) -> None:
     assert "As VAEs they are equivalent to within ±0.5 nats: " in text and not any(word in text for word in CLAIMS)
 
 
+def test_several_inside_the_margin_are_equivalent_to_the_baseline(tmp_path: Path) -> None:
+    levels = {"cnn2": 0.0, "cnn3": 0.01, "pool4": 0.02}
+    folder = write_experiment(tmp_path, list(levels), tasks=("classifier",), levels=levels, spread=0.01, n_test=10)
+    assert "All 2 others are equivalent to cnn2." in paragraph(folder)
+
+
 def test_one_seed_has_no_verdict(tmp_path: Path) -> None:
     for archs in (1, 2, 5):
         text = paragraph(write_experiment(tmp_path / str(archs), archs, seeds=1, n_test=10))

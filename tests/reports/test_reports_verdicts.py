@@ -164,7 +164,9 @@ def test_what_pairing_gained_is_said_where_enough_seeds_tell(tmp_path: Path) -> 
     ).replace("-", "−") in page
     three = page_of(write_experiment(tmp_path / "3", 2, tasks=("vae",), n_test=10))
     assert "Fewer than 4 seeds can't tell what pairing by seed gained." in three and "correlation" not in three
-    assert "pairing by seed" not in page_of(write_experiment(tmp_path / "1", 2, tasks=("vae",), seeds=1, n_test=10))
+    one = page_of(write_experiment(tmp_path / "1", 2, tasks=("vae",), seeds=1, n_test=10))
+    assert "pairing by seed" not in one
+    assert "All against cnn2; one seed gives no interval over seeds, intervals over images are 95 % ones" in one
 
 
 def test_a_diamond_without_an_interval_is_not_said_to_have_one(tmp_path: Path) -> None:

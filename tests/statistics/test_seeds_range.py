@@ -79,3 +79,15 @@ def test_with_a_margin_the_ends_are_those_of_a_search(mean: float, std: float, n
     assert fewest == min(needed)
     assert most is None or most >= max(needed)
     assert most is None or most <= 4 * max(needed), "the hardest effect lies between two of the search"
+
+
+def test_the_most_is_no_less_than_what_some_effect_within_the_interval_takes() -> None:
+    """Where being told from 0 and shown inside the margin take equally long; a thousandth beside it is too few."""
+    mean, std, n, margin = 0.249, 0.942, 3, 0.5
+    low, high = effect_interval(observed(mean, std, n))
+    spread = std * math.sqrt((n - 1) / scipy_stats.chi2.ppf(0.025, n - 1))
+    needed = [
+        seeds_needed(observed(effect * spread, spread, 2), margin=margin) or 10_001
+        for effect in np.linspace(max(low, 0), high, 401)
+    ]
+    assert max(needed) <= (seeds_range(observed(mean, std, n), margin=margin)[1] or 0) <= 1.05 * max(needed)

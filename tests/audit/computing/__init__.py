@@ -1,0 +1,1 @@
+"""What the audit computes: statistics, verdicts, effects, curves, speeds, sizes, a forward pass."""

@@ -1,0 +1,86 @@
+"""Holds summary.csv and comparisons.csv, which a reader may take numbers from, to records.csv."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from tests.audit.computing.own_statistics import ALPHA, fisher, p_value, sample, seeds_needed, seeds_range
+from tests.audit.computing.verdicts import pairing_ratio, same_networks, versus
+from tests.audit.facts import TASKS, Facts
+
+
+def wrong_summaries(facts: Facts) -> list[str]:
+    """Return what is wrong in summary.csv: n, mean, standard deviation and 95 % interval of each metric."""
+    found = []
+    for row in pd.read_csv(facts.folder / "summary.csv").itertuples():
+        own = sample(facts.of(row.task, row.arch)[row.metric].dropna().to_numpy(dtype=float))
+        expected = (own.n, own.mean, own.sd, *own.interval())
+        printed = (row.n, row.mean, row.std, row.low, row.high)
+        if not np.allclose(printed, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
+            found.append(f"{row.arch} {row.task} {row.metric}: {printed}, expected {expected}")
+    return found
+
+
+def wrong_comparisons(facts: Facts) -> list[str]:
+    """Return what is wrong in comparisons.csv, which has a row per task and architecture but the baseline."""
+    frame = pd.read_csv(facts.folder / "comparisons.csv")
+    found = []
+    for row in frame.to_dict("records"):
+        for name, value in expected_of(facts, row["task"], row["arch"]).items():
+            printed = row[name]
+            is_right = printed == value
+            if isinstance(value, float):
+                is_right = bool(np.isclose(printed, value, rtol=1e-9, atol=1e-12, equal_nan=True))
+            elif value is None:
+                is_right = pd.isna(printed)
+            if not is_right:
+                found.append(f"{row['arch']} {row['task']} {name}: {printed}, expected {value}")
+    rows = sorted(zip(frame["task"], frame["arch"], strict=True))
+    archs = [arch for arch in facts.manifest["archs"] if arch != facts.baseline]
+    return found if rows == sorted(itertools.product(facts.tasks, archs)) else [*found, f"rows: {rows}"]
+
+
+def expected_of(facts: Facts, task: str, arch: str) -> dict[str, Any]:
+    """Return column → value of a row, in the recorded unit."""
+    values, scale, margin = facts.values(task), TASKS[task].scale, TASKS[task].margin
+    a, b = values[[arch, facts.baseline]].dropna().to_numpy().T
+    gone = facts.failed[(facts.failed["task"] == task) & (facts.failed["arch"] == arch)]
+    d = sample(a - b, float(values.abs().max().max()))
+    low, high = d.interval()
+    flips = [abs(np.dot(signs, a - b)) for signs in itertools.product((1, -1), repeat=d.n)]
+    at_least = abs((a - b).sum()) - 1e-9 * np.abs(a - b).sum()
+    expected: dict[str, Any] = {
+        "baseline": facts.baseline, "n": d.n, "difference": d.mean / scale, "std": d.sd / scale,
+        "low_95": low / scale, "high_95": high / scale, "p_signflip": float(np.mean(np.array(flips) >= at_least)),
+        "p_t": p_value(a - b, d) if d.sd > 0 else math.nan, "n_failed": len(gone),
+        "spread_ratio": pairing_ratio(facts, task, arch), "effect_size": hedges_g(d.n, d.mean, d.sd),
+    }  # fmt: skip
+    if d.n >= 4:
+        expected |= dict(zip(("correlation", "correlation_low", "correlation_high"), fisher(a, b), strict=True))
+    if arch in same_networks(facts, task):
+        same = {"verdict": "same network", "same_as": same_networks(facts, task)[arch], "family": 0}
+        return expected | same | {"low": None, "high": None, "p_holm": None, "seeds_needed": None}
+    row = versus(facts, task)[arch]
+    expected |= {"verdict": row.verdict, "same_as": None, "family": row.family, "p_holm": row.p_holm,
+                 "low": row.low / scale, "high": row.high / scale}  # fmt: skip
+    half = (row.high - row.low) / 2 / (d.sd / math.sqrt(d.n))
+    expected["level"] = float(1 - 2 * special.stdtr(d.n - 1, -half))
+    needed: list[int | None] = [None, None, None]
+    if row.verdict == "unresolved":
+        alpha = ALPHA / row.family
+        needed = [seeds_needed(d, margin, alpha), *seeds_range(d, margin, alpha)]
+    return expected | dict(zip(("seeds_needed", "seeds_fewest", "seeds_most"), needed, strict=True))
+
+
+def hedges_g(n: int, mean: float, sd: float) -> float:
+    """Return the standardised difference with the exact correction of Hedges 1981."""
+    if n < 3 or not sd > 0:
+        return math.nan
+    m = n - 1
+    return math.gamma(m / 2) / (math.sqrt(m / 2) * math.gamma((m - 1) / 2)) * mean / sd

@@ -1,0 +1,26 @@
+"""Every kind of sentence that depends on data, a file for each part of the page; importing this registers them."""
+
+from tests.audit.sentences import (
+    answer as answer,
+)  # fmt: skip
+from tests.audit.sentences import (
+    behind as behind,
+)
+from tests.audit.sentences import (
+    causes as causes,
+)
+from tests.audit.sentences import (
+    costs as costs,
+)
+from tests.audit.sentences import (
+    head as head,
+)
+from tests.audit.sentences import (
+    how_sure as how_sure,
+)
+from tests.audit.sentences import (
+    notes as notes,
+)
+from tests.audit.sentences import (
+    pictures as pictures,
+)

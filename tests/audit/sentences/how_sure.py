@@ -1,0 +1,57 @@
+"""How sure the results are: what pairing gained, seeds beside test images."""
+
+from __future__ import annotations
+
+from tests.audit.computing.own_statistics import fisher
+from tests.audit.computing.verdicts import pairing_ratio, versus
+from tests.audit.facts import TASKS, Facts, Wrong
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
+from tests.audit.shown import listed, number
+
+
+@sentence("Fewer than 4 seeds can't tell what pairing by seed gained.")
+def too_few_to_pair(facts: Facts, found: Found, where: Where) -> Found:
+    if len(facts.values(facts.tasks[0])) >= 4:
+        raise Wrong("there are 4")
+    return {}
+
+
+@sentence(
+    "What pairing by seed gained, as the spread of the differences over that of unpaired ones (1 is no gain): {gained}."
+)
+def pairing(facts: Facts, found: Found, where: Where) -> Found:
+    texts = []
+    for task in facts.tasks:
+        values, archs = facts.values(task), list(versus(facts, task))
+        values = values[[*archs, facts.baseline]].dropna()
+        if not archs or len(values) < 4:
+            continue
+        ratios = _range([pairing_ratio(facts, task, arch) for arch in archs])
+        shared = [fisher(values[arch].to_numpy(), values[facts.baseline].to_numpy()) for arch in archs]
+        if len(archs) == 1:
+            r, low, high = (number(value, 2) for value in shared[0])
+            words = f"correlation {r} [{low}, {high}] over {len(values)} seeds"
+        else:
+            words = f"correlations {_range([r for r, _, _ in shared])}, with intervals in comparisons.csv"
+        texts.append(f"{ratios} ({TASKS[task].label}; {words})")
+    return {"gained": listed(texts)}
+
+
+def _range(values: list[float]) -> str:
+    low, high = number(min(values), 2), number(max(values), 2)
+    return low if low == high else f"{low} to {high}"
+
+
+@sentence("McNemar counts the test images that only one of the two models of seed {seed} gets right.")
+def mcnemar(facts: Facts, found: Found, where: Where) -> Found:
+    return {"seed": str(facts.of("classifier")["seed"].min())}
+
+
+@sentence(
+    "All against {base}; intervals over seeds are those of the table at the top{widened}, intervals over images are "
+    "95 % ones; the per-image tests are not corrected for their number."
+)
+def all_against(facts: Facts, found: Found, where: Where) -> Found:
+    several = max(len(versus(facts, task)) for task in facts.tasks) > 1
+    return {"base": facts.baseline, "widened": ", widened for their number" if several else ""}

@@ -1,0 +1,82 @@
+"""The notes under the comparison table."""
+
+from __future__ import annotations
+
+from tests.audit.computing.verdicts import best, same_networks, versus
+from tests.audit.facts import TASKS, Facts, Wrong
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
+from tests.audit.shown import count
+
+MARKS = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds"
+WIDE = (
+    ": each as wide as its verdict among all of its column takes (Holm's method at 5 %), and 95 % or more; with 95 % "
+    "confidence none of a column leaves out a true 0 (comparisons.csv has plain 95 % ones)"
+)
+
+
+def seeds_of_cells(facts: Facts) -> str:
+    counts = facts.counts
+    if len(counts) == 1:
+        return count(counts[0], "seed")
+    return f"{counts[0]} to {counts[-1]} seeds (a cell of fewer than {counts[-1]} says so in brackets)"
+
+
+@sentence(
+    "± is the standard deviation over {seeds}; brackets are {brackets} of the paired difference from {base}, over "
+    "seeds{wide}; {marks}."
+)
+def spreads(facts: Facts, found: Found, where: Where) -> Found:
+    families = [len(versus(facts, task)) for task in facts.tasks]
+    is_crossed = any(same_networks(facts, task) for task in facts.tasks)
+    return {
+        "seeds": seeds_of_cells(facts),
+        "brackets": "95 % intervals" if max(families) < 2 else "intervals",
+        "base": facts.baseline,
+        "wide": "" if max(families) < 2 else WIDE,
+        "marks": MARKS + (", = the same network, since the task uses no decoder" if is_crossed else ""),
+    }
+
+
+@sentence("Bold is resolvably the best.")
+def bold(facts: Facts, found: Found, where: Where) -> Found:
+    if not any(best(facts, task) for task in facts.tasks):
+        raise Wrong("none is")
+    return {}
+
+
+@sentence("A CVAE's ELBO bounds log p(x|y); less ln 10 it bounds log p(x, y) and compares with a VAE's.")
+def joint(facts: Facts, found: Found, where: Where) -> Found:
+    if "cvae" not in facts.tasks:
+        raise Wrong("no CVAE")
+    return {}
+
+
+@sentence("Parameters and speed are those of the {label}; ×: against the baseline.")
+def whose(facts: Facts, found: Found, where: Where) -> Found:
+    return {"label": TASKS[facts.tasks[0]].label}
+
+
+@sentence(
+    "Fewer than 6 seeds: the verdicts rest on paired t intervals, that is on roughly normal differences (below 6 pairs "
+    "a distribution-free sign-flip test can't reach 5 %)."
+)
+def few_seeds(facts: Facts, found: Found, where: Where) -> Found:
+    rows = [row for task in facts.tasks for row in versus(facts, task).values()]
+    if not any(row.differences.n < 6 and row.verdict != "unresolved" for row in rows):
+        raise Wrong("no verdict rests on fewer than six")
+    return {}
+
+
+@sentence("± is the standard deviation over seeds{brackets}.")
+def in_the_table_of_parts(facts: Facts, found: Found, where: Where) -> Found:
+    pair = len(facts.manifest["archs"]) == 2
+    words = "; brackets are 95 % t intervals of the paired difference over seeds, each for its row alone"
+    return {"brackets": words if pair else ""}
+
+
+@sentence("Each dot is a run, each diamond a mean with its 95 % interval over seeds.")
+def dots(facts: Facts, found: Found, where: Where) -> Found:
+    if len(facts.values(facts.tasks[0])) < 2:
+        raise Wrong("one seed has no interval")
+    return {}

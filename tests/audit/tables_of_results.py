@@ -1,0 +1,158 @@
+"""The tables of results: values with their spread, differences with their verdicts, effects, pairs, speeds."""
+
+from __future__ import annotations
+
+import math
+
+from tests.audit.computing import networks
+from tests.audit.computing.effects import effects
+from tests.audit.computing.own_statistics import sample, sd
+from tests.audit.computing.speeds import disturbed, ratios
+from tests.audit.computing.verdicts import best, distinct, matched_pairs, same_networks, versus
+from tests.audit.facts import TASKS, Facts
+from tests.audit.page import Maker, Rows, Where
+from tests.audit.shown import NONE, gap, mean_sd, number, percent, ratio, significant
+
+
+def dagger(facts: Facts) -> str:
+    return " †" if disturbed(facts) else ""
+
+
+def value_header(task: str) -> str:
+    own = TASKS[task]
+    return f"{own.prefix}{own.name_of_metric} ↑ ({own.unit})"
+
+
+def shares(total: float, conv: float) -> str:
+    return f"{percent(conv / total)[:-2]} / {percent(1 - conv / total)}"
+
+
+def difference(facts: Facts, task: str, arch: str) -> str:
+    """Return the cell of a difference from the baseline."""
+    if arch in same_networks(facts, task):
+        return f"= {same_networks(facts, task)[arch]}"
+    if arch == facts.baseline:
+        return NONE
+    row = versus(facts, task)[arch]
+    return f"{gap(row.differences.mean, row.low, row.high, TASKS[task].digits)} {row.mark}"
+
+
+def comparison(facts: Facts, where: Where) -> Rows:
+    """Return the table at the top."""
+    header, columns = ["architecture", "params", "conv / FC"], []
+    sizes = {arch: networks.totals(arch, facts.tasks[0]) for arch in facts.order}
+    columns += [{arch: number(sizes[arch][0], 0) for arch in facts.order}]
+    columns += [{arch: shares(sizes[arch][0], sizes[arch][1]) for arch in facts.order}]
+    for task in facts.tasks:
+        own, values, winner = TASKS[task], facts.values(task), best(facts, task)
+        header += [value_header(task), f"{own.prefix}{own.name_of_metric} vs {facts.baseline}"]
+        column = {}
+        for arch in facts.order:
+            text = mean_sd(values[arch].mean(), sd(values[arch].dropna().to_numpy()), own.digits)
+            if task == "cvae":
+                text += f" / {number(values[arch].mean() - math.log(10), 1)}"
+            text += facts.mark(task, arch, facts.counts[-1])
+            is_best = winner and same_networks(facts, task).get(arch, arch) == winner
+            column[arch] = f"**{text}**" if is_best else text
+        if task == "cvae":
+            header[-2] = header[-2].replace(" ↑", " ↑ / − ln 10")
+        columns += [column, {arch: difference(facts, task, arch) for arch in facts.order}]
+    header.append("train ↑ (images/s)")
+    speeds, against = facts.values(facts.tasks[0], "train_images_per_s").mean(), ratios(facts, facts.tasks[0])
+    texts = {arch: significant(speeds[arch]) for arch in facts.order}
+    for arch, row in against.items():
+        texts[arch] += f" ({ratio(row.value)}{'' if row.resolved else ' ?'})"
+    columns.append({arch: f"{text}{dagger(facts)}" for arch, text in texts.items()})
+    return [header, *([arch, *(column[arch] for column in columns)] for arch in facts.order)]
+
+
+PARTS = {
+    "elbo": ("ELBO ↑ (nats)", 1, "evidence lower bound: mean over the test images, with one latent sample each"),
+    "reconstruction": ("reconstruction ↓ (nats)", 1, "negative expected log-likelihood of the pixels, "
+                       "with the same one latent sample each"),
+    "kl": ("KL (nats)", 1, "mean divergence of an image's posterior from the prior: "
+           "no less than what the code says about the image"),
+    "bits_per_dim": ("bits/dim ↓ (bits)", 4, "−ELBO per pixel, in bits"),
+    "active_units": ("active units (of 20)", 1, "latent dimensions whose posterior mean has a variance "
+                     "over the test set above 0.01"),
+    "kl_units": ("active units by KL (of 20)", 1, "latent dimensions whose KL from the prior, "
+                 "as the mean over the test set, is above 0.05 nats"),
+    "sample_spread": ("spread of samples", 3, "standard deviation of a pixel's probability p(x = 1 | z) over 200 z of "
+                      "the prior, as the mean over pixels, and over labels where it is given one"),
+    "aggregate_kl": ("aggregate KL ↓ (nats)", 2, "divergence from the prior of the Gaussian with the aggregate "
+                     "posterior's mean and covariance: a lower bound on that of the aggregate posterior itself"),
+}  # fmt: skip
+
+
+def behind(facts: Facts, where: Where) -> Rows:
+    """Return the table of what makes up the ELBO, of up to four architectures side by side."""
+    task = where.task
+    archs, rows = [arch for arch in facts.order if arch in facts.means(task)], []
+    others = [arch for arch in archs if arch != facts.baseline] if len(archs) == 2 else []
+    for metric, (label, digits, meaning) in PARTS.items():
+        values = facts.values(task, metric)
+        if metric == "bits_per_dim":
+            values = -facts.values(task, "elbo") / (784 * math.log(2))
+        if metric == "elbo" and task == "cvae":
+            label = "ELBO of log p(x|y) ↑ (nats)"
+        spreads = {arch: sd(values[arch].dropna().to_numpy()) for arch in archs}
+        most = int(values.count().max())
+        texts = [mean_sd(values[a].mean(), spreads[a], digits) + facts.mark(task, a, most) for a in archs]
+        for arch in others:
+            own = sample((values[arch] - values[facts.baseline]).to_numpy(), float(values.abs().max().max()))
+            texts.append(gap(own.mean, *own.interval(), digits))
+        rows.append([label, *texts, meaning])
+    return [["", *archs, *(f"{arch} − {facts.baseline}" for arch in others), "what it is"], *rows]
+
+
+def causes(facts: Facts, where: Where) -> Rows:
+    rows = [["task", "effect", "size", "p (Holm)", "cells", "verdict"]]
+    for task in facts.tasks:
+        if task == "classifier":
+            continue
+        both = effects(facts, task)
+        names = [one.name.replace("→", " → ") for one in both[:2]]
+        for one, name in zip(both, [*names, " × ".join(names)], strict=True):
+            p = "< 0.001" if one.p_holm < 0.001 else number(one.p_holm, 3)
+            size = f"{gap(one.sample.mean, *one.ends, one.digits)} {one.unit}"
+            rows.append([TASKS[task].label, name, size, p, str(one.cells), one.verdict])
+    return rows
+
+
+def matched(facts: Facts, where: Where) -> Rows:
+    rows = [["task", "more convolution", "conv", "less convolution", "conv", "size ratio", "difference", ""]]
+    for task in facts.tasks:
+        if len(distinct(facts, task)) < 2:
+            continue
+        for more, less, row in matched_pairs(facts, task):
+            (size, conv, *_), (other, other_conv, *_) = networks.totals(more, task), networks.totals(less, task)
+            text = gap(row.differences.mean, row.low, row.high, TASKS[task].digits)
+            texts = [TASKS[task].label, more, percent(conv / size), less, percent(other_conv / other)]
+            rows.append([*texts, ratio(size / other), text, row.mark])
+    return rows
+
+
+def speed(facts: Facts, where: Where) -> Rows:
+    rows = [["architecture", *(f"{TASKS[task].label} (images/s)" for task in facts.tasks)]]
+    for arch in facts.order:
+        texts = []
+        for task in facts.tasks:
+            text, row = (
+                significant(facts.values(task, "train_images_per_s")[arch].mean()),
+                ratios(facts, task).get(arch),
+            )
+            if row is not None:
+                text += f" ({ratio(row.value)} [{row.low:.2f}, {row.high:.2f}])"
+            texts.append(text + dagger(facts))
+        rows.append([arch, *texts])
+    return rows
+
+
+RESULTS: dict[str, Maker] = {
+    "": comparison,
+    "Behind the ELBO": behind,
+    "What caused the difference": causes,
+    "Are parameters the reason?": matched,
+    "Training speed": speed,
+}
+"""Heading → the rows of the table under it, the header first."""
