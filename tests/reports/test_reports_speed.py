@@ -107,6 +107,7 @@ def test_columns_without_content_or_difference_are_not_there(section: str) -> No
     assert "energy" not in header and "Energy was not measured" in section
     assert "peak memory" not in header and "the same for all: peak memory (MB) 7.00" in section
     assert "MFLOPs per image" in header and "MFU" in header
+    assert "label planes" not in section, "of a CVAE, which is not here"
 
 
 def test_conditions_are_said_and_a_busy_machine_is_a_warning(tmp_path: Path, section: str) -> None:
