@@ -104,7 +104,10 @@ def _instructions(experiment: Experiment) -> Iterator[tuple[str, str]]:
     if set(counts) <= {NOT_RECORDED}:
         return
     shown = ", ".join(f"{words} ({plural(count, 'run')})" for words, count in sorted(counts.items()))
-    yield "CPU instructions", next(iter(counts)) if len(counts) == 1 else f"{shown}: last digits depend on them"
+    yield (
+        "CPU instructions",
+        next(iter(counts)) if len(counts) == 1 else f"{shown}: the rounding of their results depends on them",
+    )
 
 
 def _instructions_of(environment: Mapping[str, Any]) -> str:

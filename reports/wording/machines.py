@@ -13,7 +13,10 @@ MEASURE_ON_ONE = (
     "finished, and times all architectures in turns."
 )
 SEVERAL = "machines or versions of torch"
-ROUNDING = "Each rounds in its own way, which moves a result as another seed would"
+ROUNDING = (
+    "Each rounds in its own way, which moves a result by next to nothing or, where training is chaotic, by much of "
+    "what another seed would"
+)
 
 
 def machine_in_words(machine: Machine) -> str:

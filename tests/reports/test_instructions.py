@@ -32,7 +32,7 @@ DEFAULT = {"cpu_capability": "DEFAULT", "numeric_settings": {"ATEN_CPU_CAPABILIT
 @pytest.mark.usefixtures("undrawn")
 def test_a_mixture_is_told_in_one_line(tmp_path: Path) -> None:
     (line,) = [line for line in page(tmp_path, AVX512, DEFAULT, {}).splitlines() if "CPU instructions" in line]
-    told = r"AVX512 (2 runs), DEFAULT ATEN\_CPU\_CAPABILITY=default (2 runs), not recorded (2 runs): last digits depend"
+    told = r"AVX512 (2 runs), DEFAULT ATEN\_CPU\_CAPABILITY=default (2 runs), not recorded (2 runs): the rounding of"
     assert told in line
 
 
