@@ -33,10 +33,10 @@ from bench.job.rounds import Held, Rounds
 from bench.job.values import device as device_option
 from bench.job.values import rate as rate_option
 from bench.job.values import seeds as seeds_option
-from bench.spec.arguments import Parser, integer, listed
+from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
 from bench.spec.defaults import DEFAULT_SEEDS
-from bench.spec.paths import data_dir, path, path_object
+from bench.spec.paths import path, path_object
 from bench.spec.run import RunSpec
 from bench.spec.signals import stopped
 from bench.spec.status import Status
@@ -45,7 +45,7 @@ from bench.store.store import Store
 from bench.studies.checks import writable
 from bench.studies.trials.children import append, in_children, same_settings, table_of
 from bench.studies.trials.choice import DIVERGED, grid_of
-from bench.studies.trials.planning import Planned, planned
+from bench.studies.trials.planning import Planned, planned, request_of
 from bench.studies.trials.warm_up import WARM_UPS, WarmUp, WarmUpOrder, train_with_warm_up, warm_up
 from bench.trackers import Trackers
 
@@ -105,18 +105,7 @@ def main(arguments: list[str]) -> int:
         if not chosen.source.is_file():
             raise UserError(f"--from {str(chosen.source)!r} is not a file: expected a recipe.csv of this study")
         return render(chosen.source)
-    request = Request(
-        archs=tuple(chosen.archs),
-        tasks=tuple(dict.fromkeys(listed(chosen.tasks))),
-        seeds=chosen.seeds,
-        dataset=chosen.dataset,
-        data_dir=data_dir(chosen.data_dir),
-        train_images=chosen.train_images,
-        epochs=chosen.epochs,
-        device=chosen.device,
-        workers=chosen.workers,
-        runs_dir=chosen.runs_dir,
-    )
+    request = request_of(chosen, device=chosen.device, runs_dir=chosen.runs_dir)
     table = chosen.out / "recipe.csv"
     rate = (chosen.lr or chosen_rate(table)) if chosen.warm_up else None
     for name in ("recipe.csv", "warm_up.csv", "table.md", "figure.png"):

@@ -21,12 +21,12 @@ from pathlib import Path
 
 from archs.errors import UserError
 from bench.job.request import Request
-from bench.spec.arguments import Parser, integer, listed
+from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
-from bench.spec.paths import data_dir, path, path_object
+from bench.spec.paths import path, path_object
 from bench.studies.checks import writable
 from bench.studies.trials.children import append, in_children, same_settings, table_of
-from bench.studies.trials.planning import Planned, planned
+from bench.studies.trials.planning import Planned, planned, request_of
 from bench.studies.trials.sources import NONE, SOURCES, SpreadOrder, train_with_source
 
 ARCHS = ("cnn2", "cnn3", "mlp", "cnn:depth=2,channels=8-16", "cnn:depth=4,channels=8-16-32-64")
@@ -68,17 +68,7 @@ def main(arguments: list[str]) -> int:
         if not chosen.source.is_file():
             raise UserError(f"--from {str(chosen.source)!r} is not a file: expected a spread.csv of this study")
         return render(chosen.source)
-    request = Request(
-        archs=tuple(chosen.archs),
-        tasks=tuple(dict.fromkeys(listed(chosen.tasks))),
-        seeds=chosen.seeds,
-        dataset=chosen.dataset,
-        data_dir=data_dir(chosen.data_dir),
-        train_images=chosen.train_images,
-        epochs=chosen.epochs,
-        device="cpu",  # on which the same weights give the same bits
-        workers=chosen.workers,
-    )
+    request = request_of(chosen, device="cpu")  # on which the same weights give the same bits
     table = chosen.out / "spread.csv"
     for name in ("spread.csv", "table.md", "figure.png"):
         writable(chosen.out / name, "--out")

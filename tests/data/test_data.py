@@ -78,6 +78,25 @@ def test_neighbours_of_the_file_are_held_out_together_where_they_belong_together
         assert (gaps > 1).sum() == 1
 
 
+def nearest_neighbour(test: np.ndarray) -> float:
+    """The share of these rows of the digits that are of the same class as their nearest among the others."""
+    rows = digits_rows()
+    train = np.setdiff1d(np.arange(len(rows)), test)
+    pixels = rows[:, :64]
+    squares = (pixels**2).sum(1)
+    distances = squares[test][:, None] + squares[train] - 2 * pixels[test] @ pixels[train].T
+    return float((rows[train, 64][distances.argmin(1)] == rows[test, 64]).mean())
+
+
+def test_digits_of_a_random_choice_are_easier_than_those_of_a_block() -> None:
+    """Since the same writers are on both sides: why digits are split by blocks."""
+    draw, count = np.random.default_rng(0), len(digits_rows())
+    random = np.mean([nearest_neighbour(draw.permutation(count)[-300:]) for _ in range(20)])
+    blocks = np.mean([nearest_neighbour(np.arange(first, first + 300)) for first in range(0, count - 299, 75)])
+    last = nearest_neighbour(np.arange(count - 300, count))
+    assert [random, blocks, last] == pytest.approx([0.990, 0.975, 0.947], abs=0.001)
+
+
 def test_the_most_labels_are_those_that_each_seed_can_draw() -> None:
     data = made_up(1_000, 100, in_blocks=False)
     counts = [10 * np.bincount(data.labels[data.split(seed).train[:50]], minlength=10).min() for seed in range(5)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
@@ -15,8 +16,29 @@ from bench.job.request import Request
 from bench.launchers.launcher import Launcher
 from bench.machine.child import call_in_child
 from bench.machine.provenance import provenance
+from bench.spec.arguments import listed
+from bench.spec.paths import data_dir
 from bench.spec.run import RunSpec
 from bench.worker.site import Site
+
+
+def request_of(chosen: argparse.Namespace, **more: str) -> Request:
+    """Return the request of a study's command line, whose options of a job are named as a job's.
+
+    Args:
+        more: fields of the request that not every study lets the user choose.
+    """
+    return Request(
+        archs=tuple(chosen.archs),
+        tasks=tuple(dict.fromkeys(listed(chosen.tasks))),
+        seeds=chosen.seeds,
+        dataset=chosen.dataset,
+        data_dir=data_dir(chosen.data_dir),
+        train_images=chosen.train_images,
+        epochs=chosen.epochs,
+        workers=chosen.workers,
+        **more,  # type: ignore[arg-type]
+    )
 
 
 @dataclass(frozen=True)
