@@ -9,11 +9,14 @@ validation score (the primary metric after the last epoch) over the seeds lacks 
 best rate. Chosen is the rate with the smallest mean loss over the architectures; of equal ones the smallest. The worst
 loss of any architecture is shown beside it. A run counts as what it scored, a collapsed one too; one that diverged, or
 scored less than a network that knows nothing (even odds: −784 ln 2 nats, 10 % accuracy), counts as such a network. The
-warm-up is chosen by the same rule.
+warm-up is chosen by the same rule, but the one in force stays unless the seeds tell the chosen one from it (the paired
+95 % interval of the difference, averaged over the architectures, is above 0): a warm-up is part of the protocol, whose
+records are not compared with those of the next.
 
 It writes recipe.csv (a row per run), warm_up.csv, table.md and figure.png. The runs of the rates have their ordinary
 identities: a later job finds them in the store, and a study that was stopped goes on. A warm-up is no part of a run's
-identity, so those trainings are kept in warm_up.csv alone, which is appended to.
+identity, so those trainings are kept in warm_up.csv alone, which is appended to; with the warm-up in force they are the
+runs of recipe.csv, and are copied from there.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from pathlib import Path
 import pandas as pd
 
 from archs.errors import UserError
+from bench.job.manifest import schedule
 from bench.job.policies import EachOnce
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
@@ -46,7 +50,14 @@ from bench.studies.checks import writable
 from bench.studies.trials.children import append, in_children, same_settings, table_of
 from bench.studies.trials.choice import DIVERGED, grid_of
 from bench.studies.trials.planning import Planned, planned, request_of
-from bench.studies.trials.warm_up import WARM_UPS, WarmUp, WarmUpOrder, train_with_warm_up, warm_up
+from bench.studies.trials.warm_up import (
+    WARM_UPS,
+    WarmUp,
+    WarmUpOrder,
+    schedule_with,
+    train_with_warm_up,
+    warm_up,
+)
 from bench.trackers import Trackers
 
 ARCHS = (
@@ -111,7 +122,7 @@ def main(arguments: list[str]) -> int:
     for name in ("recipe.csv", "warm_up.csv", "table.md", "figure.png"):
         writable(chosen.out / name, "--out")
     if rate is not None:
-        try_warm_ups(request, rate, sorted(set(chosen.warm_ups)), chosen.out / "warm_up.csv")
+        try_warm_ups(request, rate, sorted(set(chosen.warm_ups)), chosen.out)
     elif status := try_rates(request, sorted(set(chosen.rates)), table):
         return status
     return render(table)
@@ -172,8 +183,9 @@ def chosen_rate(path: Path) -> float:
     return rates[grid_of(runs[runs["task"] == runs["task"].iloc[0]], "lr", rates).chosen]
 
 
-def try_warm_ups(request: Request, rate: float, warm_ups: Sequence[WarmUp], path: Path) -> None:
-    """Train with each warm-up what `path` does not hold yet, and append it."""
+def try_warm_ups(request: Request, rate: float, warm_ups: Sequence[WarmUp], out: Path) -> None:
+    """Add to warm_up.csv what it does not hold yet: copied from recipe.csv if it was trained there, else trained."""
+    path, rates = out / "warm_up.csv", table_of(out / "recipe.csv", COLUMNS["recipe.csv"], "--out")
     with planned(request) as plan:
         done = table_of(path, COLUMNS["warm_up.csv"], "--out")
         orders = []
@@ -182,13 +194,31 @@ def try_warm_ups(request: Request, rate: float, warm_ups: Sequence[WarmUp], path
             same_settings(done, {name: row[name] for name in (*SETTINGS, "lr")}, path)
             orders += [WarmUpOrder(run, each, plan.site, f"val_{row['metric']}") for each in warm_ups]
         kept = {tuple(row) for row in done[["arch", "task", "seed", "share", "floor"]].itertuples(index=False)}
-        orders = [each for each in orders if key_of(each) not in kept]
-        for number, (order, (status, value)) in enumerate(
-            in_children(train_with_warm_up, orders, plan.site.workers), start=1
-        ):
-            more = {"status": status, "value": value, "share": order.warm_up.share, "floor": order.warm_up.floor}
-            append(path, COLUMNS["warm_up.csv"], {**described(order.spec, plan), **more})
-            print(f"[{number}/{len(orders)}] {order.spec.label}, warm-up {order.warm_up}: {value:.4g}", flush=True)
+        in_force = {each: rise_of(each, plan) == schedule(plan.plan.recipe, plan.data) for each in warm_ups}
+        missing = []
+        for order in (each for each in orders if key_of(each) not in kept):
+            row = described(order.spec, plan)
+            same = rates[(rates[list(row)] == pd.Series(row)).all(axis=1)] if in_force[order.warm_up] else rates[:0]
+            if len(same) == 1:
+                keep(path, order, plan, same["status"].iloc[0], same["value"].iloc[0])
+            else:
+                missing.append(order)
+        trained = in_children(train_with_warm_up, missing, plan.site.workers)
+        for number, (order, (status, value)) in enumerate(trained, start=1):
+            keep(path, order, plan, status, value)
+            print(f"[{number}/{len(missing)}] {order.spec.label}, warm-up {order.warm_up}: {value:.4g}", flush=True)
+
+
+def rise_of(chosen: WarmUp, plan: Planned) -> dict[str, int]:
+    """Return the steps of a training, and over how many of them the rate rises with this warm-up."""
+    with schedule_with(chosen):
+        return schedule(plan.plan.recipe, plan.data)
+
+
+def keep(path: Path, order: WarmUpOrder, plan: Planned, status: str, value: float) -> None:
+    """Append a row to warm_up.csv."""
+    more = {"status": status, "value": value, "share": order.warm_up.share, "floor": order.warm_up.floor}
+    append(path, COLUMNS["warm_up.csv"], {**described(order.spec, plan), **more})
 
 
 def key_of(order: WarmUpOrder) -> tuple[object, ...]:

@@ -114,6 +114,16 @@ def test_the_page_names_the_seed_that_the_choice_hangs_on() -> None:
     assert "Peak learning rate in the task vae: 1e-3" in text and "Without seed 1 it would be 4e-3." in text
 
 
+@pytest.mark.parametrize(("better_by", "says"), [((1.0, 3.0), "It stays"), ((2.0, 2.1), "The rule changes it.")])
+def test_the_warm_up_in_force_stays_unless_the_seeds_tell(better_by: tuple[float, float], says: str) -> None:
+    # two seeds: mean 2, std √2, 12.706 · 1 > 2; mean 2.05, std 0.0707, 12.706 · 0.05 < 2.05
+    scores = [(-100.0, -100.0), tuple(-100.0 + each for each in better_by), (-110.0, -110.0)]
+    warm_ups = runs({"a": scores}).assign(share=lambda table: table["lr"].map({1e-3: 0.05, 4e-3: 0.1, 1.6e-2: 0.2}))
+    text = page(sections(runs(SCORES), warm_ups.assign(floor=0, lr=4e-3)))
+    assert "Warm-up in the task vae: 10 %" in text
+    assert "In force when this page was rendered: 5 %, behind the choice by 2.0" in text and says in text
+
+
 def test_another_warm_up_is_that_of_the_block_alone() -> None:
     with schedule_with(WarmUp(0.0)):
         assert learning_rate(0, 1_000, 1.0) == 1.0
@@ -142,7 +152,8 @@ def test_a_tiny_grid_is_trained_once_and_the_warm_up_at_what_it_chose(tmp_path: 
     assert recipe.main([*options, "--warm-up", "--warm-ups", "0.05/200", "0.75"]) == 0
     warm_ups = pd.read_csv(out / "warm_up.csv")
     own = dict(zip(zip(warm_ups["share"], warm_ups["floor"], strict=True), warm_ups["value"], strict=True))
-    assert own[0.05, 200] == pytest.approx(table["value"][1], rel=1e-14) and abs(own[0.75, 0] - own[0.05, 200]) > 0.1
+    assert own[0.05, 200] == table["value"][1] and abs(own[0.75, 0] - own[0.05, 200]) > 0.1
+    assert "[1/1] cnn2 vae seed 0, warm-up 75 %: " in capsys.readouterr().out  # the other is the run of the grid
     content = (out / "warm_up.csv").read_bytes()
     (out / "warm_up.csv").write_bytes(content[:-5])  # killed while it wrote the last row
     assert recipe.main([*options, "--warm-up", "--warm-ups", "0.05/200", "0.75"]) == 0
@@ -150,5 +161,10 @@ def test_a_tiny_grid_is_trained_once_and_the_warm_up_at_what_it_chose(tmp_path: 
     with pytest.raises(UserError, match="holds trainings with epochs 2, now it is 3: they are not mixed"):
         recipe.main([*options, "--epochs", "3", "--warm-up"])
     assert (out / "figure.png").stat().st_size > 10_000 and "## Warm-up: vae" in (out / "table.md").read_text()
+    (other := tmp_path / "other").mkdir()
+    table.iloc[:1].to_csv(other / "recipe.csv", index=False)
+    more = ["--warm-up", "--warm-ups", "0.05/200", "--lr", "8e-3", "--out", str(other)]
+    assert recipe.main([*options, *more]) == 0  # trained by itself, a job's warm-up gives a job's score
+    assert pd.read_csv(other / "warm_up.csv")["value"][0] == pytest.approx(table["value"][1], rel=1e-14)
     (out / "table.md").unlink()
     assert recipe.main(["--from", str(out / "recipe.csv")]) == 0 and (out / "table.md").is_file()

@@ -87,6 +87,10 @@ class Grid:
         """The index of the setting with the smallest mean loss; of equal ones the first."""
         return int(self.regrets.argmin())
 
+    def ahead(self, setting: int, other: int) -> Interval:
+        """Return by how much a setting is above another: mean over architectures, and its t interval over seeds."""
+        return mean_interval((self.scores[:, setting] - self.scores[:, other]).mean(axis=0))
+
     def gap(self, arch: int, setting: int) -> Interval:
         """Return the difference to the first architecture at a setting, with its paired t interval over seeds."""
         both = self.scores[[0, arch], setting]

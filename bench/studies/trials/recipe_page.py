@@ -13,12 +13,15 @@ import pandas as pd
 from archs.errors import UserError
 from bench.spec.defaults import DEFAULT_LR
 from bench.spec.metrics import METRICS, Metric
-from bench.statistics.estimates import Interval, mean_interval
+from bench.statistics.estimates import Interval
 from bench.studies.trials.choice import Grid, grid_of
 from bench.studies.trials.warm_up import WarmUp
 from bench.studies.trials.words import counted, markdown, rate_name
+from bench.training.schedule import WARM_UP_SHARE
 
 RATE, WARM_UP = "peak learning rate", "warm-up"
+IN_FORCE = str(WarmUp(WARM_UP_SHARE))
+"""The name of the warm-up that jobs have; its floor in steps matters in short runs alone."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def page(found: Sequence[Section]) -> str:
         "what the mean validation score over seeds lacks of that at the architecture's own best setting; taken is the "
         "setting with the smallest mean loss over architectures. No test score is read. A run counts as what it "
         "scored; one that diverged, or scored less than a network that knows nothing (−784 ln 2 = −543.4 nats, 10 % "
-        "accuracy), as such a one."
+        "accuracy), as such a one. A warm-up in force stays unless the seeds tell the choice from it."
     )
     for section in found:
         parts += [f"## {section.what[0].upper()}{section.what[1:]}: {section.task}", *_section(section)]
@@ -191,7 +194,7 @@ def _remarks(section: Section) -> list[str]:
     if len(names) > 1:
         order = np.argsort(grid.regrets, kind="stable")
         second = int(order[1] if order[0] == chosen else order[0])
-        ahead = mean_interval((grid.scores[:, chosen] - grid.scores[:, second]).mean(axis=0))
+        ahead = grid.ahead(chosen, second)
         untold = ahead.n > 1 and ahead.low <= 0
         remarks.append(
             f"The next, {names[second]}, loses {section.shown(grid.regrets[second])}: behind by "
@@ -207,6 +210,18 @@ def _remarks(section: Section) -> list[str]:
         remarks.append(
             f"The default of the command line when this page was rendered, {rate_name(DEFAULT_LR)}, loses "
             f"{section.shown(grid.regrets[now])}{section.unit} on average, at worst {section.shown(grid.worst[now])}."
+        )
+    if section.what == WARM_UP and IN_FORCE in names and (now := names.index(IN_FORCE)) != chosen:
+        ahead = grid.ahead(chosen, now)
+        stays = ahead.n < 2 or ahead.low <= 0
+        remarks.append(
+            f"In force when this page was rendered: {IN_FORCE}, behind the choice by {section.interval(ahead)}"
+            f"{section.unit}. "
+            + (
+                "It stays, as the rule says of what the seeds can't tell from nothing."
+                if stays
+                else "The rule changes it."
+            )
         )
     edges = [(grid.archs[a], r) for a, r in enumerate(grid.best) if _open_edge(section, r)]
     remarks += [
