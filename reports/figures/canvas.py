@@ -125,6 +125,14 @@ def canvas(
         yield figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
+def title_size(title: str, width: float) -> float:
+    """Return a font size in points with which a title is no wider than a panel of `width` inches: the style's at most.
+
+    A character is taken to be 0.6 of the size wide.
+    """
+    return min(STYLE["axes.titlesize"], 72 * width / (0.6 * len(title)))
+
+
 def row_height(rows: int) -> float:
     """Return the height in inches for `rows` labelled rows: roomy when few, dense when many."""
     return 1.1 + rows * (0.42 if rows <= 6 else 0.27 if rows <= 20 else 0.2)

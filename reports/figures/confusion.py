@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from reports.figures.canvas import canvas
-from reports.wording.formatting import shorten_middle
+from reports.figures.canvas import canvas, title_size
+from reports.wording.formatting import shorten_apart
 
 SMALLEST_SHOWN = 0.05
 """Percent; a cell with less is left without its number."""
@@ -24,6 +24,7 @@ def draw(panels: Mapping[str, np.ndarray]) -> Figure:
     wrong = {arch: np.where(np.eye(len(share), dtype=bool), np.nan, share) for arch, share in shares.items()}
     top = max(max(float(np.nanmax(share)) for share in wrong.values()), SMALLEST_SHOWN)
     with canvas(3.3 * len(panels), 3.3, 1, len(panels)) as (figure, axes):
+        names = shorten_apart(panels, 24)
         for axis, (arch, share) in zip(axes[0], wrong.items(), strict=True):
             axis.imshow(share, cmap="Blues", vmin=0, vmax=top)
             for row, column in zip(*np.nonzero(np.nan_to_num(share) >= SMALLEST_SHOWN), strict=True):
@@ -31,7 +32,8 @@ def draw(panels: Mapping[str, np.ndarray]) -> Figure:
                 shade = "white" if value > 0.6 * top else "#333333"
                 axis.text(column, row, f"{value:.1f}", ha="center", va="center", fontsize=5.5, color=shade)
             right = np.trace(panels[arch]) / panels[arch].sum()
-            axis.set_title(f"{shorten_middle(arch, 24)}: {100 * right:.2f} % right")
+            title = f"{names[arch]}: {100 * right:.2f} % right"
+            axis.set_title(title, fontsize=title_size(title, 3.3))
             axis.set_xticks(range(10))
             axis.set_yticks(range(10))
             axis.tick_params(length=0)

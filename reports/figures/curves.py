@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas
 from reports.figures.palette import FEW, Colour
-from reports.wording.formatting import shorten_middle
+from reports.wording.formatting import shorten_apart
 
 FEWEST_TO_CUT = 5
 """Epochs from which the first one may be cut off the axis; of fewer it is too much of what there is to see."""
@@ -46,7 +46,7 @@ def draw(
         order: the architectures by result.
         named: those that are drawn in their colour; the others are grey.
     """
-    labels = [shorten_middle(arch, 40) for arch in named]
+    labels = list(shorten_apart(named, 40).values())
     legend = 0.7 + 0.065 * max(map(len, labels))  # inches
     with canvas(3.6 * len(panels) + legend, 3.1, 1, len(panels)) as (figure, axes):
         for axis, (task, (title, metric)) in zip(axes[0], panels.items(), strict=True):

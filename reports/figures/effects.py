@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas, row_height
-from reports.wording.formatting import number, shorten_middle
+from reports.wording.formatting import number, shorten_apart
 
 RESOLVED, UNRESOLVED = "#0173b2", "#9a9a9a"
 
@@ -40,7 +40,7 @@ def _steps(axis: Axes, frame: pd.DataFrame, metric: Metric, resolved: Sequence[b
     axis.hlines(y[known], low[known], high[known], colors=[c for c, k in zip(shades, known, strict=True) if k], lw=2.5)
     axis.scatter(effect, y, s=42, c=shades, zorder=3, edgecolors="white", linewidths=0.6)
     steps = zip(frame["factor"], frame["from_level"], frame["to_level"], strict=True)
-    axis.set_yticks(y, [shorten_middle(f"{factor} {low} → {high}") for factor, low, high in steps])
+    axis.set_yticks(y, list(shorten_apart(f"{factor} {low} → {high}" for factor, low, high in steps).values()))
     axis.set_ylim(len(frame) - 0.5, -0.5)
     axis.set_xlabel(f"effect on {metric.label} ({metric.unit_of_difference})")
     axis.grid(axis="y", visible=False)

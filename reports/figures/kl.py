@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from reports.figures.canvas import canvas
 from reports.figures.curves import highlighted
 from reports.figures.palette import Colour
-from reports.wording.formatting import shorten_middle
+from reports.wording.formatting import shorten_apart
 
 
 def draw(
@@ -28,7 +28,7 @@ def draw(
     """
     present = [arch for arch in order if any(arch in found for found in panels.values())]
     named = highlighted(present, baseline)
-    labels = [shorten_middle(arch, 40) for arch in named]
+    labels = list(shorten_apart(named, 40).values())
     legend = 0.7 + 0.065 * max(map(len, labels))
     with canvas(3.6 * len(panels) + legend, 2.9, 1, len(panels)) as (figure, axes):
         for axis, (title, found) in zip(axes[0], panels.items(), strict=True):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas
 from reports.figures.pictures import show_image, tiled
-from reports.wording.formatting import shorten_middle
+from reports.wording.formatting import shorten_apart
 
 REACH = 3.2
 """Standard deviations of the prior that are shown, unless the points need more."""
@@ -37,6 +37,7 @@ def draw(panels: Mapping[str, LatentPlane]) -> Figure:
     palette = np.array(sns.color_palette("tab10", 10))
     columns = 2 if any(plane.manifold is not None for plane in panels.values()) else 1
     with canvas(4.2 * columns, 4.0 * len(panels), len(panels), columns) as (figure, axes):
+        names = shorten_apart(panels, 30)
         for row, (arch, (means, labels, manifold)) in zip(axes, panels.items(), strict=True):
             points = means.astype(float)
             row[0].scatter(*points.T, s=2, c=palette[labels], alpha=0.5, linewidths=0, rasterized=True)
@@ -57,7 +58,7 @@ def draw(panels: Mapping[str, LatentPlane]) -> Figure:
             row[0].set_xlim(-reach, reach)
             row[0].set_ylim(-reach, reach)
             row[0].set_aspect("equal")
-            row[0].set_title(f"{shorten_middle(arch, 30)}: posterior means by class")
+            row[0].set_title(f"{names[arch]}: posterior means by class")
             row[0].set_xlabel("z₁")
             row[0].set_ylabel("z₂")
             if columns == 2:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas, row_height
 from reports.figures.palette import KIND_COLOURS
-from reports.wording.formatting import shorten_middle, significant
+from reports.wording.formatting import shorten_apart, significant
 
 MOST_LABELLED = 20
 """Rows up to which each bar carries its numbers; the table under the figure has them all."""
@@ -36,7 +36,7 @@ def draw(layers: pd.DataFrame, tasks: Mapping[str, str], order: Sequence[str]) -
             )
             _bars(axis, table.reindex(order).fillna(0), title)
         axes[0, 0].set_yticks(
-            range(len(order)), [shorten_middle(arch) for arch in order], fontsize=9 if len(order) <= 20 else 7
+            range(len(order)), list(shorten_apart(order).values()), fontsize=9 if len(order) <= 20 else 7
         )
         axes[0, 0].set_ylim(len(order) - 0.4, -0.6)
         present = [kind for kind in KIND_COLOURS if kind in set(sizes["kind"])]

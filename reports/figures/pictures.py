@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.figures.canvas import canvas
-from reports.wording.formatting import shorten_middle
+from reports.figures.canvas import canvas, title_size
+from reports.wording.formatting import shorten_apart
 
 GAP = 2
 """Pixels between images."""
@@ -48,7 +48,7 @@ def draw(panels: Mapping[str, ImageRows], order: Sequence[str]) -> Figure:
     """Draw a panel per title with a row of images per architecture in `order`, the first rows above."""
     named = [arch for arch in order if any(arch in rows.by_arch for rows in panels.values())]
     top_label = next((rows.top_label for rows in panels.values() if rows.top is not None), None)
-    labels = [*([top_label] if top_label is not None else []), *(shorten_middle(arch) for arch in named)]
+    labels = [*([top_label] if top_label is not None else []), *shorten_apart(named).values()]
     panel_width = 3.6 if len(named) <= 12 else 2.7  # inches
     count = max(len(images) for rows in panels.values() for images in rows.by_arch.values())
     height = len(labels) * panel_width / count + 0.35
@@ -69,17 +69,19 @@ def draw(panels: Mapping[str, ImageRows], order: Sequence[str]) -> Figure:
 
 
 def sheets(panels: Mapping[str, np.ndarray], rows: Sequence[str] = (), gap: int = GAP) -> Figure:
-    """Draw a sheet of images per title.
+    """Draw a sheet of images per architecture.
 
     Args:
-        panels: title → images [R, C, 28, 28], the same R and C in all.
+        panels: architecture → images [R, C, 28, 28], the same R and C in all.
         rows: names of the R rows, shown at the first sheet.
     """
     shape = next(iter(panels.values())).shape
     width = 3.3
     with canvas(width * len(panels) + 0.4, width * shape[0] / shape[1] + 0.35, 1, len(panels)) as (figure, axes):
-        for axis, (title, images) in zip(axes[0], panels.items(), strict=True):
-            show_image(axis, tiled(images, gap), title)
+        names = shorten_apart(panels, 24)
+        for axis, (arch, images) in zip(axes[0], panels.items(), strict=True):
+            show_image(axis, tiled(images, gap), names[arch])
+            axis.title.set_fontsize(title_size(names[arch], width))
             axis.set_yticks([])
         if rows:
             height = shape[2] + gap

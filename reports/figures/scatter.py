@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,15 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from reports.figures.canvas import canvas
 from reports.figures.palette import FEW, FRONT, Colour
-from reports.wording.formatting import shorten_middle
+from reports.wording.formatting import shorten_apart
 
 MOST_NUMBERS = 12
 """Points of a panel that are marked with their row."""
+NARROW = 1.5
+"""An axis that is to be logarithmic is linear if its largest value is not so many times its smallest: it would look the
+same and have next to no ticks."""
+LEAST_RATIO = 1.2
+"""… and is widened if it is not even so many times, lest its ticks differ in the last of five digits alone."""
 LEAST_HEIGHT = 0.1
 """Of a y axis, in its unit, so that a hundredth of a per cent does not fill the height of a panel."""
 
@@ -58,7 +64,7 @@ def draw(panels: Sequence[Sequence[Panel | None]], order: Sequence[str], colours
     """
     rows, columns = len(panels), max(map(len, panels))
     few = len(order) <= FEW
-    labels = [shorten_middle(arch) for arch in order] if few else []
+    labels = list(shorten_apart(order).values()) if few else []
     legend = 0.5 + 0.065 * max(map(len, labels)) if few else 0
     with canvas(3.4 * columns + legend, 2.7 * rows + 0.2, rows, columns) as (figure, axes):
         for line, row in zip(axes, panels, strict=True):
@@ -75,9 +81,10 @@ def draw(panels: Sequence[Sequence[Panel | None]], order: Sequence[str], colours
 
 def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str, Colour], few: bool) -> None:
     """Draw one panel; `few`: a legend names the architectures."""
-    if panel.log:
+    across = [x for x, _ in panel.points.values()]
+    log = panel.log and max(across, default=1) >= NARROW * min(across, default=1)
+    if log:
         axis.set_xscale("log")
-        across = [x for x, _ in panel.points.values()]
         steps = (1, 2, 5) if max(across) > 6 * min(across) else (1, 1.5, 2, 3, 5, 7)
         axis.xaxis.set_major_locator(LogLocator(subs=steps))
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -102,12 +109,15 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
             if arch in panel.points:
                 text = str(order.index(arch) + 1)
                 axis.annotate(text, panel.points[arch], (4, 3), textcoords="offset points", fontsize=7, color="#333333")
-    if not panel.log:
+    if not log:
         axis.locator_params(axis="x", nbins=5)  # more ticks, labelled with five digits, would run into each other
     axis.set_xlabel(panel.x_label)
     axis.set_ylabel(panel.y_label)
     axis.set_title(panel.title, wrap=True)  # a long title is broken at the edge of the figure
     axis.margins(0.12)
+    if panel.log and across and max(across) < LEAST_RATIO * min(across):
+        middle = math.sqrt(min(across) * max(across))
+        axis.set_xlim(middle / LEAST_RATIO, middle * LEAST_RATIO)
     low, high = axis.get_ylim()
     if high - low < LEAST_HEIGHT:
         middle = (low + high) / 2

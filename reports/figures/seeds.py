@@ -14,7 +14,7 @@ from matplotlib.ticker import EngFormatter
 from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas, row_height
 from reports.figures.palette import Colour
-from reports.wording.formatting import shorten_middle
+from reports.wording.formatting import shorten_apart
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def draw_rows(rows: Sequence[Sequence[Panel | None]], order: Sequence[str], colo
                 else:
                     _panel(axis, panel, order, colours)
         axes[0, 0].set_yticks(
-            range(len(order)), [shorten_middle(arch) for arch in order], fontsize=9 if len(order) <= 20 else 7
+            range(len(order)), list(shorten_apart(order).values()), fontsize=9 if len(order) <= 20 else 7
         )
         axes[0, 0].set_ylim(len(order) - 0.4, -0.6)
         return figure

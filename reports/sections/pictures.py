@@ -13,7 +13,7 @@ from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.formatting import natural_list, plural, shorten_middle
+from reports.wording.formatting import natural_list, plural
 
 MOST_SHEETS = 4
 """Architectures of which whole sheets of images are shown: the first ones of `Experiment.order`."""
@@ -116,9 +116,7 @@ def _samples(context: Context, found: dict[str, dict[str, Arrays]]) -> Iterator[
         )
         yield Text("Samples: z from the prior, the same for every architecture down a column.")
     for task, arrays in found.items():
-        grids = {
-            shorten_middle(arch, 24): own["grid"] for arch, own in list(arrays.items())[:MOST_SHEETS] if "grid" in own
-        }
+        grids = {arch: own["grid"] for arch, own in list(arrays.items())[:MOST_SHEETS] if "grid" in own}
         if grids:
             alt = f"{context.experiment.label(task)}: a row per label, the same z down a column"
             labels = [str(label) for label in range(10)]
@@ -146,9 +144,7 @@ def _shown(arrays: dict[str, Arrays], name: str) -> str:
 def _sheets(found: dict[str, dict[str, Arrays]], name: str) -> tuple[str, Arrays] | None:
     """Return the first task that has an array of that name, and the first architectures' sheets of it."""
     for task, arrays in found.items():
-        sheets = {
-            shorten_middle(arch, 24): own[name] for arch, own in list(arrays.items())[:MOST_SHEETS] if name in own
-        }
+        sheets = {arch: own[name] for arch, own in list(arrays.items())[:MOST_SHEETS] if name in own}
         if sheets:
             return task, sheets
     return None

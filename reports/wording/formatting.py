@@ -7,7 +7,7 @@ display unit.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.spec.metrics import Metric
 
@@ -97,3 +97,13 @@ def natural_list(names: Sequence[str], most: int = 4) -> str:
 def shorten_middle(name: str, limit: int = 36) -> str:
     """Shorten a name to `limit` characters by an ellipsis in its middle, since names differ at both ends."""
     return name if len(name) <= limit else f"{name[: limit // 2 - 1]}…{name[-(limit // 2) :]}"
+
+
+def shorten_apart(names: Iterable[str], limit: int = 36) -> dict[str, str]:
+    """Return name → its short form, of `limit` characters or as many more as it takes to tell all apart."""
+    names = list(dict.fromkeys(names))
+    while True:
+        short = {name: shorten_middle(name, limit) for name in names}
+        if len(set(short.values())) == len(names):
+            return short
+        limit += 1
