@@ -76,10 +76,10 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
             f"{md(arch)} ({md(experiment.label(size.task))})" for arch, size in counted.items() if size.task != first
         )
         exceptions = f", except {', '.join(others)}" if others else ""
-        notes.append(
-            f"Parameters and speed are those of the {md(experiment.label(experiment.tasks[0]))}{exceptions}; "
-            f"×: against the baseline{', in one session' if _is_of_one_session(experiment) else ''}."
-        )
+        session = ", in one session" if _is_of_one_session(experiment) else ""
+        ratios = f"; ×: against the baseline{session}" if len(experiment.order) > 1 else ""
+        label = md(experiment.label(experiment.tasks[0]))
+        notes.append(f"Parameters and speed are those of the {label}{exceptions}{ratios}.")
         notes += speed_notes(experiment, experiment.tasks[0])
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
     return list(filter(None, notes))

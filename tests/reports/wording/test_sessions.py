@@ -41,6 +41,13 @@ def test_the_page_says_what_the_interval_of_one_session_does_not_cover(tmp_path:
     assert words in page and "×: against the baseline, in one session." in page
 
 
+def test_a_page_of_one_architecture_does_not_speak_of_ratios(tmp_path: Path) -> None:
+    folder = write_experiment(tmp_path, 1, tasks=("vae",), n_test=10)
+    reports.build(folder)
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    assert "Parameters and speed are those of the VAE." in page and "against the baseline" not in page
+
+
 def test_two_sessions_apart_give_an_interval_that_spans_both(tmp_path: Path) -> None:
     """Half as fast on one day and 0.6 times on another: the rounds of either day alone would be sure."""
     folder = write_experiment(tmp_path, 2, tasks=("vae",), n_test=10)
