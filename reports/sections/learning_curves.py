@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench.spec.defaults import DEFAULT_LR
 from reports.figures import curves
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Heading, Text
@@ -14,6 +15,8 @@ from reports.wording.seed_counts import seeds_in_words
 
 FIRST_CHOSEN_BY_VALIDATION = 3
 """The first protocol whose learning rate and warm-up were chosen without the test set."""
+DEFAULT_CHOSEN_BY_TEST = 4e-3
+"""The default learning rate until it was chosen by validation; some runs of protocol 3 have it."""
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -46,9 +49,16 @@ def blocks(context: Context) -> Iterator[Block]:
 
 
 def _use_of_test_set(experiment: Experiment) -> str:
-    """Say when the test set was used, and whether what all runs share was chosen with it."""
-    text = "these runs used the test set once, at the end."
-    oldest = int(experiment.runs["protocol"].min())
+    """Say when the test set was used, and how what all runs share was chosen."""
+    used = "these runs used the test set once, at the end."
+    oldest, rates = int(experiment.runs["protocol"].min()), sorted(set(experiment.runs["lr"]))
     if oldest < FIRST_CHOSEN_BY_VALIDATION:
-        text += f" The default learning rate and warm-up of protocol {oldest} had been chosen by test figures."
-    return text
+        return f"{used} The default learning rate and warm-up of protocol {oldest} had been chosen by test figures."
+    if DEFAULT_CHOSEN_BY_TEST in rates:
+        return f"{used} The learning rate of {DEFAULT_CHOSEN_BY_TEST:g} had once been chosen by test figures."
+    if rates == [DEFAULT_LR]:
+        return (
+            f"{used} The learning rate and the warm-up are the defaults, which were chosen by validation, once for all "
+            "architectures: another rate may suit one of them better."
+        )
+    return f"{used} How the learning rate ({', '.join(f'{rate:g}' for rate in rates)}) was chosen is not recorded."

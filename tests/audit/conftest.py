@@ -28,9 +28,11 @@ FIRST = [{"sample_spread": 0.1, "train_images_per_s": 5000.0 + 90 * seed} for se
 SECOND = [{"sample_spread": 0.001, "train_images_per_s": 6000.0 + 99 * seed} for seed in range(4)]
 """By seed."""
 INVENTED: dict[str, dict[str, Any]] = {
-    "one leads": {"levels": dict(zip(CROSSING, (0, -22, -15, -2), strict=True)), "seeds": 6},
+    "one leads": {"levels": dict(zip(CROSSING, (0, -22, -15, -2), strict=True)), "seeds": 6,
+                  "settings": {"lr": 0.008}},
     "some may be the best": {"levels": dict(zip(CROSSING, (0, -22, -0.2, -0.6), strict=True)), "seeds": 3},
-    "against the baseline": {"levels": dict(zip(CROSSING, (0, 5, 9, -2), strict=True)), "seeds": 4},
+    "against the baseline": {"levels": dict(zip(CROSSING, (0, 5, 9, -2), strict=True)), "seeds": 4,
+                             "settings": {"lr": 0.004}},
     "all equivalent": {"levels": dict(zip(CROSSING, (0, 0.05, 0.02, -0.03), strict=True)), "seeds": 6, "spread": 0.05},
     "a pair": {"archs": PAIR, "levels": {"cnn2": 0, "cnn3": 0.6}, "seeds": 3, "tasks": ("cvae", "classifier")},
     "unused codes": {"archs": PAIR, "levels": {"cnn2": 0, "cnn3": -450}, "seeds": 4, "tasks": ("cvae", "vae"),

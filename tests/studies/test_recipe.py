@@ -11,15 +11,18 @@ import pytest
 
 import bench
 from archs.errors import UserError
+from bench.spec.defaults import DEFAULT_LR, DEFAULT_SEEDS
 from bench.studies import recipe
+from bench.studies.trials.children import table_of
 from bench.studies.trials.choice import DIVERGED, Grid, grid_of
-from bench.studies.trials.recipe_page import page, sections
+from bench.studies.trials.recipe_page import IN_FORCE, page, sections
 from bench.studies.trials.warm_up import WarmUp, schedule_with
 from bench.training.schedule import learning_rate
 
 RATES = [1e-3, 4e-3, 1.6e-2]
 SCORES = {"a": [(-110, -112), (-100, -104), (-101, -101)], "b": [(-90, -90), (-93, -95), (-99, -97)]}
 """Architecture → for each rate the scores of two seeds. Means: a −111, −102, −101; b −90, −94, −98."""
+DOCS = Path(__file__).parents[2] / "docs" / "recipe"
 NO_WARM_UPS = pd.DataFrame(columns=list(recipe.COLUMNS["warm_up.csv"]))
 
 
@@ -168,3 +171,20 @@ def test_a_tiny_grid_is_trained_once_and_the_warm_up_at_what_it_chose(tmp_path: 
     assert pd.read_csv(other / "warm_up.csv")["value"][0] == pytest.approx(table["value"][1], rel=1e-14)
     (out / "table.md").unlink()
     assert recipe.main(["--from", str(out / "recipe.csv")]) == 0 and (out / "table.md").is_file()
+
+
+def test_the_committed_page_shows_the_committed_numbers() -> None:
+    rates, warm_ups = (table_of(DOCS / name, columns, "--out") for name, columns in recipe.COLUMNS.items())
+    found = sections(rates, warm_ups)
+    assert (DOCS / "table.md").read_text(encoding="utf-8") == page(found)
+    assert [section.what for section in found if section.task == "vae"] == ["peak learning rate", "warm-up"]
+    for section in (each for each in found if each.task == "vae"):
+        assert section.grid.archs == recipe.ARCHS and len(section.grid.seeds) >= DEFAULT_SEEDS
+    assert (DOCS / "figure.png").stat().st_size > 10_000
+
+
+def test_the_defaults_are_what_the_committed_numbers_choose() -> None:
+    assert recipe.chosen_rate(DOCS / "recipe.csv") == DEFAULT_LR
+    text = (DOCS / "table.md").read_text(encoding="utf-8")
+    assert f"**Warm-up in the task vae: {IN_FORCE}; " in text or f"rendered: {IN_FORCE}, behind the choice" in text
+    assert "The rule changes it" not in text and "The choice, " not in text, "neither choice is an edge of its grid"

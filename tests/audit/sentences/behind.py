@@ -169,6 +169,30 @@ def test_set_used_once(facts: Facts, found: Found, where: Where) -> Found:
 
 
 @sentence(
+    "The learning rate and the warm-up are the defaults, which were chosen by validation, once for all architectures: "
+    "another rate may suit one of them better."
+)
+def default_rate(facts: Facts, found: Found, where: Where) -> Found:
+    if float(facts.only("lr")) != 8e-3:
+        raise Wrong("it is another rate")
+    return {}
+
+
+@sentence("The learning rate of {rate} had once been chosen by test figures.")
+def former_default(facts: Facts, found: Found, where: Where) -> Found:
+    if float(facts.only("lr")) != 4e-3:
+        raise Wrong("it is another rate")
+    return {"rate": "0.004"}
+
+
+@sentence("How the learning rate ({rate}) was chosen is not recorded.")
+def own_rate(facts: Facts, found: Found, where: Where) -> Found:
+    if float(facts.only("lr")) in (4e-3, 8e-3):
+        raise Wrong("it is or was the default")
+    return {"rate": f"{float(facts.only('lr')):g}"}
+
+
+@sentence(
     "**Still rising** ({label}): over {span} the validation {metric} moved more than its standard deviation over seeds "
     "(in brackets): {listed}."
 )

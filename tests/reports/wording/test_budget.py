@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import reports
+from bench.spec.defaults import DEFAULT_LR
 from bench.store.store import Store
 from reports.comparing.compare import compare
 from reports.comparing.page import render
@@ -144,5 +145,21 @@ def test_pages_of_older_protocols_say_what_was_chosen_by_the_test_set(tmp_path: 
     words = "The default learning rate and warm-up of protocol {} had been chosen by test figures."
     assert words.format(2) in page_of(experiment(tmp_path / "2", protocol=2))
     page = page_of(experiment(tmp_path / "3", protocol=3))
-    assert "these runs used the test set once, at the end." in page and "had been chosen" not in page
+    assert "these runs used the test set once, at the end." in page and "protocol 3 had been chosen" not in page
     assert Store(tmp_path / "3" / "runs").records()
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (
+            DEFAULT_LR,
+            "The learning rate and the warm-up are the defaults, which were chosen by validation, once for all",
+        ),
+        (0.004, "The learning rate of 0.004 had once been chosen by test figures."),
+        (0.002, "How the learning rate (0.002) was chosen is not recorded."),
+    ],
+)
+def test_a_page_says_how_its_learning_rate_was_chosen(rate: float, words: str, tmp_path: Path) -> None:
+    page = page_of(experiment(tmp_path, lr=rate))
+    assert f"these runs used the test set once, at the end. {words}" in page
