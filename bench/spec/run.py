@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-PROTOCOL = 3
+PROTOCOL = 4
 """The version of training and evaluation, raised whenever a change to them alters numbers.
 
 The golden values of tests/training/test_train.py notice such a change.

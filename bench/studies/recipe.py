@@ -2,6 +2,7 @@
 
     python -m bench.studies.recipe                # the rate: a grid of ordinary runs, kept in the store
     python -m bench.studies.recipe --warm-up      # the warm-up, at the rate that was chosen
+    python -m bench.studies.recipe --rates 4e-3 8e-3 1.6e-2 --out docs/recipe/again      # is the rate still the one?
     python -m bench.studies.recipe --from docs/recipe/recipe.csv        # table and figure once more
 
 The rule, written down before the grid was trained: for each architecture, the loss of a rate is what its mean
@@ -11,7 +12,7 @@ loss of any architecture is shown beside it. A run counts as what it scored, a c
 scored less than a network that knows nothing (even odds: −784 ln 2 nats, 10 % accuracy), counts as such a network. The
 warm-up is chosen by the same rule, but the one in force stays unless the seeds tell the chosen one from it (the paired
 95 % interval of the difference, averaged over the architectures, is above 0): a warm-up is part of the protocol, whose
-records are not compared with those of the next.
+records are not compared with those of the next. After a change the rates are tried once more, in another folder.
 
 It writes recipe.csv (a row per run), warm_up.csv, table.md and figure.png. The runs of the rates have their ordinary
 identities: a later job finds them in the store, and a study that was stopped goes on. A warm-up is no part of a run's
@@ -23,14 +24,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from archs.errors import UserError
-from bench.job.manifest import schedule
 from bench.job.policies import EachOnce
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
@@ -50,15 +50,9 @@ from bench.studies.checks import writable
 from bench.studies.trials.children import append, in_children, same_settings, table_of
 from bench.studies.trials.choice import DIVERGED, grid_of
 from bench.studies.trials.planning import Planned, planned, request_of
-from bench.studies.trials.warm_up import (
-    WARM_UPS,
-    WarmUp,
-    WarmUpOrder,
-    schedule_with,
-    train_with_warm_up,
-    warm_up,
-)
+from bench.studies.trials.warm_up import WARM_UPS, WarmUpOrder, train_with_warm_up, warm_up, warm_up_name
 from bench.trackers import Trackers
+from bench.training.schedule import WARM_UP_SHARE
 
 ARCHS = (
     "cnn2",
@@ -70,9 +64,9 @@ ARCHS = (
 )
 RATES = (5e-4, 1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2)
 
-SETTINGS = ("epochs", "train_images", "batch_size", "protocol")
-RUN = ("arch", "task", "seed", *SETTINGS, "lr", "metric", "status", "value")
-COLUMNS = {"recipe.csv": (*RUN, "run_id"), "warm_up.csv": (*RUN, "share", "floor")}
+SETTINGS = ("epochs", "train_images", "batch_size")
+RUN = ("arch", "task", "seed", *SETTINGS, "lr", "warm_up", "metric", "status", "value")
+COLUMNS = {"recipe.csv": (*RUN, "protocol", "run_id"), "warm_up.csv": RUN}
 
 
 def parser() -> Parser:
@@ -91,8 +85,8 @@ def parser() -> Parser:
         nargs="+",
         type=warm_up,
         default=list(WARM_UPS),
-        metavar="SHARE[/FLOOR]",
-        help="shares of all steps, and perhaps fewest steps; default: 0 0.02 0.05 0.1 0.2",
+        metavar="SHARE",
+        help=f"shares of all steps; default: {' '.join(f'{share:g}' for share in WARM_UPS)}",
     )
     build.add_argument(
         "--lr", type=rate_option, help="the rate at which the warm-up is varied; default: the chosen one"
@@ -154,11 +148,12 @@ def row_of(run: RunSpec, plan: Planned, record: Record) -> dict[str, object]:
         status = DIVERGED
     elif record.error:
         status = f"{status} ({record.error})"
-    return {**described(run, plan), "status": status, "value": value, "run_id": run.run_id}
+    more = {"status": status, "value": value, "protocol": run.protocol, "run_id": run.run_id}
+    return {**described(run, plan, WARM_UP_SHARE), **more}
 
 
-def described(run: RunSpec, plan: Planned) -> dict[str, object]:
-    """Return what a row says of a training before it is done."""
+def described(run: RunSpec, plan: Planned, share: float) -> dict[str, object]:
+    """Return what a row says of a training with a warm-up over that share of its steps, before it is done."""
     return {
         "arch": run.arch,
         "task": run.task,
@@ -166,8 +161,8 @@ def described(run: RunSpec, plan: Planned) -> dict[str, object]:
         "epochs": run.epochs,
         "train_images": plan.images,
         "batch_size": run.batch_size,
-        "protocol": run.protocol,
         "lr": run.lr,
+        "warm_up": share,
         "metric": plan.primary(run.task),
     }
 
@@ -183,48 +178,34 @@ def chosen_rate(path: Path) -> float:
     return rates[grid_of(runs[runs["task"] == runs["task"].iloc[0]], "lr", rates).chosen]
 
 
-def try_warm_ups(request: Request, rate: float, warm_ups: Sequence[WarmUp], out: Path) -> None:
+def try_warm_ups(request: Request, rate: float, shares: Sequence[float], out: Path) -> None:
     """Add to warm_up.csv what it does not hold yet: copied from recipe.csv if it was trained there, else trained."""
     path, rates = out / "warm_up.csv", table_of(out / "recipe.csv", COLUMNS["recipe.csv"], "--out")
     with planned(request) as plan:
         done = table_of(path, COLUMNS["warm_up.csv"], "--out")
-        orders = []
-        for run in (replace(run, lr=rate) for run in plan.runs):
-            row = described(run, plan)
-            same_settings(done, {name: row[name] for name in (*SETTINGS, "lr")}, path)
-            orders += [WarmUpOrder(run, each, plan.site, f"val_{row['metric']}") for each in warm_ups]
-        kept = {tuple(row) for row in done[["arch", "task", "seed", "share", "floor"]].itertuples(index=False)}
-        in_force = {each: rise_of(each, plan) == schedule(plan.plan.recipe, plan.data) for each in warm_ups}
         missing = []
-        for order in (each for each in orders if key_of(each) not in kept):
-            row = described(order.spec, plan)
-            same = rates[(rates[list(row)] == pd.Series(row)).all(axis=1)] if in_force[order.warm_up] else rates[:0]
-            if len(same) == 1:
-                keep(path, order, plan, same["status"].iloc[0], same["value"].iloc[0])
-            else:
-                missing.append(order)
+        for run in (replace(run, lr=rate) for run in plan.runs):
+            row = described(run, plan, 0.0)
+            same_settings(done, {name: row[name] for name in (*SETTINGS, "lr")}, path)
+            for share in shares:
+                row = described(run, plan, share)
+                if rows_like(row, done).empty:
+                    same = rows_like(row, rates)
+                    if len(same) == 1:
+                        append(path, COLUMNS["warm_up.csv"], {name: same[name].iloc[0] for name in RUN})
+                    else:
+                        missing.append(WarmUpOrder(run, share, plan.site, f"val_{row['metric']}"))
         trained = in_children(train_with_warm_up, missing, plan.site.workers)
         for number, (order, (status, value)) in enumerate(trained, start=1):
-            keep(path, order, plan, status, value)
-            print(f"[{number}/{len(missing)}] {order.spec.label}, warm-up {order.warm_up}: {value:.4g}", flush=True)
+            row = {**described(order.spec, plan, order.share), "status": status, "value": value}
+            append(path, COLUMNS["warm_up.csv"], row)
+            what = f"{order.spec.label}, warm-up {warm_up_name(order.share)}"
+            print(f"[{number}/{len(missing)}] {what}: {value:.4g}", flush=True)
 
 
-def rise_of(chosen: WarmUp, plan: Planned) -> dict[str, int]:
-    """Return the steps of a training, and over how many of them the rate rises with this warm-up."""
-    with schedule_with(chosen):
-        return schedule(plan.plan.recipe, plan.data)
-
-
-def keep(path: Path, order: WarmUpOrder, plan: Planned, status: str, value: float) -> None:
-    """Append a row to warm_up.csv."""
-    more = {"status": status, "value": value, "share": order.warm_up.share, "floor": order.warm_up.floor}
-    append(path, COLUMNS["warm_up.csv"], {**described(order.spec, plan), **more})
-
-
-def key_of(order: WarmUpOrder) -> tuple[object, ...]:
-    """Return what tells a training from the others of its table."""
-    spec = order.spec
-    return spec.arch, spec.task, spec.seed, order.warm_up.share, order.warm_up.floor
+def rows_like(row: Mapping[str, object], table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table that say the same in these columns."""
+    return table[(table[list(row)] == pd.Series(row)).all(axis=1)]
 
 
 def render(path: Path) -> int:

@@ -13,10 +13,8 @@ from reports.wording.budget import about_late_gains
 from reports.wording.phrases import elbo_protocol
 from reports.wording.seed_counts import seeds_in_words
 
-FIRST_CHOSEN_BY_VALIDATION = 3
+FIRST_CHOSEN_BY_VALIDATION = 4
 """The first protocol whose learning rate and warm-up were chosen without the test set."""
-DEFAULT_CHOSEN_BY_TEST = 4e-3
-"""The default learning rate until it was chosen by validation; some runs of protocol 3 have it."""
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -54,8 +52,6 @@ def _use_of_test_set(experiment: Experiment) -> str:
     oldest, rates = int(experiment.runs["protocol"].min()), sorted(set(experiment.runs["lr"]))
     if oldest < FIRST_CHOSEN_BY_VALIDATION:
         return f"{used} The default learning rate and warm-up of protocol {oldest} had been chosen by test figures."
-    if DEFAULT_CHOSEN_BY_TEST in rates:
-        return f"{used} The learning rate of {DEFAULT_CHOSEN_BY_TEST:g} had once been chosen by test figures."
     if rates == [DEFAULT_LR]:
         return (
             f"{used} The learning rate and the warm-up are the defaults, which were chosen by validation, once for all "

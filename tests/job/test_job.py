@@ -95,11 +95,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
 
 
 def test_the_page_says_over_how_many_steps_the_rate_rose(finished: Path) -> None:
-    """Two epochs of 256 images in batches of 128 are four steps, of which a quarter is one."""
+    """Two epochs of 256 images in batches of 128 are four steps."""
     manifest = json.loads((finished / "report" / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["schedule"] == {"steps": 4, "warm_up_steps": 1}
+    assert manifest["schedule"] == {"steps": 4, "warm_up_steps": 2}
     page = (finished / "report" / "report.md").read_text(encoding="utf-8")
-    assert "linear warm-up over 1 of 4 steps (25 %), then half a cosine down to zero" in page
+    assert "linear warm-up over 2 of 4 steps (50 %), then half a cosine down to zero" in page
     assert page.startswith("# cnn2 vs cnn3 vs pool4 on scikit-learn's digits, 256 images × 2 epochs\n")
 
 

@@ -16,7 +16,7 @@ from bench.studies import recipe
 from bench.studies.trials.children import table_of
 from bench.studies.trials.choice import DIVERGED, Grid, grid_of
 from bench.studies.trials.recipe_page import IN_FORCE, page, sections
-from bench.studies.trials.warm_up import WarmUp, schedule_with
+from bench.studies.trials.warm_up import schedule_with
 from bench.training.schedule import learning_rate
 
 RATES = [1e-3, 4e-3, 1.6e-2]
@@ -30,7 +30,7 @@ def runs(scores: dict[str, list[tuple[float, ...]]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "arch": arch, "task": "vae", "seed": seed, "lr": rate, "metric": "elbo", "value": value, "epochs": 10,
-            "train_images": 55_000, "batch_size": 128, "protocol": 3,
+            "train_images": 55_000, "batch_size": 128, "warm_up": 0.05,
             "status": DIVERGED if math.isnan(value) else "finished",
         }
         for arch, cells in scores.items()
@@ -100,16 +100,16 @@ def test_the_page_says_how_sure_the_choice_is() -> None:
 
 def test_the_warm_ups_have_the_architectures_in_the_order_of_the_rates() -> None:
     ended = runs(SCORES).sort_values("arch", ascending=False)
-    warm_ups = ended.assign(share=ended["lr"].map({1e-3: 0.0, 4e-3: 0.05, 1.6e-2: 0.2}), floor=0, lr=4e-3)
+    warm_ups = ended.assign(warm_up=ended["lr"].map({1e-3: 0.0, 4e-3: 0.05, 1.6e-2: 0.2}), lr=4e-3)
     rates, warm_up = sections(runs(SCORES), warm_ups)
     assert warm_up.grid.archs == rates.grid.archs == ("a", "b") and warm_up.names == ("none", "5 %", "20 %")
     np.testing.assert_allclose(warm_up.grid.scores, rates.grid.scores)
 
 
 def test_warm_ups_that_lack_a_run_are_left_out_with_a_word(capsys: pytest.CaptureFixture) -> None:
-    warm_ups = runs(SCORES).assign(share=lambda table: table["lr"], floor=0).iloc[:-1]
+    warm_ups = runs(SCORES).assign(warm_up=lambda table: table["lr"], lr=4e-3).iloc[:-1]
     assert len(sections(runs(SCORES), warm_ups)) == 1
-    assert "WARNING: the warm-ups are left out: b at warm_up 1.6 %, seed 1, is missing" in capsys.readouterr().err
+    assert "WARNING: the warm-ups are left out: b at warm_up 0.016, seed 1, is missing" in capsys.readouterr().err
 
 
 def test_the_page_names_the_seed_that_the_choice_hangs_on() -> None:
@@ -121,20 +121,18 @@ def test_the_page_names_the_seed_that_the_choice_hangs_on() -> None:
 def test_the_warm_up_in_force_stays_unless_the_seeds_tell(better_by: tuple[float, float], says: str) -> None:
     # two seeds: mean 2, std √2, 12.706 · 1 > 2; mean 2.05, std 0.0707, 12.706 · 0.05 < 2.05
     scores = [(-100.0, -100.0), tuple(-100.0 + each for each in better_by), (-110.0, -110.0)]
-    warm_ups = runs({"a": scores}).assign(share=lambda table: table["lr"].map({1e-3: 0.05, 4e-3: 0.1, 1.6e-2: 0.2}))
-    text = page(sections(runs(SCORES), warm_ups.assign(floor=0, lr=4e-3)))
-    assert "Warm-up in the task vae: 10 %" in text
-    assert "In force when this page was rendered: 5 %, behind the choice by 2.0" in text and says in text
+    warm_ups = runs({"a": scores}).assign(warm_up=lambda table: table["lr"].map({1e-3: 0.4, 4e-3: 0.5, 1.6e-2: 0.6}))
+    text = page(sections(runs(SCORES), warm_ups.assign(lr=4e-3)))
+    assert "Warm-up in the task vae: 50 %" in text
+    assert "In force when this page was rendered: 40 %, behind the choice by 2.0" in text and says in text
 
 
 def test_another_warm_up_is_that_of_the_block_alone() -> None:
-    with schedule_with(WarmUp(0.0)):
+    with schedule_with(0.0):
         assert learning_rate(0, 1_000, 1.0) == 1.0
-    with schedule_with(WarmUp(0.2)):
+    with schedule_with(0.2):
         assert [learning_rate(step, 1_000, 1.0) for step in (0, 99, 199)] == [0.005, 0.5, 1.0]
-    with schedule_with(WarmUp(0.02, 100)):
-        assert learning_rate(99, 1_000, 1.0) == 1.0
-    assert learning_rate(199, 1_000, 1.0) == 1.0  # the floor of 200 steps
+    assert learning_rate(199, 1_000, 1.0) == 0.5
 
 
 def test_a_tiny_grid_is_trained_once_and_the_warm_up_at_what_it_chose(tmp_path: Path, capsys) -> None:
@@ -152,21 +150,21 @@ def test_a_tiny_grid_is_trained_once_and_the_warm_up_at_what_it_chose(tmp_path: 
     assert recipe.main(options) == 0
     assert {path: path.stat().st_mtime_ns for path in store.glob("*/record.json")} == first
 
-    assert recipe.main([*options, "--warm-up", "--warm-ups", "0.05/200", "0.75"]) == 0
+    assert recipe.main([*options, "--warm-up", "--warm-ups", "0.4", "0.75"]) == 0
     warm_ups = pd.read_csv(out / "warm_up.csv")
-    own = dict(zip(zip(warm_ups["share"], warm_ups["floor"], strict=True), warm_ups["value"], strict=True))
-    assert own[0.05, 200] == table["value"][1] and abs(own[0.75, 0] - own[0.05, 200]) > 0.1
+    own = dict(zip(warm_ups["warm_up"], warm_ups["value"], strict=True))
+    assert own[0.4] == table["value"][1] and abs(own[0.75] - own[0.4]) > 0.1
     assert "[1/1] cnn2 vae seed 0, warm-up 75 %: " in capsys.readouterr().out  # the other is the run of the grid
     content = (out / "warm_up.csv").read_bytes()
     (out / "warm_up.csv").write_bytes(content[:-5])  # killed while it wrote the last row
-    assert recipe.main([*options, "--warm-up", "--warm-ups", "0.05/200", "0.75"]) == 0
+    assert recipe.main([*options, "--warm-up", "--warm-ups", "0.4", "0.75"]) == 0
     assert (out / "warm_up.csv").read_bytes() == content
     with pytest.raises(UserError, match="holds trainings with epochs 2, now it is 3: they are not mixed"):
         recipe.main([*options, "--epochs", "3", "--warm-up"])
     assert (out / "figure.png").stat().st_size > 10_000 and "## Warm-up: vae" in (out / "table.md").read_text()
     (other := tmp_path / "other").mkdir()
     table.iloc[:1].to_csv(other / "recipe.csv", index=False)
-    more = ["--warm-up", "--warm-ups", "0.05/200", "--lr", "8e-3", "--out", str(other)]
+    more = ["--warm-up", "--warm-ups", "0.4", "--lr", "8e-3", "--out", str(other)]
     assert recipe.main([*options, *more]) == 0  # trained by itself, a job's warm-up gives a job's score
     assert pd.read_csv(other / "warm_up.csv")["value"][0] == pytest.approx(table["value"][1], rel=1e-14)
     (out / "table.md").unlink()

@@ -189,14 +189,14 @@ def test_adam_updates_channels_last_weights_as_any_others() -> None:
 
 def test_the_schedule_rises_then_falls_to_nothing() -> None:
     rates = [learning_rate(step, 10_000, 1.0) for step in range(10_000)]
-    assert rates[:500] == pytest.approx([(step + 1) / 500 for step in range(500)])  # 5 % of the steps
-    assert rates[5_250] == pytest.approx(0.5, abs=0.001)
+    assert rates[:4_000] == pytest.approx([(step + 1) / 4_000 for step in range(4_000)])  # 40 % of the steps
+    assert rates[7_000] == pytest.approx(0.5, abs=0.001)
     assert rates[-1] < 0.001
-    assert all(early >= late for early, late in itertools.pairwise(rates[499:]))
+    assert all(early >= late for early, late in itertools.pairwise(rates[3_999:]))
 
 
-@pytest.mark.parametrize("steps, rise", [(1, 1), (100, 25), (1_000, 200), (4_290, 214)])
-def test_the_rise_is_long_enough_in_short_runs(steps: int, rise: int) -> None:
+@pytest.mark.parametrize("steps, rise", [(1, 1), (2, 1), (100, 40), (4_290, 1_716)])
+def test_the_rise_is_of_whole_steps(steps: int, rise: int) -> None:
     assert learning_rate(rise - 1, steps, 1.0) == pytest.approx(1.0)
     assert rise == 1 or learning_rate(rise - 2, steps, 1.0) < 1.0
 
@@ -259,8 +259,8 @@ def test_a_seed_trains_on_its_own_images_and_is_tested_on_those_of_all() -> None
 # What two tiny runs end at. If this fails, training or evaluation changed what it computes: if that is meant, raise
 # bench.spec.run.PROTOCOL (old records then no longer pass for new ones) and write the new values here. If it is cnn2
 # that changed, as when its features came to be flattened pixel by pixel, its fingerprint says so already.
-GOLDEN_PROTOCOL = 3
-GOLDEN = [("vae", "elbo", -436.6034), ("classifier", "train_loss", 0.27793)]
+GOLDEN_PROTOCOL = 4
+GOLDEN = [("vae", "elbo", -433.3643), ("classifier", "train_loss", 0.28683)]
 
 
 @pytest.mark.parametrize("task, quantity, expected", GOLDEN)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +14,13 @@ from bench.spec.defaults import DEFAULT_LR
 from bench.spec.metrics import METRICS, Metric
 from bench.statistics.estimates import Interval
 from bench.studies.trials.choice import Grid, grid_of
-from bench.studies.trials.warm_up import WarmUp
+from bench.studies.trials.warm_up import warm_up_name
 from bench.studies.trials.words import counted, markdown, rate_name
 from bench.training.schedule import WARM_UP_SHARE
 
 RATE, WARM_UP = "peak learning rate", "warm-up"
-IN_FORCE = str(WarmUp(WARM_UP_SHARE))
-"""The name of the warm-up that jobs have; its floor in steps matters in short runs alone."""
+IN_FORCE = warm_up_name(WARM_UP_SHARE)
+"""The name of the warm-up that jobs have."""
 
 
 @dataclass(frozen=True)
@@ -83,30 +82,31 @@ def sections(rates: pd.DataFrame, warm_ups: pd.DataFrame) -> list[Section]:
     order = [float(rate) for rate in sorted(rates["lr"].unique())]
     found = _sections(RATE, rates, "lr", order, [rate_name(rate) for rate in order])
     try:
-        tried = [WarmUp(share, int(floor)) for share, floor in zip(warm_ups["share"], warm_ups["floor"], strict=True)]
-        names = [str(each) for each in sorted(set(tried))]
+        shares = [float(share) for share in sorted(warm_ups["warm_up"].unique())]
         places = {arch: place for place, arch in enumerate(rates["arch"].unique())}  # the file has them as they ended
-        warm_ups = warm_ups.assign(
-            warm_up=[str(each) for each in tried], place=[places.get(arch, len(places)) for arch in warm_ups["arch"]]
-        ).sort_values(["place", "arch"], kind="stable")
-        found += _sections(WARM_UP, warm_ups, "warm_up", names, names)
+        in_order = [places.get(arch, len(places)) for arch in warm_ups["arch"]]
+        warm_ups = warm_ups.assign(place=in_order).sort_values(["place", "arch"], kind="stable")
+        found += _sections(WARM_UP, warm_ups, "warm_up", shares, [warm_up_name(share) for share in shares])
     except UserError as error:
         print(f"WARNING: the warm-ups are left out: {error}", file=sys.stderr)
     return found
 
 
-def _sections(what: str, runs: pd.DataFrame, column: str, order: list[Any], names: list[str]) -> list[Section]:
+def _sections(what: str, runs: pd.DataFrame, column: str, order: list[float], names: list[str]) -> list[Section]:
     found = list[Section]()
     for task, own in runs.groupby("task", sort=False):
         grid, first = grid_of(own, column, order), own.iloc[0]
-        for name in ("epochs", "train_images", "batch_size", "protocol"):
+        for name in ("epochs", "train_images", "batch_size", "lr" if what == WARM_UP else "warm_up"):
             if own[name].nunique() > 1:
                 raise UserError(f"the runs of {task} differ in {name}: no choice from a mixed grid")
         seeds = f"seeds {grid.seeds[0]} to {grid.seeds[-1]}" if len(grid.seeds) > 1 else f"seed {grid.seeds[0]}"
-        at = f", peak learning rate {rate_name(first['lr'])}" if what == WARM_UP else ""
+        held = {
+            RATE: f"warm-up {warm_up_name(first['warm_up'])}",
+            WARM_UP: f"peak learning rate {rate_name(first['lr'])}",
+        }
         circumstances = (
             f"{seeds}, {counted(first['epochs'], 'epoch')} of {int(first['train_images']):,} images in batches of "
-            f"{int(first['batch_size'])}{at}, protocol {int(first['protocol'])}"
+            f"{int(first['batch_size'])}, {held[what]}"
         )
         metric = METRICS[str(first["metric"])]
         found.append(Section(what, str(task), metric, grid, tuple(names), circumstances, decides=not found))
@@ -234,4 +234,4 @@ def _remarks(section: Section) -> list[str]:
 
 def _open_edge(section: Section, setting: int) -> bool:
     """Whether there might be better settings beyond this one; no warm-up is shorter than none."""
-    return section.grid.is_edge(setting) and section.names[setting] != str(WarmUp(0.0))
+    return section.grid.is_edge(setting) and section.names[setting] != warm_up_name(0.0)

@@ -1,10 +1,9 @@
-"""A training with another warm-up than the default one. It is no run of a store, whose identity has no warm-up."""
+"""A training with another warm-up than that of the recipe. It is no run of a store, whose identity has no warm-up."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-import re
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,46 +12,37 @@ from bench.spec.run import RunSpec
 from bench.studies.trials.choice import DIVERGED
 from bench.worker.site import Site
 
-
-@dataclass(frozen=True, order=True)
-class WarmUp:
-    """A linear rise of the learning rate."""
-
-    share: float
-    """Of all steps; 0: none."""
-
-    floor: int = 0
-    """Steps that it has at least, unless they are more than a quarter of all."""
-
-    def __str__(self) -> str:
-        """Say it: "none", "5 %", "5 %, at least 200 steps"."""
-        least = f"at least {self.floor:,} steps" if self.floor else ""
-        share = f"{100 * self.share:g} %" if self.share else ""
-        return ", ".join(part for part in (share, least) if part) or "none"
+WARM_UPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""The shares of all steps over which the rate rises that are tried unless others are named."""
 
 
-WARM_UPS = tuple(WarmUp(share) for share in (0.0, 0.02, 0.05, 0.1, 0.2))
+def warm_up(text: str) -> float:
+    """Convert a share of all steps."""
+    expected = "expected a share of all steps such as 0.05"
+    try:
+        share = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no warm-up; {expected}") from None
+    if not 0 <= share < 1:
+        raise ArgumentTypeError(f"{text!r} is not in the range 0 ≤ share < 1; {expected}")
+    return share
 
 
-def warm_up(text: str) -> WarmUp:
-    """Convert "0.05", a share of all steps, or "0.05/200", with a floor in steps."""
-    found = re.fullmatch(r"(0|1|0?\.[0-9]{1,6})(?:/([0-9]{1,6}))?", text)
-    if not found:
-        raise ArgumentTypeError(f"{text!r} is no warm-up; expected a share of all steps such as 0.05, or 0.05/200")
-    return WarmUp(float(found[1]), int(found[2] or 0))
+def warm_up_name(share: float) -> str:
+    """Say a warm-up as people do: "none", "5 %"."""
+    return f"{100 * share:g} %" if share else "none"
 
 
 @contextlib.contextmanager
-def schedule_with(chosen: WarmUp) -> Iterator[None]:
+def schedule_with(share: float) -> Iterator[None]:
     """Let trainings within the block, in this process, have this warm-up."""
     from bench.training import schedule
 
-    before = schedule.WARM_UP_SHARE, schedule.WARM_UP_MIN_STEPS
-    schedule.WARM_UP_SHARE, schedule.WARM_UP_MIN_STEPS = chosen.share, chosen.floor
+    before, schedule.WARM_UP_SHARE = schedule.WARM_UP_SHARE, share
     try:
         yield
     finally:
-        schedule.WARM_UP_SHARE, schedule.WARM_UP_MIN_STEPS = before
+        schedule.WARM_UP_SHARE = before
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,9 @@ class WarmUpOrder:
     """A training that a child is asked to do."""
 
     spec: RunSpec
-    warm_up: WarmUp
+    share: float
+    """Of all steps, over which the rate rises."""
+
     site: Site
     metric: str
     """Of the history: what is returned of its last epoch."""
@@ -78,7 +70,7 @@ def train_with_warm_up(order: WarmUpOrder) -> tuple[str, float]:
     mixed = Ingredients.of(order.spec, order.site)
     splits = mixed.splits(order.spec.seed)
     try:
-        with schedule_with(order.warm_up):
+        with schedule_with(order.share):
             trained = train(mixed.model(order.spec.seed), mixed.task, order.spec, splits["train"], splits["val"])
     except Diverged:
         return DIVERGED, math.nan

@@ -163,7 +163,7 @@ def pixels(facts: Facts, found: Found, where: Where) -> Found:
 
 @sentence("Validation images only: these runs used the test set once, at the end.")
 def test_set_used_once(facts: Facts, found: Found, where: Where) -> Found:
-    if int(facts.only("protocol")) < 3:
+    if int(facts.only("protocol")) < 4:
         raise Wrong("the recipe of this protocol was chosen by test figures")
     return {}
 
@@ -178,17 +178,10 @@ def default_rate(facts: Facts, found: Found, where: Where) -> Found:
     return {}
 
 
-@sentence("The learning rate of {rate} had once been chosen by test figures.")
-def former_default(facts: Facts, found: Found, where: Where) -> Found:
-    if float(facts.only("lr")) != 4e-3:
-        raise Wrong("it is another rate")
-    return {"rate": "0.004"}
-
-
 @sentence("How the learning rate ({rate}) was chosen is not recorded.")
 def own_rate(facts: Facts, found: Found, where: Where) -> Found:
-    if float(facts.only("lr")) in (4e-3, 8e-3):
-        raise Wrong("it is or was the default")
+    if float(facts.only("lr")) == 8e-3:
+        raise Wrong("it is the default")
     return {"rate": f"{float(facts.only('lr')):g}"}
 
 

@@ -265,10 +265,12 @@ def test_an_edited_architecture_is_named(base: Path, tmp_path: Path) -> None:
 
 def test_reports_of_two_protocols_are_not_compared_without_a_word(base: Path, tmp_path: Path) -> None:
     older = edited(base, tmp_path / "older", lambda runs: runs.assign(protocol=2))
-    assert ("protocol", "2", "3") in compare(older, base).settings
+    assert ("protocol", "2", "4") in compare(older, base).settings
     older = edited(older, tmp_path / "split", lambda runs: runs.assign(data_fingerprint="0" * 16))
-    with pytest.raises(UserError, match=r"different data .*; protocols 2 and 3 split the images in different ways"):
+    with pytest.raises(UserError, match=r"different data .*; protocols 2 and 4 split the images in different ways"):
         compare(older, base)
+    with pytest.raises(UserError, match=r"expected the same to compare$"):  # one split, but other data
+        compare(edited(older, tmp_path / "third", lambda runs: runs.assign(protocol=3)), base)
 
 
 def test_bad_input_is_one_line_and_status_two(base: Path, tmp_path: Path) -> None:
