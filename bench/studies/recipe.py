@@ -9,10 +9,11 @@ The rule, written down before the grid was trained: for each architecture, the l
 validation score (the primary metric after the last epoch) over the seeds lacks of the mean at the architecture's own
 best rate. Chosen is the rate with the smallest mean loss over the architectures; of equal ones the smallest. The worst
 loss of any architecture is shown beside it. A run counts as what it scored, a collapsed one too; one that diverged, or
-scored less than a network that knows nothing (even odds: −784 ln 2 nats, 10 % accuracy), counts as such a network. The
-warm-up is chosen by the same rule, but the one in force stays unless the seeds tell the chosen one from it (the paired
-95 % interval of the difference, averaged over the architectures, is above 0): a warm-up is part of the protocol, whose
-records are not compared with those of the next. After a change the rates are tried once more, in another folder.
+scored less than a network that knows nothing (even odds: −784 ln 2 nats, 10 % accuracy), counts as such a network.
+The rule for the warm-up is the same but for one clause: a shorter one is taken as long as the seeds do not tell it from
+the best (by the paired 95 % interval of the mean over architectures). The clause was added when the grid was seen, with
+80 % ahead by what may be nothing: docs/science.md, "The recipe". A warm-up is part of the protocol, so after a change
+the rates are tried once more, in another folder.
 
 It writes recipe.csv (a row per run), warm_up.csv, table.md and figure.png. The runs of the rates have their ordinary
 identities: a later job finds them in the store, and a study that was stopped goes on. A warm-up is no part of a run's

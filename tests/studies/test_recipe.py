@@ -15,9 +15,9 @@ from bench.spec.defaults import DEFAULT_LR, DEFAULT_SEEDS
 from bench.studies import recipe
 from bench.studies.trials.children import table_of
 from bench.studies.trials.choice import DIVERGED, Grid, grid_of
-from bench.studies.trials.recipe_page import IN_FORCE, page, sections
+from bench.studies.trials.recipe_page import page, sections
 from bench.studies.trials.warm_up import schedule_with
-from bench.training.schedule import learning_rate
+from bench.training.schedule import WARM_UP_SHARE, learning_rate
 
 RATES = [1e-3, 4e-3, 1.6e-2]
 SCORES = {"a": [(-110, -112), (-100, -104), (-101, -101)], "b": [(-90, -90), (-93, -95), (-99, -97)]}
@@ -114,17 +114,24 @@ def test_warm_ups_that_lack_a_run_are_left_out_with_a_word(capsys: pytest.Captur
 
 def test_the_page_names_the_seed_that_the_choice_hangs_on() -> None:
     text = page(sections(runs({"a": [(-100, -90), (-96, -96), (-99, -99)]}), NO_WARM_UPS))
-    assert "Peak learning rate in the task vae: 1e-3" in text and "Without seed 1 it would be 4e-3." in text
+    assert (
+        "Peak learning rate in the task vae: 1e-3" in text
+        and "The smallest loss is that of 1e-3; without seed 1 that of 4e-3 would be." in text
+    )
 
 
-@pytest.mark.parametrize(("better_by", "says"), [((1.0, 3.0), "It stays"), ((2.0, 2.1), "The rule changes it.")])
-def test_the_warm_up_in_force_stays_unless_the_seeds_tell(better_by: tuple[float, float], says: str) -> None:
-    # two seeds: mean 2, std √2, 12.706 · 1 > 2; mean 2.05, std 0.0707, 12.706 · 0.05 < 2.05
-    scores = [(-100.0, -100.0), tuple(-100.0 + each for each in better_by), (-110.0, -110.0)]
+def test_the_shortest_warm_up_is_taken_that_the_seeds_do_not_tell_from_the_best() -> None:
+    # two seeds behind the best: 2.0 and 2.1, mean 2.05 > 12.706 · 0.05; 1 and 3, mean 2 < 12.706 · 1
+    scores = [(-102.0, -102.1), (-101.0, -103.0), (-100.0, -100.0)]
     warm_ups = runs({"a": scores}).assign(warm_up=lambda table: table["lr"].map({1e-3: 0.4, 4e-3: 0.5, 1.6e-2: 0.6}))
-    text = page(sections(runs(SCORES), warm_ups.assign(lr=4e-3)))
-    assert "Warm-up in the task vae: 50 %" in text
-    assert "In force when this page was rendered: 40 %, behind the choice by 2.0" in text and says in text
+    rates, chosen = sections(runs(SCORES), warm_ups.assign(lr=4e-3))
+    assert chosen.names[chosen.chosen] == "50 %" and rates.chosen == rates.grid.chosen
+    text = page([rates, chosen])
+    assert "**Warm-up in the task vae: 50 %; a it loses 2.00 nats" in text
+    assert "The smallest loss, 0.00, is that of 60 %: ahead by 2.00 [" in text
+    assert "The next shorter, 40 %: behind 60 % by 2.05 [1.41, 2.69] nats." in text
+    noisy = grid({"a": [(-100.0, -200.0), (-102.0, -102.1), (-100.0, -100.0)]})
+    assert noisy.first_untold == 2, "the first of all can't be told from anything, but the second can"
 
 
 def test_another_warm_up_is_that_of_the_block_alone() -> None:
@@ -171,18 +178,24 @@ def test_a_tiny_grid_is_trained_once_and_the_warm_up_at_what_it_chose(tmp_path: 
     assert recipe.main(["--from", str(out / "recipe.csv")]) == 0 and (out / "table.md").is_file()
 
 
-def test_the_committed_page_shows_the_committed_numbers() -> None:
-    rates, warm_ups = (table_of(DOCS / name, columns, "--out") for name, columns in recipe.COLUMNS.items())
+@pytest.mark.parametrize("folder", [DOCS, DOCS / "again"])
+def test_the_committed_pages_show_the_committed_numbers(folder: Path) -> None:
+    rates, warm_ups = (table_of(folder / name, columns, "--out") for name, columns in recipe.COLUMNS.items())
     found = sections(rates, warm_ups)
-    assert (DOCS / "table.md").read_text(encoding="utf-8") == page(found)
-    assert [section.what for section in found if section.task == "vae"] == ["peak learning rate", "warm-up"]
-    for section in (each for each in found if each.task == "vae"):
+    assert (folder / "table.md").read_text(encoding="utf-8") == page(found)
+    assert [section.what for section in found] == ["peak learning rate", "warm-up"][: 2 if folder == DOCS else 1]
+    for section in found:
         assert section.grid.archs == recipe.ARCHS and len(section.grid.seeds) >= DEFAULT_SEEDS
-    assert (DOCS / "figure.png").stat().st_size > 10_000
+        assert not section.grid.is_edge(section.chosen)
+    assert (folder / "figure.png").stat().st_size > 10_000
 
 
 def test_the_defaults_are_what_the_committed_numbers_choose() -> None:
-    assert recipe.chosen_rate(DOCS / "recipe.csv") == DEFAULT_LR
-    text = (DOCS / "table.md").read_text(encoding="utf-8")
-    assert f"**Warm-up in the task vae: {IN_FORCE}; " in text or f"rendered: {IN_FORCE}, behind the choice" in text
-    assert "The rule changes it" not in text and "The choice, " not in text, "neither choice is an edge of its grid"
+    """The rate at the former warm-up, the warm-up at that rate, and that rate once more at the new warm-up."""
+    first, again = (
+        table_of(each / "recipe.csv", recipe.COLUMNS["recipe.csv"], "--out") for each in (DOCS, DOCS / "again")
+    )
+    _, warm_up = sections(first, table_of(DOCS / "warm_up.csv", recipe.COLUMNS["warm_up.csv"], "--out"))
+    assert warm_up.grid.settings[warm_up.chosen] == WARM_UP_SHARE and set(again["warm_up"]) == {WARM_UP_SHARE}
+    for folder in (DOCS, DOCS / "again"):
+        assert recipe.chosen_rate(folder / "recipe.csv") == DEFAULT_LR

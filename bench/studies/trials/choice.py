@@ -87,6 +87,17 @@ class Grid:
         """The index of the setting with the smallest mean loss; of equal ones the first."""
         return int(self.regrets.argmin())
 
+    @property
+    def first_untold(self) -> int:
+        """The index after the last setting below the chosen one that the seeds tell from it.
+
+        A setting that scatters so much that it can't be told from anything is not taken for that. With one seed: the
+        chosen one.
+        """
+        if len(self.seeds) < 2:
+            return self.chosen
+        return max((index + 1 for index in range(self.chosen) if self.ahead(self.chosen, index).low > 0), default=0)
+
     def ahead(self, setting: int, other: int) -> Interval:
         """Return by how much a setting is above another: mean over architectures, and its t interval over seeds."""
         return mean_interval((self.scores[:, setting] - self.scores[:, other]).mean(axis=0))

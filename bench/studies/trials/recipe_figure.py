@@ -40,7 +40,7 @@ def draw_figure(found: Sequence[Section], path: Path) -> None:
         cut = ", lower ones cut off" if _cut_off(left, section) else ""
         _loss_axis(right, scale * float(grid.losses.max()))
         for axis in (left, right):
-            axis.axvline(x[grid.chosen], color="0.3", lw=1, ls="--", zorder=0)
+            axis.axvline(x[section.chosen], color="0.3", lw=1, ls="--", zorder=0)
             if section.what == RATE:
                 axis.set_xscale("log")
             axis.set_xticks(x, section.names, fontsize=8)
@@ -50,7 +50,13 @@ def draw_figure(found: Sequence[Section], path: Path) -> None:
         left.set_ylabel(f"validation {section.metric.label} ({section.metric.unit})")
         right.set_ylabel(f"loss against the own best ({section.metric.unit_of_difference})")
         left.set_title(f"{section.task}: mean and range over {counted(len(grid.seeds), 'seed')}{cut}", loc="left")
-        right.set_title(f"{section.names[grid.chosen]} loses least on average", loc="left")
+        least = section.names[section.chosen]
+        right.set_title(
+            f"{least} loses least on average"
+            if section.chosen == grid.chosen
+            else f"{least}: the shortest not told from the best",
+            loc="left",
+        )
     handles, labels = rows[0][1].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, ncols=3, loc="outside lower center", frameon=False)
     figure.savefig(path, dpi=120)

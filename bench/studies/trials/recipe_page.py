@@ -16,11 +16,8 @@ from bench.statistics.estimates import Interval
 from bench.studies.trials.choice import Grid, grid_of
 from bench.studies.trials.warm_up import warm_up_name
 from bench.studies.trials.words import counted, markdown, rate_name
-from bench.training.schedule import WARM_UP_SHARE
 
 RATE, WARM_UP = "peak learning rate", "warm-up"
-IN_FORCE = warm_up_name(WARM_UP_SHARE)
-"""The name of the warm-up that jobs have."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,14 @@ class Section:
         return f"{self.shown(found.mean)} [{self.shown(found.low)}, {self.shown(found.high)}]"
 
     @property
+    def chosen(self) -> int:
+        """The index of the setting that the rule takes."""
+        return self.grid.chosen if self.what == RATE else self.grid.first_untold
+
+    @property
     def verdict(self) -> str:
         """The choice in one sentence."""
-        grid, best = self.grid, self.grid.chosen
+        grid, best = self.grid, self.chosen
         loses = grid.losses[:, best]
         several = len(grid.archs) > 1
         mean = f"averaged over {len(grid.archs)} architectures" if several else grid.archs[0]
@@ -121,7 +123,8 @@ def page(found: Sequence[Section]) -> str:
         "what the mean validation score over seeds lacks of that at the architecture's own best setting; taken is the "
         "setting with the smallest mean loss over architectures. No test score is read. A run counts as what it "
         "scored; one that diverged, or scored less than a network that knows nothing (−784 ln 2 = −543.4 nats, 10 % "
-        "accuracy), as such a one. A warm-up in force stays unless the seeds tell the choice from it."
+        "accuracy), as such a one. A shorter warm-up is taken as long as the seeds do not tell it from the best; this "
+        "clause was added when their grid was seen."
     )
     for section in found:
         parts += [f"## {section.what[0].upper()}{section.what[1:]}: {section.task}", *_section(section)]
@@ -174,7 +177,7 @@ def _section(section: Section) -> list[str]:
 
 
 def _marked(section: Section, setting: int) -> str:
-    return f"**{section.names[setting]}**" if setting == section.grid.chosen else section.names[setting]
+    return f"**{section.names[setting]}**" if setting == section.chosen else section.names[setting]
 
 
 def _score(section: Section, arch: int, setting: int) -> str:
@@ -187,41 +190,43 @@ def _score(section: Section, arch: int, setting: int) -> str:
     return f"{text} ▲" if setting == grid.best[arch] else text
 
 
+def _ahead(section: Section, setting: int, other: int) -> str:
+    """Say by how much a setting is ahead of another on average, and whether the seeds tell that from nothing."""
+    ahead = section.grid.ahead(setting, other)
+    untold = f", which {ahead.n} seeds can't tell from nothing" if ahead.n > 1 and ahead.low <= 0 else ""
+    return f"{section.interval(ahead)}{section.unit}{untold}"
+
+
 def _remarks(section: Section) -> list[str]:
     """Return the sentences on how sure the choice is."""
-    grid, names, chosen = section.grid, section.names, section.grid.chosen
-    remarks = []
-    if len(names) > 1:
+    grid, names, chosen = section.grid, section.names, section.chosen
+    remarks, best = [], grid.chosen
+    if chosen != best:
+        remarks.append(
+            f"The smallest loss, {section.shown(grid.regrets[best])}, is that of {names[best]}: ahead by "
+            f"{_ahead(section, best, chosen)}."
+        )
+        if chosen:
+            remarks.append(
+                f"The next shorter, {names[chosen - 1]}: behind {names[best]} by {_ahead(section, best, chosen - 1)}."
+            )
+    elif len(names) > 1:
         order = np.argsort(grid.regrets, kind="stable")
-        second = int(order[1] if order[0] == chosen else order[0])
-        ahead = grid.ahead(chosen, second)
-        untold = ahead.n > 1 and ahead.low <= 0
+        second = int(order[1] if order[0] == best else order[0])
         remarks.append(
             f"The next, {names[second]}, loses {section.shown(grid.regrets[second])}: behind by "
-            f"{section.interval(ahead)}{section.unit}"
-            + (f", which {ahead.n} seeds can't tell from nothing." if untold else ".")
+            f"{_ahead(section, best, second)}."
         )
     others = {seed: grid.without(seed).chosen for seed in grid.seeds} if len(grid.seeds) > 1 else {}
-    changed = [f"without seed {seed} it would be {names[each]}" for seed, each in others.items() if each != chosen]
-    if others:
-        joined = "; ".join(changed)
-        remarks.append(f"{joined[0].upper()}{joined[1:]}." if changed else "Leaving out any one seed changes nothing.")
+    changed = [f"without seed {seed} that of {names[each]} would be" for seed, each in others.items() if each != best]
+    if changed:
+        remarks.append(f"The smallest loss is that of {names[best]}; {'; '.join(changed)}.")
+    elif others:
+        remarks.append(f"Leaving out any one seed, the smallest loss stays that of {names[best]}.")
     if section.what == RATE and DEFAULT_LR in grid.settings and (now := grid.settings.index(DEFAULT_LR)) != chosen:
         remarks.append(
             f"The default of the command line when this page was rendered, {rate_name(DEFAULT_LR)}, loses "
             f"{section.shown(grid.regrets[now])}{section.unit} on average, at worst {section.shown(grid.worst[now])}."
-        )
-    if section.what == WARM_UP and IN_FORCE in names and (now := names.index(IN_FORCE)) != chosen:
-        ahead = grid.ahead(chosen, now)
-        stays = ahead.n < 2 or ahead.low <= 0
-        remarks.append(
-            f"In force when this page was rendered: {IN_FORCE}, behind the choice by {section.interval(ahead)}"
-            f"{section.unit}. "
-            + (
-                "It stays, as the rule says of what the seeds can't tell from nothing."
-                if stays
-                else "The rule changes it."
-            )
         )
     edges = [(grid.archs[a], r) for a, r in enumerate(grid.best) if _open_edge(section, r)]
     remarks += [
