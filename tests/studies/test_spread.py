@@ -16,17 +16,14 @@ from torch import nn
 import bench
 import run_ablation
 from archs.errors import UserError
-from bench.spec.defaults import DEFAULT_EPOCHS, DEFAULT_LR
 from bench.studies import spread
 from bench.studies.synthetic import spec_of
-from bench.studies.trials.children import table_of
 from bench.studies.trials.choice import DIVERGED
 from bench.studies.trials.sources import ALL, NONE, SOURCES, ULP, SpreadOrder, nudge, rows_of
 from bench.studies.trials.spread_numbers import networks_of, ratio_of, spread_of
 from bench.studies.trials.spread_page import page
 from bench.worker.site import Site
 
-DOCS = Path(__file__).parents[2] / "docs" / "spread"
 # the run that all share, and two more of each source
 BASE = -100.0
 MORE = {
@@ -172,17 +169,3 @@ def test_tiny_trainings_go_on_where_they_were_stopped(tmp_path: Path, capsys: py
     assert "[1/1] cnn2 vae, order 1: " in capsys.readouterr().out
     with pytest.raises(UserError, match=r"holds trainings with epochs 1, now it is 2: they are not mixed"):
         spread.main([*options, "--epochs", "2"])
-
-
-@pytest.mark.parametrize(
-    ("folder", "sources", "epochs"),
-    [(DOCS, set(SOURCES), spread.EPOCHS), (DOCS / "full", {"rounding", ALL}, DEFAULT_EPOCHS)],
-)
-def test_the_committed_pages_show_the_committed_numbers(folder: Path, sources: set[str], epochs: int) -> None:
-    found = table_of(folder / "spread.csv", spread.COLUMNS, "--out")
-    assert (folder / "table.md").read_text(encoding="utf-8") == page(found)
-    assert (folder / "figure.png").stat().st_size > 10_000
-    assert set(found["epochs"]) == {epochs} and set(found["lr"]) == {DEFAULT_LR}
-    cells = found.groupby(["arch", "source"]).size()  # and the run of seed 0, which all sources share
-    assert set(found["source"]) == {NONE, *sources} and (cells.drop(NONE, level="source") + 1 >= 5).all()
-    assert set(found["arch"]) == set(spread.ARCHS)
