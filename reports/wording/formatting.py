@@ -60,6 +60,15 @@ def decimals_for(spread: float, digits: int, most_extra: int = 4) -> int:
     return min(max(digits, -math.floor(math.log10(rounded))), digits + most_extra)
 
 
+def decimals_of_interval(metric: Metric, low: float, high: float) -> int:
+    """Return how many decimals show an interval: if 0 is outside, so many that neither end is shown as 0."""
+    low, high = low * metric.scale, high * metric.scale
+    digits = decimals_for((high - low) / 2, metric.digits)
+    while low * high > 0 and digits < metric.digits + 4 and not all(float(f"{end:.{digits}f}") for end in (low, high)):
+        digits += 1
+    return digits
+
+
 def mean_sd(metric: Metric, mean: float, std: float) -> str:
     """Format a mean with its standard deviation, such as "−106.8 ± 0.3"; the mean alone where n = 1."""
     text = number(mean * metric.scale, metric.digits)
@@ -72,13 +81,13 @@ def interval(metric: Metric, low: float, high: float, digits: int | None = None)
     """Format an interval, such as "[34.1, 35.6]"; empty where it is undefined."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    digits = decimals_for((high - low) / 2 * metric.scale, metric.digits) if digits is None else digits
+    digits = decimals_of_interval(metric, low, high) if digits is None else digits
     return f"[{number(low * metric.scale, digits)}, {number(high * metric.scale, digits)}]"
 
 
 def difference(metric: Metric, value: float, low: float, high: float) -> str:
     """Format a difference with its interval, such as "+34.9 [34.1, 35.6]"."""
-    digits = decimals_for((high - low) / 2 * metric.scale, metric.digits)
+    digits = decimals_of_interval(metric, low, high)
     return f"{signed(value * metric.scale, digits)} {interval(metric, low, high, digits)}".rstrip()
 
 

@@ -12,7 +12,7 @@ from reports.findings.ranking import Ranking
 from reports.markup.escape import md, prose
 from reports.wording.formatting import (
     LIKELIHOOD_IN_WORDS,
-    decimals_for,
+    decimals_of_interval,
     interval,
     natural_list,
     number,
@@ -50,7 +50,7 @@ def value_with_unit(metric: Metric, value: float) -> str:
 
 def difference_with_unit(metric: Metric, value: float, low: float, high: float, of: str = "") -> str:
     """Format a difference with its unit and interval, such as "+34.9 nats of test ELBO [34.1, 35.6]"."""
-    digits = decimals_for((high - low) / 2 * metric.scale, metric.digits)
+    digits = decimals_of_interval(metric, low, high)
     brackets = interval(metric, low, high, digits)
     words = [signed(value * metric.scale, digits), metric.unit_of_difference, f"of {of}" if of else "", brackets]
     return " ".join(filter(None, words))

@@ -48,6 +48,8 @@ def mean_sd(mean: float, sd: float, digits: int) -> str:
 def gap(value: float, low: float, high: float, digits: int, unit: str = "") -> str:
     """A difference with its interval: "+1.2 nats [0.8, 1.6]"."""
     d = decimals((high - low) / 2, digits)
+    while low * high > 0 and d < digits + 4 and "0" in {number(end, d).strip("−.0") or "0" for end in (low, high)}:
+        d += 1  # an interval without 0 does not end at "0.0"
     words = [signed(value, d), unit, f"[{number(low, d)}, {number(high, d)}]" if math.isfinite(low) else ""]
     return " ".join(filter(None, words))
 

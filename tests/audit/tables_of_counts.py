@@ -89,7 +89,7 @@ def settings(facts: Facts, where: Where) -> Rows:
     data = manifest["dataset"]
     counts = ", ".join(f"{data[f'{part}_images']:,} {part}" for part in ("train", "val", "test"))
     steps = _steps(facts)
-    rise = max(1, round(steps / 4))
+    rise = max(1, round(0.4 * steps))
     likelihood = facts.only("likelihood")
 
     def of_environment(name: str) -> str:

@@ -142,7 +142,7 @@ def test_the_elbo_is_that_of_the_trained_model(task: str, page: Callable[[str], 
             off = abs(getattr(row, name) - float(values.mean()))
             assert off <= STANDARD_ERRORS * error + 1e-4, f"{row.arch} {task} {row.seed} {name}: off by {off}, {error}"
             assert error < 0.6, "a tolerance of three nats would not find ln 10"
-        assert row.elbo == pytest.approx(-row.reconstruction - row.kl, abs=1e-5)
+        assert row.elbo == pytest.approx(-row.reconstruction - row.kl, abs=1e-4)  # sums of float32
         if task == "cvae":
             assert row.elbo_joint == pytest.approx(row.elbo - math.log(10), abs=1e-4)
 

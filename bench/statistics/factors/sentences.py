@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import pandas as pd
@@ -13,6 +13,8 @@ from bench.statistics.factors.effects import conditional_effects, interactions, 
 from bench.statistics.factors.grid import tidy
 from bench.statistics.factors.variance import variance_shares
 
+MOST_MORE_DIGITS = 4
+"""Decimals that an interval may have beyond those of its metric."""
 MOST_IN_HEADLINE = 2
 """Effects that a headline names."""
 
@@ -43,10 +45,19 @@ class NumberFormat:
         return f"[{self.unsigned(low)}, {self.unsigned(high)}]"
 
     def amount(self, row: pd.Series) -> str:
-        """Return an effect with its interval, if it has one: '+2.1 nats [1.6, 2.7]'."""
+        """Return an effect with its interval, if it has one: '+2.1 nats [1.6, 2.7]'.
+
+        If 0 is outside the interval there are as many more decimals as it takes for neither end to be shown as 0.
+        """
         unit = f" {self.unit}" if self.unit else ""
-        brackets = f" {self.interval(row['low'], row['high'])}" if row["n"] > 1 else ""
-        return f"{self.signed(row['effect'])}{unit}{brackets}"
+        if row["n"] < 2:
+            return f"{self.signed(row['effect'])}{unit}"
+        low, high = row["low"], row["high"]
+        for more in range(MOST_MORE_DIGITS + 1):
+            form = replace(self, digits=self.digits + more)
+            if not low * high > 0 or all(form.signed(end)[0] in "+−" for end in (low, high)):
+                break
+        return f"{form.signed(row['effect'])}{unit} {form.interval(low, high)}"
 
 
 def sentences(

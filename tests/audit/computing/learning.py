@@ -26,11 +26,11 @@ def late(facts: Facts, task: str) -> dict[str, Late]:
     own, found = TASKS[task], {}
     for arch in facts.ranked(task):
         curves = [[row[f"val_{own.metric}"] for row in rows] for rows in facts.histories(task, arch).values()]
-        values = np.array(curves) * own.scale
+        values = np.array(curves)  # scaled at the end, as on the page: shares of so few images round to ties
         epochs = max(1, round(values.shape[1] / 5))
         if values.shape[1] >= 3 and len(values) > 1:
-            gain = float((values[:, -1] - values[:, -1 - epochs]).mean())
-            spread = float(values[:, -1].std(ddof=1))
+            gain = float((values[:, -1] - values[:, -1 - epochs]).mean()) * own.scale
+            spread = float(values[:, -1].std(ddof=1)) * own.scale
             found[arch] = Late(gain, spread, epochs, gain > max(spread, own.margin))
     return found
 
