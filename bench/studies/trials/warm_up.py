@@ -18,13 +18,12 @@ WARM_UPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 
 def warm_up(text: str) -> float:
     """Convert a share of all steps."""
-    expected = "expected a share of all steps such as 0.05"
     try:
         share = float(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no warm-up; {expected}") from None
+        share = math.nan
     if not 0 <= share < 1:
-        raise ArgumentTypeError(f"{text!r} is not in the range 0 ≤ share < 1; {expected}")
+        raise ArgumentTypeError(f"{text!r} is no warm-up; expected a share of all steps such as 0.05")
     return share
 
 
