@@ -12,6 +12,7 @@ import pytest
 import bench
 from archs.errors import UserError
 from bench.spec.defaults import DEFAULT_LR, DEFAULT_SEEDS
+from bench.statistics.estimates import mean_interval
 from bench.studies import recipe
 from bench.studies.trials.children import table_of
 from bench.studies.trials.choice import DIVERGED, Grid, grid_of
@@ -199,3 +200,21 @@ def test_the_defaults_are_what_the_committed_numbers_choose() -> None:
     assert warm_up.grid.settings[warm_up.chosen] == WARM_UP_SHARE and set(again["warm_up"]) == {WARM_UP_SHARE}
     for folder in (DOCS, DOCS / "again"):
         assert recipe.chosen_rate(folder / "recipe.csv") == DEFAULT_LR
+
+
+def test_what_the_choice_changes_is_what_science_md_says() -> None:
+    """Rate 4e-3 and warm-up 5 % against 8e-3 and 40 %, validation ELBO, paired over the seeds."""
+    rates, warm_ups = (pd.read_csv(DOCS / name) for name in recipe.COLUMNS)
+    before, after = (
+        table[(table["lr"] == rate) & (table["warm_up"] == share)].pivot_table("value", "seed", "arch")
+        for table, rate, share in ((rates, 4e-3, 0.05), (warm_ups, 8e-3, 0.4))
+    )
+    gained = after - before
+    text = (DOCS.parent / "science.md").read_text(encoding="utf-8").replace("\n", " ")
+    for arch, said in {
+        "cnn2": "cnn2 +{} nats [{}, {}]", "cnn3": "cnn3 +{} [{}, {}]", "mlp": "the mlp +{} [{}, {}]",
+    }.items():  # fmt: skip
+        found = mean_interval(gained[arch].to_numpy())
+        assert said.format(*(f"{value:.1f}" for value in (found.mean, found.low, found.high))) in text
+    gap = mean_interval((gained["cnn3"] - gained["cnn2"]).to_numpy())
+    assert f"{gap.mean:.1f} nats [{gap.low:.1f}, {gap.high:.1f}] of what protocols 1 to 3 showed" in text
