@@ -29,7 +29,11 @@ class Arch:
     """Where it comes from: a publication, say."""
 
     encoder: Builder
-    """`encoder(in_channels)` builds a module [B, in_channels, 28, 28] → flat features [B, F]."""
+    """`encoder(in_channels)` builds a module [B, in_channels, 28, 28] → flat features [B, F].
+
+    It is built for the image alone, or for ten label planes beside it. One that begins with `nn.Flatten` and
+    `nn.Linear` is always built for the image, and the harness gives that layer ten inputs more, for the label.
+    """
 
     decoder: Builder | None = None
     """`decoder(in_features)` builds a module [B, in_features] → image logits [B, 1, 28, 28]; None for a classifier."""

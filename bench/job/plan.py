@@ -79,6 +79,7 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
 
     from bench.job.devices import device_of, devices_of
     from bench.machine.cuda import device_name
+    from bench.worker.label_inputs import label_inputs
 
     registry, resolved, baseline = compared(request)
     measurable = device in (None, CPU) or torch.cuda.is_available()  # not on the GPUs of other machines
@@ -88,7 +89,8 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
     prints = {task.name: tasks.fingerprint(task.name, registry.plugins) for task in wanted}
     recipe = recipe_of(request, device, data)
     candidates = candidates_of(resolved.archs)
-    runs = runs_of(candidates, wanted, request.seeds, recipe, data, prints)
+    told = label_inputs(resolved.archs, wanted, recipe.latent_dim)
+    runs = runs_of(candidates, wanted, request.seeds, recipe, data, prints, told)
     if not runs:
         names = ", ".join(candidate.name for candidate in candidates)
         raise UserError(f"nothing to run: {names} has no decoder; add --tasks classifier, or an architecture with one")

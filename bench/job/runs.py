@@ -51,11 +51,13 @@ def runs_of(
     recipe: Recipe,
     data: DataDescription,
     task_fingerprints: Mapping[str, str | None] | None = None,
+    label_inputs: Mapping[tuple[str, str], str] | None = None,
 ) -> tuple[RunSpec, ...]:
     """All runs, seed by seed, so that a job cut short has whole seeds to compare.
 
     Args:
         task_fingerprints: of those tasks that are a plug-in's, by name.
+        label_inputs: how an encoder is told the label, by architecture and task, where it isn't as image planes.
     """
     return tuple(
         RunSpec(
@@ -76,6 +78,7 @@ def runs_of(
             deterministic=recipe.deterministic,
             labels=recipe.labels if task.needs_labels else None,
             task_fingerprint=(task_fingerprints or {}).get(task.name),
+            label_input=(label_inputs or {}).get((candidate.name, task.name)),
         )
         for seed in range(seeds)
         for candidate in candidates

@@ -12,7 +12,7 @@ from archs.base import IMAGE_SIZE, Arch
 from archs.errors import UserError
 from archs.foreign.random_states import seeded
 from bench.models.gaussian import GaussianHead, gaussian_kl, sample
-from bench.models.label_planes import encode_with_labels, repeated
+from bench.models.label_input import ONE_HOT, encode_with_labels, repeated, weighs_all_pixels, with_one_hot
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import normal, stream_seed
 from bench.models.trying import materialise, takes_channels_last, untouched
@@ -42,17 +42,19 @@ class Bound(NamedTuple):
 class LatentModel(nn.Module):
     """A VAE or, with `classes` > 0, a CVAE.
 
-    A CVAE gives the label to the encoder as constant image planes (`bench.models.label_planes` computes them cheaply),
-    and to the decoder one-hot, beside z.
+    A CVAE gives the label to the encoder as constant image planes or, where it begins with a fully connected layer,
+    one-hot beside the pixels (`bench.models.label_input`), and to the decoder one-hot, beside z.
     """
 
     channels_last = True
     """Whether the encoder is given images with their channels last in memory, where that makes a difference."""
 
-    def __init__(self, encoder: nn.Module, head: GaussianHead, decoder: nn.Module, classes: int):
+    def __init__(
+        self, encoder: nn.Module, head: GaussianHead, decoder: nn.Module, classes: int, label_input: str | None = None
+    ):
         super().__init__()
         self.encoder, self.head, self.decoder = encoder, head, decoder
-        self.classes = classes
+        self.classes, self.label_input = classes, label_input
 
     def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Map images [B, 1, 28, 28] and their labels to mean and log-variance, each [K·B, Z].
@@ -61,7 +63,8 @@ class LatentModel(nn.Module):
             labels: [K·B], K for each image: one for each of them, then another for each, and so on. K is usually 1.
         """
         if self.classes:
-            features = encode_with_labels(self.encoder, x, labels, self.classes, self.laid_out)
+            one_hot = self.label_input == ONE_HOT
+            features = encode_with_labels(self.encoder, x, labels, self.classes, one_hot, self.laid_out)
         else:
             features = self.encoder(self.laid_out(x))
         mean, log_variance = self.head(features)
@@ -160,15 +163,33 @@ def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0)
         UserError: the encoder or the decoder gives an output of the wrong form.
     """
     assert arch.decoder is not None
-    in_channels, in_features = 1 + classes, latent_dim + classes
-    with seeded(stream_seed(seed, "init/encoder")):
-        encoder = arch.encoder(in_channels)
-        features = feature_count(arch, encoder, in_channels)
+    in_features = latent_dim + classes
+    encoder, features, label_input = build_encoder(arch, seed, classes)
     with seeded(stream_seed(seed, "init/head")):
         head = GaussianHead(features, latent_dim)
     with seeded(stream_seed(seed, "init/decoder")):
         decoder = arch.decoder(in_features)
         check_decoder(arch, decoder, in_features)
-    model = LatentModel(encoder, head, decoder, classes)
+    model = LatentModel(encoder, head, decoder, classes, label_input)
     model.channels_last = takes_channels_last(model)
     return model
+
+
+def build_encoder(arch: Arch, seed: int, classes: int) -> tuple[nn.Module, int, str | None]:
+    """Build the encoder of a VAE or, with `classes` > 0, of a CVAE.
+
+    Returns:
+        The encoder, the F of its output [B, F], and how it is told the label, if not as planes: see
+        `bench.spec.run.RunSpec.label_input`. One that is told it one-hot starts from the weights of the VAE's, but for
+        those of the label.
+    """
+    with seeded(stream_seed(seed, "init/encoder")):
+        encoder = arch.encoder(1 + classes)
+        features = feature_count(arch, encoder, 1 + classes)
+    if not classes or not weighs_all_pixels(encoder, 1 + classes):
+        return encoder, features, None
+    with seeded(stream_seed(seed, "init/encoder")):
+        without = arch.encoder(1)
+        features_without = feature_count(arch, without, 1)
+        told = with_one_hot(without, classes)
+    return (encoder, features, None) if told is None else (told, features_without, ONE_HOT)

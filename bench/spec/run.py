@@ -19,7 +19,7 @@ The golden values of tests/training/test_train.py notice such a change.
 
 LIKELIHOODS = ("dynamic", "static", "grey")
 
-ADDED_LATER = ("labels", "deterministic", "task_fingerprint")
+ADDED_LATER = ("labels", "deterministic", "task_fingerprint", "label_input")
 """Fields that the first stores did not have.
 
 Where they have no meaning (None) they are left out of the identity, so that adding a field makes no old run a new one
@@ -72,6 +72,10 @@ class RunSpec:
 
     task_fingerprint: str | None = None
     """Of the code of a plug-in's task; None for a built-in one, which the protocol covers."""
+
+    label_input: str | None = None
+    """How its encoder is told the label: "one-hot" beside the pixels, where it begins with a fully connected layer;
+    None for image planes, and where it isn't told."""
 
     @cached_property  # asked for at every event of a job
     def run_id(self) -> str:

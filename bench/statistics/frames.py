@@ -26,7 +26,7 @@ RECORD_COLUMNS = [
 ]  # fmt: skip
 PIXELS = 28 * 28
 LAYER_COLUMNS = ["part", "layer", "kind", "output_shape", "weights", "biases", "macs", "note"]
-SHAPE_SETTINGS = ("arch_fingerprint", "dataset", "latent_dim", "protocol")
+SHAPE_SETTINGS = ("arch_fingerprint", "dataset", "label_input", "latent_dim", "protocol")
 """The settings that can change an architecture's layers, so that each value of them needs a layer table."""
 
 

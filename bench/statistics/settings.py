@@ -9,6 +9,9 @@ import pandas as pd
 from archs.errors import UserError
 from bench.spec.run import RunSpec
 
+OF_AN_ARCHITECTURE = ("arch_fingerprint", "label_input")
+"""Settings that two architectures may have differently: compared only within each."""
+
 SETTINGS = tuple(field.name for field in dataclasses.fields(RunSpec) if field.name not in ("arch", "task", "seed"))
 """The fields of a run's identity, without what is compared (architecture, task) and what is averaged over (seed)."""
 
@@ -16,8 +19,8 @@ SETTINGS = tuple(field.name for field in dataclasses.fields(RunSpec) if field.na
 def differing_settings(runs: pd.DataFrame) -> list[str]:
     """Return the settings that are not the same in all of `runs`, in the order of `RunSpec`.
 
-    A setting that has no meaning for a task is None there, which is no difference from other tasks. Fingerprints of an
-    architecture are compared only with each other.
+    A setting that has no meaning for a task is None there, which is no difference from other tasks. What is an
+    architecture's own (`OF_AN_ARCHITECTURE`) is compared only with what it has elsewhere.
 
     Args:
         runs: a row per run, with arch, task and any of `SETTINGS` as columns.
@@ -30,7 +33,7 @@ def refuse_mixed(runs: pd.DataFrame, whose: str) -> None:
     for task, group in runs.groupby("task", sort=False):
         for name in differing_settings(group):
             of, values = "", none_for_missing(group[name])
-            if name == "arch_fingerprint":  # of the first architecture that was edited between its runs
+            if name in OF_AN_ARCHITECTURE:  # of the first architecture that has two
                 own = ((arch, codes) for arch, codes in values.groupby(group["arch"]) if len(set(codes)) > 1)
                 arch, values = next(own)
                 of = f" of {arch}"
@@ -53,7 +56,7 @@ def none_for_missing(values: pd.Series) -> pd.Series:
 
 def _differs(runs: pd.DataFrame, name: str) -> bool:
     values = none_for_missing(runs[name])
-    if name == "arch_fingerprint":
+    if name in OF_AN_ARCHITECTURE:
         return any(len(set(group)) > 1 for _, group in values.groupby([runs["arch"], runs["task"]]))
     within_a_task = any(len(set(group)) > 1 for _, group in values.groupby(runs["task"]))
     if name == "task_fingerprint":  # tasks have different ones anyway

@@ -13,7 +13,7 @@ import pandas as pd
 from archs.errors import UserError, nearest
 
 FINGERPRINTS = ("arch_fingerprint", "data_fingerprint", "task_fingerprint")
-IDENTITIES = ("arch", "task", "dataset", "likelihood", "device", *FINGERPRINTS)
+IDENTITIES = ("arch", "task", "dataset", "likelihood", "device", "label_input", *FINGERPRINTS)
 TEXT_COLUMNS = {
     "records": (*IDENTITIES, "status", "error", "run_id", "device_name", "torch", "commit", "code"),
     "summary": (*IDENTITIES, "metric"),

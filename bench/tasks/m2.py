@@ -31,7 +31,7 @@ class M2(LatentModel):
     """A CVAE, and the classifier that reads labels for it."""
 
     def __init__(self, cvae: LatentModel, reader: Classifier):
-        super().__init__(cvae.encoder, cvae.head, cvae.decoder, cvae.classes)
+        super().__init__(cvae.encoder, cvae.head, cvae.decoder, cvae.classes, cvae.label_input)
         self.reader, self.channels_last = reader, cvae.channels_last
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:

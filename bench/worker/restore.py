@@ -18,12 +18,15 @@ from archs.foreign.random_states import seeded
 from archs.identity.fingerprint import fingerprint
 from archs.layers import layer_table
 from bench import tasks
+from bench.models.label_input import ONE_HOT
+from bench.models.latent import CLASSES
 from bench.models.trying import takes_channels_last
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
 from bench.store.record import Record
 from bench.store.store import Damaged
 from bench.tasks import Task
+from bench.worker.label_inputs import label_input_of
 from bench.worker.weights import load_into
 
 
@@ -61,6 +64,17 @@ def arch_and_fingerprint(name: str, plugins: tuple[str, ...]) -> tuple[Arch, str
     return arch, fingerprint(arch)
 
 
+def check_label_input(spec: RunSpec, model: nn.Module) -> None:
+    """Raise `RuntimeError` unless the encoder of a model that was built for `spec` is told the label as it says."""
+    found = label_input_of(model)
+    if found != spec.label_input:
+        then, now = (how or "as image planes" for how in (spec.label_input, found))
+        raise RuntimeError(
+            f"the encoder of run {spec.run_id} ({spec.label}) was told the label {then}, and is now told it {now}: "
+            "it is another network"
+        )
+
+
 def task_of(spec: RunSpec, plugins: Sequence[str]) -> Task:
     """Return the task that `spec` is of.
 
@@ -92,7 +106,13 @@ def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
         model = copy.deepcopy(model)
     x, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
     with seeded(0):
-        return [dataclasses.asdict(row) for row in layer_table(model, lambda: model(x, labels))]
+        rows = layer_table(model, lambda: model(x, labels))
+    if label_input_of(model) == ONE_HOT:
+        first = next((index for index, row in enumerate(rows) if (row.part, row.kind) == ("encoder", "fc")), None)
+        if first is not None:
+            notes = filter(None, [f"{CLASSES} of its inputs are the label, one-hot", rows[first].note])
+            rows[first] = dataclasses.replace(rows[first], note="; ".join(notes))
+    return [dataclasses.asdict(row) for row in rows]
 
 
 def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
@@ -110,6 +130,10 @@ def restore(record: Record, plugins: Sequence[str] = ()) -> nn.Module:
     except RuntimeError as error:
         raise UserError(str(error)) from error
     model = task.new_model(arch, spec.latent_dim, spec.seed)
+    try:
+        check_label_input(spec, model)
+    except RuntimeError as error:
+        raise UserError(str(error)) from error
     try:
         load_into(model, record.read("model.safetensors") or b"")
     except ValueError as error:

@@ -25,7 +25,14 @@ from bench.training.stackable import why_not_stack
 from bench.worker.conduct import Examined, examine
 from bench.worker.dataset import dataset_of
 from bench.worker.failures import out_of_memory, reason
-from bench.worker.restore import arch_and_fingerprint, arch_of, task_and_fingerprint, task_of, to_device
+from bench.worker.restore import (
+    arch_and_fingerprint,
+    arch_of,
+    check_label_input,
+    task_and_fingerprint,
+    task_of,
+    to_device,
+)
 from bench.worker.site import Site
 
 Report = Callable[[Progress], None]
@@ -167,6 +174,7 @@ def prepare(spec: RunSpec, site: Site) -> PreparedModel:
     dataset = dataset_of(spec, site)
     layers, conduct = examined(spec, site.plugins)
     model = to_device(task.new_model(arch, spec.latent_dim, spec.seed), device)
+    check_label_input(spec, model)
     splits = splits_of(dataset, spec, device)
     if device.type == "cuda":  # the next to use them may be on another stream
         torch.cuda.current_stream(device).synchronize()

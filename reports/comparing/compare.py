@@ -11,6 +11,7 @@ import pandas as pd
 from archs.errors import UserError
 from bench.spec.metrics import METRICS, Metric
 from bench.statistics.frames import ENVIRONMENT
+from bench.statistics.settings import OF_AN_ARCHITECTURE
 from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
 from reports.comparing.rendered_report import Cell, RenderedReport, read_report
@@ -21,7 +22,7 @@ from reports.markup.escape import md
 from reports.wording.formatting import natural_list
 from reports.wording.machines import ROUNDING, machines_in_words
 
-SETTINGS = (*(name for name in RUN_SETTINGS if name != "arch_fingerprint"), *ENVIRONMENT, "code")
+SETTINGS = (*(name for name in RUN_SETTINGS if name not in OF_AN_ARCHITECTURE), *ENVIRONMENT, "code")
 """Columns of records.csv that are compared as settings."""
 TIMINGS = ("train_seconds", "train_images_per_s")
 """Metrics in which no two trainings agree to the last digit."""
@@ -142,6 +143,8 @@ def _settings(pair: ReportPair) -> list[tuple[str, str, str]]:
     for kind in ("arch", "task"):
         in_both = [name for name in dict.fromkeys(a.runs[kind]) if name in set(b.runs[kind])]
         rows += [(f"definition of {name}", a.fingerprints(kind, name), b.fingerprints(kind, name)) for name in in_both]
+    for cell in pair.shared_cells:
+        rows.append((f"label input of {' as '.join(cell)}", a.label_inputs(cell), b.label_inputs(cell)))
     seeds_a, seeds_b = (tuple(str(seed) for seed in sorted(set(report.runs["seed"]))) for report in (a, b))
     rows.append(("seeds", seeds_a, seeds_b))
     return [(name, ", ".join(was) or "none", ", ".join(now) or "none") for name, was, now in rows if was != now]

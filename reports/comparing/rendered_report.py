@@ -70,6 +70,11 @@ class RenderedReport:
         rows = self.runs[self.runs[kind] == name]
         return tuple(sorted(set(rows[column].dropna().astype(str)))) if column in rows else ()
 
+    def label_inputs(self, cell: Cell) -> tuple[str, ...]:
+        """Return how the encoder of a cell is told the label; of one that isn't, "planes"."""
+        rows = self.runs[(self.runs["arch"] == cell[0]) & (self.runs["task"] == cell[1])]
+        return tuple(sorted(set(rows["label_input"].fillna("planes")))) if "label_input" in rows else ("planes",)
+
 
 def read_report(folder: Path) -> RenderedReport:
     """Read a report folder's manifest and records.csv.

@@ -39,7 +39,7 @@ class Painter(nn.Module):
     classes = 10
 
     def encode(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        return x.new_zeros(len(x), 2), x.new_zeros(len(x), 2)
+        return x.new_zeros(len(labels), 2), x.new_zeros(len(labels), 2)
 
     def decode(self, z: Tensor, labels: Tensor) -> Tensor:
         return CERTAIN * (2 * templates()[labels][:, None] - 1)

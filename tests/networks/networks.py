@@ -16,6 +16,7 @@ from bench.store.store import Store
 from bench.tasks import get, registry
 from bench.training.loop import run_to_completion
 from bench.worker.execute import execute, execute_group
+from bench.worker.label_inputs import label_inputs
 from bench.worker.site import Site
 from bench.worker.train import Neighbours
 
@@ -73,9 +74,10 @@ def remarks(name: str, task: str) -> set[Conduct]:
 @functools.cache
 def spec_of(name: str, task: str, seed: int = 0) -> RunSpec:
     """A run of a few steps."""
+    arch = known().archs[name]
     return RunSpec(
         arch=name,
-        arch_fingerprint=fingerprint(known().archs[name]),
+        arch_fingerprint=fingerprint(arch),
         task=task,
         dataset="digits",
         data_fingerprint=DIGITS.fingerprint,
@@ -88,6 +90,7 @@ def spec_of(name: str, task: str, seed: int = 0) -> RunSpec:
         train_images=128,
         device="cpu",
         threads=1,
+        label_input=label_inputs([arch], [get(task)], 5).get((name, task)),
     )
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.evaluation import Part, Subject
-from bench.evaluation.parts.iwae import bound_of
+from bench.evaluation.parts.iwae import bound_of_code
 from bench.models.latent import CLASSES
 from bench.models.streams import generator
 
@@ -43,13 +43,15 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
 def class_bounds(subject: Subject, x: Tensor, stream: str) -> Tensor:
     """Return the bound on log p(x|y) of images [B, 1, 28, 28] for each label y: [B, 10], in nats.
 
-    All labels share their noise, so that it cancels.
+    All labels share their noise, so that it cancels, and what the encoder's first layer makes of an image.
     """
+    every = torch.arange(CLASSES, device=subject.device).repeat_interleave(len(x))
+    codes = (each.view(CLASSES, len(x), -1) for each in subject.model.encode(x, every))
     columns = []
-    for label in range(CLASSES):
+    for label, (mean, log_variance) in enumerate(zip(*codes, strict=True)):
         noise = generator(subject.run.seed, stream, subject.device)
         labels = torch.full((len(x),), label, device=subject.device)
-        columns.append(bound_of(subject.model, x, labels, SAMPLES, noise).iwae)
+        columns.append(bound_of_code(subject.model, mean, log_variance, x, labels, SAMPLES, noise).iwae)
     return torch.stack(columns, 1)
 
 

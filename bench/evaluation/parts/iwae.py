@@ -51,6 +51,13 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
 def bound_of(model: Any, x: Tensor, labels: Tensor, samples: int, noise: torch.Generator) -> Bounds:
     """Return the bounds of a VAE or CVAE for images x [B, 1, 28, 28] of these labels [B]."""
     mean, log_variance = model.encode(x, labels)
+    return bound_of_code(model, mean, log_variance, x, labels, samples, noise)
+
+
+def bound_of_code(
+    model: Any, mean: Tensor, log_variance: Tensor, x: Tensor, labels: Tensor, samples: int, noise: torch.Generator
+) -> Bounds:
+    """Do what `bound_of` does, with q(z|x) [B, Z] as it is known already."""
 
     def likelihood(z: Tensor) -> Tensor:
         count = len(z)
