@@ -33,6 +33,7 @@ from torch.nn.modules import module as torch_module
 
 from archs.base import IMAGE_SIZE
 from archs.blocks import Conv2d, Flatten
+from bench.models.trying import AnyModule
 
 NOTHING: nn.Module = nn.Identity()
 
@@ -75,6 +76,7 @@ def with_one_hot(encoder: nn.Module, classes: int) -> nn.Module | None:
     if split is None or not is_fully_connected(split, PIXELS):
         return None
     layer = split.layer
+    assert isinstance(layer, nn.Linear)
     uses = [parameter for _, parameter in encoder.named_parameters(remove_duplicate=False)]
     if sum(parameter is layer.weight for parameter in uses) > 1:
         return None
@@ -95,7 +97,7 @@ def replaced(module: nn.Module, layer: nn.Module, other: nn.Module) -> nn.Module
     return with_own(module, "_modules", **{name: replaced(child, layer, other) for name, child in holding.items()})
 
 
-def with_own(module: nn.Module, kind: str, **changed: Any) -> nn.Module:
+def with_own(module: AnyModule, kind: str, **changed: Any) -> AnyModule:
     """Return a copy of a module with some other parameters (`kind` "_parameters") or members ("_modules")."""
     twin = copy.copy(module)
     vars(twin)[kind] = {**vars(module)[kind], **changed}
