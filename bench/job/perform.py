@@ -136,7 +136,7 @@ def check_labels(plan: JobPlan, data: Dataset) -> None:
     runs = [run for run in plan.policy.planned({}) if isinstance(run, RunSpec) and run.labels]
     if not runs:
         return
-    labels, seeds = runs[0].labels or 0, sorted({run.seed for run in runs})
+    labels, seeds = max(run.labels or 0 for run in runs), sorted({run.seed for run in runs})
     most = data.max_balanced_labels(plan.recipe.train_images, seeds)
     if labels > most:
         raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")
