@@ -13,7 +13,7 @@ from bench.spec.metrics import METRICS, Metric
 from bench.statistics.frames import ENVIRONMENT
 from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
-from reports.comparing.rendered_report import Cell, RenderedReport, read_report
+from reports.comparing.rendered_report import Cell, RenderedReport, read_report, split_alike
 from reports.comparing.report_pair import ReportPair
 from reports.comparing.vanished import Vanished, vanished
 from reports.findings.machines import Machine
@@ -100,7 +100,7 @@ def compare(a: Path, b: Path) -> ReportComparison:
     Raises:
         UserError: one can't be read, or there is nothing that can be compared.
     """
-    pair = ReportPair(read_report(Path(a)), read_report(Path(b)))
+    pair = ReportPair(*split_alike(read_report(Path(a)), read_report(Path(b))))
     for column in MUST_AGREE:
         if not pair.agree(column):
             names = [", ".join(report.settings(column)) or "none" for report in (pair.a, pair.b)]
