@@ -15,7 +15,7 @@ from reports.figures.palette import FRONT, Colour
 from reports.wording.formatting import shorten_apart
 
 STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
-"""Line and marker of each method; of more than four they come again."""
+"""Line and marker of each method, from the last on; of more than four they come again."""
 DODGE = 0.035
 """Share of the number of labels by which intervals at one number stand apart."""
 ROOM = 1.35
@@ -37,7 +37,7 @@ def draw(
         methods: in the order of the legend.
         named: the architectures that are drawn.
     """
-    styles = {method: STYLES[place % len(STYLES)] for place, method in enumerate(methods)}
+    styles = {method: STYLES[place % len(STYLES)] for place, method in enumerate(reversed(methods))}
     lines = [(method, arch) for arch in named for method in methods]
     shifts = dict(zip(lines, np.linspace(-DODGE, DODGE, len(lines)) if len(lines) > 1 else [0.0], strict=True))
     with canvas(8.6, 4.6) as (figure, axes):
@@ -50,7 +50,8 @@ def draw(
         _axes(axis, errors[errors["arch"].isin(named)], published)
         entries = [axis.plot([], [], color=colours[arch], lw=2.5)[0] for arch in named]
         labels = list(shorten_apart(named, 40).values())
-        for method, (line, marker) in styles.items():
+        for method in methods:
+            line, marker = styles[method]
             entries.append(axis.plot([], [], color=FRONT, ls=line, marker=marker, ms=4.5, lw=1.4)[0])
             labels.append(method)
         for method in published:

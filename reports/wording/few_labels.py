@@ -37,18 +37,14 @@ def error_table(experiment: Experiment, few: FewLabels) -> Table:
         fewer = mark_of_fewer(found.n, failed, most, experiment.seeds)
         return mean_sd(ERROR, found.mean, found.std) + (f" {VERDICT_MARKS[mark]}" if mark else "") + fewer
 
-    rows = [
-        (
-            f"{cell.labels:,}",
-            cell.arch,
-            *(error(method, cell) for method in few.methods),
-            *(_difference(cells.get(cell)) for cells in few.worth.values()),
-        )
-        for cell in few.cells
-    ]
-    for count in few.numbers if experiment.dataset == "mnist" else ():
+    rows = []
+    for count in few.numbers:
+        for cell in (cell for cell in few.cells if cell.labels == count):
+            errors = (error(method, cell) for method in few.methods)
+            differences = (_difference(cells.get(cell)) for cells in few.worth.values())
+            rows.append((f"{count:,}", cell.arch, *errors, *differences))
         known = [method.published.get(count) for method in few.methods]
-        if any(known):
+        if experiment.dataset == "mnist" and any(known):
             cells = [f"{found[0]:.2f} ± {found[1]:.2f}" if found else NO_VALUE for found in known]
             rows.append((f"{count:,}", "published", *cells, *(NO_VALUE for _ in few.worth)))
     heads = ("labels", "architecture", *(f"{method.label} ↓ (%)" for method in few.methods))
@@ -72,7 +68,8 @@ def introduction(experiment: Experiment, few: FewLabels) -> str:
             shown = "the codes of the labelled images alone" if method.is_alone else "the codes of all training images"
             ways.append(f"*{md(method.label)}*: {'its classifier' if method.is_alone else 'M2'} on {shown}")
         else:
-            ways.append(f"*{md(method.label)}*: {md(experiment.declared.tasks[method.task].summary)}")
+            summary = experiment.declared.tasks[method.task].summary.partition(";")[0]
+            ways.append(f"*{md(method.label)}*: {md(summary)}")
     text += f" {'; '.join(ways)}."
     if experiment.dataset == "mnist" and any(
         count in method.published for method in few.methods for count in few.numbers

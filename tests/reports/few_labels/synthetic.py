@@ -77,7 +77,7 @@ def write_few_labels(
                     if count is None:
                         values |= {"elbo": -100.0 - seed, "kl": 20.0, "reconstruction": 80.0 + seed}
                         values |= {
-                            "active_units": 19.0 - 12 * place,
+                            "active_units": max(19.0 - 12 * place, 1.0),
                             "kl_units": 19.0,
                             "aggregate_kl": 1.0,
                             **(metrics or {}),
