@@ -18,6 +18,8 @@ STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
 """Line and marker of each method, from the last on; of more than four they come again."""
 DODGE = 0.035
 """Share of the number of labels by which intervals at one number stand apart."""
+MOST = 105.0
+"""Per cent: the end of the y axis at most."""
 ROOM = 1.35
 """Factor between the outermost mean or published point and the end of the y axis; intervals may go beyond."""
 
@@ -82,7 +84,7 @@ def _axes(axis: Axes, errors: pd.DataFrame, published: Mapping[str, Mapping[int,
     positive = [mean for mean in means if mean > 0] or [1.0]
     axis.set_xscale("log")
     axis.set_yscale("log")
-    axis.set_ylim(min(positive) / ROOM, max(positive) * ROOM)
+    axis.set_ylim(min(positive) / ROOM, min(max(positive) * ROOM, MOST))
     axis.xaxis.set_major_locator(FixedLocator(numbers))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axis.xaxis.set_minor_formatter(NullFormatter())

@@ -91,7 +91,7 @@ def how_to_read(experiment: Experiment, few: FewLabels) -> str:
         decided = sum(row.verdict in ("better", "worse") for row in few.versus.values())
         text += (
             f"; against {md(experiment.baseline)}, method by method: {MARKS_EXPLAINED} (Holm's method at 5 % over the "
-            f"{plural(tests, 'comparison')} of this table, {decided} decided)"
+            f"{plural(tests, 'comparison')} of this table, {decided} decided: one family, so stricter than at the top)"
         )
     if few.worth:
         text += "; brackets are 95 % t intervals of the paired difference over seeds, each for its row alone"
@@ -111,8 +111,8 @@ def worth(few: FewLabels) -> str:
         return ""
     interval = ", seed by seed with 95 % intervals" if "[" in found[0] else ""
     return (
-        f"**What the images without a label were worth** with {count:,} labels, in points of test error{interval}: "
-        f"{'; '.join(found)}."
+        f"**What the images without a label were worth** with {count:,} labels, in points of test error (below 0: they "
+        f"helped){interval}: {'; '.join(found)}."
     )
 
 
