@@ -94,7 +94,7 @@ def test_the_table_has_every_method_its_verdicts_and_what_was_published(tmp_path
     assert rows["100", "cnn2"]["M2 − Reader alone (points)"] == worth
     assert f"M2 less Reader alone is {worth} (cnn2) and " in text
     assert (
-        "**What the images without a label were worth** with 100 labels, in points of test error (below 0: they helped), "
+        "**What the images without a label were worth** with 100 labels, in points of test error (below 0: they helped)"
         in text
     )
     assert "Published: Kingma et al. 2014, table 1, other networks and trainings" in text
