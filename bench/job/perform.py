@@ -133,11 +133,14 @@ def data_of(request: Request, device: Device | None) -> tuple[Dataset, list[str]
 
 def check_labels(plan: JobPlan, data: Dataset) -> None:
     """Raise `UserError` if some class has too few training images for its share of the labels."""
-    runs = [run for run in plan.policy.planned({}) if isinstance(run, RunSpec) and run.labels]
-    if not runs:
+    asked: dict[int, int] = {}  # seed → the most labels
+    for work in plan.policy.planned({}):
+        if labels := work.labels if isinstance(work, RunSpec) else work.settings.get("labels"):
+            seed = work.seed if isinstance(work, RunSpec) else work.run.seed
+            asked[seed] = max(labels, asked.get(seed, 0))
+    if not asked:
         return
-    labels, seeds = max(run.labels or 0 for run in runs), sorted({run.seed for run in runs})
-    most = data.max_balanced_labels(plan.recipe.train_images, seeds)
+    labels, most = max(asked.values()), data.max_balanced_labels(plan.recipe.train_images, sorted(asked))
     if labels > most:
         raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
@@ -59,10 +59,18 @@ class Method:
     repeated: frozenset[Cell] = frozenset()
     """Cells whose network is another architecture's: they are in no test."""
 
+    one_label: Mapping[Cell, frozenset[int]] = field(default_factory=dict)
+    """Cell → the seeds whose classifier is known to read every test image as the same label."""
+
     @property
     def published(self) -> Mapping[int, tuple[float, float]]:
         """Number of labels → published test error on MNIST and its ±, in %; empty where none is known here."""
         return {} if self.is_alone else PUBLISHED.get(M1M2 if self.is_of_codes else self.task, {})
+
+    def alike(self, cell: Cell) -> list[int]:
+        """Return the seeds whose classifier reads every image alike, or is no better than one that does."""
+        poor = {seed for seed, error in self.errors.get(cell, {}).items() if error >= ALIKE}
+        return sorted(poor | self.one_label.get(cell, frozenset()))
 
     def interval(self, cell: Cell) -> Interval | None:
         """Return the mean over finished seeds with its 95 % interval; None without such."""
@@ -107,9 +115,18 @@ def few_labels(experiment: Experiment) -> FewLabels | None:
     )
 
 
-def reads_alike(errors: Mapping[int, float]) -> list[int]:
-    """Return the seeds whose classifier is no better than one that reads every image alike."""
-    return sorted(seed for seed, error in errors.items() if error >= ALIKE)
+def live_dimensions(experiment: Experiment, task: str) -> dict[str, float]:
+    """Return architecture → how many dimensions of its code vary over the images, as the mean over seeds.
+
+    As M1+M2 counted them, else as all codes are counted (by the variance of the mean over the test images).
+    """
+    runs = experiment.runs[(experiment.runs["task"] == task) & (experiment.runs["status"] == "finished")]
+    counted = [name for name in map(str, runs) if re.fullmatch(r"m1m2_dimensions_l\d+", name)]
+    column = min(counted, key=len, default="active_units")
+    if column not in runs:
+        return {}
+    means = runs.groupby("arch", sort=False)[column].mean().dropna()
+    return {arch: float(means[arch]) for arch in experiment.order if arch in means}
 
 
 def _of_tasks(experiment: Experiment) -> list[Method]:
@@ -143,17 +160,23 @@ def _of_codes(experiment: Experiment) -> list[Method]:
     """Return M1+M2, and its reader alone, of each task that was evaluated so."""
     columns = {name: found for name in map(str, experiment.runs) if (found := OF_CODES.fullmatch(name))}
     errors: dict[tuple[str, bool], dict[Cell, Mapping[int, float]]] = {}
+    one_label: dict[tuple[str, bool], dict[Cell, frozenset[int]]] = {}
     for (task, arch), own in experiment.runs.groupby(["task", "arch"], sort=False):
         for name, found in columns.items():
             values = {seed: 1 - value for seed, value in seed_values(own, name).items() if value == value}
             if values:
-                errors.setdefault((str(task), bool(found[1])), {})[Cell(int(found[2]), str(arch))] = values
+                method, cell = (str(task), bool(found[1])), Cell(int(found[2]), str(arch))
+                errors.setdefault(method, {})[cell] = values
+                if not found[1] and (name := f"m1m2_classes_l{found[2]}") in own:
+                    alike = (seed for seed, classes in seed_values(own, name).items() if classes == 1)
+                    one_label.setdefault(method, {})[cell] = frozenset(alike)
     several = len({task for task, _ in errors}) > 1
     methods = []
     for (task, is_alone), by_cell in errors.items():
         of = f" ({experiment.label(task)})" if several else ""
         label = CODES_ALONE if is_alone else M1M2
-        methods.append(Method(label=label + of, task=task, is_alone=is_alone, is_of_codes=True, errors=by_cell))
+        known = one_label.get((task, is_alone), {})
+        methods.append(Method(label + of, task, is_alone, is_of_codes=True, errors=by_cell, one_label=known))
     return methods
 
 

@@ -9,7 +9,7 @@ from bench.spec.defaults import DEFAULT_CLASSIFICATION_WEIGHT, DEFAULT_LR
 from bench.spec.metrics import ACTIVE_VARIANCE
 from bench.statistics.settings import setting_text
 from reports.findings.experiment import Experiment
-from reports.findings.few_labels import ALIKE, ERROR, Cell, Comparison, FewLabels, Method, reads_alike
+from reports.findings.few_labels import ALIKE, ERROR, Cell, Comparison, FewLabels, Method, live_dimensions
 from reports.findings.ranking import VERDICT_MARKS
 from reports.markup.blocks import Table
 from reports.markup.escape import md
@@ -121,41 +121,39 @@ def collapsed(experiment: Experiment, few: FewLabels) -> Iterator[str]:
     for method in few.methods:
         named = []
         for cell in few.cells:
-            if seeds := reads_alike(method.errors.get(cell, {})):
+            if seeds := method.alike(cell):
                 which = natural_list([str(seed) for seed in seeds], 6)
                 named.append(
                     f"{md(cell.arch)} with {cell.labels:,} labels ({'seeds' if len(seeds) > 1 else 'seed'} {which})"
                 )
         if named:
             yield (
-                f"Collapse ({md(method.label)}): no better than a classifier that reads every image alike, "
-                f"{number(100 * (1 - ALIKE), 1)} % right at most: {natural_list(named, 6)}."
+                f"Collapse ({md(method.label)}): every image is read alike, or no better than that "
+                f"({number(100 * (1 - ALIKE), 1)} % right at most), by {natural_list(named, 6)}."
             )
-    tasks = dict.fromkeys(method.task for method in few.methods if method.is_of_codes)
-    for task in tasks:
-        runs = experiment.runs[(experiment.runs["task"] == task) & (experiment.runs["status"] == "finished")]
-        if "active_units" not in runs:
-            continue
-        means = {arch: float(own["active_units"].mean()) for arch, own in runs.groupby("arch", sort=False)}
-        size = float(runs["latent_dim"].max())
-        shown = [f"{md(arch)} {number(means[arch], 1)}" for arch in experiment.order if means.get(arch, math.nan) >= 0]
-        few_live = [md(arch) for arch in experiment.order if means.get(arch, math.nan) < size / 2]
-        if shown:
-            text = (
-                f"Dimensions of the code whose mean varies over the test images (variance above {ACTIVE_VARIANCE}), of "
-                f"{size:.0f}: {', '.join(shown[:12])}."
-            )
-            if few_live:
-                text += f" Partial collapse of the code, fewer than half alive: {natural_list(few_live, 6)}."
-            yield text
+    for task in dict.fromkeys(method.task for method in few.methods if method.is_of_codes):
+        yield from _live(experiment, task)
+
+
+def _live(experiment: Experiment, task: str) -> Iterator[str]:
+    """Yield how many dimensions of the codes live, and whose are few."""
+    live = live_dimensions(experiment, task)
+    if not live:
+        return
+    size = float(experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].max())
+    shown = [f"{md(arch)} {number(count, 1)}" for arch, count in live.items()]
+    few = [md(arch) for arch, count in live.items() if count < size / 2]
+    text = (
+        f"Dimensions of the {md(experiment.label(task))}'s code whose mean varies over the images (standard deviation "
+        f"above {math.sqrt(ACTIVE_VARIANCE):g}), of {size:.0f}: {natural_list(shown, 12)}."
+    )
+    yield text + (f" Partial collapse of the code, fewer than half alive: {natural_list(few, 6)}." if few else "")
 
 
 def choices(experiment: Experiment) -> str:
     """Say how many labels the choices behind these numbers saw."""
     rates = sorted(set(experiment.runs["lr"]))
-    text = (
-        "No run was stopped early or chosen among others; validation images' labels are read for learning curves alone."
-    )
+    text = "No run was stopped early or chosen by its result, and the labels of validation images decided nothing here."
     if rates == [DEFAULT_LR] and experiment.runs["protocol"].min() >= FIRST_CHOSEN_BY_VALIDATION:
         text += (
             " The default learning rate and warm-up were not chosen on these tasks, but by the validation ELBO of "

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from archs.errors import UserError
 from archs.registry import discover
 from bench import tasks
 from bench.data.digits import digits
 from bench.job.options import parse
+from bench.job.perform import check_labels
+from bench.job.plan import make_plan
+from bench.job.policies import EachOnce
 from bench.job.recipe import recipe_of
 from bench.job.runs import candidates_of, runs_of
 from bench.spec.device import CPU
@@ -59,6 +64,17 @@ def test_a_weight_makes_other_runs_of_the_tasks_that_have_one() -> None:
 def test_too_many_labels_are_named_before_anything_is_trained(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert main([*TINY, "--tasks", "reader", "--labels", "10", "5000", "--runs-dir", str(tmp_path / "runs")]) == 2
     assert "error: --labels 5000: the training images hold at most" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_so_are_those_of_an_evaluation() -> None:
+    data = digits()
+    plan = make_plan(parse([*TINY, "--archs", "cnn3", "--tasks", "vae", "--seeds", "1"]), data.describe(), CPU)
+    check_labels(plan, data)
+    (run,) = plan.policy.planned({})
+    assert isinstance(run, RunSpec)
+    part = EvaluationSpec(run, "few_labels", {"labels": 5000})
+    with pytest.raises(UserError, match="--labels 5000: the training images hold at most"):
+        check_labels(dataclasses.replace(plan, policy=EachOnce((run, part))), data)
 
 
 def test_several_numbers_in_one_job(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

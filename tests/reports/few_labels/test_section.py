@@ -137,17 +137,27 @@ def test_collapse_is_named(tmp_path: Path) -> None:
 
     _, text = section(write_few_labels(tmp_path, error=collapsed))
     assert (
-        "Collapse (M2): no better than a classifier that reads every image alike, 12.5 % right at most: "
+        "Collapse (M2): every image is read alike, or no better than that (12.5 % right at most), by "
         "cnn3 with 100 labels (seeds 1 and 2)." in text
     )
-    assert "of 20: cnn2 19.0, cnn3 7.0. Partial collapse of the code, fewer than half alive: cnn3." in text
+    assert (
+        "VAE's code whose mean varies over the images (standard deviation above 0.1), of 20: cnn2 19.0 and cnn3 7.0."
+        in text
+    )
+    assert "Partial collapse of the code, fewer than half alive: cnn3." in text
     _, sound = section(write_few_labels(tmp_path / "sound", ["cnn2"]))
     assert "ollapse" not in sound
+    one_label = {"m1m2_classes_l100": 1.0, "m1m2_dimensions_l100": 0.0}
+    _, text = section(write_few_labels(tmp_path / "m1m2", ["cnn2"], tasks=("vae",), labels=(100,), metrics=one_label))
+    assert (
+        "Collapse (M1+M2): every image is read alike" in text and "by cnn2 with 100 labels (seeds 0, 1 and 2)." in text
+    )
+    assert "of 20: cnn2 0.0. Partial collapse of the code, fewer than half alive: cnn2." in text
 
 
 def test_what_choices_saw_is_said(tmp_path: Path) -> None:
     _, text = section(write_few_labels(tmp_path))
-    assert "No run was stopped early or chosen among others" in text
+    assert "No run was stopped early or chosen by its result" in text
     assert "not chosen on these tasks, but by the validation ELBO of VAEs, which sees no label" in text
     assert (
         "In M2 the labelled images' mean cross-entropy weighs 0.1 beside the mean bound per image: the authors'."
