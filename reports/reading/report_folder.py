@@ -62,11 +62,6 @@ class ReportFolder:
         """Return the task as it was run and timed: `m2` of `m2-100`."""
         return self.numbers_of_labels.get(task, (task, 0))[0]
 
-    def is_further_number(self, task: str) -> bool:
-        """Return whether it is a task with more labels than the fewest that it was run with."""
-        of, count = self.numbers_of_labels.get(task, (task, 0))
-        return any(other == of and fewer < count for other, fewer in self.numbers_of_labels.values())
-
     def label(self, task: str) -> str:
         """Return a task's name on the page, such as "VAE"."""
         known = self.declared.tasks.get(task)

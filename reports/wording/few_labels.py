@@ -100,7 +100,8 @@ def how_to_read(experiment: Experiment, few: FewLabels) -> str:
 
 def worth(few: FewLabels) -> str:
     """Say in one sentence what the images without a label were worth, with the fewest; empty where nothing says so."""
-    count, found = few.numbers[0], []
+    compared = {cell.labels for cells in few.worth.values() for cell, row in cells.items() if row.n}
+    count, found = min(compared, default=0), []
     for (method, alone), cells in few.worth.items():
         own = {cell.arch: row for cell, row in cells.items() if cell.labels == count and row.n}
         shown = [f"{_difference(row)} ({md(arch)})" for arch, row in list(own.items())[:MOST_NAMED]]

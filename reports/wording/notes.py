@@ -11,7 +11,7 @@ from reports.wording.formatting import LIKELIHOOD_IN_WORDS, natural_list
 from reports.wording.machines import about_rounding
 from reports.wording.seed_counts import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
-from reports.wording.tables import JOINT_ELBO, shown_rankings
+from reports.wording.tables import JOINT_ELBO
 
 MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds"
 SAME_NETWORK = "= the same network, since the task uses no decoder"
@@ -89,7 +89,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
 
 def _further_numbers(experiment: Experiment) -> str:
     """Say where the results with further numbers of labels are; empty if all are in the table."""
-    shown = {ranking.task for ranking in shown_rankings(experiment)}
+    shown = {ranking.task for ranking in experiment.head_rankings}
     left_out = [experiment.numbers_of_labels[task] for task in experiment.rankings if task not in shown]
     if not left_out:
         return ""

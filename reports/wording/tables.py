@@ -53,7 +53,7 @@ def comparison_table(experiment: Experiment, *, compact: bool = False) -> tuple[
         The table, and what it leaves out because it is the same for every row, such as "params 47,993".
     """
     columns = [Column("architecture", str, align="l", always=True), *_size_columns(experiment)]
-    for ranking in shown_rankings(experiment):
+    for ranking in experiment.head_rankings:
         columns += _task_columns(experiment, ranking, compact)
     columns += _speed_columns(experiment)
     shown, cells_of_shown, common = [], [], []
@@ -76,15 +76,6 @@ def comparison_table(experiment: Experiment, *, compact: bool = False) -> tuple[
         name="comparison",
     )
     return table, common
-
-
-def shown_rankings(experiment: Experiment) -> list[Ranking]:
-    """Return the rankings that have columns: those of further numbers of labels are in a table of their own."""
-    return [
-        ranking
-        for task, ranking in experiment.rankings.items()
-        if not (experiment.is_further_number(task) and ranking.metric.name == "accuracy")
-    ]
 
 
 def conv_fc_shares(total: float, conv: float, fc: float) -> str:

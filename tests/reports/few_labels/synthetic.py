@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def write_few_labels(
     error: Callable[[str, int, int, int], float] = invented_error,
     settings: Mapping[str, Any] | None = None,
     metrics: Mapping[str, float] | None = None,
+    failed: Collection[tuple[str, str, int]] = (),
     manifest: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `folder`/runs and `folder`/report/manifest.json; return the report folder.
@@ -45,6 +46,7 @@ def write_few_labels(
         error: (method, place of the architecture, labels, seed) → test error.
         settings: fields of every run's spec; a None is left out, as in older records.
         metrics: added to those of every VAE.
+        failed: (task, architecture, labels) of runs that did not finish.
     """
     store, run_ids = Store(folder / "runs"), []
     for seed in range(seeds):
@@ -99,6 +101,10 @@ def write_few_labels(
                         for epoch in range(1, 11)
                     ]
                     run_ids.append(spec.run_id)
+                    if count is not None and (task, arch, count) in failed:
+                        shared = {"run_id": spec.run_id, "spec": spec.content(), "environment": ENVIRONMENT}
+                        store.write(Record(**shared, status="failed", error="the loss is not finite"))
+                        continue
                     layers = layer_rows(arch, "classifier" if task == "reader" else "vae", place)
                     record = Record(
                         run_id=spec.run_id,

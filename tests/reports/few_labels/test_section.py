@@ -38,11 +38,10 @@ def test_no_table_of_the_page_mixes_numbers_of_labels(tmp_path: Path) -> None:
     experiment = reports.load(folder)
     assert experiment.tasks == ("m2-100", "m2-600", "reader-100", "reader-600")
     page = reports.build(experiment).read_text(encoding="utf-8")
-    for words in ("**cnn2 classifies better with 100 labels: +", "**cnn2 classifies better with 600 labels: +"):
-        assert words in page
-    assert "cnn2 classifies better with 600 labels and no other images: +" in page
     assert "| tasks" in page and "m2, reader" in page and "| labels" in page and "100, 600" in page
     head, _, section = page.partition("## With few labels")
+    assert "**cnn2 classifies better with 100 labels: +" in head
+    assert "cnn2 classifies better with 100 labels and no other images: +" in head and "better with 600" not in head
     assert "M2 (100 labels) accuracy" in head and "| M2 (600 labels)" not in head
     assert "M2 and Reader alone with 600 labels: under *With few labels*." in head and "|      600 | cnn3" in section
     compared = read_table(folder / "comparisons.csv", "comparisons").set_index(["task", "labels"])
@@ -66,6 +65,18 @@ def test_one_number_of_labels_leaves_names_as_they_were(tmp_path: Path) -> None:
     reports.build(experiment)
     assert "labels" not in read_table(folder / "comparisons.csv", "comparisons")
     assert not any(isinstance(block, Figure) for block in few_labels(Context(experiment, FigureWriter(folder))))
+
+
+def test_a_number_of_labels_without_a_result_leaves_the_head_to_the_next(tmp_path: Path) -> None:
+    failed = [("m2", "cnn2", 100), ("m2", "cnn3", 100), ("reader", "cnn3", 600)]
+    folder = write_few_labels(tmp_path, tasks=("m2", "reader"), failed=failed)
+    page = reports.build(reports.load(folder)).read_text(encoding="utf-8")
+    assert "**cnn2 classifies better with 600 labels: +" in page and "9 of 24 runs failed" in page
+    table, text = section(folder)
+    rows = {row[:2]: row[2:] for row in table.rows}
+    assert rows["100", "cnn3"][1:] == ("–", "–") and rows["600", "cnn3"][0] == "–" == rows["600", "cnn3"][2]
+    assert "over the 2 comparisons of this table" in text and "with 100 labels, in" not in text
+    assert "were worth** with 600 labels" in text and "(cnn3)" not in text
 
 
 def test_the_table_has_every_method_its_verdicts_and_what_was_published(tmp_path: Path) -> None:
