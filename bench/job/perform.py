@@ -23,7 +23,7 @@ from bench.machine.child import call_in_child
 from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
 from bench.spec.device import Device
-from bench.spec.run import RunSpec
+from bench.spec.run import EvaluationSpec, RunSpec
 from bench.spec.signals import stopping_status, what_stopped
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
@@ -133,14 +133,13 @@ def data_of(request: Request, device: Device | None) -> tuple[Dataset, list[str]
 
 def check_labels(plan: JobPlan, data: Dataset) -> None:
     """Raise `UserError` if some class has too few training images for its share of the labels."""
-    asked: dict[int, int] = {}  # seed → the most labels
-    for work in plan.policy.planned({}):
-        if labels := work.labels if isinstance(work, RunSpec) else work.settings.get("labels"):
-            seed = work.seed if isinstance(work, RunSpec) else work.run.seed
-            asked[seed] = max(labels, asked.get(seed, 0))
-    if not asked:
+    work = plan.policy.planned({})
+    known = [(each.labels, each.seed) for each in work if isinstance(each, RunSpec)]
+    known += [(each.settings.get("labels"), each.run.seed) for each in work if isinstance(each, EvaluationSpec)]
+    labels, seeds = max((count or 0 for count, _ in known), default=0), sorted({seed for count, seed in known if count})
+    if not labels:
         return
-    labels, most = max(asked.values()), data.max_balanced_labels(plan.recipe.train_images, sorted(asked))
+    most = data.max_balanced_labels(plan.recipe.train_images, seeds)
     if labels > most:
         raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")
 
