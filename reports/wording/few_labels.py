@@ -143,12 +143,17 @@ def _live(experiment: Experiment, task: str) -> Iterator[str]:
         return
     size = float(experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].max())
     shown = [f"{md(arch)} {number(count, 1)}" for arch, count in live.items()]
-    few = [md(arch) for arch, count in live.items() if count < size / 2]
+    none = [md(arch) for arch, count in live.items() if count == 0]
+    few = [md(arch) for arch, count in live.items() if 0 < count < size / 2]
     text = (
         f"Dimensions of the {md(experiment.label(task))}'s code whose mean varies over the images (standard deviation "
         f"above {math.sqrt(ACTIVE_VARIANCE):g}), of {size:.0f}: {natural_list(shown, 12)}."
     )
-    yield text + (f" Partial collapse of the code, fewer than half alive: {natural_list(few, 6)}." if few else "")
+    if none:
+        text += f" Collapse of the code, none alive: {natural_list(none, 6)}."
+    if few:
+        text += f" Partial collapse, fewer than half alive: {natural_list(few, 6)}."
+    yield text
 
 
 def choices(experiment: Experiment) -> str:

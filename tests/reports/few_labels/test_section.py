@@ -155,7 +155,7 @@ def test_collapse_is_named(tmp_path: Path) -> None:
         "VAE's code whose mean varies over the images (standard deviation above 0.1), of 20: cnn2 19.0 and cnn3 7.0."
         in text
     )
-    assert "Partial collapse of the code, fewer than half alive: cnn3." in text
+    assert "Partial collapse, fewer than half alive: cnn3." in text
     _, sound = section(write_few_labels(tmp_path / "sound", ["cnn2"]))
     assert "ollapse" not in sound
     one_label = {"m1m2_classes_l100": 1.0, "m1m2_dimensions_l100": 0.0}
@@ -163,7 +163,7 @@ def test_collapse_is_named(tmp_path: Path) -> None:
     assert (
         "Collapse (M1+M2): every image is read alike" in text and "by cnn2 with 100 labels (seeds 0, 1 and 2)." in text
     )
-    assert "of 20: cnn2 0.0. Partial collapse of the code, fewer than half alive: cnn2." in text
+    assert "of 20: cnn2 0.0. Collapse of the code, none alive: cnn2." in text
 
 
 def test_what_choices_saw_is_said(tmp_path: Path) -> None:
