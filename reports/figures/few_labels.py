@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from reports.figures.canvas import canvas
 from reports.figures.palette import FRONT, Colour
 from reports.wording.formatting import shorten_apart
 
-STYLES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+Style = tuple[Any, str]
+"""A line style of matplotlib, and a marker."""
+STYLES: tuple[Style, ...] = (("-", "o"), ("--", "s"), (":", "^"), ((0, (7, 2, 1.5, 2)), "D"))
 """Line and marker of each method, from the last on; of more than four they come again."""
 DODGE = 0.035
 """Share of the number of labels by which intervals at one number stand apart."""
@@ -59,11 +62,11 @@ def draw(
         for method in published:
             entries.append(axis.plot([], [], color=FRONT, ls="", marker=styles[method][1], mfc="white", ms=7)[0])
             labels.append(f"{method}, published")
-        figure.legend(entries, labels, loc="outside right upper", handlelength=3)
+        figure.legend(entries, labels, loc="outside right upper", handlelength=4.5)
         return figure
 
 
-def _line(axis: Axes, own: pd.DataFrame, shift: float, style: tuple[str, str], colour: Colour) -> None:
+def _line(axis: Axes, own: pd.DataFrame, shift: float, style: Style, colour: Colour) -> None:
     """Draw the means of one method and architecture with their intervals."""
     x, mean, low, high = (own[name].to_numpy(dtype=float) for name in ("labels", "mean", "low", "high"))
     x, known = x * np.exp(shift), np.isfinite(low)
@@ -71,7 +74,7 @@ def _line(axis: Axes, own: pd.DataFrame, shift: float, style: tuple[str, str], c
     axis.vlines(x[known], np.maximum(low[known], 1e-3), high[known], colors=[colour], lw=1.2, alpha=0.7)
 
 
-def _published(axis: Axes, points: Mapping[int, tuple[float, float]], style: tuple[str, str]) -> None:
+def _published(axis: Axes, points: Mapping[int, tuple[float, float]], style: Style) -> None:
     """Draw published points of one method, hollow, with their ±."""
     x, y, error = (np.array(column, dtype=float) for column in zip(*((n, *p) for n, p in points.items()), strict=True))
     axis.errorbar(x, y, error, ls="", marker=style[1], mfc="white", color=FRONT, ms=7, lw=1, zorder=4)
