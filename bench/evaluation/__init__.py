@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError, nearest
 from bench.spec.declared import built_in
-from bench.spec.defaults import DEFAULT_IWAE_SAMPLES
+from bench.spec.defaults import DEFAULT_IWAE_SAMPLES, DEFAULT_LABELS
 from bench.spec.run import EvaluationSpec, RunSpec
 from bench.spec.task import TaskDescription
 
@@ -44,6 +44,9 @@ class EvaluationRequest:
 
     iwae_images: int | None = None
     """Test images that it is computed on; None: all."""
+
+    labels: tuple[int, ...] = (DEFAULT_LABELS,)
+    """Numbers of labelled training images, of those parts that know few."""
 
 
 @dataclass(frozen=True)

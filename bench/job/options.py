@@ -12,6 +12,7 @@ from bench.job.request import Request
 from bench.spec.arguments import Parser, integer, listed
 from bench.spec.defaults import (
     DEFAULT_BATCH,
+    DEFAULT_CLASSIFICATION_WEIGHT,
     DEFAULT_EPOCHS,
     DEFAULT_IWAE_SAMPLES,
     DEFAULT_LABELS,
@@ -97,10 +98,12 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N training images")
     data.add_argument(
         "--labels",
+        nargs="+",
         type=values.labelled,
-        default=DEFAULT_LABELS,
+        default=[(DEFAULT_LABELS,)],
         metavar="N",
-        help=f"labelled training images of the task m2, as many of each class; default: {DEFAULT_LABELS}",
+        help="labelled training images of the tasks m2 and reader, as many of each class; of several numbers each is "
+        f"trained; default: {DEFAULT_LABELS}",
     )
 
     how = build.add_argument_group("training")
@@ -118,6 +121,14 @@ def parser() -> argparse.ArgumentParser:
     )
     how.add_argument(
         "--latent-dim", type=integer(1, 1_000), default=DEFAULT_LATENT, metavar="Z", help=f"default: {DEFAULT_LATENT}"
+    )
+    how.add_argument(
+        "--classification-weight",
+        type=values.weight,
+        default=DEFAULT_CLASSIFICATION_WEIGHT,
+        metavar="W",
+        help="weight, in the loss of m2, of the labelled images' mean cross-entropy beside the mean bound per image; "
+        f"default: {DEFAULT_CLASSIFICATION_WEIGHT}, the authors'",
     )
     how.add_argument(
         "--quick",
@@ -241,6 +252,7 @@ def parse(arguments: Sequence[str]) -> Request:
     values = vars(chosen)
     values["archs"] = tuple(one for word in chosen.archs for one in archs_in(word))
     values["plugins"], values["tasks"] = tuple(chosen.plugins), tuple(dict.fromkeys(chosen.tasks))
+    values["labels"] = tuple(dict.fromkeys(count for counts in chosen.labels for count in counts))
     values["data_dir"] = data_dir(chosen.data_dir)
     asked = {kind.name: values.pop(kind.name) for kind in kinds()}
     values["trackers"] = {name: value for name, value in asked.items() if value is not None}

@@ -94,7 +94,7 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
     if not runs:
         names = ", ".join(candidate.name for candidate in candidates)
         raise UserError(f"nothing to run: {names} has no decoder; add --tasks classifier, or an architecture with one")
-    asked = EvaluationRequest(request.evaluate, request.iwae_samples, request.iwae_images)
+    asked = EvaluationRequest(request.evaluate, request.iwae_samples, request.iwae_images, request.labels)
     evaluations, lacking = evaluation.plan(runs, asked, baseline, declared.tasks)
     return JobPlan(
         candidates=candidates,

@@ -22,7 +22,8 @@ class Recipe:
     train_images: int | None
     device_kind: str
     threads: int
-    labels: int
+    labels: tuple[int, ...]
+    classification_weight: float
     deterministic: bool | None = None
 
 
@@ -44,5 +45,6 @@ def recipe_of(request: Request, device: Device, data: DataDescription) -> Recipe
         device_kind=device.kind,
         threads=request.threads,
         labels=request.labels,
+        classification_weight=request.classification_weight,
         deterministic=True if request.deterministic and device.is_gpu else None,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bench.spec.defaults import (
     DEFAULT_BATCH,
+    DEFAULT_CLASSIFICATION_WEIGHT,
     DEFAULT_IWAE_SAMPLES,
     DEFAULT_LABELS,
     DEFAULT_LATENT,
@@ -41,7 +42,8 @@ class Request:
     likelihood: str = "dynamic"
     train_images: int | None = None
     """None: all, or those of --quick."""
-    labels: int = DEFAULT_LABELS
+    labels: tuple[int, ...] = (DEFAULT_LABELS,)
+    """A task that needs labels is trained with each of these numbers."""
 
     # training
     epochs: int | None = None
@@ -49,6 +51,7 @@ class Request:
     batch_size: int = DEFAULT_BATCH
     lr: float = DEFAULT_LR
     latent_dim: int = DEFAULT_LATENT
+    classification_weight: float = DEFAULT_CLASSIFICATION_WEIGHT
     quick: bool = False
     device: str = "auto"
     """ "auto", "cpu", "cuda" or "cuda:n"."""

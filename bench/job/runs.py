@@ -66,7 +66,7 @@ def runs_of(
             task=task.name,
             dataset=data.name,
             data_fingerprint=data.fingerprint,
-            likelihood=recipe.likelihood if task.needs_decoder else None,
+            likelihood=recipe.likelihood if task.draws_pixels else None,
             seed=seed,
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
@@ -76,14 +76,16 @@ def runs_of(
             device=recipe.device_kind,
             threads=recipe.threads,
             deterministic=recipe.deterministic,
-            labels=recipe.labels if task.needs_labels else None,
+            labels=labels,
             task_fingerprint=(task_fingerprints or {}).get(task.name),
             label_input=(label_inputs or {}).get((candidate.name, task.name)),
+            classification_weight=recipe.classification_weight if task.weighs_labels else None,
         )
         for seed in range(seeds)
         for candidate in candidates
         for task in tasks
         if candidate.can(task)
+        for labels in (recipe.labels if task.needs_labels else (None,))
     )
 
 

@@ -7,10 +7,11 @@ import math
 import re
 
 from archs.errors import nearest
-from bench.spec.arguments import integer
+from bench.spec.arguments import integer, listed
 
 THROUGHPUT = ("off", "quick", "full")
 MOST_SEEDS = 10_000
+MOST_WEIGHT = 1_000_000
 SEVERAL_NUMBERS = re.compile(r"[\[(]?[0-9]+((, ?|; ?| |:|-|\.\.+|…)[0-9]+)+[\])]?")
 """How single seeds or a range of them might be written."""
 
@@ -27,7 +28,12 @@ def seeds(text: str) -> int:
     return integer(1, MOST_SEEDS)(text)
 
 
-def labelled(text: str) -> int:
+def labelled(text: str) -> tuple[int, ...]:
+    """Convert one or more numbers of labelled images, joined by commas."""
+    return tuple(map(shared_equally, listed([text])))
+
+
+def shared_equally(text: str) -> int:
     """Convert a number of labelled images, as many of each of ten classes."""
     count = integer(10, 50_000)(text)
     if count % 10:
@@ -36,6 +42,17 @@ def labelled(text: str) -> int:
             f"for example {count // 10 * 10}"
         )
     return count
+
+
+def weight(text: str) -> float:
+    """Convert the weight of a term of a loss."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= MOST_WEIGHT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a weight; expected a number from 0 to {MOST_WEIGHT:,}")
+    return value
 
 
 def rate(text: str) -> float:

@@ -15,6 +15,9 @@ DEFAULT_LATENT = 20
 DEFAULT_LABELS = 100
 """Labelled images of a semi-supervised task."""
 
+DEFAULT_CLASSIFICATION_WEIGHT = 0.1
+"""Of the mean cross-entropy of the labelled images in a semi-supervised loss: that of the authors' code."""
+
 DEFAULT_IWAE_SAMPLES = 64
 QUICK = {"epochs": 2, "train_images": 10_000}
 """What --quick sets, for a first look."""

@@ -19,7 +19,7 @@ The golden values of tests/training/test_train.py notice such a change.
 
 LIKELIHOODS = ("dynamic", "static", "grey")
 
-ADDED_LATER = ("labels", "deterministic", "task_fingerprint", "label_input")
+ADDED_LATER = ("labels", "deterministic", "task_fingerprint", "label_input", "classification_weight")
 """Fields that the first stores did not have.
 
 Where they have no meaning (None) they are left out of the identity, so that adding a field makes no old run a new one
@@ -77,6 +77,10 @@ class RunSpec:
     """How its encoder is told the label: "one-hot" beside the pixels, where it begins with a fully connected layer;
     None for image planes, and where it isn't told."""
 
+    classification_weight: float | None = None
+    """Of the mean cross-entropy of the labelled images, beside the mean bound per image; None for a task without such a
+    term, and in records that are older than it: those were trained with 0.1 × `labels`."""
+
     @cached_property  # asked for at every event of a job
     def run_id(self) -> str:
         """The identity of the run: sixteen hex digits, the hash of the spec's canonical JSON."""
@@ -84,12 +88,13 @@ class RunSpec:
 
     @property
     def label(self) -> str:
-        return f"{self.arch} {self.task} seed {self.seed}"
+        labels = "" if self.labels is None else f" {self.labels} labels"
+        return f"{self.arch} {self.task}{labels} seed {self.seed}"
 
     @property
     def kind(self) -> tuple[str, ...]:
         """Runs of the same kind take about equally long."""
-        return self.arch, self.task
+        return self.arch, self.task, *([] if self.labels is None else [f"{self.labels} labels"])
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -132,11 +137,17 @@ class EvaluationSpec:
 
     @property
     def label(self) -> str:
-        return f"{self.run.label}: {self.part}"
+        return f"{self.run.label}: {' '.join(self._work)}"
 
     @property
     def kind(self) -> tuple[str, ...]:
-        return *self.run.kind, self.part
+        return *self.run.kind, *self._work
+
+    @property
+    def _work(self) -> tuple[str, ...]:
+        """The part, and its number of labels if it has one."""
+        labels = self.settings.get("labels")
+        return self.part, *([] if labels is None else [f"{labels} labels"])
 
     @property
     def needs(self) -> tuple[str, ...]:

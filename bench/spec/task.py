@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping
@@ -42,16 +43,25 @@ class TaskDescription:
     """Name in arrays.npz → the metric whose values per image it keeps. Default: `test_<name>` of the primary one."""
 
     needs_decoder: bool = True
-    """Whether it needs an architecture with a decoder; if so, `--likelihood` says what is made of the pixels."""
+    """Whether it needs an architecture with a decoder."""
 
     needs_labels: bool = False
     """Whether it is semi-supervised: trained on some labelled images (`--labels`) and the rest without labels."""
+
+    labelled_only: bool = False
+    """Whether, of those, it is shown the labelled images alone: what the others are held against."""
+
+    weighs_labels: bool = False
+    """Whether its loss has a term whose weight `--classification-weight` gives."""
 
     has_code: bool = False
     """Whether its model has a Gaussian code q(z|x) to describe and to draw from, as `bench.models.latent` has."""
 
     uses_latent_dim: bool | None = None
     """Whether `--latent-dim` means something to it. Default: as `needs_decoder`."""
+
+    draws_pixels: bool | None = None
+    """Whether its images are what `--likelihood` makes of the pixels, not grey ones. Default: as `needs_decoder`."""
 
     bounds: Literal["log p(x)", "log p(x|y)"] | None = None
     """The log-likelihood that its metric `elbo` is a lower bound on; None if it has no such metric."""
@@ -85,6 +95,7 @@ class TaskDescription:
             "scores": (self.primary,),
             "kept": {f"test_{self.primary}": self.primary},
             "uses_latent_dim": self.needs_decoder,
+            "draws_pixels": self.needs_decoder,
             "label": label,
             "prefix": "" if own else f"{label} ",
             "subject": f"On {label}",
@@ -113,6 +124,28 @@ class TaskDescription:
             raise UserError(
                 f"task {self.name}: {', '.join(sorted(unscored))} not among its scores {', '.join(self.scores)}"
             )
+
+    def with_labels(self, count: int) -> TaskDescription:
+        """Return the task with so many labelled images as one of its own, for a page of several such numbers.
+
+        Its texts say the number where they said "few labels", else at their end.
+        """
+        number = f"{count:,} labels"
+
+        def told(text: str) -> str:
+            with_number = text.replace("few labels", number) if "few labels" in text else f"{text} ({number})"
+            return with_number if len(with_number) <= MAX_TEXT_LENGTH else text
+
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-{count}",
+            label=told(self.label),
+            prefix=f"{told(self.label)} ",
+            subject=told(self.subject),
+            better=told(self.better),
+            best=told(self.best),
+            measured=told(self.measured) if self.measured else "",
+        )
 
     @property
     def naming_cost(self) -> float:

@@ -155,7 +155,7 @@ def prepare_cell(
     layers = layers_of(task.new_model(arch, as_spec(arch, task, setting).latent_dim, 0), task)
     rows = {}
     for work in prepared.workloads:
-        # the loss of a task that needs labels sends an image through a layer many times
+        # the loss of a task that needs labels sends an image through a layer many times, or not at all
         is_countable = work.name != "train" or not task.needs_labels
         rows[cell.arch, work.name] = {
             "arch": cell.arch,

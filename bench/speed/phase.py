@@ -90,7 +90,7 @@ def say(text: str) -> None:
 
 def setting_of(trained: Sequence[RunSpec], device: Device) -> Setting:
     """Return the setting of the job's runs; where none has a likelihood or a latent dimension, any will do."""
-    labels = next((spec.labels for spec in trained if spec.labels is not None), DEFAULT_LABELS)
+    labels = min((spec.labels for spec in trained if spec.labels is not None), default=DEFAULT_LABELS)
     likelihood = next((spec.likelihood for spec in trained if spec.likelihood is not None), "")
     return Setting(
         batch_size=trained[0].batch_size,

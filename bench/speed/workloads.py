@@ -126,7 +126,7 @@ def as_spec(arch: Arch, task: Task, setting: Setting) -> RunSpec:
         task=task.name,
         dataset="",
         data_fingerprint="",
-        likelihood=setting.likelihood if task.needs_decoder else None,
+        likelihood=setting.likelihood if task.draws_pixels else None,
         seed=0,
         epochs=1,
         batch_size=setting.batch_size,

@@ -47,7 +47,7 @@ class Task(TaskDescription):
     loss: Callable[..., Tensor]
     """loss(model, x, labels, noise): the batch's mean loss. x is float [B, 1, 28, 28] in 0 to 1; noise is a generator
     or, drawn already, a tensor of standard normal numbers [N, W]. The loss of a task that needs labels also takes
-    labelled, known and images: see `bench.tasks.m2`."""
+    labelled, known and images; one that weighs labels also weight: see `bench.tasks.m2`."""
 
     score: Callable[[Any, Tensor, Tensor, torch.Generator | Tensor], dict[str, Tensor]]
     """score(model, x, labels, noise): metric name → value per image [B]; their means are the metrics. The score of a

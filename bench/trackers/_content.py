@@ -28,6 +28,7 @@ SETTINGS = (
     "latent_dim",
     "train_images",
     "labels",
+    "classification_weight",
     "threads",
     "device",
 )

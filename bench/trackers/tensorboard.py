@@ -110,7 +110,8 @@ class TensorBoard:
 
     def _place(self, spec: Work) -> Path:
         run = spec.run if isinstance(spec, EvaluationSpec) else spec
-        return self.folder / run.task / run.arch / f"seed-{run.seed}-{run.run_id[:8]}"
+        task = run.task if run.labels is None else f"{run.task}-{run.labels}"
+        return self.folder / task / run.arch / f"seed-{run.seed}-{run.run_id[:8]}"
 
     def _end_live(self, spec: Work) -> None:
         """Remove the file of a run in flight, of this job or of one that was killed."""

@@ -30,6 +30,9 @@ class Labelled:
         self.indices: list[Tensor] = []
         """Of the labelled images of each seed; none without such."""
         count = specs[0].labels
+        weight = specs[0].classification_weight
+        self.more = {} if weight is None else {"weight": weight}
+        """What else the loss of a task that weighs labels takes."""
         if count is not None:
             self.per_batch = min(count, batch)
             self.indices = [choose_labelled(own, count, spec.seed) for own, spec in zip(labels, specs, strict=True)]
@@ -38,7 +41,8 @@ class Labelled:
         """Return a task's loss with what it has to know of the labelled images."""
         if not self.indices:
             return loss
-        return functools.partial(loss, labelled=self.per_batch, known=len(self.indices[0]), images=self.images)
+        known = len(self.indices[0])
+        return functools.partial(loss, labelled=self.per_batch, known=known, images=self.images, **self.more)
 
     def append_to(self, rows: Tensor, seed_index: int, draw: torch.Generator) -> Tensor:
         """Append labelled images to the batches of one seed: [steps, B] → [steps, B + per_batch]."""

@@ -14,7 +14,7 @@ from bench.statistics.frames import ENVIRONMENT
 from bench.statistics.settings import OF_AN_ARCHITECTURE
 from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
-from reports.comparing.rendered_report import Cell, RenderedReport, read_report
+from reports.comparing.rendered_report import Cell, RenderedReport, read_report, split_alike
 from reports.comparing.report_pair import ReportPair
 from reports.comparing.vanished import Vanished, vanished
 from reports.findings.machines import Machine
@@ -101,7 +101,7 @@ def compare(a: Path, b: Path) -> ReportComparison:
     Raises:
         UserError: one can't be read, or there is nothing that can be compared.
     """
-    pair = ReportPair(read_report(Path(a)), read_report(Path(b)))
+    pair = ReportPair(*split_alike(read_report(Path(a)), read_report(Path(b))))
     for column in MUST_AGREE:
         if not pair.agree(column):
             names = [", ".join(report.settings(column)) or "none" for report in (pair.a, pair.b)]

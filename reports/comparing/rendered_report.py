@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bench.spec.declared import Declared, of_manifest
 from bench.statistics.settings import setting_text
 from bench.statistics.tables import read_table
 from reports.reading.manifest import read_manifest
+from reports.reading.numbers_of_labels import Numbers, numbers_of, split_frame, with_numbers
 
 REQUIRED_COLUMNS = ("arch", "task", "seed", "status", "dataset", "run_id")
 WHOLE_NUMBERS = ("seed", "threads")
@@ -37,6 +38,9 @@ class RenderedReport:
     runs: pd.DataFrame
     """records.csv: a row per run."""
 
+    numbers_of_labels: Numbers = field(default_factory=dict)
+    """The tasks that stand for a task with one of several numbers of labels: `reports.reading.numbers_of_labels`."""
+
     def settings(self, column: str) -> tuple[str, ...]:
         """Return the distinct values of a column of `runs` as text; none if there is no such column."""
         values = self.runs[column].dropna() if column in self.runs else []
@@ -45,7 +49,7 @@ class RenderedReport:
     @cached_property
     def declared(self) -> Declared:
         """What is known of the tasks and metrics."""
-        return of_manifest(self.manifest)
+        return with_numbers(of_manifest(self.manifest), self.numbers_of_labels)
 
     def finished(self, cell: Cell) -> pd.DataFrame:
         """Return the rows of the finished runs of a cell; none if it has none."""
@@ -100,6 +104,24 @@ def read_report(folder: Path) -> RenderedReport:
     if problem:
         raise UserError(f"{path}: {problem}; python -m reports render {folder} writes it anew")
     return report
+
+
+def split_alike(a: RenderedReport, b: RenderedReport) -> tuple[RenderedReport, RenderedReport]:
+    """Return the reports, a task that either was run on with several numbers of labels being several tasks in both."""
+    several = {task for report in (a, b) for task, _ in numbers_of(_labelled(report)).values()}
+    first, second = (numbers_of(_labelled(report), several) for report in (a, b))
+    return _split(a, first), _split(b, second)
+
+
+def _labelled(report: RenderedReport) -> list[tuple[str, object]]:
+    """Return (task, number of labels) of each run; NaN where there is none."""
+    runs = report.runs
+    labels = pd.to_numeric(runs["labels"], errors="coerce") if "labels" in runs else pd.Series(np.nan, runs.index)
+    return list(zip(runs["task"], labels.tolist(), strict=True))
+
+
+def _split(report: RenderedReport, numbers: Numbers) -> RenderedReport:
+    return replace(report, runs=split_frame(report.runs, numbers), numbers_of_labels=numbers) if numbers else report
 
 
 def _problem(report: RenderedReport) -> str | None:

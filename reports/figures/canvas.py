@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -41,7 +41,11 @@ STYLE: Any = {
 }
 """matplotlib's rcParams for every figure, beside its own defaults."""
 
+MOST_PANELS = 4
+"""Panels that stand side by side."""
+
 P = ParamSpec("P")
+Panel = TypeVar("Panel")
 
 
 def warn(problem: str) -> None:
@@ -131,6 +135,14 @@ def title_size(title: str, width: float) -> float:
     A character is taken to be 0.6 of the size wide.
     """
     return min(STYLE["axes.titlesize"], 72 * width / (0.6 * len(title)))
+
+
+def in_rows(panels: Sequence[Panel]) -> list[list[Panel | None]]:
+    """Lay panels out in rows of at most `MOST_PANELS`, None in places that are left over: ten in three rows of four."""
+    count = -(-len(panels) // MOST_PANELS)
+    columns = -(-len(panels) // max(count, 1))
+    filled: list[Panel | None] = [*panels, *[None] * (count * columns - len(panels))]
+    return [filled[row * columns : (row + 1) * columns] for row in range(count)]
 
 
 def row_height(rows: int) -> float:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.spec.metrics import Metric
-from reports.figures.canvas import canvas
+from reports.figures.canvas import canvas, in_rows
 from reports.figures.palette import FEW, Colour
 from reports.wording.formatting import shorten_apart
 
@@ -48,10 +48,15 @@ def draw(
     """
     labels = list(shorten_apart(named, 40).values())
     legend = 0.7 + 0.065 * max(map(len, labels))  # inches
-    with canvas(3.6 * len(panels) + legend, 3.1, 1, len(panels)) as (figure, axes):
-        for axis, (task, (title, metric)) in zip(axes[0], panels.items(), strict=True):
-            rows = history[history["task"] == task]
-            _curves(axis, rows, metric, order, named, colours)
+    rows = in_rows(list(panels))
+    columns = len(rows[0])
+    with canvas(3.6 * columns + legend, 3.1 * len(rows), len(rows), columns) as (figure, axes):
+        for axis, task in zip(axes.flat, (task for row in rows for task in row), strict=True):
+            if task is None:
+                axis.set_visible(False)
+                continue
+            title, metric = panels[task]
+            _curves(axis, history[history["task"] == task], metric, order, named, colours)
             axis.set_title(title)
         lines = [axes[0, 0].plot([], [], color=colours[arch], lw=2)[0] for arch in named]
         if len(order) > len(named):

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from bench.spec.metrics import Metric
-from reports.figures.canvas import canvas, row_height
+from reports.figures.canvas import canvas, in_rows, row_height
 from reports.figures.palette import Colour
 from reports.wording.formatting import shorten_apart
 
@@ -41,8 +41,8 @@ class Panel:
 
 
 def draw(panels: Sequence[Panel], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
-    """Draw a row of panels, with the architectures down the side in `order`."""
-    return draw_rows([panels], order, colours)
+    """Draw panels in rows as short as `in_rows` makes them, with the architectures down the side in `order`."""
+    return draw_rows(in_rows(panels), order, colours)
 
 
 def draw_rows(rows: Sequence[Sequence[Panel | None]], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:

@@ -37,6 +37,17 @@ class Experiment(ReportFolder):
         """The factor analysis of each task that has one."""
         return factor_analyses(self.runs, self.layers, self.rankings, self.manifest.get("factors") or {})
 
+    @property
+    def head_rankings(self) -> list[Ranking]:
+        """Those of the page's head: of several numbers of labels the fewest; more have a section of their own."""
+        return [ranking for ranking in self.rankings.values() if not self._is_of_more_labels(ranking)]
+
+    def _is_of_more_labels(self, ranking: Ranking) -> bool:
+        """Return whether the same task has a result with fewer labels, and the section on few labels shows both."""
+        of, count = self.numbers_of_labels.get(ranking.task, (ranking.task, 0))
+        fewer = [name for name, (task, less) in self.numbers_of_labels.items() if task == of and less < count]
+        return ranking.metric.name == "accuracy" and any(self.rankings[name].order for name in fewer)
+
     def primary(self, task: str) -> Metric:
         """Return the metric that a task is judged by."""
         return self.declared.primary(task)

@@ -47,7 +47,8 @@ def measured_apart(experiment: Experiment, task: str) -> pd.DataFrame | None:
     Its columns are those of `bench.statistics.speed_frames.speeds_frame`, indexed by architecture.
     """
     measured = experiment.measured_speeds
-    return measured.of(task, "train") if measured is not None and task in measured.tasks else None
+    timed = experiment.task_run(task)  # once, whatever the number of labels
+    return measured.of(timed, "train") if measured is not None and timed in measured.tasks else None
 
 
 def machines_of_speeds(experiment: Experiment, task: str) -> dict[Machine, tuple[str, ...]]:

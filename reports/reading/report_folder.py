@@ -20,6 +20,7 @@ from bench.store.evaluations import with_evaluations
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from reports.reading.manifest import read_manifest
+from reports.reading.numbers_of_labels import Numbers, split_records, with_numbers
 from reports.reading.older_records import with_kl_units
 from reports.reading.speeds import MeasuredSpeeds, read_speeds
 
@@ -49,10 +50,17 @@ class ReportFolder:
     layers: pd.DataFrame
     """A row per layer of each architecture and task."""
 
+    numbers_of_labels: Numbers
+    """The tasks that stand for a task with one of several numbers of labels: `reports.reading.numbers_of_labels`."""
+
     @cached_property
     def declared(self) -> Declared:
         """What is known of the tasks and metrics: what the manifest declares, beside what is built in."""
-        return of_manifest(self.manifest)
+        return with_numbers(of_manifest(self.manifest), self.numbers_of_labels)
+
+    def task_run(self, task: str) -> str:
+        """Return the task as it was run and timed: `m2` of `m2-100`."""
+        return self.numbers_of_labels.get(task, (task, 0))[0]
 
     def label(self, task: str) -> str:
         """Return a task's name on the page, such as "VAE"."""
@@ -67,7 +75,9 @@ class ReportFolder:
     @cached_property
     def measured_speeds(self) -> MeasuredSpeeds | None:
         """Speeds that were measured after training; None if none were."""
-        return read_speeds(self.folder, self.runs, self.tasks, self.baseline)
+        tasks = tuple(dict.fromkeys(map(self.task_run, self.tasks)))
+        runs = self.runs.assign(task=self.runs["task"].map(self.task_run))
+        return read_speeds(self.folder, runs, tasks, self.baseline)
 
     @property
     def finished(self) -> list[Record]:
@@ -91,9 +101,14 @@ class ReportFolder:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that have a record, in the order of the command line."""
+        """The tasks that have a record, in the order of the command line; numbers of labels from the smallest on."""
         present = set(self.runs["task"].unique())
-        return tuple(task for task in self.manifest["tasks"] if task in present)
+        named = [
+            name
+            for task in self.manifest["tasks"]
+            for name in (task, *(name for name, (of, _) in self.numbers_of_labels.items() if of == task))
+        ]
+        return tuple(task for task in dict.fromkeys(named) if task in present)
 
     @property
     def baseline(self) -> str:
@@ -140,7 +155,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
     records, missing = _records(where, [str(one) for one in manifest["run_ids"]], evaluations, of_manifest(manifest))
     if not records:
         raise UserError(f"none of the {len(missing)} runs of {folder} is in {where}; point --runs-dir at them")
-    records = [with_kl_units(record) for record in records]
+    records, numbers = split_records([with_kl_units(record) for record in records])
     runs = records_frame(records)
     for column in ("dataset", "likelihood"):
         kinds = sorted(set(runs[column].dropna()))
@@ -155,6 +170,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
         runs=runs,
         summary=summary_frame(runs, metric_names(records)),
         layers=layers_frame(records),
+        numbers_of_labels=numbers,
     )
 
 

@@ -11,6 +11,7 @@ from archs.errors import UserError
 from bench.spec.command import in_ascii
 from reports.figures.canvas import FigureWriter, warn
 from reports.findings.experiment import Experiment
+from reports.reading.numbers_of_labels import as_written
 from reports.rendering import html, markdown
 from reports.sections.context import Context
 from reports.sections.page import blocks
@@ -94,5 +95,6 @@ def _csvs(experiment: Experiment) -> dict[str, pd.DataFrame]:
         "comparisons": experiment.comparisons,
         "layers": layers.assign(layer=layers["layer"].map(in_ascii, na_action="ignore")) if len(layers) else layers,
     }
+    frames = {name: as_written(frame, experiment.numbers_of_labels) for name, frame in frames.items()}
     measured = experiment.measured_speeds
     return frames if measured is None else {**frames, "throughput": measured.speeds}

@@ -6,26 +6,27 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from bench.spec.metrics import IWAE, Metric
 from bench.statistics.comparisons import comparisons_frame
-from reports.figures import confusion, kl
+from reports.figures import confusion, curves, kl
+from reports.figures import few_labels as lines_by_labels
+from reports.findings import few_labels as labels
 from reports.findings.experiment import Experiment
-from reports.findings.ranking import Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording.formatting import NO_VALUE, difference, mean_sd, number
+from reports.wording import few_labels as said_of_labels
+from reports.wording.formatting import NO_VALUE, difference, mean_sd
 from reports.wording.generative import sentences
 from reports.wording.seed_counts import mark_of_fewer
 
-PUBLISHED_ERROR = {"m2": {100: 11.97, 600: 4.94, 1000: 3.60, 3000: 3.92}}
-"""Task → number of labels → test error on MNIST in %, by Kingma et al. 2014, table 1."""
 BASIC = ("reconstruction", "kl", "bits_per_dim", "active_units", "kl_units", "sample_spread", "aggregate_kl")
 UNITS = ("active_units", "kl_units")
 """Metrics that count latent dimensions."""
 ACCURACIES = ("probe_accuracy", "bayes_accuracy", "sample_accuracy", "judge_accuracy")
+MOST_OPEN = 24
+"""Rows up to which the table of test errors is open; a longer one is folded."""
 MOST_CONFUSIONS = 4
 """Architectures whose confusions are shown."""
 LONGEST = 1_000
@@ -228,38 +229,42 @@ def _confusions(context: Context) -> Iterator[Block]:
 
 
 def few_labels(context: Context) -> Iterator[Block]:
-    """Yield the section on test error with few labels, beside the published one where there is one."""
-    rankings = [
-        ranking
-        for ranking in context.experiment.rankings.values()
-        if ranking.description.needs_labels and ranking.order and ranking.metric.name == "accuracy"
-    ]
-    if rankings:
-        yield Heading("With few labels")
-    for ranking in rankings:
-        yield from _test_error(context.experiment, ranking)
+    """Yield the section on test error with few labels, beside published ones where there are such."""
+    experiment = context.experiment
+    few = labels.few_labels(experiment)
+    if few is None:
+        return
+    yield Heading("With few labels")
+    yield Text(said_of_labels.introduction(experiment, few))
+    if len(few.numbers) > 1:
+        yield _errors_by_labels(context, few)
+    shown = said_of_labels.error_table(experiment, few)
+    yield shown if len(shown.rows) <= MOST_OPEN else Details(f"Test errors in {len(shown.rows)} rows", [shown])
+    yield Text(said_of_labels.how_to_read(experiment, few))
+    if text := said_of_labels.worth(few):
+        yield Text(text)
+    for text in (*said_of_labels.collapsed(experiment, few), said_of_labels.choices(experiment)):
+        yield Text(text)
 
 
-def _test_error(experiment: Experiment, ranking: Ranking) -> Iterator[Block]:
-    """Yield the test error of one task's architectures."""
-    runs: pd.DataFrame = experiment.runs[experiment.runs["task"] == ranking.task]
-    labels = int(runs["labels"].dropna().iloc[0])
-    published = PUBLISHED_ERROR.get(ranking.task, {}).get(labels) if experiment.dataset == "mnist" else None
-    yield Text(
-        f"{md(ranking.description.label)} with {labels:,} labelled images, as many of each class; the other training "
-        "images come without. "
-        + (
-            f"Published for {labels:,} labels: {published:.2f} % (Kingma et al. 2014, table 1, another network)."
-            if published
-            else "No published number for this data set and number of labels is known here."
-        )
-        + ("" if ranking.one_seed else " ± is the standard deviation over seeds.")
+def _errors_by_labels(context: Context, few: labels.FewLabels) -> Block:
+    """Draw the figure of test error against the number of labels."""
+    experiment, in_per_cent = context.experiment, labels.in_frame(few)
+    in_per_cent[["mean", "low", "high"]] *= labels.ERROR.scale
+    order = [arch for arch in experiment.order if arch in set(in_per_cent["arch"])]
+    known = few.methods if experiment.dataset == "mnist" else ()
+    published = {
+        method.label: points
+        for method in known
+        if (points := {count: method.published[count] for count in few.numbers if count in method.published})
+    }
+    return context.figures.write(
+        "few_labels",
+        "Test error against the number of labels, mean over seeds with its 95 % interval",
+        lines_by_labels.draw,
+        in_per_cent,
+        published,
+        [method.label for method in few.methods],
+        curves.highlighted(order, experiment.baseline),
+        context.colours,
     )
-    rows = []
-    most = max(int(ranking.cells[arch].n) for arch in ranking.order)
-    for arch in ranking.order:
-        cell = ranking.cells[arch]
-        spread = f" ± {number(100 * cell.std, 2)}" if math.isfinite(cell.std) else ""
-        mark = mark_of_fewer(int(cell.n), int(cell.n_failed), most, experiment.seeds)
-        rows.append((arch, f"{number(100 * (1 - cell.mean), 2)}{spread}{mark}"))
-    yield Table(("architecture", "test error ↓ (%)"), tuple(rows), "lr", name="semi_supervised")

@@ -10,11 +10,8 @@ from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Heading, Text
 from reports.sections.context import Context
 from reports.wording.budget import about_late_gains
-from reports.wording.phrases import elbo_protocol
+from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION, elbo_protocol
 from reports.wording.seed_counts import seeds_in_words
-
-FIRST_CHOSEN_BY_VALIDATION = 4
-"""The first protocol whose learning rate and warm-up were chosen without the test set."""
 
 
 def blocks(context: Context) -> Iterator[Block]:

@@ -25,7 +25,8 @@ def blocks(context: Context) -> Iterator[Block]:
         return
     present = [set(experiment.layers[column].unique()) for column in ("arch", "task")]
     order = [arch for arch in experiment.order if arch in present[0]]
-    tasks = [task for task in experiment.tasks if task in present[1]]
+    of_task = {experiment.task_run(task): task for task in reversed(experiment.tasks) if task in present[1]}
+    tasks = list(reversed(of_task.values()))  # each once, since the number of labels is no layer's
     yield Heading(PARAMETERS_SECTION)
     yield Text(
         "Counted from the layers of the models that were trained. Conv takes in transposed convolutions; FC is every "
@@ -33,7 +34,7 @@ def blocks(context: Context) -> Iterator[Block]:
         + (" Other layers are in the total alone." if not set(experiment.layers["kind"]) <= CONV_AND_FC else "")
     )
     alt = "Parameters per architecture and task, by kind of layer"
-    titles = {task: experiment.label(task) for task in tasks}
+    titles = {task: experiment.label(experiment.task_run(task)) for task in tasks}
     yield context.figures.write("parameters", alt, draw, experiment.layers, titles, order)
     table = _totals(experiment, order, tasks)
     yield table if len(table.rows) <= 12 else Details("Parameters per architecture and task", [table])
@@ -53,7 +54,7 @@ def _totals(experiment: Experiment, order: list[str], tasks: list[str]) -> Table
     rows = [
         (
             arch,
-            experiment.label(task),
+            experiment.label(experiment.task_run(task)),
             number(row.params_total, 0),
             number(row.params_conv, 0),
             number(row.params_fc, 0),
@@ -77,7 +78,7 @@ def _layers(experiment: Experiment, order: list[str], tasks: list[str]) -> Table
         rows += [
             (
                 arch,
-                experiment.label(task),
+                experiment.label(experiment.task_run(task)),
                 row.part,
                 layer_with_note(row.layer, row.note),
                 row.output_shape.replace("x", "×") if isinstance(row.output_shape, str) else NO_VALUE,

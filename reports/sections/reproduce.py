@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.spec.declared import built_in
 from bench.spec.status import Status
 from bench.statistics.settings import setting_text
 from bench.store.code_versions import version_of
@@ -17,8 +18,10 @@ from reports.markup.escape import one_line
 from reports.sections.context import Context
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, number, plural
 
+CLASSIFICATION_WEIGHT = "classification_weight"
+OLDER_WEIGHT = "0.1 × labels, before it was a setting"
 SETTINGS = ("epochs", "batch_size", "lr", "latent_dim", "train_images", "threads", "protocol")
-SETTINGS_OF_SOME = ("labels", "deterministic")
+SETTINGS_OF_SOME = ("labels", CLASSIFICATION_WEIGHT, "deterministic")
 """Settings that have a meaning for some runs only, and are shown where they have."""
 
 NOT_RECORDED = "not recorded"
@@ -52,7 +55,7 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
     )
     if experiment.likelihood:
         yield "likelihood", f"{experiment.likelihood}: {LIKELIHOOD_IN_WORDS.get(experiment.likelihood, '')}"
-    yield "tasks", ", ".join(experiment.tasks)
+    yield "tasks", ", ".join(dict.fromkeys(map(experiment.task_run, experiment.tasks)))
     yield "seeds", ", ".join(str(seed) for seed in sorted(runs["seed"].unique()))
     yield "baseline", experiment.baseline
     for name in SETTINGS:
@@ -64,7 +67,9 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
     yield "schedule of the lr", _schedule(manifest.get("schedule"))
     for name in SETTINGS_OF_SOME:
         if name in runs and runs[name].notna().any():
-            yield name, _all(runs, name)
+            yield name.replace("_", " "), _all(runs, name)
+    if _is_of_older_weight(experiment):
+        yield CLASSIFICATION_WEIGHT.replace("_", " "), OLDER_WEIGHT
     yield "device", ", ".join(_environment(experiment, "device_name")) or _all(runs, "device")
     yield "runs at a time", str(manifest.get("workers", "unknown"))
     if manifest.get("processors"):
@@ -86,6 +91,14 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
         )
     yield "training time of all runs", f"{number(float(runs['train_seconds'].sum()), 0)} s"
     yield "created", str(manifest.get("created", "unknown"))
+
+
+def _is_of_older_weight(experiment: Experiment) -> bool:
+    """Return whether there are runs of a built-in task that weighs labels, from before the weight was a setting."""
+    runs = experiment.runs
+    names = {name for name, task in built_in().tasks.items() if task.weighs_labels}
+    own = runs[[experiment.task_run(task) in names for task in runs["task"]]]
+    return len(own) > 0 and (CLASSIFICATION_WEIGHT not in own or bool(own[CLASSIFICATION_WEIGHT].isna().any()))
 
 
 def _schedule(schedule: Mapping[str, int] | None) -> str:

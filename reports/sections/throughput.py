@@ -53,6 +53,12 @@ def blocks(context: Context, measured: MeasuredSpeeds) -> Iterator[Block]:
         yield Text(MEASURED_BUSY)
 
 
+def _of_several_numbers(context: Context, measured: MeasuredSpeeds) -> list[str]:
+    """Return the labels of the tasks that were run with several numbers of labelled images, and timed with one."""
+    tasks = dict.fromkeys(task for task, _ in context.experiment.numbers_of_labels.values())
+    return [md(context.experiment.label(task)) for task in tasks if task in measured.tasks]
+
+
 def _panel(context: Context, measured: MeasuredSpeeds, task: str, work: str) -> seeds.Panel | None:
     """Return every round of one task and kind of work with medians; None if that was not measured."""
     rounds = measured.rounds[(measured.rounds["task"] == task) & (measured.rounds["work"] == work)]
@@ -136,6 +142,8 @@ def _method(context: Context, measured: MeasuredSpeeds) -> Iterator[str]:
         else "."
     )
     yield about_sessions(measured)
+    if several := _of_several_numbers(context, measured):
+        yield f"{natural_list(several)} is timed once, with {setting.get('labels', 0):,} labelled images."
     yield "Inference encodes and decodes, or classifies; sampling decodes draws from the prior."
     rates = [one["flops"] * one["calls"] / np.median(one["seconds"]) / 1e9 for one in measured.document["matmul"]]
     declared = context.experiment.declared.tasks

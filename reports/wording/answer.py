@@ -33,7 +33,7 @@ NORMALITY_NOTE = (
 
 def answer(experiment: Experiment) -> str:
     """Return the paragraph as Markdown: one sentence or two per task, then cost, then failures."""
-    rankings = [ranking for ranking in experiment.rankings.values() if ranking.order]
+    rankings = [ranking for ranking in experiment.head_rankings if ranking.order]
     if not rankings:
         return f"**No run finished: there is no answer.** {failures(experiment)}".strip()
     one_seed = all(ranking.one_seed for ranking in rankings)

@@ -67,15 +67,14 @@ def about_missing_flops(experiment: Experiment, speeds: pd.DataFrame) -> str:
     unknown = {tuple(key) for key in experiment.layers.loc[experiment.layers["macs"].isna(), ["arch", "task"]].values}
     with_labels, not_known, before = list[str](), list[str](), list[str]()
     for row in missing.itertuples(index=False):
-        ranking = experiment.rankings.get(row.task)
-        if ranking is not None and ranking.description.needs_labels:
+        if experiment.declared.tasks[row.task].needs_labels:
             with_labels.append(md(experiment.label(row.task)))
         else:
             (not_known if (row.arch, row.task) in unknown else before).append(md(row.arch))
     reasons = []
     if with_labels:
         which = natural_list(list(dict.fromkeys(with_labels)))
-        reasons.append(f"for {which}, whose step sends an image through its layers many times")
+        reasons.append(f"for {which}, whose step does not send each image through its layers once")
     if not_known:
         which = natural_list(list(dict.fromkeys(not_known)), 6)
         reasons.append(f"for {which}, some of whose operations are not known (see {PARAMETERS_SECTION})")

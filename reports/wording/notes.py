@@ -7,7 +7,7 @@ from reports.findings.machines import machines_of
 from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import measured_apart
 from reports.markup.escape import md
-from reports.wording.formatting import LIKELIHOOD_IN_WORDS
+from reports.wording.formatting import LIKELIHOOD_IN_WORDS, natural_list
 from reports.wording.machines import about_rounding
 from reports.wording.seed_counts import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
@@ -69,6 +69,8 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
                 f"A {md(description.label)}'s ELBO bounds log p(x|y); less ln 10 it bounds log p(x, y) and compares "
                 "with a VAE's."
             )
+    if further := _further_numbers(experiment):
+        notes.append(further)
     counted = sizes(experiment)
     if experiment.tasks and counted:
         first = next(iter(counted.values())).task
@@ -83,6 +85,17 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         notes += speed_notes(experiment, experiment.tasks[0])
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
     return list(filter(None, notes))
+
+
+def _further_numbers(experiment: Experiment) -> str:
+    """Say where the results with further numbers of labels are; empty if all are in the table."""
+    shown = {ranking.task for ranking in experiment.head_rankings}
+    left_out = [experiment.numbers_of_labels[task] for task in experiment.rankings if task not in shown]
+    if not left_out:
+        return ""
+    tasks = natural_list([md(experiment.label(task)) for task in dict.fromkeys(task for task, _ in left_out)])
+    counts = natural_list([f"{count:,}" for count in sorted({count for _, count in left_out})], 8)
+    return f"{tasks} with {counts} labels: under *With few labels*."
 
 
 def _about_brackets(experiment: Experiment) -> str:

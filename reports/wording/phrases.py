@@ -20,6 +20,9 @@ from reports.wording.formatting import (
     signed,
 )
 
+FIRST_CHOSEN_BY_VALIDATION = 4
+"""The first protocol whose learning rate and warm-up were chosen without the test set."""
+
 
 def winner_phrase(ranking: Ranking, winner: str, best: bool = False) -> str:
     """Say what the winner is better at; with `best`, at what it is the best of many. The task declares the words."""

@@ -53,7 +53,7 @@ def comparison_table(experiment: Experiment, *, compact: bool = False) -> tuple[
         The table, and what it leaves out because it is the same for every row, such as "params 47,993".
     """
     columns = [Column("architecture", str, align="l", always=True), *_size_columns(experiment)]
-    for ranking in experiment.rankings.values():
+    for ranking in experiment.head_rankings:
         columns += _task_columns(experiment, ranking, compact)
     columns += _speed_columns(experiment)
     shown, cells_of_shown, common = [], [], []

@@ -25,7 +25,7 @@ CASES = [
     (["--tasks", "vea"], "unknown task 'vea'; did you mean 'vae'"),
     (
         ["--tasks", "denois"],
-        "unknown task 'denois'; choose from classifier, cvae, m2, vae; a task of yours is in a file that --plugin",
+        "unknown task 'denois'; choose from classifier, cvae, m2, reader, vae; a task of yours is in a file that",
     ),
     (["--likelihood", "gray"], "unknown likelihood 'gray'; did you mean 'grey'"),
     (["--dataset", "mnits"], "unknown data set 'mnits'; did you mean 'mnist'"),

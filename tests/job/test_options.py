@@ -95,6 +95,38 @@ def test_lists_may_be_joined_by_commas() -> None:
     assert parse(["--archs", *options]).archs == tuple(options)
 
 
+def test_numbers_of_labels_may_be_several_and_none_is_asked_for_twice() -> None:
+    assert parse([]).labels == (100,)
+    assert parse(["--labels", "600"]).labels == (600,)
+    assert parse(["--labels", "100,600,", "1000", "100", "--quick"]).labels == (100, 600, 1000)
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["100", "105"], "'105' can't be shared equally by ten classes; expected a multiple of 10, for example 100"),
+        (["100,x"], "'x' is not a whole number from 10 to 50,000"),
+        ([","], "',' is not a whole number from 10 to 50,000"),
+        (["100", "60000"], "'60000' is not a whole number from 10 to 50,000"),
+    ],
+)
+def test_a_number_of_labels_that_can_t_be_is_named(
+    words: list[str], expected: str, capsys: pytest.CaptureFixture
+) -> None:
+    assert refused(["--labels", *words], capsys) == f"error: argument --labels: {expected}"
+
+
+def test_the_weight_of_classification_has_bounds(capsys: pytest.CaptureFixture) -> None:
+    assert parse([]).classification_weight == 0.1
+    assert parse(["--classification-weight", "0"]).classification_weight == 0
+    assert parse(["--classification-weight", "50"]).classification_weight == 50
+    for text in ("-0.1", "nan", "inf", "1e7", "ten"):
+        expected = f"{text!r} is not a weight; expected a number from 0 to 1,000,000"
+        assert (
+            refused(["--classification-weight", text], capsys) == f"error: argument --classification-weight: {expected}"
+        )
+
+
 def test_a_list_that_can_t_be_meant_is_one_line(capsys: pytest.CaptureFixture) -> None:
     assert refused(["--tasks", "vae,clasifier"], capsys).startswith("error: unknown task 'clasifier'; did you mean 'cl")
     assert refused(["--tasks", ","], capsys).startswith("error: unknown task ','")

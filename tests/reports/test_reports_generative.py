@@ -99,11 +99,11 @@ def test_few_labels_stand_beside_the_published_number(tmp_path: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"run_ids": ids, "tasks": ["m2"]}))
     context = Context(reports.load(folder), FigureWriter(folder))
-    _, text, found = few_labels(context)
+    _, text, found, read, *_ = few_labels(context)
     settings = [block for block in reproduce.blocks(context) if isinstance(block, Table)]
     assert ("labels", "100") in settings[0].rows and "deterministic" not in dict(settings[0].rows)
-    assert "Published for 100 labels: 11.97 %" in text.markdown and "± is the standard deviation" in text.markdown
-    assert found.rows == (("cnn2", "9.00 ± 1.41"),)
+    assert "Published: Kingma et al. 2014, table 1" in text.markdown and "± is the standard dev" in read.markdown
+    assert found.rows == (("100", "cnn2", "9.00 ± 1.41"), ("100", "published", "11.97 ± 1.71"))
 
 
 def test_a_sheet_keeps_its_rows_and_columns() -> None:

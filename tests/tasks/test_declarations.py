@@ -79,7 +79,7 @@ NAMED = {
     "bench/evaluation/parts/samples.py": {"classifier"},  # the judge of samples, whatever drew them
     "bench/test_speed.py": {"vae", "classifier"},  # the gate times one task of each architecture
     "reports/findings/readme_claims.py": {"cvae", "vae"},  # what a document says of its CVAE
-    "reports/sections/generative.py": {"m2"},  # published numbers of that model
+    "reports/findings/few_labels.py": {"m2"},  # published numbers of that model
 }
 """Where a task is meant by its name, and not for what it is; beside `bench/tasks` and the studies, each of one task."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -14,6 +15,8 @@ from bench.evaluation.importance import importance_bound
 from bench.models.streams import generator
 from bench.tasks import get, m2
 from bench.training import labelled
+from bench.training.loop import train
+from bench.training.splits import splits_of
 from tests.training.test_train import DIGITS, spec_of, trained
 
 MODEL = get("m2").build(discover().archs["cnn3"], 4, 0).eval()
@@ -33,7 +36,9 @@ def bound(x: Tensor, y: int) -> float:
 
 
 @torch.no_grad()
-def test_the_objective_is_the_paper_s_sum_divided_by_the_images() -> None:
+@pytest.mark.parametrize(("weight", "alpha"), [(0.1, 0.1), (2.0, 2.0), (0.0, 0.0), (None, 0.1 * 20)])
+def test_the_objective_is_the_paper_s_sum_divided_by_the_images(weight: float | None, alpha: float) -> None:
+    """Without a weight it is what older runs were trained with: 0.1 × labels."""
     zero_variance(MODEL)
     rest, few = X[:3], X[3:]
     expected = 0.0
@@ -44,8 +49,9 @@ def test_the_objective_is_the_paper_s_sum_divided_by_the_images() -> None:
     for image, y in zip(few, LABELS[3:].tolist(), strict=True):
         # 20 labelled of 100 images: each labelled image of this batch of two stands for ten
         log_q = float(F.log_softmax(MODEL.reader(image[None])[0], 0)[y])
-        expected -= (10 * bound(image[None], y) + 0.1 * 100 * 10 * log_q) / 100
-    found = m2.loss(MODEL, X, LABELS, generator(0, "z"), labelled=2, known=20, images=100)
+        expected -= 10 * bound(image[None], y) / 100
+        expected -= alpha * 100 * log_q / 2 / 100  # α = weight × 100 images, times the mean over the two
+    found = m2.loss(MODEL, X, LABELS, generator(0, "z"), labelled=2, known=20, images=100, weight=weight)
     assert float(found) == pytest.approx(expected, rel=1e-4)
 
 
@@ -53,7 +59,14 @@ def test_labels_of_the_unlabelled_are_never_looked_at() -> None:
     losses = {
         float(
             m2.loss(
-                MODEL, X, torch.cat([other, LABELS[3:]]), generator(0, "z"), labelled=2, known=20, images=100
+                MODEL,
+                X,
+                torch.cat([other, LABELS[3:]]),
+                generator(0, "z"),
+                labelled=2,
+                known=20,
+                images=100,
+                weight=1.0,
             ).detach()
         )
         for other in (LABELS[:3], torch.tensor([0, 0, 0]), torch.tensor([-1, -1, -1]))
@@ -85,6 +98,62 @@ def test_it_reads_digits_from_a_hundred_labels() -> None:
     assert metrics["accuracy"] > 0.5  # one in ten by chance
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     assert metrics["elbo"] == pytest.approx(-(metrics["reconstruction"] + metrics["kl"]), rel=1e-5)
+
+
+def test_the_weight_is_part_of_a_run_and_reaches_its_loss() -> None:
+    spec = spec_of("mlp", "m2", epochs=1, labels=100, classification_weight=0.1)
+    heavy = dataclasses.replace(spec, classification_weight=50.0)
+    old = dataclasses.replace(spec, classification_weight=None)
+    assert len({spec.run_id, heavy.run_id, old.run_id}) == 3
+    assert "classification_weight" not in old.content(), "a record from before keeps its identity"
+    losses = {history[0]["train_loss"] for _, history in map(trained, (spec, heavy, old))}
+    assert len(losses) == 3
+    assert trained(dataclasses.replace(spec, classification_weight=10.0))[0] == trained(old)[0]
+
+
+def seen_by(name: str) -> list[tuple[Tensor, Tensor]]:
+    """The labelled images and their labels in each step of a short training of a task, and its reader's weights."""
+    task, seen = get(name), list[tuple[Tensor, Tensor]]()
+
+    def loss(
+        model: torch.nn.Module, x: Tensor, labels: Tensor, noise: Tensor, labelled: int, **others: float
+    ) -> Tensor:
+        if not seen:
+            seen.extend(
+                (own.detach().clone(), own.new_zeros(0)) for own in getattr(model, "reader", model).parameters()
+            )
+        seen.append((x[-labelled:], labels[-labelled:]))
+        found: Tensor = task.loss(model, x, labels, noise, labelled, **others)
+        return found
+
+    watched = dataclasses.replace(task, loss=loss)
+    dim = {} if task.uses_latent_dim else {"latent_dim": None}
+    spec = spec_of("cnn3", name, epochs=2, labels=20, train_images=300, **dim)
+    model = task.new_model(discover().archs["cnn3"], spec.latent_dim, spec.seed)
+    splits = splits_of(DIGITS, spec, torch.device("cpu"))
+    train(model, watched, spec, splits["train"], splits["val"])
+    return seen
+
+
+def test_the_reader_alone_starts_as_m2_s_and_sees_the_same_labelled_images_in_the_same_order() -> None:
+    alone, within = seen_by("reader"), seen_by("m2")
+    assert len(alone) == len(within) > 8
+    for one, other in zip(alone, within, strict=True):
+        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+
+
+def test_the_reader_alone_never_looks_at_other_images() -> None:
+    reader = get("reader")
+    model = reader.new_model(discover().archs["cnn3"], None, 0)
+    losses = {
+        float(
+            reader.loss(
+                model, torch.cat([other, X[3:]]), LABELS, torch.zeros(0, 0), labelled=2, known=20, images=100
+            ).detach()
+        )
+        for other in (X[:3], X[:3] * torch.nan)
+    }
+    assert len(losses) == 1 and reader.noise_rows(228, 100) == (0,)
 
 
 def test_its_code_is_that_of_a_cvae() -> None:
