@@ -20,6 +20,7 @@ from torch import Tensor
 
 from archs.base import Arch
 from bench.models.latent import CLASSES, LatentModel, build_latent_model
+from bench.models.streams import normal
 from bench.tasks import Task
 from bench.tasks.classifier import Classifier
 from bench.tasks.classifier import build as build_classifier
@@ -59,33 +60,41 @@ def loss(
 ) -> Tensor:
     """Return the loss of the module's docstring, in nats per training image.
 
+    Its value is exact, and so is its gradient for q(y|x). For the CVAE Σ_y q(y|x) ∇L(x, y) is estimated without bias,
+    by ∇L(x, y) of one label drawn from q(y|x): of ten labels nine need no backward pass. All labels of an image have
+    their noise in common, so that it cancels where they are compared.
+
     Args:
         x: [B, 1, 28, 28], of which the last `labelled` rows come with a label.
         labels: [B]; those of the other rows are not looked at.
+        noise: standard normal, Z to a row: of each image, then of each without a label; or the generator to draw it.
         known: how many images of the training set are labelled.
         images: N, all images of the training set.
         weight: of the mean cross-entropy of the labelled images; None: 0.1 × known, as runs were trained that are older
             than the setting.
     """
-    rest, few, y = x[:-labelled], x[-labelled:], labels[-labelled:]
-    of_few, of_rest = (noise[:labelled], noise[labelled:]) if isinstance(noise, Tensor) else (noise, noise)
-    supervised = -joint_bound(model, few, y, of_few).mean()
+    others, known_labels = len(x) - labelled, labels[-labelled:]
+    logits = model.reader(x)
+    log_q = F.log_softmax(logits[:others], 1)  # [others, 10]
+    q = log_q.exp()
+    of_told, chance = (noise[: len(x)], noise[len(x) :]) if isinstance(noise, Tensor) else (noise, noise)
+    of_told = normal(of_told, q.new_empty(len(x), model.head.mean.out_features))
+    with torch.no_grad():
+        every = torch.arange(CLASSES, device=x.device).repeat_interleave(others)
+        bounds = joint_bound(model, x[:others], every, of_told[:others].repeat(CLASSES, 1)).view(CLASSES, others).T
+        uniform = torch.special.ndtr(normal(chance, q[:, :1])[:, :1])
+        drawn = (q.cumsum(1) < uniform).sum(1).clamp(max=CLASSES - 1)
+    told = joint_bound(model, x, torch.cat([drawn, known_labels]), of_told)
+    value = (q * (log_q - bounds)).sum(1)  # and, without changing it, the gradient of what was drawn:
+    unlabelled = (value + (told.detach() - told)[:others]).mean()
     weight = ALPHA * known if weight is None else weight
-    read = F.cross_entropy(model.reader(few), y)
-    return unlabelled(model, rest, of_rest) + known / images * supervised + weight * read
-
-
-def unlabelled(model: M2, x: Tensor, noise: torch.Generator | Tensor) -> Tensor:
-    """Return −Σ_y q(y|x) L(x, y) − H(q(y|x)), mean over the batch: every label is tried on every image."""
-    log_q = F.log_softmax(model.reader(x), 1)  # [B, 10]
-    every = torch.arange(CLASSES, device=x.device).repeat_interleave(len(x))
-    bounds = joint_bound(model, x, every, noise).view(CLASSES, len(x)).T
-    return (log_q.exp() * (log_q - bounds)).sum(1).mean()
+    read = F.cross_entropy(logits[others:], known_labels)
+    return unlabelled - known / images * told[others:].mean() + weight * read
 
 
 def noise_rows(batch: int, labelled: int) -> tuple[int, ...]:
-    """Return one row for each labelled image, and one for each label that is tried on an unlabelled one."""
-    return labelled, CLASSES * (batch - labelled)
+    """Return one row for each image, and one that draws a label for each without."""
+    return batch, batch - labelled
 
 
 def joint_bound(model: M2, x: Tensor, labels: Tensor, noise: torch.Generator | Tensor) -> Tensor:

@@ -55,6 +55,37 @@ def test_the_objective_is_the_paper_s_sum_divided_by_the_images(weight: float | 
     assert float(found) == pytest.approx(expected, rel=1e-4)
 
 
+def summed_out(model: m2.M2, x: Tensor, noise: Tensor) -> Tensor:
+    """−Σ_y q(y|x) L(x, y) − H(q(y|x)), mean over the images [B, 1, 28, 28], all labels with the noise [B, Z]."""
+    log_q = F.log_softmax(model.reader(x), 1)
+    bounds = [m2.joint_bound(model, x, torch.full((len(x),), y), noise) for y in range(10)]
+    return (log_q.exp() * (log_q - torch.stack(bounds, 1))).sum(1).mean()
+
+
+@pytest.mark.parametrize("name", ["cnn3", "mlp"])
+def test_the_gradient_of_one_drawn_label_is_on_average_that_of_all(name: str) -> None:
+    """Each label is drawn from q(y|x): the gradients with each of them, weighted so, are that of the sum."""
+    model = get("m2").new_model(discover().archs[name], 3, 0).double()
+    torch.nn.init.normal_(model.reader.head.weight, std=0.1, generator=generator(0, "head"))  # no two labels alike
+    x, y, weights = X[:2].double(), LABELS[:2], list(model.parameters())
+    noise = torch.randn(3, 3, generator=generator(0, "z"), dtype=torch.double)
+    q = F.softmax(model.reader(x[:1])[0], 0).detach()
+    ends = q.cumsum(0)
+    found = [torch.zeros_like(weight) for weight in weights]
+    for label in range(10):
+        noise[2, 0] = torch.special.ndtri(ends[label] - q[label] / 2)  # draws this label
+        loss = m2.loss(model, x, y, noise, labelled=1, known=20, images=100, weight=0.5)
+        for total, own in zip(found, torch.autograd.grad(loss, weights), strict=True):
+            total += q[label] * own
+    few = -20 / 100 * m2.joint_bound(model, x[1:], y[1:], noise[1:2]) + 0.5 * F.cross_entropy(
+        model.reader(x[1:]), y[1:]
+    )
+    exact = summed_out(model, x[:1], noise[:1]) + few.sum()
+    torch.testing.assert_close(loss, exact, rtol=1e-11, atol=1e-11)  # the value is exact, whatever was drawn
+    for one, other in zip(found, torch.autograd.grad(exact, weights), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+
+
 def test_labels_of_the_unlabelled_are_never_looked_at() -> None:
     losses = {
         float(
