@@ -9,12 +9,11 @@ hidden layer of softplus:
     L(x, y) = E_q(z|x,y) log p(x|y, z) + log p(y) − KL(q(z|x, y) ‖ p(z)) ≤ log p(x, y)
     U(x) = Σ_y q(y|x) L(x, y) + H(q(y|x)) ≤ log p(x)
 
-Of N images, n of them with a label, and with a standard normal prior on the weights, the loss is per image
+Of N images, some of them with a label, and with a standard normal prior on the weights, the loss is per image
 
-    −[ (N − n) mean U + n mean L ] / N − ALPHA mean_labelled log q(y|x) + ½ |weights|² / N
+    −(1/N) [ Σ_labelled L(x, y) + Σ_others U(x) ] − ALPHA mean_labelled log q(y|x) + ½ |weights|² / N
 
-as in the authors' code. Their paper gives the classification term another weight: a sum over the labelled, n times
-this.
+as in the authors' code. Their paper weighs the sum of log q(y|x) over the labelled with ALPHA, not the mean.
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ class CodeReader(nn.Module):
         return (log_q.exp() * (self.bound(x, noise) - log_q)).sum(0)
 
     def loss(
-        self, x: Tensor, few: Tensor, labels: Tensor, noise: Tensor, chance: Tensor, images: int, known: int
+        self, x: Tensor, known: Tensor, few: Tensor, labels: Tensor, noise: Tensor, chance: Tensor, images: int
     ) -> Tensor:
         """Return the loss of the module's docstring, in nats per image.
 
@@ -100,25 +99,23 @@ class CodeReader(nn.Module):
         without bias, by ∇L(x, y) of one label drawn from q(y|x): of ten labels nine then need no backward pass.
 
         Args:
-            x: codes without a label, [B, D].
-            few: codes with one, [L, D].
-            labels: [L].
-            noise: standard normal [B + L, LATENT].
+            x: codes of some of all images, [B, D].
+            known: their labels where these are known, else −1: [B].
+            few: codes of labelled images, to be classified: [L, D].
+            labels: their labels, [L].
+            noise: standard normal [B, LATENT].
             chance: uniform in 0 to 1, [B], which draw the labels.
             images: N.
-            known: n, of which `few` are some.
         """
         log_q = F.log_softmax(self.reader(x), 1).T  # [10, B]
         q = log_q.exp()
         with torch.no_grad():
-            every = self.bound(x, noise[: len(x)])
+            every = self.bound(x, noise)
             drawn = (q.cumsum(0) < chance).sum(0).clamp(max=CLASSES - 1)
-        both = self.bound(torch.cat([x, few]), noise, torch.cat([drawn, labels]))
-        one, labelled = both.split([len(x), len(few)])
+        one = self.bound(x, noise, torch.where(known < 0, drawn, known))
         unlabelled = (q * (every - log_q)).sum(0) + (one - one.detach())
-        read = F.cross_entropy(self.reader(few), labels)
-        bound = (1 - known / images) * unlabelled.mean() + known / images * labelled.mean()
-        return ALPHA * read - bound + prior(self) / images
+        bound = torch.where(known < 0, unlabelled, one).mean()
+        return ALPHA * F.cross_entropy(self.reader(few), labels) - bound + prior(self) / images
 
 
 def mlp(size: int, hidden: int) -> nn.Sequential:

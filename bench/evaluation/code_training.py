@@ -21,7 +21,7 @@ from bench.training.adam import Adam
 from bench.training.schedule import learning_rate
 
 MOST_LABELLED = 100
-"""Labelled images of a step: all of them, or so many drawn with replacement."""
+"""Labelled images that a step classifies: all of them, or so many drawn with replacement."""
 
 POINTS = 10
 """Of the curve of validation accuracy."""
@@ -31,22 +31,20 @@ POINTS = 10
 class Recipe:
     """How M2 is trained on codes, and the reader alone."""
 
-    passes: int = 100
+    passes: int = 40
     """Over all training images."""
 
     batch: int = 200
-    """Codes of a step, those with a label not among them."""
+    """Codes of a step."""
 
-    rate: float = 3e-3
+    rate: float = 1e-2
     """The peak of the schedule."""
 
     hidden: int = 300
     """Units of each hidden layer."""
 
     alone_steps: int = 2_000
-    """Steps of the reader alone."""
-
-    alone_rate: float = 3e-3
+    """Steps of the reader alone, at the same rate."""
 
 
 class Few(NamedTuple):
@@ -91,6 +89,8 @@ def train_reader(
     optimiser, batch = Adam(list(model.parameters())), min(recipe.batch, images)
     per_pass, labelled = images // batch, min(MOST_LABELLED, len(few.known))
     steps, curve = recipe.passes * per_pass, Curve([], [])
+    labels = torch.full_like(few.labels, -1)
+    labels[few.known] = few.labels[few.known]
     for number in range(recipe.passes):
         rows = torch.randperm(images, generator=order)[: per_pass * batch].view(per_pass, batch).to(device)
         chosen = few.known[labelled_rows(len(few.known), labelled, per_pass, order).to(device)]
@@ -98,11 +98,10 @@ def train_reader(
         total = torch.zeros((), device=device)
         for step in range(per_pass):
             both = torch.cat([rows[step], chosen[step]])
-            drawn = torch.randn(len(both), size + LATENT, generator=noise, device=device)
-            x = few.codes.draw(both, drawn[:, :size])
+            x = few.codes.draw(both, torch.randn(len(both), size, generator=noise, device=device))
+            z = torch.randn(batch, LATENT, generator=noise, device=device)
             chance = torch.rand(batch, generator=noise, device=device)
-            given = x[:batch], x[batch:], few.labels[chosen[step]], drawn[:, size:], chance
-            loss = model.loss(*given, images, len(few.known))
+            loss = model.loss(x[:batch], labels[rows[step]], x[batch:], labels[chosen[step]], z, chance, images)
             take(optimiser, loss, rates[step])
             total += loss.detach()
         check_finite(total, number + 1)
@@ -126,7 +125,7 @@ def train_alone(few: Few, recipe: Recipe, seed: int) -> nn.Module:
     order, noise = generator(seed, "m1m2 alone/order"), generator(seed, "m1m2 alone/noise", device)
     optimiser, steps = Adam(list(model.parameters())), recipe.alone_steps
     chosen = few.known[labelled_rows(known, min(MOST_LABELLED, known), steps, order).to(device)]
-    rates = rates_of(0, steps, steps, recipe.alone_rate, device)
+    rates = rates_of(0, steps, steps, recipe.rate, device)
     loss = torch.zeros((), device=device)
     for step in range(steps):
         rows = chosen[step]

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bench.spec.run import RunSpec
 from bench.training.scores import EVALUATION_BATCH
 from bench.training.splits import Split
 
@@ -40,13 +39,14 @@ class Codes(NamedTuple):
 
 
 @torch.no_grad()
-def codes_of(model: Any, data: Split, run: RunSpec, split: str) -> Codes:
-    """Encode the fixed targets of a split.
+def codes_of(model: Any, data: Split, likelihood: str | None, split: str) -> Codes:
+    """Encode a split.
 
     Args:
-        split: "train", "validation" or "test", which names the stream of their coins.
+        likelihood: what is made of its pixels; see `bench.models.likelihood.evaluation_targets`.
+        split: "train", "validation" or "test", which names the stream of coins.
     """
-    levels, means, deviations = data.target_levels(run.likelihood, split), [], []
+    levels, means, deviations = data.target_levels(likelihood, split), [], []
     for some, labels in zip(levels.split(EVALUATION_BATCH), data.labels.split(EVALUATION_BATCH), strict=True):
         mean, log_variance = model.encode(some.float() / 255, labels)
         means.append(mean)

@@ -23,7 +23,7 @@ from bench.machine.child import call_in_child
 from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
 from bench.spec.device import Device
-from bench.spec.run import RunSpec
+from bench.spec.run import EvaluationSpec, RunSpec
 from bench.spec.signals import stopping_status, what_stopped
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
@@ -133,10 +133,12 @@ def data_of(request: Request, device: Device | None) -> tuple[Dataset, list[str]
 
 def check_labels(plan: JobPlan, data: Dataset) -> None:
     """Raise `UserError` if some class has too few training images for its share of the labels."""
-    runs = [run for run in plan.policy.planned({}) if isinstance(run, RunSpec) and run.labels]
-    if not runs:
+    work = plan.policy.planned({})
+    known = [(each.labels, each.seed) for each in work if isinstance(each, RunSpec)]
+    known += [(each.settings.get("labels"), each.run.seed) for each in work if isinstance(each, EvaluationSpec)]
+    labels, seeds = max((count or 0 for count, _ in known), default=0), sorted({seed for count, seed in known if count})
+    if not labels:
         return
-    labels, seeds = runs[0].labels or 0, sorted({run.seed for run in runs})
     most = data.max_balanced_labels(plan.recipe.train_images, seeds)
     if labels > most:
         raise UserError(f"--labels {labels}: the training images hold at most {most} with as many of each class")

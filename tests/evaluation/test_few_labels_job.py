@@ -76,6 +76,14 @@ def test_an_evaluation_that_is_stored_is_not_done_again_and_would_give_the_same_
                 assert np.array_equal(one[name], two[name]), name
 
 
+def test_more_labels_than_there_are_images_of_each_class_are_refused_before_anything_is_trained(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert job(tmp_path, *JOB, "--train-images", "80") == 2
+    assert "--labels 100: the training images hold at most " in capfd.readouterr().err
+    assert not list((tmp_path / "runs").glob("*/record.json"))
+
+
 def test_help_tells_the_cost(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         job(Path("unused"), "--help")

@@ -2,7 +2,8 @@
 
 The classifier of `bench.evaluation.code_reader`, trained on the codes of all training images, of which some come with
 their label; beside it the same classifier trained on the codes of the labelled images alone. What the unlabelled ones
-are worth is the difference. The labelled images are those of the task `m2`: the same for every architecture.
+are worth is the difference. The labelled images are those of the task `m2`: the same for every architecture. An encoder
+that was trained on coins is shown the grey levels, which they are on average, as the authors' is.
 
 A code without a live dimension says nothing of any image: every image is read alike, as the first of equally likely
 labels, and nothing is trained.
@@ -36,10 +37,11 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """
     count, name = subject.settings["labels"], f"l{subject.settings['labels']}"
     known = choose_labelled(subject.train.labels, count, subject.run.seed).to(subject.device)
-    codes = codes_of(subject.model, subject.train, subject.run, "train")
+    seen = "grey" if subject.run.likelihood == "dynamic" else subject.run.likelihood
+    codes = codes_of(subject.model, subject.train, seen, "train")
     live = live_dimensions(codes)
     validation, test = (
-        codes_of(subject.model, data, subject.run, split).mean[:, live]
+        codes_of(subject.model, data, seen, split).mean[:, live]
         for data, split in ((subject.validation, "validation"), (subject.test, "test"))
     )
     few = Few(codes.select(live), subject.train.labels, known)

@@ -26,7 +26,7 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     train, test = (
-        codes_of(subject.model, data, subject.run, split).mean.double().cpu().numpy()
+        codes_of(subject.model, data, subject.run.likelihood, split).mean.double().cpu().numpy()
         for data, split in ((subject.train, "train"), (subject.test, "test"))
     )
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
