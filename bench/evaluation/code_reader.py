@@ -13,7 +13,8 @@ Of N images, some of them with a label, and with a standard normal prior on the 
 
     −(1/N) [ Σ_labelled L(x, y) + Σ_others U(x) ] − ALPHA mean_labelled log q(y|x) + ½ |weights|² / N
 
-as in the authors' code. Their paper weighs the sum of log q(y|x) over the labelled with ALPHA, not the mean.
+as in the authors' code, and in their paper, which writes sums over the images and 0.1 N beside the mean over the
+labelled.
 """
 
 from __future__ import annotations
