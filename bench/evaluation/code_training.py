@@ -31,7 +31,7 @@ POINTS = 10
 class Recipe:
     """How M2 is trained on codes, and the reader alone."""
 
-    passes: int = 40
+    passes: int = 100
     """Over all training images."""
 
     batch: int = 200
