@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from bench.training.splits import Split
 
-LEVELS = ("basic", "full")
-"""Values of `--evaluate`, the default first."""
+LEVELS = ("basic", "full", "few-labels")
+"""Values of `--evaluate`, the default first; each is what the one before it is, and more."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,9 @@ class Subject:
     train: Split
     """The images that it was trained on."""
 
+    validation: Split
+    """The images that its seed held out."""
+
     test: Split
     """All test images."""
 
@@ -91,8 +94,8 @@ class Part:
     run: Callable[[Subject], tuple[dict[str, float], dict[str, np.ndarray]]]
     """run(subject): metrics and arrays, by their names."""
 
-    settings: Callable[[EvaluationRequest], dict[str, Any]] = lambda request: {}
-    """settings(request): what the part depends on, of what is asked."""
+    settings: Callable[[EvaluationRequest], Sequence[Mapping[str, Any]]] = lambda request: ({},)
+    """settings(request): what the part depends on, of what is asked; it is computed once for each of these."""
 
     others: Callable[[RunSpec, Sequence[RunSpec], str], tuple[str, ...] | None] = lambda run, runs, baseline: ()
     """others(run, runs of the job, baseline): the ids of the other runs that it reads; None if the job has none such,
@@ -100,6 +103,9 @@ class Part:
 
     protocol: int = 1
     """To be raised when the part's own code changes what it computes: old records are no longer taken then."""
+
+    level: str = "full"
+    """The first of `LEVELS` that it belongs to."""
 
 
 def names() -> list[str]:
@@ -135,12 +141,15 @@ def plan(
                 raise UserError(f"task {task.name}: unknown evaluation {name!r}{nearest(name, names())}")
     found: list[EvaluationSpec] = []
     lacking: dict[str, None] = {}
-    for run in runs if request.level == "full" else ():
-        for part in map(get, names()):
+    asked = LEVELS.index(request.level)
+    parts = [part for part in map(get, names()) if LEVELS.index(part.level) <= asked] if asked else []
+    for run in runs:
+        for part in parts:
             if part.name in tasks[run.task].evaluations:
                 others = part.others(run, runs, baseline)
                 if others is None:
                     lacking[f"{part.summary}: no run of this job gives what it needs"] = None
-                else:
-                    found.append(EvaluationSpec(run, part.name, part.settings(request), others, part.protocol))
+                    continue
+                for settings in part.settings(request):
+                    found.append(EvaluationSpec(run, part.name, settings, others, part.protocol))
     return found, list(lacking)

@@ -189,7 +189,8 @@ def parser() -> argparse.ArgumentParser:
         default="basic",
         metavar="LEVEL",
         help="basic, or full: also importance-weighted bounds, linear probe, CVAE as a classifier, samples "
-        "read by a classifier (a CPU needs about a minute per VAE and CVAE); default: basic",
+        "read by a classifier (a CPU needs about a minute per VAE and CVAE), or few-labels: also M1+M2 on each VAE's "
+        "code (six to nine minutes more per VAE and number of --labels); default: basic",
     )
     after.add_argument(
         "--iwae-samples",

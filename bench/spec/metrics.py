@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archs.errors import UserError
+from bench.spec import few_labels
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 """The form of a metric's name, which is the name of a column too."""
@@ -245,8 +246,12 @@ def metric(name: str) -> Metric | None:
     - `iwae_k64_n10000`: the importance-weighted bound;
     - `iwae_elbo_k64_n10000`: the ELBO as the mean over the same samples;
     - `iwae_gain_k64_n10000`: how far the bound is above that ELBO;
-    - `iwae_gap_k64_n10000`, in older records: how far it is above the ELBO of one other sample.
+    - `iwae_gap_k64_n10000`, in older records: how far it is above the ELBO of one other sample;
+
+    and those of `bench.spec.few_labels`, as `m1m2_accuracy_l100`.
     """
+    if fields := few_labels.described(name):
+        return Metric(**fields)
     found = IWAE.fullmatch(name)
     if not found:
         return METRICS.get(name)
@@ -267,7 +272,8 @@ def metric(name: str) -> Metric | None:
 
 
 def metric_columns(columns: Iterable[str]) -> list[str]:
-    """Return the `columns` that are metrics: declared ones in their order, then importance-weighted bounds."""
+    """Return the `columns` that are metrics: declared ones in their order, importance-weighted bounds, then M1+M2's."""
     present = set(columns)
     bounds = sorted((name for name in present if IWAE.fullmatch(name)), key=lambda name: (len(name), name))
-    return [name for name in METRICS if name in present] + bounds
+    read = sorted(filter(few_labels.PATTERN.fullmatch, present), key=few_labels.order)
+    return [name for name in METRICS if name in present] + bounds + read

@@ -208,6 +208,7 @@ def execute_evaluation(spec: EvaluationSpec, site: Site, report: Report) -> tupl
         run=spec.run,
         model=to_device(restore(record, site.plugins), device),
         train=split_on_device(dataset, "train", spec.run.seed, device, spec.run.train_images),
+        validation=split_on_device(dataset, "val", spec.run.seed, device),
         test=split_on_device(dataset, "test", spec.run.seed, device),
         device=device,
         settings=spec.settings,

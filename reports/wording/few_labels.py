@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from bench.spec.defaults import DEFAULT_CLASSIFICATION_WEIGHT, DEFAULT_LR
+from bench.spec.few_labels import PATTERN
 from bench.spec.metrics import ACTIVE_VARIANCE
 from bench.statistics.settings import setting_text
 from reports.findings.experiment import Experiment
@@ -160,6 +161,11 @@ def choices(experiment: Experiment) -> str:
     """Say how many labels the choices behind these numbers saw."""
     rates = sorted(set(experiment.runs["lr"]))
     text = "No run was stopped early or chosen by its result, and the labels of validation images decided nothing here."
+    if any(PATTERN.fullmatch(name) for name in experiment.runs):
+        text += (
+            " M1+M2's number of passes, batch size and rate were chosen once for all by the validation error of seed 0 "
+            "with 100 labels, which saw the labels of 5,000 images."
+        )
     if rates == [DEFAULT_LR] and experiment.runs["protocol"].min() >= FIRST_CHOSEN_BY_VALIDATION:
         text += (
             " The default learning rate and warm-up were not chosen on these tasks, but by the validation ELBO of "

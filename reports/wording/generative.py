@@ -38,8 +38,8 @@ def sentences(experiment: Experiment, task: str) -> Iterator[str]:
     ]
     if lacking:
         names = natural_list([NAMES.get(name) or _label(experiment, name) for name in lacking], 6)
-        full = experiment.manifest.get("evaluate", "basic") == "full"
-        yield f"Not computed: {names}." + ("" if full else " --evaluate full adds them.")
+        basic = experiment.manifest.get("evaluate", "basic") == "basic"
+        yield f"Not computed: {names}." + ("" if not basic else " --evaluate full adds them.")
     if "sample_spread" not in present:
         yield f"Not recorded: {_label(experiment, 'sample_spread')}."
 

@@ -63,8 +63,8 @@ def subject(model: Any, **changes: Any) -> Subject:
     labels = torch.arange(40) % 10
     data = Split((templates()[labels] * 255).to(torch.uint8), labels)
     base: dict[str, Any] = {
-        "run": run_spec(), "model": model, "train": data, "test": data, "device": torch.device("cpu"),
-        "settings": {}, "others": (), "report": lambda share: None,
+        "run": run_spec(), "model": model, "train": data, "validation": data, "test": data,
+        "device": torch.device("cpu"), "settings": {}, "others": (), "report": lambda share: None,
     }  # fmt: skip
     return Subject(**(base | changes))
 

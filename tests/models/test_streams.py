@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 CPU_BITS = 32
 EXPANSIONS = {
     "split": ("train", "validation", "test"),
-    "spec.part": ("iwae", "probe", "bayes", "samples"),
+    "spec.part": ("iwae", "probe", "bayes", "samples", "few_labels"),
 }
 """What stands in braces in a stream's name → all that it can be."""
 

@@ -67,9 +67,9 @@ def bound_of_code(
     return importance_bound(mean, log_variance, likelihood, samples, noise, max(1, DECODED // len(x)))
 
 
-def settings(request: EvaluationRequest) -> dict[str, Any]:
+def settings(request: EvaluationRequest) -> list[dict[str, Any]]:
     """Return what the bound depends on, of what is asked."""
-    return {"samples": request.iwae_samples, "images": request.iwae_images}
+    return [{"samples": request.iwae_samples, "images": request.iwae_images}]
 
 
 PART = Part("iwae", "importance-weighted bound", run, settings, protocol=2)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
-import torch
 
 from bench.evaluation import Part, Subject
-from bench.spec.run import RunSpec
-from bench.training.scores import EVALUATION_BATCH
-from bench.training.splits import Split
+from bench.evaluation.codes import codes_of
 
 ITERATIONS = 1_000
 """Of the fit, at most."""
@@ -30,7 +26,7 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     train, test = (
-        posterior_means(subject.model, data, subject.run, split).double().cpu().numpy()
+        codes_of(subject.model, data, subject.run.likelihood, split).mean.double().cpu().numpy()
         for data, split in ((subject.train, "train"), (subject.test, "test"))
     )
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=ITERATIONS))
@@ -42,14 +38,6 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
             raise RuntimeError(f"the linear probe did not converge in {ITERATIONS} iterations") from None
         correct = probe.predict(test) == subject.test.labels.cpu().numpy()
     return {"probe_accuracy": float(correct.mean())}, {"test_probe_correct": correct}
-
-
-@torch.no_grad()
-def posterior_means(model: Any, data: Split, run: RunSpec, split: str) -> torch.Tensor:
-    """Encode the fixed targets of a split: [N, Z]."""
-    x = data.fixed_targets(run.likelihood, split)
-    batches = zip(x.split(EVALUATION_BATCH), data.labels.split(EVALUATION_BATCH), strict=True)
-    return torch.cat([model.encode(*batch)[0] for batch in batches])
 
 
 PART = Part("probe", "linear probe of the latent code", run)
