@@ -16,14 +16,17 @@ from torch import nn
 import bench
 import run_ablation
 from archs.errors import UserError
+from bench.spec.defaults import DEFAULT_EPOCHS, DEFAULT_LR
 from bench.studies import spread
 from bench.studies.synthetic import spec_of
+from bench.studies.trials.children import table_of
 from bench.studies.trials.choice import DIVERGED
 from bench.studies.trials.sources import ALL, NONE, SOURCES, ULP, SpreadOrder, nudge, rows_of
 from bench.studies.trials.spread_numbers import networks_of, ratio_of, spread_of
 from bench.studies.trials.spread_page import page
 from bench.worker.site import Site
 
+DOCS = Path(__file__).parents[2] / "docs" / "spread"
 # the run that all share, and two more of each source
 BASE = -100.0
 MORE = {
@@ -71,16 +74,19 @@ def test_shares_are_those_of_a_hand() -> None:
 
 
 def test_the_page_calls_chaotic_what_rounding_alone_spreads() -> None:
-    text = page(pd.concat([runs(), runs({**MORE, "rounding": (-103.0, -97.0)}, "b")]))
+    others = [runs({**MORE, "rounding": (-100 - by, -100 + by)}, arch) for by, arch in ((3.0, "b"), (16.0, "c"))]
+    text = page(pd.concat([runs(), *others]))
     assert (
         "**Runs are short**, and longer ones may divide otherwise: 2 epochs of 55,000 images" in text
         and "3 runs for each number" in text
     )
     assert " 3.00 [1.56, 18.9] " in text and " 60 % · 56 % " in text and " 0 % · 0 % " in text
-    calm, chaotic = (line for line in text.splitlines() if line.startswith("- `"))
+    calm, open_, chaotic = (line for line in text.splitlines() if line.startswith("- `"))
     assert "rounding alone spreads by 2.00 nats, all together by 4.00: 0.50 of it [0.08, 3.12]" in calm
     assert "chaotic" not in calm and "Another machine changes a part of what a seed gives, in runs as short" in calm
-    assert "`b`: rounding alone spreads by 3.00 nats, all together by 4.00: 0.75 of it" in chaotic
+    assert "`b`: rounding alone spreads by 3.00 nats, all together by 4.00: 0.75 of it" in open_
+    assert "chaotic" not in open_ and "(whether above 0.5 is not settled). Another machine may change most" in open_
+    assert "all together by 4.00: 4.00 of it [0.64, 24.98]. **This" in chaotic
     assert "chaotic at this recipe: seeds measure it, but another machine gives other numbers" in chaotic
     assert "whether above 0.5 is not settled" in chaotic
     little = page(runs({**MORE, "rounding": (-100.0001, -99.9999)}))
@@ -92,7 +98,8 @@ def test_rounding_can_be_set_beside_seeds_by_itself_in_runs_of_full_length() -> 
     few = runs({source: MORE[source] for source in ("rounding", "all")}).assign(epochs=10)
     text = page(few)
     assert "Runs are as long as a job's: 10 epochs" in text and "short" not in text and "3 runs for each number" in text
-    assert "0.50 of it [0.08, 3.12]" in text and " – · 25 % " in text and text.count(" – · – ") == 4
+    assert "0.50 of it [0.08, 3.12]" in text and "| rounding alone |" in " ".join(text.split())
+    assert "split |" not in text and "share" not in text, "what was not varied is in no table"
 
 
 def test_a_run_that_diverged_is_named_and_not_counted() -> None:
@@ -169,3 +176,31 @@ def test_tiny_trainings_go_on_where_they_were_stopped(tmp_path: Path, capsys: py
     assert "[1/1] cnn2 vae, order 1: " in capsys.readouterr().out
     with pytest.raises(UserError, match=r"holds trainings with epochs 1, now it is 2: they are not mixed"):
         spread.main([*options, "--epochs", "2"])
+
+
+@pytest.mark.parametrize(
+    ("folder", "sources", "epochs"),
+    [(DOCS, set(SOURCES), spread.EPOCHS), (DOCS / "full", {"rounding", ALL}, DEFAULT_EPOCHS)],
+)
+def test_the_committed_pages_show_the_committed_numbers(folder: Path, sources: set[str], epochs: int) -> None:
+    found = table_of(folder / "spread.csv", spread.COLUMNS, "--out")
+    assert (folder / "table.md").read_text(encoding="utf-8") == page(found)
+    assert (folder / "figure.png").stat().st_size > 10_000
+    assert set(found["epochs"]) == {epochs} and set(found["lr"]) == {DEFAULT_LR}
+    cells = found.groupby(["arch", "source"]).size()  # and the run of seed 0, which all sources share
+    assert set(found["source"]) == {NONE, *sources} and (cells.drop(NONE, level="source") + 1 >= 5).all()
+    assert set(found["arch"]) == set(spread.ARCHS)
+
+
+def test_what_is_said_of_the_spread_is_what_was_found() -> None:
+    """The shares and the spreads in docs/science.md, from the committed runs."""
+    said = " ".join((DOCS.parent / "science.md").read_text(encoding="utf-8").split())
+    short, full = (
+        networks_of(table_of(folder / "spread.csv", spread.COLUMNS, "--out")) for folder in (DOCS, DOCS / "full")
+    )
+    shares = sorted(round(100 * network.share_of_sum("split")) for network in short)
+    assert f"held out is {shares[0]} to {shares[-1]} % of the variance" in said
+    found = {network.arch: [network.spreads[source].std for source in ("rounding", ALL)] for network in full}
+    assert "{:.2f} nats of cnn3 beside {:.1f} over seeds".format(*found["cnn3"]) in said
+    assert "{:.2f} beside {:.2f} of cnn2".format(*found["cnn2"]) in said
+    assert found["mlp"][0] < 0.001 and f"0.001 beside {found['mlp'][1]:.1f}" in said

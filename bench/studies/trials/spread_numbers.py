@@ -13,7 +13,9 @@ from bench.studies.trials.choice import DIVERGED
 from bench.studies.trials.sources import ALL, NONE, PARTS, SOURCES
 
 CHAOTIC = 0.5
-"""Where rounding alone has more than this of the standard deviation of all together, training is called chaotic."""
+"""Where rounding alone has more than this of the standard deviation of all together, training is called chaotic;
+
+said only where the whole interval is above it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Network:
 
     @property
     def is_chaotic(self) -> bool:
-        return self.rounding.value > CHAOTIC
+        return self.rounding.low > CHAOTIC
 
 
 def networks_of(runs: pd.DataFrame) -> list[Network]:

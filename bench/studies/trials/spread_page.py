@@ -59,12 +59,9 @@ def _section(metric: Metric, own: pd.DataFrame, networks: list[Network]) -> list
     if _is_short(own):
         length = "**Runs are short**, and longer ones may divide otherwise"
     unit = metric.unit_of_difference
-    header = ["network", *SOURCES.values()]
-    rows = [[f"`{n.arch}`", *(_spread(n.spreads[source], metric) for source in SOURCES)] for n in networks]
-    shares = [
-        [f"`{n.arch}`", *(f"{_percent(n.share_of_sum(s))} · {_percent(n.share_of_all(s))}" for s in PARTS)]
-        for n in networks
-    ]
+    varied = _varied(own)
+    header = ["network", *(SOURCES[source] for source in varied)]
+    rows = [[f"`{n.arch}`", *(_spread(n.spreads[source], metric) for source in varied)] for n in networks]
     lost = sum(network.diverged for network in networks)
     diverged = f" {counted(lost, 'run')} diverged and {'is' if lost == 1 else 'are'} not counted." if lost else ""
     return [
@@ -74,12 +71,31 @@ def _section(metric: Metric, own: pd.DataFrame, networks: list[Network]) -> list
         f"Standard deviation of the test {metric.label} ({unit}) with its 95 % chi-square interval, which takes scores "
         "as normal:",
         markdown(header, rows),
+        *(_shares(networks, sizes[0]) if set(PARTS) <= set(varied) else ()),
+        "\n".join(f"- {_finding(network, metric, _is_short(own))}" for network in networks),
+    ]
+
+
+def _varied(runs: pd.DataFrame) -> list[str]:
+    """Return the sources that were varied, in their order."""
+    return [source for source in SOURCES if source in set(runs["source"])]
+
+
+def _shares(networks: list[Network], runs: int) -> list[str]:
+    """Divide the variance among the sources.
+
+    Args:
+        runs: of each source.
+    """
+    shares = [
+        [f"`{n.arch}`", *(f"{_percent(n.share_of_sum(s))} · {_percent(n.share_of_all(s))}" for s in PARTS)]
+        for n in networks
+    ]
+    return [
         "Variance of each source as a share of the sum of the five · of the variance of all together. Sources may "
         "interact, so the shares of the latter need not add to 100 %, and what changes anything changes the rounding "
-        "of all that follows: a chaotic network shows the spread of rounding in every column. "
-        f"{_roughness(sizes[0])}",
+        f"of all that follows: a chaotic network shows the spread of rounding in every column. {_roughness(runs)}",
         markdown(["network", *PARTS.values()], shares),
-        "\n".join(f"- {_finding(network, metric, _is_short(own))}" for network in networks),
     ]
 
 
@@ -132,14 +148,16 @@ def _finding(network: Network, metric: Metric, short: bool) -> str:
         f"together by {_number(together.std, metric)}: "
         + (f"{ratio.value:.2f} of it [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.high > 0.01 else "below 0.01 of it")
     )
-    open_question = "" if not ratio.low < CHAOTIC < ratio.high else f" (whether above {CHAOTIC:g} is not settled)"
     if network.is_chaotic:
         return (
-            f"{said}{open_question}. **This network's training is chaotic at this recipe: seeds measure it, but "
+            f"{said}. **This network's training is chaotic at this recipe: seeds measure it, but "
             "another machine gives other numbers.**"
         )
-    changes = "little" if ratio.value < LITTLE else "a part"
-    return f"{said}{open_question}. Another machine changes {changes} of what a seed gives" + (
+    open_question = "" if ratio.high < CHAOTIC else f" (whether above {CHAOTIC:g} is not settled)"
+    changes = "changes little" if ratio.value < LITTLE else "changes a part"
+    if ratio.value > CHAOTIC:
+        changes = "may change most"
+    return f"{said}{open_question}. Another machine {changes} of what a seed gives" + (
         ", in runs as short as these: rounding grows with their length." if short else "."
     )
 
@@ -162,6 +180,8 @@ def draw_figure(runs: pd.DataFrame, path: Path) -> None:
     offsets = np.linspace(-0.3, 0.3, len(SOURCES))
     for (task, metric, own, networks), axis in zip(tasks, axes[:, 0], strict=True):
         for colour, offset, (source, name) in zip(colours, offsets, SOURCES.items(), strict=True):
+            if source not in _varied(own):
+                continue
             drawn = [(x + offset, network.spreads[source]) for x, network in enumerate(networks)]
             drawn = [(x, spread) for x, spread in drawn if spread.std > 0]
             at, std = [x for x, _ in drawn], np.array([spread.std for _, spread in drawn]) * metric.scale
