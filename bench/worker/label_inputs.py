@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from typing import ParamSpec, TypeVar
 
 from torch import nn
 
@@ -13,6 +17,9 @@ from bench.models.label_input import weighs_all_pixels
 from bench.models.latent import feature_count
 from bench.tasks import Task
 
+P = ParamSpec("P")
+Returned = TypeVar("Returned")
+
 
 def label_inputs(archs: Sequence[Arch], tasks: Sequence[Task], latent_dim: int) -> dict[tuple[str, str], str]:
     """Return `bench.spec.run.RunSpec.label_input` by architecture and task, where it isn't None.
@@ -22,27 +29,35 @@ def label_inputs(archs: Sequence[Arch], tasks: Sequence[Task], latent_dim: int) 
     telling = [task for task in tasks if task.has_code and task.bounds != "log p(x)"]  # which needs no label
     found = {}
     for arch in archs if telling else ():
-        if not begins_fully_connected(arch):  # a hundred are looked at in a second, and few are built
-            continue
-        for task in telling:
-            try:
-                model = task.new_model(arch, latent_dim if task.uses_latent_dim else None, 0)
-            except Exception:
-                continue
-            if (told := label_input_of(model)) is not None:
-                found[arch.name, task.name] = told
+        if quietly(begins_fully_connected, arch):  # a hundred are looked at in a second, and few are built
+            for task in telling:
+                told = quietly(of_task, arch, task, latent_dim)
+                if told is not None:
+                    found[arch.name, task.name] = told
     return found
+
+
+def quietly(function: Callable[P, Returned], *arguments: P.args, **options: P.kwargs) -> Returned | None:
+    """Return what a function returns that runs an architecture's code; None if that raises. It prints nothing."""
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            return function(*arguments, **options)
+    except (Exception, SystemExit):
+        return None
 
 
 def begins_fully_connected(arch: Arch) -> bool:
     """Return whether an architecture's encoder begins with a layer that weighs all pixels at once."""
-    try:
-        with left_as_found(arch.name), seeded(0):
-            encoder = arch.encoder(1)
-            feature_count(arch, encoder, 1)
-        return weighs_all_pixels(encoder, 1)
-    except Exception:
-        return False
+    with left_as_found(arch.name), seeded(0):
+        encoder = arch.encoder(1)
+        feature_count(arch, encoder, 1)  # a lazy layer gets its weights
+    return weighs_all_pixels(encoder, 1)
+
+
+def of_task(arch: Arch, task: Task, latent_dim: int) -> str | None:
+    """Return how an architecture's encoder is told the label in a task."""
+    return label_input_of(task.new_model(arch, latent_dim if task.uses_latent_dim else None, 0))
 
 
 def label_input_of(model: nn.Module) -> str | None:

@@ -31,6 +31,11 @@ def fails(channels):
     raise ValueError("no")
 
 
+def ends(channels):
+    print("ending")
+    raise SystemExit(3)
+
+
 def own(channels):
     class Own(nn.Module):
         def __init__(self):
@@ -49,6 +54,7 @@ def lazy(channels):
 
 LAZY = Arch("lazy", "lazy", "test", lazy, mlp.decoder)
 OWN = Arch("own", "a forward of its own", "test", own, mlp.decoder)
+ENDS = Arch("ends", "ends the process", "test", ends, mlp.decoder)
 FAILS = Arch("fails", "can't be built", "test", fails, mlp.decoder)
 """
 
@@ -107,13 +113,14 @@ def test_a_run_that_was_told_in_planes_is_not_loaded_as_one_that_is_not(done: Pa
         restore(record)
 
 
-def test_it_is_found_out_from_what_is_built(tmp_path: Path) -> None:
+def test_it_is_found_out_from_what_is_built(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine.py").write_text(PLUGIN)
-    found = discover([tmp_path / "mine.py"]).resolve(["mlp", "cnn2", "lazy", "own", "fails", "pool4"])
+    found = discover([tmp_path / "mine.py"]).resolve(["mlp", "cnn2", "lazy", "own", "fails", "ends", "pool4"])
     tasks = [get(name) for name in ("vae", "cvae", "classifier", "m2")]
     assert label_inputs(found.archs, tasks, 5) == {
         (name, task): "one-hot" for name in ("mlp", "lazy") for task in ("cvae", "m2")
     }
+    assert "ending" not in "".join(capsys.readouterr()), "its runs will say what is wrong, not the plan"
 
 
 def test_two_reports_that_tell_it_otherwise_say_so(done: Path, tmp_path: Path) -> None:

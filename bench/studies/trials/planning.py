@@ -22,7 +22,7 @@ from bench.spec.run import RunSpec
 from bench.worker.site import Site
 
 
-def request_of(chosen: argparse.Namespace, **more: str) -> Request:
+def request_of(chosen: argparse.Namespace, **more: object) -> Request:
     """Return the request of a study's command line, whose options of a job are named as a job's.
 
     Args:
