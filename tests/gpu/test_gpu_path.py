@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import warnings
 from typing import Any
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 from archs.base import Arch
 from archs.blocks import Conv2d
 from archs.registry import discover
+from bench.evaluation.code_training import Few, Recipe, train_alone, train_reader
+from bench.evaluation.codes import Codes
+from bench.models.streams import generator
 from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.tasks import get
 from bench.training.cuda_graph import CaptureFailed
@@ -226,3 +230,22 @@ def test_a_capture_that_breaks_is_no_silent_run(monkeypatch: pytest.MonkeyPatch)
 
     with pretended(), pytest.raises(CaptureFailed, match="a capture failed"):
         trained(odd(Hides()), "classifier", graph=True)
+
+
+def test_a_reader_of_codes_lets_a_gpu_go_on_until_the_end_of_a_pass(gpu: State | None) -> None:
+    """M1+M2 (`bench.evaluation.code_training`): as many waits whatever the number of steps."""
+    device = torch.device(FIRST_GPU)
+    draw = generator(0, "codes")
+    counts = []
+    for images in (100, 200):
+        labels = torch.arange(images) % 10
+        mean = 3 * torch.eye(10)[labels] + 0.1 * torch.randn(images, 10, generator=draw)
+        codes = Codes(mean.to(device), torch.full((images, 10), 0.1, device=device))
+        few = Few(codes, labels.to(device), torch.arange(20, device=device))
+        recipe = Recipe(passes=2, batch=20, hidden=8, alone_steps=5)
+        before = gpu.waits if gpu else 0
+        train_alone(few, recipe, seed=0)
+        _, curve = train_reader(few, (codes.mean, few.labels), recipe, seed=0)
+        counts.append((gpu.waits if gpu else 0) - before)
+        assert curve.passes == [1, 2] and all(map(math.isfinite, curve.accuracy))
+    assert counts[0] == counts[1], "the second has ten steps a pass, the first five"
