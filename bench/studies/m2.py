@@ -20,20 +20,26 @@ from archs.errors import UserError
 from bench.job.values import shared_equally
 from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
-from bench.spec.paths import path, path_object
 from bench.studies.checks import writable
 from bench.studies.trials.children import append, in_children, same_settings, table_of
 from bench.studies.trials.m2_variants import VariantOrder, train_variant, variant
-from bench.studies.trials.planning import Planned, planned, request_of
+from bench.studies.trials.planning import (
+    Planned,
+    given_table,
+    planned,
+    request_of,
+    table_options,
+    training_options,
+)
 
 VARIANTS = (
     "default", "lr=0.001", "lr=0.003", "weight=1", "weight=10", "weight=50", "init=0.001", "prior=1", "ramp=0.4"
 )  # fmt: skip
 EPOCHS, SEEDS, LABELS, LATENT = 10, 2, 100, 50
 
-KEY = ("arch", "variant", "seed")
+KEY = ("arch", "variant", "seed", "epochs")
 SETTINGS = ("labels", "train_images", "batch_size", "latent_dim", "protocol")
-COLUMNS = (*KEY, "epochs", *SETTINGS, "status", "value")
+COLUMNS = (*KEY, *SETTINGS, "status", "value")
 
 
 def parser() -> Parser:
@@ -46,24 +52,16 @@ def parser() -> Parser:
         "--seeds", type=integer(1, 1_000), default=SEEDS, metavar="N", help=f"seeds 0…N−1; default: {SEEDS}"
     )
     build.add_argument("--epochs", type=integer(1, 100_000), default=EPOCHS, help=f"default: {EPOCHS}")
-    build.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N; default: all")
-    build.add_argument("--dataset", default="mnist")
-    build.add_argument("--data-dir", type=path)
-    build.add_argument("--workers", type=integer(1, 512), default=1, help="trainings at a time; default: 1")
-    build.add_argument("--out", type=path_object, default=Path("docs/m2"), help="default: docs/m2")
-    build.add_argument(
-        "--from", dest="source", type=path_object, metavar="CSV", help="train nothing: table and figure of an m2.csv"
-    )
+    training_options(build)
+    table_options(build, "m2.csv", "docs/m2")
     return build
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
     chosen = parser().parse_args(arguments)
-    if chosen.source:
-        if not chosen.source.is_file():
-            raise UserError(f"--from {str(chosen.source)!r} is not a file: expected an m2.csv of this study")
-        return render(chosen.source)
+    if given := given_table(chosen, "m2.csv"):
+        return render(given)
     variants = dict.fromkeys(variant(text) for text in chosen.variants)
     chosen.tasks = ["m2"]
     request = request_of(chosen, device="cpu", labels=(chosen.labels,), latent_dim=chosen.latent_dim)
@@ -84,8 +82,7 @@ def main(arguments: list[str]) -> int:
         for order in orders:
             row = row_of(order, plan)
             same_settings(done, {name: row[name] for name in SETTINGS}, table)
-        # as text: the epochs of the study are a default that another call may have set otherwise
-        kept = {(arch, name, int(seed), int(epochs)) for arch, name, seed, epochs in done[[*KEY, "epochs"]].to_numpy()}
+        kept = {(arch, name, int(seed), int(epochs)) for arch, name, seed, epochs in done[list(KEY)].to_numpy()}
         orders = [each for each in orders if key_of(each) not in kept]
         for number, (order, (status, value)) in enumerate(in_children(train_variant, orders, plan.site.workers), 1):
             append(table, COLUMNS, {**row_of(order, plan), "status": status, "value": value})
@@ -101,12 +98,8 @@ def key_of(order: VariantOrder) -> tuple[str, str, int, int]:
 
 def row_of(order: VariantOrder, plan: Planned) -> dict[str, object]:
     """Return what a row says of a training before it is done."""
-    arch, name, seed, epochs = key_of(order)
     return {
-        "arch": arch,
-        "variant": name,
-        "seed": seed,
-        "epochs": epochs,
+        **dict(zip(KEY, key_of(order), strict=True)),
         "labels": order.spec.labels,
         "train_images": plan.images,
         "batch_size": order.spec.batch_size,

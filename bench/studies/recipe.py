@@ -41,7 +41,7 @@ from bench.job.values import seeds as seeds_option
 from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
 from bench.spec.defaults import DEFAULT_SEEDS
-from bench.spec.paths import path, path_object
+from bench.spec.paths import path
 from bench.spec.run import RunSpec
 from bench.spec.signals import stopped
 from bench.spec.status import Status
@@ -50,7 +50,14 @@ from bench.store.store import Store
 from bench.studies.checks import writable
 from bench.studies.trials.children import append, in_children, same_settings, table_of
 from bench.studies.trials.choice import DIVERGED, grid_of
-from bench.studies.trials.planning import Planned, planned, request_of
+from bench.studies.trials.planning import (
+    Planned,
+    given_table,
+    planned,
+    request_of,
+    table_options,
+    training_options,
+)
 from bench.studies.trials.warm_up import WARM_UPS, WarmUpOrder, train_with_warm_up, warm_up, warm_up_name
 from bench.trackers import Trackers
 from bench.training.schedule import WARM_UP_SHARE
@@ -79,7 +86,6 @@ def parser() -> Parser:
     build.add_argument("--tasks", nargs="+", default=["vae"], help="the first one decides; default: vae")
     build.add_argument("--seeds", type=seeds_option, default=DEFAULT_SEEDS, metavar="N", help="the seeds 0…N−1")
     build.add_argument("--epochs", type=integer(1, 100_000), help="default: those of a job")
-    build.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N")
     build.add_argument("--warm-up", action="store_true", help="vary the warm-up, at the rate that recipe.csv chooses")
     build.add_argument(
         "--warm-ups",
@@ -92,25 +98,18 @@ def parser() -> Parser:
     build.add_argument(
         "--lr", type=rate_option, help="the rate at which the warm-up is varied; default: the chosen one"
     )
-    build.add_argument("--dataset", default="mnist")
-    build.add_argument("--data-dir", type=path)
+    training_options(build)
     build.add_argument("--runs-dir", type=path, default="runs", help="the store of finished runs; default: runs/")
     build.add_argument("--device", type=device_option, default="cpu")
-    build.add_argument("--workers", type=integer(1, 512), default=1, help="trainings at a time; default: 1")
-    build.add_argument("--out", type=path_object, default=Path("docs/recipe"), help="default: docs/recipe")
-    build.add_argument(
-        "--from", dest="source", type=path_object, metavar="CSV", help="train nothing: table and figure of a recipe.csv"
-    )
+    table_options(build, "recipe.csv", "docs/recipe")
     return build
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
     chosen = parser().parse_args(arguments)
-    if chosen.source:
-        if not chosen.source.is_file():
-            raise UserError(f"--from {str(chosen.source)!r} is not a file: expected a recipe.csv of this study")
-        return render(chosen.source)
+    if given := given_table(chosen, "recipe.csv"):
+        return render(given)
     request = request_of(chosen, device=chosen.device, runs_dir=chosen.runs_dir)
     table = chosen.out / "recipe.csv"
     rate = (chosen.lr or chosen_rate(table)) if chosen.warm_up else None

@@ -23,10 +23,16 @@ from archs.errors import UserError
 from bench.job.request import Request
 from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
-from bench.spec.paths import path, path_object
 from bench.studies.checks import writable
 from bench.studies.trials.children import append, in_children, same_settings, table_of
-from bench.studies.trials.planning import Planned, planned, request_of
+from bench.studies.trials.planning import (
+    Planned,
+    given_table,
+    planned,
+    request_of,
+    table_options,
+    training_options,
+)
 from bench.studies.trials.sources import NONE, SOURCES, SpreadOrder, train_with_source
 
 ARCHS = ("cnn2", "cnn3", "mlp", "cnn:depth=2,channels=8-16", "cnn:depth=4,channels=8-16-32-64")
@@ -50,24 +56,16 @@ def parser() -> Parser:
         "--seeds", type=integer(2, 1_000), default=SEEDS, metavar="N", help=f"of each source: 0…N−1; default: {SEEDS}"
     )
     build.add_argument("--epochs", type=integer(1, 100_000), default=EPOCHS, help=f"default: {EPOCHS}")
-    build.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N; default: all")
-    build.add_argument("--dataset", default="mnist")
-    build.add_argument("--data-dir", type=path)
-    build.add_argument("--workers", type=integer(1, 512), default=1, help="trainings at a time; default: 1")
-    build.add_argument("--out", type=path_object, default=Path("docs/spread"), help="default: docs/spread")
-    build.add_argument(
-        "--from", dest="source", type=path_object, metavar="CSV", help="train nothing: table and figure of a spread.csv"
-    )
+    training_options(build)
+    table_options(build, "spread.csv", "docs/spread")
     return build
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
     chosen = parser().parse_args(arguments)
-    if chosen.source:
-        if not chosen.source.is_file():
-            raise UserError(f"--from {str(chosen.source)!r} is not a file: expected a spread.csv of this study")
-        return render(chosen.source)
+    if given := given_table(chosen, "spread.csv"):
+        return render(given)
     request = request_of(chosen, device="cpu")  # on which the same weights give the same bits
     table = chosen.out / "spread.csv"
     for name in ("spread.csv", "table.md", "figure.png"):

@@ -70,8 +70,8 @@ def loss(
         noise: standard normal, Z to a row: of each image, then of each without a label; or the generator to draw it.
         known: how many images of the training set are labelled.
         images: N, all images of the training set.
-        weight: of the mean cross-entropy of the labelled images; None: 0.1 × known, as runs were trained that are older
-            than the setting.
+        weight: of the mean cross-entropy of the labelled images; None: 0.1 × known, as in runs that are older than the
+            setting.
     """
     others, known_labels = len(x) - labelled, labels[-labelled:]
     logits = model.reader(x)

@@ -26,7 +26,6 @@ SOURCE = "Kingma et al. 2014, table 1"
 
 def error_table(experiment: Experiment, few: FewLabels) -> Table:
     """Return a row per number of labels and architecture: the error by each method, and what other images took off."""
-    most = max((found.n for method in few.methods for cell in few.cells if (found := method.interval(cell))), default=0)
 
     def error(method: Method, cell: Cell) -> str:
         found = method.interval(cell)
@@ -35,7 +34,7 @@ def error_table(experiment: Experiment, few: FewLabels) -> Table:
         verdict = few.versus.get((method.label, cell))
         mark = "same network" if cell in method.repeated else verdict.verdict if verdict is not None else None
         failed = sum(value != value for value in method.errors[cell].values())
-        fewer = mark_of_fewer(found.n, failed, most, experiment.seeds)
+        fewer = mark_of_fewer(found.n, failed, experiment.seeds, experiment.seeds)
         return mean_sd(ERROR, found.mean, found.std) + (f" {VERDICT_MARKS[mark]}" if mark else "") + fewer
 
     rows = []
@@ -67,7 +66,7 @@ def introduction(experiment: Experiment, few: FewLabels) -> str:
     for method in few.methods:
         if method.is_of_codes:
             shown = "the codes of the labelled images alone" if method.is_alone else "the codes of all training images"
-            ways.append(f"*{md(method.label)}*: {'its classifier' if method.is_alone else 'M2'} on {shown}")
+            ways.append(f"*{md(method.label)}*: {'the classifier of M2' if method.is_alone else 'M2'} on {shown}")
         else:
             summary = experiment.declared.tasks[method.task].summary.partition(";")[0]
             ways.append(f"*{md(method.label)}*: {md(summary)}")
@@ -160,12 +159,14 @@ def _live(experiment: Experiment, task: str) -> Iterator[str]:
 def choices(experiment: Experiment) -> str:
     """Say how many labels the choices behind these numbers saw."""
     rates = sorted(set(experiment.runs["lr"]))
-    text = "No run was stopped early or chosen by its result, and the labels of validation images decided nothing here."
-    if any(PATTERN.fullmatch(name) for name in experiment.runs):
+    text = "No run was stopped early or chosen by its result, and the labels of validation images decided "
+    if any(PATTERN.fullmatch(name) for name in map(str, experiment.runs)):
         text += (
-            " M1+M2's number of passes, batch size and rate were chosen once for all by the validation error of seed 0 "
-            "with 100 labels, which saw the labels of 5,000 images."
+            "one thing, once for all: M1+M2's number of passes, batch size and rate were chosen by the validation "
+            "error of seed 0 with 100 labels, which saw the labels of 5,000 images."
         )
+    else:
+        text += "nothing here."
     if rates == [DEFAULT_LR] and experiment.runs["protocol"].min() >= FIRST_CHOSEN_BY_VALIDATION:
         text += (
             " The default learning rate and warm-up were not chosen on these tasks, but by the validation ELBO of "

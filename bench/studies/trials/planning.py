@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from archs.errors import UserError
 from bench.data.dataset import DataDescription
@@ -16,10 +17,42 @@ from bench.job.request import Request
 from bench.launchers.launcher import Launcher
 from bench.machine.child import call_in_child
 from bench.machine.provenance import provenance
-from bench.spec.arguments import listed
-from bench.spec.paths import data_dir
+from bench.spec.arguments import Parser, integer, listed
+from bench.spec.paths import data_dir, path, path_object
 from bench.spec.run import RunSpec
 from bench.worker.site import Site
+
+
+def training_options(build: Parser) -> None:
+    """Add the options of a study that say on what it trains, which are named as a job's, and where its table is."""
+    build.add_argument("--train-images", type=integer(1, 60_000), metavar="N", help="only the first N; default: all")
+    build.add_argument("--dataset", default="mnist")
+    build.add_argument("--data-dir", type=path)
+    build.add_argument("--workers", type=integer(1, 512), default=1, help="trainings at a time; default: 1")
+
+
+def table_options(build: Parser, file: str, out: str) -> None:
+    """Add the options of a study that say where its table of runs is: `--out` and `--from`."""
+    build.add_argument("--out", type=path_object, default=Path(out), help=f"default: {out}")
+    build.add_argument(
+        "--from",
+        dest="source",
+        type=path_object,
+        metavar="CSV",
+        help=f"train nothing: table and figure of a {file}",
+    )
+
+
+def given_table(chosen: argparse.Namespace, file: str) -> Path | None:
+    """Return the table that `--from` names; None if it names none.
+
+    Raises:
+        UserError: it is no file.
+    """
+    source: Path | None = chosen.source
+    if source and not source.is_file():
+        raise UserError(f"--from {str(source)!r} is not a file: expected a {file} of this study")
+    return source
 
 
 def request_of(chosen: argparse.Namespace, **more: object) -> Request:

@@ -180,6 +180,21 @@ def test_what_choices_saw_is_said(tmp_path: Path) -> None:
     assert "weighs 5 beside the mean bound per image: not the authors'; how it was chosen is not recorded." in text
 
 
+def test_choices_of_m1m2_saw_labels_of_validation_images_and_those_of_m2_none(tmp_path: Path) -> None:
+    nothing, chosen = "the labels of validation images decided nothing here", "which saw the labels of 5,000 images"
+    _, both = section(write_few_labels(tmp_path))
+    _, plain = section(write_few_labels(tmp_path / "plain", tasks=("m2", "reader")))
+    assert chosen in both and nothing not in both
+    assert nothing in plain and chosen not in plain
+
+
+def test_a_job_that_was_stopped_says_of_how_many_seeds_each_number_is(tmp_path: Path) -> None:
+    table, _ = section(write_few_labels(tmp_path, manifest={"seeds": 5}))
+    ours = [row for row in table.rows if row[1] != "published"]
+    errors = [cell for row in ours for head, cell in zip(table.headers, row, strict=True) if "↓" in head]
+    assert len(errors) == 16 and all("(3 of 5)" in cell for cell in errors)
+
+
 def test_records_from_before_the_weight_was_a_setting_are_said_to_be_so(tmp_path: Path) -> None:
     folder = write_few_labels(tmp_path, tasks=("m2",), labels=(100,), settings={"classification_weight": None})
     page = reports.build(reports.load(folder)).read_text(encoding="utf-8")
