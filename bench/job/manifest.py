@@ -6,6 +6,7 @@ The results are in the records that it names.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import json
 import shlex
@@ -22,6 +23,7 @@ from bench.job.recipe import Recipe
 from bench.job.report_folder import runs_path
 from bench.job.request import Request
 from bench.spec.run import EvaluationSpec, RunSpec, Work
+from bench.spec.search_space import SPACE
 from bench.training.schedule import warm_up_steps
 
 SHOWN = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "scikit-learn's digits"}
@@ -43,7 +45,7 @@ def describe(
         records: those of it that have ended.
         circumstances: further entries, such as the number of workers.
     """
-    runs = [spec.run_id for spec in work if isinstance(spec, RunSpec)]
+    runs = [spec.run_id for spec in work if isinstance(spec, RunSpec) and not plan.is_only_trial(spec)]
     evaluations = [spec.run_id for spec in work if isinstance(spec, EvaluationSpec)]
     return {
         "title": title(plan.archs, data.name),
@@ -65,6 +67,7 @@ def describe(
         "dataset": data.as_dict(),
         "schedule": schedule(plan.recipe, data),
         "declared": plan.declared.as_dict(),
+        **({"tuning": tuning(plan, records)} if plan.trials else {}),
         **circumstances,
     }
 
@@ -74,6 +77,18 @@ def schedule(recipe: Recipe, data: DataDescription) -> dict[str, int]:
     images = recipe.train_images or data.train_images
     steps = recipe.epochs * (images // min(recipe.batch_size, images))
     return {"steps": steps, "warm_up_steps": warm_up_steps(steps)}
+
+
+def tuning(plan: JobPlan, records: Records) -> dict[str, Any]:
+    """Return how many recipes each run was tried with, from what range, and which trials have ended, by their number.
+
+    The first trial of a run is the run itself, which is not named again.
+    """
+    return {
+        "trials": 1 + len(plan.trials),
+        "space": [dataclasses.asdict(dimension) for dimension in SPACE],
+        "run_ids": [[run.run_id for run in trial if run.run_id in records] for trial in plan.trials],
+    }
 
 
 def title(archs: Sequence[str], dataset: str) -> str:

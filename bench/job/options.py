@@ -131,6 +131,13 @@ def parser() -> argparse.ArgumentParser:
         f"default: {DEFAULT_CLASSIFICATION_WEIGHT}, the authors'",
     )
     how.add_argument(
+        "--tune",
+        type=integer(2, 1_000),
+        metavar="K",
+        help="train each run with K recipes, the one above and K − 1 drawn peak learning rates, the same for all "
+        "architectures; the page shows beside the result of that one that of the best by validation",
+    )
+    how.add_argument(
         "--quick",
         action="store_true",
         help=f"a minute's look: {QUICK['epochs']} epochs of {QUICK['train_images']:,} images",

@@ -77,7 +77,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
 
         site = site_of(request, plan, launcher, code)
         held = Held(request.runs_dir, request.retry_failed)
-        rounds = Rounds(plan.policy, site, launcher, trackers, held, request.fail_fast)
+        rounds = Rounds(plan.policy, site, launcher, trackers, held, request.fail_fast, plan.is_bad_trial)
         rounds.run()
 
     with alone_in(folder):
@@ -96,7 +96,8 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
             circumstances["processors"] = str(processors())
         circumstances["wall_seconds"] = round(time.monotonic() - begun, 1)
         write_manifest(folder, describe(request, plan, data.describe(), work, records, folder, circumstances))
-        failed = sum(records[each.run_id].status == Status.FAILED for each in work if each.run_id in records)
+        ended = [(each, records[each.run_id]) for each in work if each.run_id in records]
+        failed = sum(one.status == Status.FAILED and not plan.is_bad_trial(each, one.error) for each, one in ended)
         undone = sum(each.run_id not in records for each in work)
         yield Outcome(folder, len(finished_runs(rounds)), failed, undone, stopped_by)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from archs.errors import UserError, nearest
 from archs.registry import Registry, Resolved
@@ -13,10 +14,12 @@ from bench.evaluation import EvaluationRequest
 from bench.job.policies import EachOnce, Policy
 from bench.job.recipe import Recipe, recipe_of
 from bench.job.request import Request
-from bench.job.runs import Candidate, candidates_of, inapplicable, runs_of
+from bench.job.runs import Candidate, candidates_of, inapplicable, runs_of, trials_of
 from bench.job.sharing import Sharing, sharing_of
 from bench.spec.declared import Declared
 from bench.spec.device import CPU, Device
+from bench.spec.run import RunSpec, Work
+from bench.spec.status import has_diverged
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,12 @@ class JobPlan:
     """What was asked for and can't be done, each with its reason."""
 
     recipe: Recipe
+
+    runs: tuple[RunSpec, ...]
+    """Those with the recipe."""
+
+    trials: tuple[tuple[RunSpec, ...], ...]
+    """Of each run with the recipe those with others, [K − 1][runs]; empty unless each is tuned."""
 
     policy: Policy
     """What is run, and when."""
@@ -63,6 +72,18 @@ class JobPlan:
     @property
     def archs(self) -> tuple[str, ...]:
         return tuple(candidate.name for candidate in self.candidates)
+
+    def is_only_trial(self, run: RunSpec) -> bool:
+        """Whether a run is done for tuning alone, and not with the recipe that all runs have in common."""
+        return run.run_id in self._only_trials
+
+    def is_bad_trial(self, work: Work, error: str | None) -> bool:
+        """Whether a trial has diverged: that is known of its recipe then, and no failure of the job."""
+        return isinstance(work, RunSpec) and self.is_only_trial(work) and has_diverged(error)
+
+    @cached_property
+    def _only_trials(self) -> frozenset[str]:
+        return frozenset(run.run_id for trial in self.trials for run in trial) - {run.run_id for run in self.runs}
 
 
 def make_plan(request: Request, data: DataDescription, device: Device | None) -> JobPlan:
@@ -94,6 +115,7 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
     if not runs:
         names = ", ".join(candidate.name for candidate in candidates)
         raise UserError(f"nothing to run: {names} has no decoder; add --tasks classifier, or an architecture with one")
+    trials = trials_of(runs, request.tune) if request.tune else ()
     asked = EvaluationRequest(request.evaluate, request.iwae_samples, request.iwae_images, request.labels)
     evaluations, lacking = evaluation.plan(runs, asked, baseline, declared.tasks)
     return JobPlan(
@@ -103,7 +125,9 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
         tasks=tuple(task.name for task in wanted),
         skipped=(*inapplicable(candidates, wanted), *({"reason": reason} for reason in lacking)),
         recipe=recipe,
-        policy=EachOnce((*runs, *evaluations)),
+        runs=runs,
+        trials=trials,
+        policy=EachOnce((*dict.fromkeys([*runs, *by_seed(trials)]), *evaluations)),
         device=device,
         devices=devices_of(request.device, device),
         device_name=device_name(device) if measurable else "",
@@ -111,6 +135,11 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
         measurable=measurable,
         declared=declared,
     )
+
+
+def by_seed(trials: Sequence[Sequence[RunSpec]]) -> list[RunSpec]:
+    """Return all trials, seed by seed, so that a job cut short has whole seeds that are tuned."""
+    return sorted((run for runs in trials for run in runs), key=lambda run: run.seed)
 
 
 def check(request: Request, device: Device | None) -> None:

@@ -52,6 +52,8 @@ class Request:
     lr: float = DEFAULT_LR
     latent_dim: int = DEFAULT_LATENT
     classification_weight: float = DEFAULT_CLASSIFICATION_WEIGHT
+    tune: int | None = None
+    """Trials of each run, the recipe above being the first; None: that one alone."""
     quick: bool = False
     device: str = "auto"
     """ "auto", "cpu", "cuda" or "cuda:n"."""

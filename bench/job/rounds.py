@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from archs.errors import UserError
@@ -72,6 +72,9 @@ class Rounds:
     fail_fast: bool
     """Whether the first failure stops the job."""
 
+    is_bad_trial: Callable[[Work, str | None], bool] = lambda work, error: False
+    """is_bad_trial(work, error): whether that a piece of work has failed is an answer, and no failure of the job."""
+
     stopped_by: int = 0
     """The exit status that a signal asks for; 0 if none did."""
 
@@ -113,11 +116,16 @@ class Rounds:
                 for event in events:
                     display.show(event)
                     self._tell(event)
-                    self.any_failed |= event.kind is EventKind.FAILED
+                    self.any_failed |= self._is_failure(event)
                     if self.is_over:
                         break
             except KeyboardInterrupt as interrupt:
                 self.stopped_by = stopping_status(interrupt)
+
+    def _is_failure(self, event: Event) -> bool:
+        if event.kind is not EventKind.FAILED:
+            return False
+        return event.spec is None or not self.is_bad_trial(event.spec, event.error)
 
     def _tell(self, event: Event) -> None:
         """What happened, to the trackers."""

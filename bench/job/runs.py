@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from archs.base import Arch
 from archs.identity.fingerprint import fingerprint
 from bench.data.dataset import DataDescription
 from bench.job.recipe import Recipe
 from bench.spec.run import RunSpec
+from bench.spec.search_space import SPACE, draws
 from bench.tasks import Task
 
 
@@ -87,6 +89,23 @@ def runs_of(
         if candidate.can(task)
         for labels in (recipe.labels if task.needs_labels else (None,))
     )
+
+
+def trials_of(runs: Sequence[RunSpec], count: int) -> tuple[tuple[RunSpec, ...], ...]:
+    """Return the further trials of each run, by which it is tuned: [count − 1][runs]; the run itself is the first.
+
+    A trial is a run like any other. Its recipe is drawn for its seed, so all architectures and tasks try the same.
+    """
+    drawn = {seed: draws(count - 1, seed) for seed in {run.seed for run in runs}}
+    tuned = [dimension.name for dimension in SPACE]
+
+    def trial(run: RunSpec, number: int) -> RunSpec:
+        values: dict[str, Any] = {
+            name: drawn[run.seed][number][name] for name in tuned if getattr(run, name) is not None
+        }
+        return replace(run, **values)
+
+    return tuple(tuple(trial(run, number) for run in runs) for number in range(count - 1))
 
 
 def inapplicable(candidates: Sequence[Candidate], tasks: Sequence[Task]) -> tuple[dict[str, str], ...]:

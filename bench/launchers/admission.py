@@ -54,13 +54,13 @@ def claim_group(
 
 
 def take_stack(spec: Work, queue: Queue, site: Site) -> list[RunSpec]:
-    """Take from the queue the runs that are to be trained in one stack with `spec`: other seeds of the same run.
+    """Take from the queue the runs that are to be trained in one stack with `spec`: other seeds and trials of it.
 
-    Where there are more GPUs than groups, the seeds of one are shared between them.
+    Where there are more GPUs than groups, the runs of one are shared between them.
     """
     if site.stack == 1 or not isinstance(spec, RunSpec):
         return []
-    seeds = queue.count_other_seeds(spec)
-    groups = queue.groups_of_runs() + (not seeds)  # that of `spec` included
+    others = queue.count_alike(spec)
+    groups = queue.groups_of_runs() + (not others)  # that of `spec` included
     stacks = max(1, len(site.devices) // groups)
-    return queue.take_other_seeds(spec, min(site.stack, -(-(1 + seeds) // stacks)) - 1)
+    return queue.take_alike(spec, min(site.stack, -(-(1 + others) // stacks)) - 1)

@@ -14,8 +14,11 @@ from dataclasses import fields
 
 from bench.spec.run import RunSpec, Work
 
-group_of = operator.attrgetter(*(field.name for field in fields(RunSpec) if field.name != "seed"))
-"""Maps a run to what it shares with all runs that differ from it in nothing but their seed."""
+OF_EACH = ("seed", "lr")
+"""What may differ between runs that are trained as one stack."""
+
+group_of = operator.attrgetter(*(field.name for field in fields(RunSpec) if field.name not in OF_EACH))
+"""Maps a run to what it shares with all runs that can be trained in one stack with it."""
 
 
 class Queue:
@@ -63,8 +66,8 @@ class Queue:
             self._blocked.setdefault(missing, []).append(place)  # looked at again when that has ended
         return None
 
-    def take_other_seeds(self, spec: RunSpec, most: int) -> list[RunSpec]:
-        """Take out the first `most` runs that are `spec` but for the seed."""
+    def take_alike(self, spec: RunSpec, most: int) -> list[RunSpec]:
+        """Take out the first `most` runs that are `spec` but for the seed and the learning rate."""
         found = list(itertools.islice(self._groups.get(group_of(spec), {}).items(), most))
         for place, _ in found:
             self._take_out(place)
@@ -76,8 +79,8 @@ class Queue:
         for place in self._blocked.pop(spec.run_id, ()):
             heapq.heappush(self._candidates, place)
 
-    def count_other_seeds(self, spec: RunSpec) -> int:
-        """Return how many runs wait that are `spec` but for the seed."""
+    def count_alike(self, spec: RunSpec) -> int:
+        """Return how many runs wait that are `spec` but for the seed and the learning rate."""
         return len(self._groups.get(group_of(spec), ()))
 
     def groups(self) -> int:

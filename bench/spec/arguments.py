@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
     def _about(self, name: str, words: Sequence[str], action: argparse.Action | None) -> str:
         """Say that an option has too many words after it."""
         if action is None:
-            return f"{words[0]!r} follows no option{nearest(f'--{words[0]}', self._options())}"
+            return f"{words[0]!r} follows no option{nearest(f'--{words[0]}', self._options(), 0.7)}"
         if action.nargs is not None:
             return f"argument {name}: takes no value, but {words[0]!r} follows"
         if callable(action.type):

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bench.spec.defaults import DEFAULT_LR
+
 PROTOCOL = 4
 """The version of training and evaluation, raised whenever a change to them alters numbers.
 
@@ -89,7 +91,8 @@ class RunSpec:
     @property
     def label(self) -> str:
         labels = "" if self.labels is None else f" {self.labels} labels"
-        return f"{self.arch} {self.task}{labels} seed {self.seed}"
+        rate = "" if self.lr == DEFAULT_LR else f" lr {self.lr:g}"
+        return f"{self.arch} {self.task}{labels}{rate} seed {self.seed}"
 
     @property
     def kind(self) -> tuple[str, ...]:

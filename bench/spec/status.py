@@ -10,3 +10,8 @@ class Status(StrEnum):
 
     FINISHED = "finished"
     FAILED = "failed"
+
+
+def has_diverged(error: str | None) -> bool:
+    """Return whether the error of a failed run is that its loss or a metric was no longer finite."""
+    return (error or "").startswith("Diverged")

@@ -125,6 +125,11 @@ class TaskDescription:
                 f"task {self.name}: {', '.join(sorted(unscored))} not among its scores {', '.join(self.scores)}"
             )
 
+    def tuned(self, name: str) -> TaskDescription:
+        """Return the task as one of its own under another name, for a comparison of its tuned runs."""
+        label = f"{self.label}, tuned"
+        return dataclasses.replace(self, name=name, label=label if len(label) <= MAX_TEXT_LENGTH else self.label)
+
     def with_labels(self, count: int) -> TaskDescription:
         """Return the task with so many labelled images as one of its own, for a page of several such numbers.
 

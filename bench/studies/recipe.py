@@ -44,7 +44,7 @@ from bench.spec.defaults import DEFAULT_SEEDS
 from bench.spec.paths import path
 from bench.spec.run import RunSpec
 from bench.spec.signals import stopped
-from bench.spec.status import Status
+from bench.spec.status import Status, has_diverged
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.studies.checks import writable
@@ -144,7 +144,7 @@ def row_of(run: RunSpec, plan: Planned, record: Record) -> dict[str, object]:
     status, value = str(record.status), math.nan
     if record.status == Status.FINISHED:
         value = record.history[-1][f"val_{primary}"]
-    elif record.error and record.error.startswith("Diverged"):
+    elif has_diverged(record.error):
         status = DIVERGED
     elif record.error:
         status = f"{status} ({record.error})"

@@ -27,7 +27,8 @@ class Adam:
         self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
         self.lr: float | Tensor = 0.0
         """The learning rate of the next step: a number on a CPU, a tensor without dimensions on a GPU. A CUDA graph
-        must find another rate at each replay, and a step outside of a graph must round it no differently."""
+        must find another rate at each replay, and a step outside of a graph must round it no differently. Of a stack of
+        models also one of each, [S]: as long as every parameter's first dimension."""
 
     def state(self) -> list[Tensor]:
         """Return every tensor that a step changes."""
@@ -52,14 +53,16 @@ class Adam:
         parameters, means, squares, steps = (list(column) for column in zip(*learning, strict=True))
         gradients = [parameter.grad for parameter in parameters]
         torch._foreach_add_(steps, 1)
+        own_rates = self.lr if isinstance(self.lr, Tensor) and self.lr.ndim else None
+        moved = parameters if own_rates is None else [torch.zeros_like(parameter) for parameter in parameters]
         torch._fused_adam_(
-            parameters,
+            moved,
             gradients,
             means,
             squares,
             [],
             steps,
-            lr=self.lr,
+            lr=self.lr if own_rates is None else 1.0,
             beta1=BETAS[0],
             beta2=BETAS[1],
             weight_decay=0.0,
@@ -67,3 +70,6 @@ class Adam:
             amsgrad=False,
             maximize=False,
         )
+        if own_rates is not None:  # torch's kernel knows one rate alone: it says where to, and each goes its own length
+            for parameter, step in zip(parameters, moved, strict=True):
+                parameter.addcmul_(step, own_rates.view(-1, *[1] * (parameter.ndim - 1)))

@@ -48,6 +48,7 @@ class CapturedStep:
         inputs: Batches,
         optimiser: Adam,
         models: Sequence[nn.Module],
+        own_rates: bool = False,
     ):
         """Capture the step; parameters, buffers, optimiser and random state are left as they were found.
 
@@ -57,6 +58,7 @@ class CapturedStep:
         Args:
             step: (x, labels, noise) → losses [S].
             inputs: batches of any contents, of as many steps as may be taken at once.
+            own_rates: whether the models have a learning rate each.
 
         Raises:
             NotCapturable: the step can be taken eagerly only.
@@ -66,7 +68,8 @@ class CapturedStep:
         steps = max(WARM_UP, inputs.x.shape[1])  # no fewer than the warm-up takes
         some = torch.arange(steps, device=device) % inputs.x.shape[1]
         self.inputs = Batches(*(tensor.index_select(1, some) for tensor in inputs))
-        self.rates = torch.full((steps,), 1e-3, device=device)
+        shape = (steps, len(inputs.x)) if own_rates else (steps,)
+        self.rates = torch.full(shape, 1e-3, device=device)
         self.next_step = torch.zeros(1, dtype=torch.long, device=device)  # which of the steps comes next
         self.losses = torch.zeros(len(inputs.x), device=device)  # [S], summed over steps since they were last cleared
         self.optimiser = optimiser
@@ -99,7 +102,7 @@ class CapturedStep:
         self._compare_with_eager(undo)
 
     def run(self, batches: Batches, rates: Tensor) -> Tensor:
-        """Take as many steps as there are rates, [K]; return the sum of their losses, [S], till the next call."""
+        """Take as many steps as there are rates, [K] or [K, S]; return the sum of losses, [S], till the next call."""
         count = len(rates)
         for own, new in zip(self.inputs, batches, strict=True):
             own[:, :count].copy_(new)

@@ -80,7 +80,7 @@ def train_seeds(
     report: Callable[[Progress], None] = lambda progress: None,
     graph: bool = False,
 ) -> list[Trained | Diverged]:
-    """Train models that differ in nothing but their seed, in place; several of them as one stack.
+    """Train models that differ in nothing but seed and learning rate, in place; several of them as one stack.
 
     Args:
         data: the training split of each seed, all of one size.
@@ -136,7 +136,8 @@ def train_in_turns(
     noise_rows = task.noise_rows(rows_per_step, labelled.per_batch)
     dtype, width = next(models[0].parameters()).dtype, task.width(spec.latent_dim)
     feed = Feed(data, spec, streams, noise_rows, dtype, width)
-    stepper = Stepper(models, labelled.bind(task.loss), feed, stack)
+    peaks = [each.lr for each in specs]
+    stepper = Stepper(models, labelled.bind(task.loss), feed, stack, own_rates=len(set(peaks)) > 1)
     random_state = IsolatedRandomState(stream_seed(spec.seed, "dropout"), device)
     if graph:
         with random_state:
@@ -154,8 +155,7 @@ def train_in_turns(
             model.train()
         started = clock()
         rows = epoch_rows(streams, images, per_epoch, batch, labelled).to(device)
-        scheduled = [learning_rate(step, steps, spec.lr) for step in range(done, done + per_epoch)]
-        rates = scheduled if on_cpu else torch.tensor(scheduled, device=device)
+        rates = rates_of(range(done, done + per_epoch), steps, peaks, device, dtype)
         total, pending = torch.zeros(count), deque[PendingLosses]()
         for first, last in chunks(done, per_epoch):
             with random_state:
@@ -183,6 +183,17 @@ def train_in_turns(
         reader.diverged.get(index, Trained(history[index], seconds / count, steps * batch, used_graph, refused))
         for index in range(count)
     ]
+
+
+def rates_of(
+    numbers: range, steps: int, peaks: Sequence[float], device: torch.device, dtype: torch.dtype
+) -> list[float] | Tensor:
+    """Return the learning rates of some steps: [K], on a CPU as numbers; or [K, S], where the models' peaks differ."""
+    if len(set(peaks)) > 1:
+        each = [[learning_rate(step, steps, peak) for peak in peaks] for step in numbers]
+        return torch.tensor(each, device=device, dtype=dtype)
+    common = [learning_rate(step, steps, peaks[0]) for step in numbers]
+    return common if device.type == "cpu" else torch.tensor(common, device=device)
 
 
 def chunks(done: int, per_epoch: int) -> Iterator[tuple[int, int]]:

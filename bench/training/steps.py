@@ -19,8 +19,15 @@ Step = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Stepper:
     """Takes the steps of a training: draws the batches, computes the losses, moves the parameters."""
 
-    def __init__(self, models: Sequence[nn.Module], loss: Loss, feed: Feed, stack: Stack | None):
-        self.models, self.feed = models, feed
+    def __init__(
+        self, models: Sequence[nn.Module], loss: Loss, feed: Feed, stack: Stack | None, own_rates: bool = False
+    ):
+        """Begin with fresh moments.
+
+        Args:
+            own_rates: whether the models have a learning rate each.
+        """
+        self.models, self.feed, self.own_rates = models, feed, own_rates
         self.optimiser = Adam(list(stack.parameters.values() if stack else models[0].parameters()))
         self.step = stacked_step(stack, loss, self.optimiser) if stack else single_step(models[0], loss, self.optimiser)
         self.graph: CapturedStep | None = None
@@ -44,7 +51,7 @@ class Stepper:
             CaptureFailed: the process can't use its GPU any more.
         """
         try:
-            self.graph = CapturedStep(self.step, trial, self.optimiser, self.models)
+            self.graph = CapturedStep(self.step, trial, self.optimiser, self.models, self.own_rates)
         except NotCapturable as error:
             self.graph_refused = str(error)
 
@@ -53,12 +60,13 @@ class Stepper:
 
         Args:
             rows: indices of the training images of each batch, [K, S, B], on the device.
-            rates: the learning rate of each step, [K]; on a GPU a tensor there.
+            rates: the learning rate of each step, [K], or those of each model, [K, S]; these, and all on a GPU, as a
+                tensor there.
         """
         if rows.device.type == "cpu":
             losses = torch.zeros(rows.shape[1])
             for k, rate in enumerate(rates):
-                self.optimiser.lr = float(rate)
+                self.optimiser.lr = rate if self.own_rates else float(rate)
                 losses += self.step(*self.feed.draw(rows[k : k + 1]).step(0))
             return losses
         assert isinstance(rates, Tensor)

@@ -49,7 +49,7 @@ from bench.worker.weights import to_bytes
 def execute_group(
     specs: Sequence[Work], site: Site, graph: bool, report: Report, neighbours: Neighbours
 ) -> Generator[None, None, list[Record]]:
-    """Do one piece of work, or several runs that differ in nothing but their seed, trained together if they can be.
+    """Do one piece of work, or runs that differ in seed and learning rate alone, trained together if they can be.
 
     It yields when others could be given something to do (see `bench.training.loop.train_in_turns`), and raises what
     `bench.worker.train.train_group` does.

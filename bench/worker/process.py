@@ -1,8 +1,8 @@
 """The life of a worker process: it takes groups of runs, does them, and says how each went.
 
-A group is one piece of work, or several runs that differ in nothing but their seed. On a GPU several groups are trained
-side by side, each on a stream of its own: a step of nets this small leaves most of a GPU idle. What they compute does
-not depend on each other.
+A group is one piece of work, or several runs that differ in seed and learning rate alone. On a GPU several groups are
+trained side by side, each on a stream of its own: a step of nets this small leaves most of a GPU idle. What they
+compute does not depend on each other.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Neighbours:
 def train_group(
     specs: Sequence[RunSpec], site: Site, graph: bool, report: Report, neighbours: Neighbours
 ) -> Generator[None, None, list[TrainingResult]]:
-    """Train runs that differ in nothing but their seed; yield whenever others could be given something to do.
+    """Train runs that differ in seed and learning rate alone; yield whenever others could be given something to do.
 
     Whatever stops a stack is the reason that it was refused: each run is then trained alone. A stack that memory is too
     small for is halved instead.

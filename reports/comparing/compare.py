@@ -16,6 +16,7 @@ from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
 from reports.comparing.rendered_report import Cell, RenderedReport, read_report, split_alike
 from reports.comparing.report_pair import ReportPair
+from reports.comparing.tuned_runs import apart
 from reports.comparing.vanished import Vanished, vanished
 from reports.findings.machines import Machine
 from reports.markup.escape import md
@@ -101,7 +102,8 @@ def compare(a: Path, b: Path) -> ReportComparison:
     Raises:
         UserError: one can't be read, or there is nothing that can be compared.
     """
-    pair = ReportPair(*split_alike(read_report(Path(a)), read_report(Path(b))))
+    first, second, about_tuning = apart(*split_alike(read_report(Path(a)), read_report(Path(b))))
+    pair = ReportPair(first, second)
     for column in MUST_AGREE:
         if not pair.agree(column):
             names = [", ".join(report.settings(column)) or "none" for report in (pair.a, pair.b)]
@@ -118,7 +120,7 @@ def compare(a: Path, b: Path) -> ReportComparison:
         raise UserError(f"{a} and {b} share no architecture and task: expected at least one cell in both")
     metrics, incomparable = _metrics(pair)
     same_runs = _same_runs(pair)
-    changes, notes = list[MetricChange](), _about_machines(pair)
+    changes, notes = list[MetricChange](), [*about_tuning, *_about_machines(pair)]
     for metric in metrics:
         changes += _changes(pair, metric, same_runs)
         notes += _lacking_in_a(pair, metric)

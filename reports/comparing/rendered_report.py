@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +42,9 @@ class RenderedReport:
     numbers_of_labels: Numbers = field(default_factory=dict)
     """The tasks that stand for a task with one of several numbers of labels: `reports.reading.numbers_of_labels`."""
 
+    tuned_tasks: Mapping[str, str] = field(default_factory=dict)
+    """Task → the name under which its tuned runs are among `runs`: `reports.comparing.tuned_runs`."""
+
     def settings(self, column: str) -> tuple[str, ...]:
         """Return the distinct values of a column of `runs` as text; none if there is no such column."""
         values = self.runs[column].dropna() if column in self.runs else []
@@ -49,7 +53,9 @@ class RenderedReport:
     @cached_property
     def declared(self) -> Declared:
         """What is known of the tasks and metrics."""
-        return with_numbers(of_manifest(self.manifest), self.numbers_of_labels)
+        known = with_numbers(of_manifest(self.manifest), self.numbers_of_labels)
+        tuned = {name: known.tasks[task].tuned(name) for task, name in self.tuned_tasks.items() if task in known.tasks}
+        return known.merged_with(Declared(tuned)) if tuned else known
 
     def finished(self, cell: Cell) -> pd.DataFrame:
         """Return the rows of the finished runs of a cell; none if it has none."""

@@ -11,9 +11,14 @@ import pandas as pd
 
 from bench.spec.metrics import Metric
 from bench.statistics.comparisons import comparisons_frame
+from bench.statistics.frames import metric_names, records_frame, summary_frame
 from reports.findings.factor_analysis import FactorAnalysis, factor_analyses
 from reports.findings.ranking import Ranking, rank
+from reports.findings.tuning import Tuning, tuning
 from reports.reading.report_folder import ReportFolder, read_folder
+
+OF_FOLDER = fields(ReportFolder)
+"""What is known of an experiment before anything is found."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,25 @@ class Experiment(ReportFolder):
     def factor_analyses(self) -> list[FactorAnalysis]:
         """The factor analysis of each task that has one."""
         return factor_analyses(self.runs, self.layers, self.rankings, self.manifest.get("factors") or {})
+
+    @cached_property
+    def tuning(self) -> Tuning | None:
+        """What became of the trials; None if nothing was tuned."""
+        return tuning(self)
+
+    @cached_property
+    def tuned(self) -> Experiment | None:
+        """The same experiment with each run replaced by the best of its trials by validation.
+
+        None if nothing was tuned, or no run has all of its trials. Its runs have no `lr`, and no evaluations.
+        """
+        if self.tuning is None or not self.tuning.chosen:
+            return None
+        runs, values = records_frame(self.tuning.chosen), {field.name: getattr(self, field.name) for field in OF_FOLDER}
+        values |= {"records": self.tuning.chosen, "missing": (), "trials": (), "runs": runs}
+        values["summary"] = summary_frame(runs, metric_names(self.tuning.chosen))
+        values["manifest"] = {name: value for name, value in self.manifest.items() if name != "tuning"}
+        return experiment_of(ReportFolder(**values))
 
     @property
     def head_rankings(self) -> list[Ranking]:
@@ -63,12 +87,16 @@ def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
     Raises:
         UserError: the folder can't be read as one report; see `read_folder`.
     """
-    read = read_folder(folder, runs_dir)
+    return experiment_of(read_folder(folder, runs_dir))
+
+
+def experiment_of(read: ReportFolder) -> Experiment:
+    """Rank the architectures of a report folder."""
     has_baseline = read.baseline in set(read.runs["arch"])
     comparisons = comparisons_frame(read.runs, read.baseline, declared=read.declared) if has_baseline else None
     rankings = {task: rank(read, comparisons, task) for task in read.tasks}
     return Experiment(
-        **{field.name: getattr(read, field.name) for field in fields(read)},
+        **{field.name: getattr(read, field.name) for field in OF_FOLDER},
         comparisons=pd.DataFrame() if comparisons is None else comparisons,
         rankings=rankings,
         order=_order(list(read.archs), list(rankings.values())),

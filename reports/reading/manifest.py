@@ -53,6 +53,23 @@ class Schedule(Struct):
     warm_up_steps: Count
 
 
+class Tuned(Struct):
+    """A setting that was tuned, as `bench.spec.search_space.Dimension` documents it."""
+
+    name: Text
+    label: Text
+    low: Annotated[float, Meta(gt=0, le=1e12)]
+    high: Annotated[float, Meta(gt=0, le=1e12)]
+
+
+class Tuning(Struct):
+    """With how many recipes each run was tried; `run_ids` of each trial but the first, which is the run itself."""
+
+    trials: Annotated[int, Meta(ge=2, le=LARGEST_COUNT)]
+    space: list[Tuned]
+    run_ids: list[list[Text]]
+
+
 class Manifest(Struct, kw_only=True):
     """The fields that readers rely on; those that an older version did not write yet may be missing."""
 
@@ -80,6 +97,7 @@ class Manifest(Struct, kw_only=True):
     skipped: list[Skipped] | None = None
     provenance: Provenance | None = None
     schedule: Schedule | None = None
+    tuning: Tuning | None = None
     dataset: dict[str, Any] | None = None  # its name and the numbers of images
 
 

@@ -36,13 +36,18 @@ def numbers_of(runs: Iterable[tuple[str, object]], split: Collection[str] | None
 def split_records(records: Sequence[Record]) -> tuple[list[Record], dict[str, tuple[str, int]]]:
     """Return the records, those of a task with several numbers of labels renamed, and what they were renamed from."""
     numbers = numbers_of((str(record.spec["task"]), record.spec.get("labels")) for record in records)
+    return renamed(records, numbers), numbers
+
+
+def renamed(records: Sequence[Record], numbers: Numbers) -> list[Record]:
+    """Return the records, those of the tasks of `numbers` renamed."""
     names: dict[tuple[str, object], str] = {of: name for name, of in numbers.items()}
 
-    def renamed(record: Record) -> Record:
+    def with_name(record: Record) -> Record:
         name = names.get((str(record.spec["task"]), record.spec.get("labels")))
         return record if name is None else dataclasses.replace(record, spec={**record.spec, "task": name})
 
-    return [renamed(record) for record in records], numbers
+    return [with_name(record) for record in records]
 
 
 def split_frame(runs: pd.DataFrame, numbers: Numbers) -> pd.DataFrame:

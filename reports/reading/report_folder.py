@@ -20,7 +20,7 @@ from bench.store.evaluations import with_evaluations
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from reports.reading.manifest import read_manifest
-from reports.reading.numbers_of_labels import Numbers, split_records, with_numbers
+from reports.reading.numbers_of_labels import Numbers, renamed, split_records, with_numbers
 from reports.reading.older_records import with_kl_units
 from reports.reading.speeds import MeasuredSpeeds, read_speeds
 
@@ -49,6 +49,9 @@ class ReportFolder:
 
     layers: pd.DataFrame
     """A row per layer of each architecture and task."""
+
+    trials: tuple[tuple[Record, ...], ...]
+    """Of tuned runs the further trials, by their number, 1 first; empty if no run was tuned."""
 
     numbers_of_labels: Numbers
     """The tasks that stand for a task with one of several numbers of labels: `reports.reading.numbers_of_labels`."""
@@ -156,6 +159,8 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
     if not records:
         raise UserError(f"none of the {len(missing)} runs of {folder} is in {where}; point --runs-dir at them")
     records, numbers = split_records([with_kl_units(record) for record in records])
+    tuning = (manifest.get("tuning") or {}).get("run_ids", ())
+    trials = (_records(where, [str(one) for one in run_ids], set(), of_manifest(manifest))[0] for run_ids in tuning)
     runs = records_frame(records)
     for column in ("dataset", "likelihood"):
         kinds = sorted(set(runs[column].dropna()))
@@ -170,6 +175,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
         runs=runs,
         summary=summary_frame(runs, metric_names(records)),
         layers=layers_frame(records),
+        trials=tuple(tuple(renamed(trial, numbers)) for trial in trials),
         numbers_of_labels=numbers,
     )
 

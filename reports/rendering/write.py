@@ -9,6 +9,7 @@ import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.command import in_ascii
+from bench.statistics.frames import records_frame
 from reports.figures.canvas import FigureWriter, warn
 from reports.findings.experiment import Experiment
 from reports.reading.numbers_of_labels import as_written
@@ -90,11 +91,35 @@ def _csvs(experiment: Experiment) -> dict[str, pd.DataFrame]:
     """Return name of a file → the frame that is written to it; our own signs are in ASCII, as × in "conv 5×5"."""
     layers = experiment.layers
     frames = {
-        "records": experiment.runs,
-        "summary": experiment.summary,
-        "comparisons": experiment.comparisons,
+        "records": with_trials(experiment),
+        "summary": with_tuned(experiment, lambda one: one.summary),
+        "comparisons": with_tuned(experiment, lambda one: one.comparisons),
         "layers": layers.assign(layer=layers["layer"].map(in_ascii, na_action="ignore")) if len(layers) else layers,
     }
     frames = {name: as_written(frame, experiment.numbers_of_labels) for name, frame in frames.items()}
     measured = experiment.measured_speeds
     return frames if measured is None else {**frames, "throughput": measured.speeds}
+
+
+def with_trials(experiment: Experiment) -> pd.DataFrame:
+    """Return a row per run; of tuned ones a row per trial, with its number and whether it is the chosen one."""
+    if experiment.tuning is None:
+        return experiment.runs
+    rows = [experiment.runs, *(records_frame(trial) for trial in experiment.trials if trial)]
+    numbers = [0, *(number for number, trial in enumerate(experiment.trials, 1) if trial)]
+    table = experiment.tuning.table
+    chosen = set(table.loc[table["chosen"], ["run_id", "trial"]].itertuples(index=False, name=None))
+    numbered = [
+        frame.assign(trial=number, chosen=[(run_id, number) in chosen for run_id in frame["run_id"]])
+        for number, frame in zip(numbers, rows, strict=True)
+    ]
+    return pd.concat(numbered, ignore_index=True) if len(numbered) > 1 else numbered[0]
+
+
+def with_tuned(experiment: Experiment, frame_of: Callable[[Experiment], pd.DataFrame]) -> pd.DataFrame:
+    """Return a frame of an experiment; where runs were tuned with a column that says of which recipe a row is."""
+    if experiment.tuned is None:
+        return frame_of(experiment)
+    both = [("common", experiment), ("tuned", experiment.tuned)]
+    frames = [frame.assign(recipe=recipe) for recipe, one in both if len(frame := frame_of(one))]
+    return pd.concat(frames, ignore_index=True) if frames else frame_of(experiment)

@@ -16,10 +16,10 @@ from reports.sections import (
     parameters,
     pareto,
     pictures,
-    readme_claims,
     reproduce,
     results,
     speed,
+    tuning,
     uncertainty,
 )
 from reports.sections.context import Context
@@ -54,8 +54,9 @@ SECTIONS: tuple[Section, ...] = (
     head,
     results.blocks,
     parameters.blocks,
-    readme_claims.blocks,
+    parameters.readme_claims,
     learning_curves.blocks,
+    tuning.blocks,
     generative.blocks,
     pictures.blocks,
     generative.few_labels,

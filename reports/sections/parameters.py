@@ -1,4 +1,4 @@
-"""Show where the parameters sit: in convolutions or fully connected layers, and in which layer."""
+"""Show where the parameters sit, by kind of layer and layer by layer, and what the reference README says of that."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reports.figures.parameters import draw
 from reports.findings.experiment import Experiment
+from reports.findings.readme_claims import SOURCE, claims
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.sections.context import Context
 from reports.wording.counts import PARAMETERS_SECTION, about_unknown_macs, about_zeros, layer_with_note
@@ -89,3 +90,14 @@ def _layers(experiment: Experiment, order: list[str], tasks: list[str]) -> Table
             for row in own[own["task"] == task].itertuples(index=False)
         ]
     return Table(LAYER_HEADERS, tuple(rows), "lllllrrr", name="layers")
+
+
+def readme_claims(context: Context) -> Iterator[Block]:
+    """Yield the reference README's claims beside what counting gives; nothing if none of its networks was run."""
+    layers = context.experiment.layers
+    found = claims(layers) if not layers.empty else []
+    if not found:
+        return
+    yield Heading("What the reference README claimed, and what counting says")
+    yield Text(f"Claims of the README ({SOURCE}); counts from the layer tables of the models trained here.")
+    yield Table(("claim", "count"), tuple(found), "ll", name="claims")

@@ -24,6 +24,7 @@ from reports.wording.phrases import (
     winner_phrase,
 )
 from reports.wording.speeds import basis_of
+from reports.wording.tuning import whether_it_holds
 
 NORMALITY_NOTE = (
     "Fewer than 6 seeds: the verdicts rest on paired t intervals, that is on roughly normal differences "
@@ -41,6 +42,7 @@ def answer(experiment: Experiment) -> str:
     said: set[str] = set()
     for ranking in rankings:
         sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
+        sentences.append(whether_it_holds(experiment, ranking))
     sentences += [still_improving(experiment), cost(experiment), main_factor(experiment), failures(experiment)]
     return " ".join(filter(None, sentences))
 

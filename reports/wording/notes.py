@@ -12,6 +12,7 @@ from reports.wording.machines import about_rounding
 from reports.wording.seed_counts import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
 from reports.wording.tables import JOINT_ELBO
+from reports.wording.tuning import one_recipe, what_tuned_is
 
 MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds"
 SAME_NETWORK = "= the same network, since the task uses no decoder"
@@ -83,6 +84,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         label = md(experiment.label(experiment.tasks[0]))
         notes.append(f"Parameters and speed are those of the {label}{exceptions}{ratios}.")
         notes += speed_notes(experiment, experiment.tasks[0])
+    notes += [what_tuned_is(experiment), one_recipe(experiment)]
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
     return list(filter(None, notes))
 

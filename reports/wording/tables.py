@@ -55,6 +55,9 @@ def comparison_table(experiment: Experiment, *, compact: bool = False) -> tuple[
     columns = [Column("architecture", str, align="l", always=True), *_size_columns(experiment)]
     for ranking in experiment.head_rankings:
         columns += _task_columns(experiment, ranking, compact)
+        tuned = experiment.tuned.rankings.get(ranking.task) if experiment.tuned else None
+        if tuned is not None:
+            columns += _tuned_columns(experiment, tuned, compact)
     columns += _speed_columns(experiment)
     shown, cells_of_shown, common = [], [], []
     for column in columns:
@@ -166,6 +169,23 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
     if len(experiment.order) > 1:
         base = experiment.baseline if len(experiment.baseline) <= LONGEST_IN_HEADER else "baseline"
         columns.append(Column(f"{_metric_label(ranking)} vs {base}", lambda arch: versus_cell(ranking, arch)))
+    return columns
+
+
+def _tuned_columns(experiment: Experiment, tuned: Ranking, compact: bool) -> list[Column]:
+    """Return the columns of a task's tuned runs: the value and, unless compact, the difference from the baseline."""
+    asked, most = experiment.seeds, max((int(tuned.cells[arch].n) for arch in tuned.order), default=0)
+
+    def value(arch: str) -> str:
+        text = value_cell(tuned, arch, 0, most=most, asked=asked)
+        row = tuned.versus_baseline.get(arch)
+        return f"{text} {VERDICT_MARKS[row.verdict]}" if compact and row is not None else text
+
+    best = frozenset(arch for arch in tuned.order if tuned.best and tuned.same_as.get(arch, arch) == tuned.best)
+    columns = [Column(f"{value_header(experiment, tuned)}, tuned", value, best, always=True)]
+    if not compact and len(experiment.order) > 1:
+        base = experiment.baseline if len(experiment.baseline) <= LONGEST_IN_HEADER else "baseline"
+        columns.append(Column(f"tuned vs {base}", lambda arch: versus_cell(tuned, arch)))
     return columns
 
 

@@ -77,10 +77,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=6, help="of each job's runs: 24 runs with 6 of them")
+    parser.add_argument("--tune", type=int, default=1, help="trials of each run; default: 1, the run itself")
     chosen = parser.parse_args(arguments)
     begun = time.monotonic()
     chance = random.Random(chosen.seed)
     kinds, plan = in_turns(chance), [*PLAN, "--seeds", str(chosen.seeds)]
+    plan += ["--tune", str(chosen.tune)] if chosen.tune > 1 else []
     kills: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         child.start_context()  # the fork server of all jobs

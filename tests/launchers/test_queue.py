@@ -55,12 +55,12 @@ def test_a_run_that_is_no_part_of_the_job_is_not_waited_for() -> None:
 def test_seeds_of_one_setting_are_a_group_and_an_evaluation_is_one_by_itself() -> None:
     ours, theirs = runs(3), runs(2, "cnn3")
     queue = Queue([*ours, *theirs, *(EvaluationSpec(run, "probe", {}) for run in ours)])
-    assert (queue.groups(), queue.groups_of_runs(), queue.count_other_seeds(ours[0])) == (5, 2, 3)
+    assert (queue.groups(), queue.groups_of_runs(), queue.count_alike(ours[0])) == (5, 2, 3)
     assert queue.take() == ours[0]
-    assert queue.take_other_seeds(ours[0], 1) == [ours[1]]
-    assert queue.take_other_seeds(ours[0], 0) == []
-    assert queue.take_other_seeds(ours[0], 5) == [ours[2]]
-    assert (queue.groups(), queue.groups_of_runs(), queue.count_other_seeds(ours[0])) == (4, 1, 0)
+    assert queue.take_alike(ours[0], 1) == [ours[1]]
+    assert queue.take_alike(ours[0], 0) == []
+    assert queue.take_alike(ours[0], 5) == [ours[2]]
+    assert (queue.groups(), queue.groups_of_runs(), queue.count_alike(ours[0])) == (4, 1, 0)
     assert [queue.take(), queue.take(), queue.take()] == [*theirs, None]
 
 
@@ -73,6 +73,7 @@ def first_ready(waiting: list[Work], out: list[Work]) -> Work | None:
 @given(st.data())
 def test_the_first_that_is_ready_is_taken_whatever_happened_before(data: st.DataObject) -> None:
     pool = [run for arch in ("cnn2", "cnn3") for run in runs(3, arch)]
+    pool += [replace(run, lr=8e-3) for run in pool[:2]]  # trials, which go into the same stacks
     parts = [
         EvaluationSpec(
             run, "probe", {}, others=tuple(other.run_id for other in data.draw(st.sets(st.sampled_from(pool))))
@@ -91,9 +92,9 @@ def test_the_first_that_is_ready_is_taken_whatever_happened_before(data: st.Data
         elif what == "alike":
             run, most = data.draw(st.sampled_from(pool)), data.draw(st.integers(0, 3))
             alike = [spec for spec in waiting if isinstance(spec, RunSpec) and spec.arch == run.arch]
-            assert queue.count_other_seeds(run) == len(alike)
+            assert queue.count_alike(run) == len(alike)
             taken = list[Work](alike[:most])
-            assert queue.take_other_seeds(run, most) == taken
+            assert queue.take_alike(run, most) == taken
         else:
             taken = []
             if out:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 
 import pytest
@@ -78,6 +79,22 @@ def test_a_seed_learns_the_same_alone_and_in_company(arch: str, task: str, devic
     assert outcomes[1].images == expected.images == 2 * len(data.labels)
     scores = [evaluate(model, get(task), test, spec, "test").means for model in (models[1], alone)]
     assert scores[0] == pytest.approx(scores[1], rel=1e-10)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_trials_of_a_stack_learn_at_their_own_rates_what_they_learn_alone(device: str) -> None:
+    """Two seeds, one of them at two rates, in float64."""
+    specs = [dataclasses.replace(spec_of("cnn3", "vae", seed), lr=lr) for seed, lr in ((4, 8e-3), (7, 1e-3), (7, 3e-2))]
+    models = models_of("cnn3", "vae", [spec.seed for spec in specs], torch.double, device)
+    outcomes = train_seeds(models, get("vae"), specs, *of_each(specs, device))
+    for model, spec, outcome in zip(models, specs, outcomes, strict=True):
+        (alone,) = models_of("cnn3", "vae", [spec.seed], torch.double, device)
+        expected = train(alone, get("vae"), spec, *splits(device, spec.seed)[:2])
+        for name, value in alone.state_dict().items():
+            torch.testing.assert_close(model.state_dict()[name], value, rtol=1e-9, atol=1e-10, msg=name)
+        assert isinstance(outcome, Trained)
+        assert outcome.history[-1]["val_elbo"] == pytest.approx(expected.history[-1]["val_elbo"], rel=1e-10)
+    assert not torch.equal(next(models[1].parameters()), next(models[2].parameters()))
 
 
 @pytest.mark.parametrize("arch", ["cnn2", "cnn3"])

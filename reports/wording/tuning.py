@@ -1,0 +1,234 @@
+"""Say whether the answer holds when each architecture is tuned, and what its tuning was worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from bench.spec.search_space import Dimension
+from reports.findings.experiment import Experiment
+from reports.findings.ranking import Ranking
+from reports.findings.tuning import Tuning, chosen_values
+from reports.markup.blocks import Table
+from reports.markup.escape import md
+from reports.wording.answer_of_many import VERDICT_WORDS
+from reports.wording.formatting import NO_VALUE, difference, mean_sd, natural_list, number, plural, significant
+from reports.wording.phrases import difference_with_unit, winner_lead
+from reports.wording.tables import value_header, versus_cell
+
+TURNED = "Tuning turns it around"
+DECIDED = ("better", "worse")
+
+
+def tuned_ranking(experiment: Experiment, ranking: Ranking) -> Ranking | None:
+    """Return the ranking of a task's tuned runs; None where there is none."""
+    found = experiment.tuned.rankings.get(ranking.task) if experiment.tuned else None
+    return found if found and found.order else None
+
+
+def whether_it_holds(experiment: Experiment, ranking: Ranking) -> str:
+    """Say in a sentence of the answer what becomes of a task's verdicts when each is tuned; empty if that isn't known.
+
+    With one seed there is no verdict to hold.
+    """
+    tuned = tuned_ranking(experiment, ranking)
+    if tuned is None or tuned.one_seed or ranking.one_seed or len(tuned.distinct) < 2:
+        return ""
+    assert experiment.tuning is not None
+    when = f"each is tuned with {plural(experiment.tuning.count, 'trial')}"
+    if len(ranking.distinct) == 2 and ranking.baseline in ranking.order:
+        return _pair(ranking, tuned, when)
+    return _many(ranking, tuned, when)
+
+
+def _pair(ranking: Ranking, tuned: Ranking, when: str) -> str:
+    """Compare the verdict on the one other architecture with that on its tuned runs."""
+    metric, base = ranking.metric, ranking.baseline
+    other = next(arch for arch in ranking.distinct if arch != base)
+    row, before = tuned.versus_baseline.get(other), ranking.versus_baseline.get(other)
+    if row is None or before is None or row.n < 2:
+        return ""
+    winner, loser = (other, base) if row.verdict == "better" else (base, other)
+    gap = difference_with_unit(metric, row.difference, row.low, row.high)
+    if row.verdict in DECIDED:
+        if before.verdict == row.verdict:
+            return f"Also when {when}: {winner_lead(row, metric)}."
+        what = f"{md(winner)} is better, {winner_lead(row, metric)} over {md(loser)}"
+        return f"**{TURNED}**: when {when}, {what}." if before.verdict in DECIDED else f"When {when}, {what}."
+    if row.verdict == "equivalent":
+        margin = f"±{number((metric.margin or math.nan) * metric.scale, 1)} {metric.unit_of_difference}"
+        also = "Also when" if before.verdict == "equivalent" else "When"
+        return f"{also} {when}, they are equivalent to within {margin}: difference {gap}."
+    if before.verdict == "unresolved":
+        return f"Nor can they be told apart when {when}: difference {gap}."
+    return f"When {when}, they can't be told apart: difference {gap}."
+
+
+def _many(ranking: Ranking, tuned: Ranking, when: str) -> str:
+    """Compare who is the best, and the verdicts against the baseline, with those of the tuned runs."""
+    if tuned.best:
+        over = tuned.versus_baseline.get(tuned.best)
+        lead = f", {winner_lead(over, tuned.metric)} over {md(ranking.baseline)}" if over is not None else ""
+        if tuned.best == ranking.best:
+            text = f"Also when {when}, {md(tuned.best)} is best{lead}"
+        elif ranking.best:
+            text = f"**{TURNED}**: when {when}, {md(tuned.best)} is best{lead}"
+        else:
+            text = f"When {when}, {md(tuned.best)} is best{lead}"
+    else:
+        either = "" if ranking.best else " either"
+        text = f"When {when}, there is no single best{either}; {md(tuned.distinct[0])} has the best mean"
+    if changes := _changes(ranking, tuned):
+        text += f"; {changes}"
+    return f"{text}."
+
+
+def _changes(ranking: Ranking, tuned: Ranking) -> str:
+    """Say how many verdicts against the baseline stay, and which change; empty where there is nothing to compare."""
+    verdicts = [{arch: row.verdict for arch, row in one.versus_baseline.items()} for one in (ranking, tuned)]
+    both = [
+        arch for arch in ranking.order if arch in verdicts[0] and arch in verdicts[1] and arch not in ranking.same_as
+    ]
+    changed = [arch for arch in both if verdicts[0][arch] != verdicts[1][arch]]
+    if not both:
+        return ""
+    of = f"{plural(len(both), 'verdict')} against {md(ranking.baseline)}"
+    if not changed:
+        stays = {1: "the verdict", 2: "both verdicts"}.get(len(both), f"all {len(both)} verdicts")
+        return f"{stays} against {md(ranking.baseline)} {'stays' if len(both) == 1 else 'stay'}"
+    named = [f"{md(arch)} from {_word(verdicts[0][arch])} to {_word(verdicts[1][arch])}" for arch in changed]
+    return f"of {of} {'one changes' if len(changed) == 1 else f'{len(changed)} change'}: {natural_list(named)}"
+
+
+def _word(verdict: str) -> str:
+    return VERDICT_WORDS.get(verdict, verdict)
+
+
+def introduction(tuning: Tuning) -> str:
+    """Say what a trial is, how the best was chosen, and what the rest of the page is of."""
+    ranges = natural_list([f"a {d.label} between {d.low:g} and {d.high:g}" for d in tuning.space])
+    return (
+        f"Each run was tried with {tuning.count} recipes: that of all other numbers on this page (*common*), and "
+        f"{tuning.count - 1} with {ranges}, drawn for its seed, the same for all architectures. *Tuned* is the best of "
+        "them by the validation score after the last epoch, seed by seed: no test image had a part in it, and nothing "
+        "was trained again. So the spread over seeds holds the luck of tuning too. Only this section, the columns and "
+        "sentences that say *tuned*, and the rows of records.csv with a trial above 0 are of other recipes."
+    )
+
+
+def table(experiment: Experiment, tuning: Tuning, ranking: Ranking) -> Table:
+    """Return a row per architecture of a task: common beside tuned, what tuning was worth, and what was chosen."""
+    metric, tuned = ranking.metric, tuned_ranking(experiment, ranking)
+    names = [dimension.label for dimension in tuning.space]
+    value = value_header(experiment, ranking)
+    heads = ["architecture", f"{value}, common", f"{value}, tuned", "tuned − common"]
+    heads += [f"tuned vs {experiment.baseline}", *(f"chosen {name}" for name in names)]
+    rows = []
+    for arch in experiment.order:
+        own = tuning.of(ranking.task, arch)
+        if own.empty:
+            continue
+        worth = tuning.worth(ranking.task, arch, metric)
+        cells = [_value(one, arch) for one in (ranking, tuned)]
+        gain = difference(metric, worth.difference, worth.low_95, worth.high_95) if worth.n else NO_VALUE
+        versus = versus_cell(tuned, arch) if tuned else NO_VALUE
+        chosen = [_span(list(chosen_values(own, dimension))) for dimension in tuning.space]
+        rows.append((arch, *cells, gain, versus, *chosen))
+    return Table(tuple(heads), tuple(rows), "l" + "r" * (len(heads) - 1), name=f"tuning_{ranking.task}")
+
+
+def _value(ranking: Ranking | None, arch: str) -> str:
+    cell = ranking.cells.get(arch) if ranking else None
+    if ranking is None or cell is None or cell.n == 0:
+        return NO_VALUE
+    return mean_sd(ranking.metric, cell.mean, cell.std) + (f" ({cell.n})" if _is_uneven(ranking) else "")
+
+
+def _is_uneven(ranking: Ranking) -> bool:
+    return len({int(ranking.cells[arch].n) for arch in ranking.order}) > 1
+
+
+def _span(values: list[float]) -> str:
+    """Format chosen values, of one or several seeds."""
+    if not values:
+        return NO_VALUE
+    shown = [significant(values[0], 2), significant(values[-1], 2)]
+    return shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
+
+
+def how_to_read(experiment: Experiment, tuning: Tuning) -> str:
+    """Say what ±, brackets and marks of the tables are."""
+    if experiment.tuned is None:
+        return "No run has all of its trials yet."
+    if all(ranking.one_seed for ranking in experiment.tuned.rankings.values() if ranking.order):
+        return "One seed: no interval, no verdict."
+    shown = (*experiment.rankings.values(), *experiment.tuned.rankings.values())
+    uneven = any(map(_is_uneven, shown))
+    return (
+        f"± is the standard deviation over seeds{', their number in parentheses' if uneven else ''}; *tuned − common*: "
+        "paired by seed, with its 95 % t interval; verdicts as in the table at the top, with Holm's method over the "
+        "tuned column by itself."
+    )
+
+
+def edges(experiment: Experiment, tuning: Tuning) -> Iterator[str]:
+    """Yield whose best trial lies at an edge of the range, beyond which a better one may lie."""
+    for task, ranking in experiment.rankings.items():
+        for dimension in tuning.space:
+            named = list(_at_edges(tuning, task, ranking, dimension))
+            if named:
+                yield (
+                    f"**At the edge of the range** ({md(ranking.description.label)}): the chosen {dimension.label} is "
+                    "in an outer tenth of the range, on its logarithmic scale, of "
+                    f"{natural_list(named, 6)}. A better one may lie beyond."
+                )
+
+
+def _at_edges(tuning: Tuning, task: str, ranking: Ranking, dimension: Dimension) -> Iterator[str]:
+    for arch in ranking.order:
+        chosen = int(tuning.of(task, arch)["chosen"].sum())
+        for count, end in zip(tuning.at_edge(task, arch, dimension), ("lower", "upper"), strict=True):
+            if count:
+                yield f"{md(arch)} (the {end} end in {count} of {plural(chosen, 'seed')})"
+
+
+def bad_trials(experiment: Experiment, tuning: Tuning) -> str:
+    """Count the trials that failed or have no record, and say what is made of them; empty if there is none."""
+    further = tuning.table[tuning.table["trial"] > 0]
+    total = experiment.planned * (tuning.count - 1)
+    diverged, failed = int(further["diverged"].sum()), int(further["error"].notna().sum())
+    parts = []
+    if diverged:
+        where = [f"{md(arch)} {md(task)}" for arch, task in dict.fromkeys(_cells(further[further["diverged"]]))]
+        parts.append(f"{diverged:,} diverged ({natural_list(where)}), which is never the best")
+    if other := failed - diverged:
+        which = further[further["error"].notna() & ~further["diverged"]]
+        parts.append(f"{other:,} failed otherwise ({md(str(which['error'].iloc[0])[:80])})")
+    if missing := total - len(further):
+        parts.append(f"{missing:,} {'has' if missing == 1 else 'have'} no record: their runs are not tuned")
+    return f"Of {plural(total, 'further trial')} {natural_list(parts)}." if parts else ""
+
+
+def _cells(rows: object) -> list[tuple[str, str]]:
+    return list(zip(rows["arch"], rows["task"], strict=True))  # type: ignore[index]
+
+
+def what_tuned_is(experiment: Experiment) -> str:
+    """Explain the tuned columns of the comparison table; empty without such."""
+    if experiment.tuning is None or experiment.tuned is None:
+        return ""
+    return f"Tuned: of each run the best of {experiment.tuning.count} trials by validation (*When each is tuned*)."
+
+
+def one_recipe(experiment: Experiment) -> str:
+    """Say that one recipe was used for all, and which; empty if each was tuned."""
+    if experiment.tuning is not None:
+        return ""
+    runs = experiment.runs
+    rates, sizes = (sorted(set(runs[name].dropna())) for name in ("lr", "batch_size"))
+    if len(rates) != 1 or len(sizes) != 1:
+        return ""
+    return (
+        f"One recipe for all: Adam at a peak learning rate of {rates[0]:g}, batches of {int(sizes[0]):,}; whether the "
+        "verdicts hold when each is tuned, `--tune` asks."
+    )
