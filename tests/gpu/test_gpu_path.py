@@ -88,6 +88,16 @@ def test_a_stack_of_replays_learns_what_each_learns_alone(gpu: State | None, arc
     )
 
 
+def test_a_stack_of_replays_has_a_rate_for_each(gpu: State | None) -> None:
+    """Two seeds, one of them at two rates, in float64; the rates are given to a graph as float32."""
+    seeds, rates = (4, 1, 1), (8e-3, 1e-3, 3e-2)
+    models, outcomes = trained("cnn3", "vae", seeds, graph=True, dtype=torch.float64, rates=rates)
+    assert [outcome.used_graph for outcome in outcomes] == [True] * 3
+    for model, seed, rate in zip(models, seeds, rates, strict=True):
+        (alone,), _ = trained("cnn3", "vae", (seed,), dtype=torch.float64, rates=(rate,))
+        assert_same(model, alone, 1e-6 if gpu is None else 1e-8)
+
+
 def test_a_gpu_learns_what_a_cpu_learns_from_the_same_draws(gpu: State | None) -> None:
     """Products of matrices instead of a CPU's forms of a convolution: the loss and its gradients, in float64."""
     for arch in ("cnn2", "cnn3", "cnn:depth=3,kernel=3,padding=1", "cnn:kernel=1,stride=5,channels=4"):
