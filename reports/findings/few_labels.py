@@ -21,6 +21,8 @@ CODES_ALONE = "Reader of codes alone"
 """Methods whose results are those of an evaluation of VAEs (its part `few_labels`), not of a task."""
 OF_CODES = re.compile(r"m1m2_(alone_)?accuracy_l(\d+)")
 """The names of its metrics: M2 on the codes of a VAE, or its reader on those of the labelled images alone."""
+LIVE = re.compile(r"m1m2_dimensions_l\d+")
+"""The names under which it counts the dimensions that it reads."""
 PUBLISHED: Mapping[str, Mapping[int, tuple[float, float]]] = {
     "m2": {100: (11.97, 1.71), 600: (4.94, 0.13), 1000: (3.60, 0.56), 3000: (3.92, 0.63)},
     M1M2: {100: (3.33, 0.14), 600: (2.59, 0.05), 1000: (2.40, 0.02), 3000: (2.18, 0.04)},
@@ -56,8 +58,8 @@ class Method:
     errors: Mapping[Cell, Mapping[int, float]]
     """Cell → seed → share of test images classified wrongly; NaN for a run that did not finish."""
 
-    repeated: frozenset[Cell] = frozenset()
-    """Cells whose network is another architecture's: they are in no test."""
+    repeated: Mapping[Cell, str] = field(default_factory=dict)
+    """Cell → the architecture whose network its own is: it is in no test."""
 
     one_label: Mapping[Cell, frozenset[int]] = field(default_factory=dict)
     """Cell → the seeds whose classifier is known to read every test image as the same label."""
@@ -100,12 +102,22 @@ class FewLabels:
         return sorted({cell.labels for cell in self.cells})
 
 
+class LiveDimensions(NamedTuple):
+    """How many dimensions of codes vary over the images."""
+
+    images: str
+    """Over which: training or test."""
+
+    counts: Mapping[str, tuple[float, ...]]
+    """Architecture, in the order of results → the number of each finished run."""
+
+
 def few_labels(experiment: Experiment) -> FewLabels | None:
     """Return what is known of classification from few labels; None if no run did it."""
     methods = sorted([*_of_tasks(experiment), *_of_codes(experiment)], key=lambda method: not method.is_alone)
-    found = {cell for method in methods for cell in method.errors if method.interval(cell) is not None}
-    if not found:
+    if not any(method.interval(cell) for method in methods for cell in method.errors):
         return None
+    found = {cell for method in methods for cell in method.errors}
     order = {arch: place for place, arch in enumerate(experiment.order)}
     return FewLabels(
         methods=tuple(methods),
@@ -115,24 +127,27 @@ def few_labels(experiment: Experiment) -> FewLabels | None:
     )
 
 
-def live_dimensions(experiment: Experiment, task: str) -> dict[str, float]:
-    """Return architecture → how many dimensions of its code vary over the images, as the mean over seeds.
+def live_dimensions(experiment: Experiment, task: str) -> LiveDimensions | None:
+    """Return how many dimensions of each code of a task vary over the images; None if nothing counted them.
 
     As M1+M2 counted them, else as all codes are counted (by the variance of the mean over the test images).
     """
     runs = experiment.runs[(experiment.runs["task"] == task) & (experiment.runs["status"] == "finished")]
-    counted = [name for name in map(str, runs) if re.fullmatch(r"m1m2_dimensions_l\d+", name)]
-    column = min(counted, key=len, default="active_units")
-    if column not in runs:
-        return {}
-    means = runs.groupby("arch", sort=False)[column].mean().dropna()
-    return {arch: float(means[arch]) for arch in experiment.order if arch in means}
+    counted = [name for name in map(str, runs) if LIVE.fullmatch(name)]
+    counted = [name for name in counted if runs[name].notna().any()]
+    columns = counted or [name for name in ("active_units",) if name in runs]
+    if not columns:
+        return None
+    counts = runs[columns].astype(float).max(axis=1)  # one code has as many with any number of labels
+    by_arch = {str(arch): tuple(own.dropna()) for arch, own in counts.groupby(runs["arch"], sort=False)}
+    known = {arch: by_arch[arch] for arch in experiment.order if by_arch.get(arch)}
+    return LiveDimensions("training" if counted else "test", known) if known else None
 
 
 def _of_tasks(experiment: Experiment) -> list[Method]:
     """Return a method for each task with few labels that is judged by its accuracy."""
     errors: dict[str, dict[Cell, dict[int, float]]] = {}
-    repeated: dict[str, set[Cell]] = {}
+    repeated: dict[str, dict[Cell, str]] = {}
     for name, ranking in experiment.rankings.items():
         if not ranking.description.needs_labels or ranking.metric.name != "accuracy":
             continue
@@ -141,7 +156,7 @@ def _of_tasks(experiment: Experiment) -> list[Method]:
             values, cell = seed_values(own, "accuracy"), Cell(int(labels), str(arch))
             errors.setdefault(task, {})[cell] = {seed: 1 - value for seed, value in values.items()}
             if arch in ranking.same_as:
-                repeated.setdefault(task, set()).add(cell)
+                repeated.setdefault(task, {})[cell] = ranking.same_as[arch]
     described = experiment.declared.tasks
     return [
         Method(
@@ -150,7 +165,7 @@ def _of_tasks(experiment: Experiment) -> list[Method]:
             is_alone=described[task].labelled_only,
             is_of_codes=False,
             errors=found,
-            repeated=frozenset(repeated.get(task, ())),
+            repeated=repeated.get(task, {}),
         )
         for task, found in errors.items()
     ]

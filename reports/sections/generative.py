@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from bench.spec.metrics import IWAE, Metric
 from bench.statistics.comparisons import comparisons_frame
@@ -86,13 +87,12 @@ def table(experiment: Experiment, task: str) -> Table:
     found = {(row.arch, row.metric): row for row in cells.itertuples(index=False)}
     order = [arch for arch in experiment.order if arch in experiment.rankings[task].order]
     metrics = shown_metrics(experiment, task)
-    most = cells.groupby("metric")["n"].max()
 
     def cell(arch: str, metric: Metric) -> str:
         row = found.get((arch, metric.name))
         if row is None:
             return NO_VALUE
-        mark = mark_of_fewer(row.n, row.n_failed, most[metric.name], experiment.seeds)
+        mark = mark_of_fewer(row.n, row.n_failed, experiment.seeds, experiment.seeds)
         return mean_sd(metric, row.mean, row.std) + mark
 
     name = f"generative_{task}"
@@ -236,8 +236,10 @@ def few_labels(context: Context) -> Iterator[Block]:
         return
     yield Heading("With few labels")
     yield Text(said_of_labels.introduction(experiment, few))
-    if len(few.numbers) > 1:
-        yield _errors_by_labels(context, few)
+    in_per_cent = labels.in_frame(few)
+    in_per_cent[["mean", "low", "high"]] *= labels.ERROR.scale
+    if in_per_cent["labels"].nunique() > 1:
+        yield _errors_by_labels(context, few, in_per_cent)
     shown = said_of_labels.error_table(experiment, few)
     yield shown if len(shown.rows) <= MOST_OPEN else Details(f"Test errors in {len(shown.rows)} rows", [shown])
     yield Text(said_of_labels.how_to_read(experiment, few))
@@ -247,24 +249,27 @@ def few_labels(context: Context) -> Iterator[Block]:
         yield Text(text)
 
 
-def _errors_by_labels(context: Context, few: labels.FewLabels) -> Block:
+def _errors_by_labels(context: Context, few: labels.FewLabels, in_per_cent: pd.DataFrame) -> Block:
     """Draw the figure of test error against the number of labels."""
-    experiment, in_per_cent = context.experiment, labels.in_frame(few)
-    in_per_cent[["mean", "low", "high"]] *= labels.ERROR.scale
+    experiment = context.experiment
     order = [arch for arch in experiment.order if arch in set(in_per_cent["arch"])]
+    named = curves.highlighted(order, experiment.baseline)
     known = few.methods if experiment.dataset == "mnist" else ()
     published = {
         method.label: points
         for method in known
         if (points := {count: method.published[count] for count in few.numbers if count in method.published})
     }
+    alt = "Test error against the number of labels"
+    alt += ", mean over seeds with its 95 % interval" if in_per_cent["low"].notna().any() else ""
+    alt += f"; {len(named)} of {len(order)} architectures" if len(named) < len(order) else ""
     return context.figures.write(
         "few_labels",
-        "Test error against the number of labels, mean over seeds with its 95 % interval",
+        alt,
         lines_by_labels.draw,
         in_per_cent,
         published,
         [method.label for method in few.methods],
-        curves.highlighted(order, experiment.baseline),
+        named,
         context.colours,
     )

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from bench.spec.defaults import DEFAULT_CLASSIFICATION_WEIGHT, DEFAULT_LR
 from bench.spec.few_labels import PATTERN
 from bench.spec.metrics import ACTIVE_VARIANCE
-from bench.statistics.settings import setting_text
+from bench.statistics.settings import none_for_missing, setting_text
 from reports.findings.experiment import Experiment
 from reports.findings.few_labels import ALIKE, ERROR, Cell, Comparison, FewLabels, Method, live_dimensions
 from reports.findings.ranking import VERDICT_MARKS
 from reports.markup.blocks import Table
 from reports.markup.escape import md
 from reports.wording.formatting import NO_VALUE, difference, mean_sd, natural_list, number, plural
-from reports.wording.notes import MARKS_EXPLAINED
+from reports.wording.notes import MARKS_EXPLAINED, SAME_NETWORK
 from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION
-from reports.wording.seed_counts import mark_of_fewer
+from reports.wording.seed_counts import mark_of_fewer, seeds_in_words
 
 MOST_NAMED = 4
 """Architectures whose numbers a sentence gives; of more the table has them."""
@@ -29,19 +29,25 @@ def error_table(experiment: Experiment, few: FewLabels) -> Table:
 
     def error(method: Method, cell: Cell) -> str:
         found = method.interval(cell)
+        failed = sum(value != value for value in method.errors.get(cell, {}).values())
         if found is None:
-            return NO_VALUE
-        verdict = few.versus.get((method.label, cell))
-        mark = "same network" if cell in method.repeated else verdict.verdict if verdict is not None else None
-        failed = sum(value != value for value in method.errors[cell].values())
-        fewer = mark_of_fewer(found.n, failed, experiment.seeds, experiment.seeds)
-        return mean_sd(ERROR, found.mean, found.std) + (f" {VERDICT_MARKS[mark]}" if mark else "") + fewer
+            return f"failed ({failed} of {failed})" if failed else NO_VALUE
+        text, verdict = mean_sd(ERROR, found.mean, found.std), few.versus.get((method.label, cell))
+        if cell in method.repeated:
+            text += f" {VERDICT_MARKS['same network']} {method.repeated[cell]}"
+        elif verdict is not None:
+            text += f" {VERDICT_MARKS[verdict.verdict]}"
+        return text + mark_of_fewer(found.n, failed, experiment.seeds, experiment.seeds)
+
+    def compared(row: Comparison | None) -> str:
+        fewer = "" if row is None or not row.n else mark_of_fewer(row.n, 0, experiment.seeds, experiment.seeds)
+        return _difference(row) + fewer
 
     rows = []
     for count in few.numbers:
         for cell in (cell for cell in few.cells if cell.labels == count):
             errors = (error(method, cell) for method in few.methods)
-            differences = (_difference(cells.get(cell)) for cells in few.worth.values())
+            differences = (compared(cells.get(cell)) for cells in few.worth.values())
             rows.append((f"{count:,}", cell.arch, *errors, *differences))
         known = [method.published.get(count) for method in few.methods]
         if experiment.dataset == "mnist" and any(known):
@@ -61,12 +67,14 @@ def _difference(row: Comparison | None) -> str:
 def introduction(experiment: Experiment, few: FewLabels) -> str:
     """Say what the methods are, and what their published numbers are of."""
     numbers = natural_list([f"{count:,}" for count in few.numbers], 8)
-    text = f"Test error with {numbers} labelled images, as many of each class; the other training images come without."
+    text = f"Test error with {numbers} labelled images, equally many of each class; the other training images come "
+    text += "without a label."
     ways = []
     for method in few.methods:
         if method.is_of_codes:
-            shown = "the codes of the labelled images alone" if method.is_alone else "the codes of all training images"
-            ways.append(f"*{md(method.label)}*: {'the classifier of M2' if method.is_alone else 'M2'} on {shown}")
+            shown = "the labelled images alone" if method.is_alone else "all training images"
+            by = "the classifier of M2" if method.is_alone else "M2"
+            ways.append(f"*{md(method.label)}*: {by} on the {md(experiment.label(method.task))}'s codes of {shown}")
         else:
             summary = experiment.declared.tasks[method.task].summary.partition(";")[0]
             ways.append(f"*{md(method.label)}*: {md(summary)}")
@@ -79,41 +87,61 @@ def introduction(experiment: Experiment, few: FewLabels) -> str:
 
 
 def how_to_read(experiment: Experiment, few: FewLabels) -> str:
-    """Say what ±, marks and brackets in the table are; empty for one seed."""
-    seeds = max(
-        (found.n for method in few.methods for cell in few.cells if (found := method.interval(cell))), default=0
-    )
-    if seeds < 2:
-        return "One seed: no interval, no verdict."
-    text = "± is the standard deviation over seeds"
+    """Say what ±, marks and brackets in the table are."""
+    counts = {found.n for method in few.methods for cell in few.cells if (found := method.interval(cell))}
+    same = f"; {SAME_NETWORK}" if any(method.repeated for method in few.methods) else ""
+    if max(counts) < 2:
+        return f"One seed: no interval, no verdict{' (?)' if few.versus else ''}{same}."
+    text = f"± is the standard deviation over {seeds_in_words(count for count in counts if count > 1)}"
+    if min(counts) < experiment.seeds:
+        text += f" (a cell of fewer than the {experiment.seeds} that were asked for says so)"
     if few.versus:
-        tests = max(row.family for row in few.versus.values())
-        decided = sum(row.verdict in ("better", "worse") for row in few.versus.values())
-        text += (
-            f"; against {md(experiment.baseline)}, method by method: {MARKS_EXPLAINED} (Holm's method at 5 % over the "
-            f"{plural(tests, 'comparison')} of this table, {decided} decided: one family, so stricter than at the top)"
-        )
-    if few.worth:
-        text += "; brackets are 95 % t intervals of the paired difference over seeds, each for its row alone"
+        text += f"; against {md(experiment.baseline)} by the same method with as many labels: {MARKS_EXPLAINED}"
+        text += _family(experiment, few)
+    text += same
+    if any(row.n > 1 for cells in few.worth.values() for row in cells.values()):
+        text += "; brackets are 95 % t intervals of the paired difference over seeds, each by itself"
     return f"{text}."
+
+
+def _family(experiment: Experiment, few: FewLabels) -> str:
+    """Say in parentheses how many comparisons Holm's test was of; empty if none could be tested."""
+    tests = max(row.family for row in few.versus.values())
+    if tests < 2:
+        return " (at 5 %, the only comparison of this table)" if tests else ""
+    decided = sum(row.verdict != "unresolved" for row in few.versus.values())
+    heads = (row.family for ranking in experiment.head_rankings for row in ranking.versus_baseline.values())
+    stricter = ": one family, so stricter than at the top" if tests > max(heads, default=0) else ""
+    return f" (Holm's method at 5 % over the {tests} comparisons of this table, {decided} decided{stricter})"
 
 
 def worth(few: FewLabels) -> str:
     """Say in one sentence what the images without a label were worth, with the fewest; empty where nothing says so."""
     compared = {cell.labels for cells in few.worth.values() for cell, row in cells.items() if row.n}
-    count, found = min(compared, default=0), []
-    for (method, alone), cells in few.worth.items():
-        own = {cell.arch: row for cell, row in cells.items() if cell.labels == count and row.n}
-        shown = [f"{_difference(row)} ({md(arch)})" for arch, row in list(own.items())[:MOST_NAMED]]
-        if shown:
-            more = f" and {len(own) - MOST_NAMED} more in the table" if len(own) > MOST_NAMED else ""
-            found.append(f"{md(method)} less {md(alone)} is {natural_list(shown)}{more}")
-    if not found:
+    count = min(compared, default=0)
+    rows = {
+        pair: {cell.arch: cells[cell] for cell in few.cells if cell.labels == count and cell in cells and cells[cell].n}
+        for pair, cells in few.worth.items()
+    }
+    seeds = {row.n for own in rows.values() for row in own.values()}
+    if not seeds:
         return ""
-    interval = ", seed by seed with 95 % intervals" if "[" in found[0] else ""
+    found = []
+    for (method, alone), own in rows.items():
+        shown = []
+        for arch, row in list(own.items())[:MOST_NAMED]:
+            of = f", {plural(row.n, 'seed')}" if len(seeds) > 1 else ""
+            shown.append(f"{_difference(row)} ({md(arch)}{of})")
+        if shown:
+            more = [f"{len(own) - MOST_NAMED} more in the table"] if len(own) > MOST_NAMED else []
+            found.append(f"{md(method)} less {md(alone)} is {natural_list([*shown, *more], MOST_NAMED + 1)}")
+    if max(seeds) < 2:
+        over = "of one seed, without an interval"
+    else:
+        over = f"with 95 % intervals over {'' if len(seeds) > 1 else f'{min(seeds)} '}paired seeds"
     return (
         f"**What the images without a label were worth** with {count:,} labels, in points of test error (below 0: they "
-        f"helped){interval}: {'; '.join(found)}."
+        f"helped), {over}: {'; '.join(found)}."
     )
 
 
@@ -129,62 +157,84 @@ def collapsed(experiment: Experiment, few: FewLabels) -> Iterator[str]:
                 )
         if named:
             yield (
-                f"Collapse ({md(method.label)}): every image is read alike, or no better than that "
-                f"({number(100 * (1 - ALIKE), 1)} % right at most), by {natural_list(named, 6)}."
+                f"Collapse ({md(method.label)}), every test image read alike or at most "
+                f"{number(100 * (1 - ALIKE), 1)} % of them read right: {natural_list(named, 6)}."
             )
     for task in dict.fromkeys(method.task for method in few.methods if method.is_of_codes):
         yield from _live(experiment, task)
 
 
 def _live(experiment: Experiment, task: str) -> Iterator[str]:
-    """Yield how many dimensions of the codes live, and whose are few."""
+    """Yield how many dimensions of the codes live, and in how many runs they are few."""
     live = live_dimensions(experiment, task)
-    if not live:
+    if live is None:
         return
     size = float(experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].max())
-    shown = [f"{md(arch)} {number(count, 1)}" for arch, count in live.items()]
-    none = [md(arch) for arch, count in live.items() if count == 0]
-    few = [md(arch) for arch, count in live.items() if 0 < count < size / 2]
+    shown = [f"{md(arch)} {number(sum(counts) / len(counts), 1)}" for arch, counts in live.counts.items()]
+    several = ", mean over seeds" if any(len(counts) > 1 for counts in live.counts.values()) else ""
     text = (
-        f"Dimensions of the {md(experiment.label(task))}'s code whose mean varies over the images (standard deviation "
-        f"above {math.sqrt(ACTIVE_VARIANCE):g}), of {size:.0f}: {natural_list(shown, 12)}."
+        f"Live dimensions of the {md(experiment.label(task))}'s code, of {size:.0f} (their posterior mean has a "
+        f"standard deviation above {math.sqrt(ACTIVE_VARIANCE):g} over the {live.images} images){several}: "
+        f"{natural_list(shown, 12)}."
     )
-    if none:
-        text += f" Collapse of the code, none alive: {natural_list(none, 6)}."
-    if few:
+    if none := _runs(live.counts, lambda count: count == 0):
+        text += f" Collapse of the code, no dimension alive: {natural_list(none, 6)}."
+    if few := _runs(live.counts, lambda count: 0 < count < size / 2):
         text += f" Partial collapse, fewer than half alive: {natural_list(few, 6)}."
     yield text
 
 
+def _runs(counts: Mapping[str, tuple[float, ...]], is_so: Callable[[float], bool]) -> list[str]:
+    """Return the architectures that have such runs; where not all are, with how many."""
+    found = []
+    for arch, own in counts.items():
+        n = sum(map(is_so, own))
+        if n:
+            found.append(md(arch) + (f" ({n} of {len(own)} runs)" if n < len(own) else ""))
+    return found
+
+
 def choices(experiment: Experiment) -> str:
     """Say how many labels the choices behind these numbers saw."""
-    rates = sorted(set(experiment.runs["lr"]))
-    text = "No run was stopped early or chosen by its result, and the labels of validation images decided "
+    text = "No run was stopped early or chosen by its result. The labels of validation images decided "
     if any(PATTERN.fullmatch(name) for name in map(str, experiment.runs)):
         text += (
-            "one thing, once for all: M1+M2's number of passes, batch size and rate were chosen by the validation "
-            "error of seed 0 with 100 labels, which saw the labels of 5,000 images."
+            "M1+M2's recipe alone, once for all: its passes, batch size and rate, and that it is shown grey levels, "
+            "were chosen by the error with 100 labels on the 5,000 validation images of MNIST's seed 0."
         )
     else:
         text += "nothing here."
-    if rates == [DEFAULT_LR] and experiment.runs["protocol"].min() >= FIRST_CHOSEN_BY_VALIDATION:
-        text += (
-            " The default learning rate and warm-up were not chosen on these tasks, but by the validation ELBO of "
-            "VAEs, which sees no label."
-        )
-    else:
+    oldest, rates = int(experiment.runs["protocol"].min()), sorted(set(experiment.runs["lr"]))
+    if rates != [DEFAULT_LR]:
         text += f" How the learning rate ({', '.join(f'{rate:g}' for rate in rates)}) was chosen is not recorded."
-    runs = experiment.runs.reindex(columns=["task", "classification_weight"]).dropna()
-    for weight in sorted(set(runs["classification_weight"])):
-        own = dict.fromkeys(runs.loc[runs["classification_weight"] == weight, "task"].map(experiment.task_run))
-        names = [md(experiment.label(task)) for task in own]
-        of = (
-            "the authors'"
-            if weight == DEFAULT_CLASSIFICATION_WEIGHT
-            else "not the authors'; how it was chosen is not recorded"
-        )
+    elif oldest < FIRST_CHOSEN_BY_VALIDATION:
+        text += f" The default learning rate and warm-up of protocol {oldest} had been chosen by test figures."
+    else:
         text += (
-            f" In {natural_list(names)} the labelled images' mean cross-entropy weighs {setting_text(weight)} beside "
-            f"the mean bound per image: {of}."
+            " The default learning rate and warm-up were chosen by the validation ELBO of VAEs alone, which sees no "
+            "label."
         )
-    return text
+    return text + "".join(f" {sentence}" for sentence in _weights(experiment))
+
+
+def _weights(experiment: Experiment) -> Iterator[str]:
+    """Yield how the labelled images' cross-entropy was weighed, and whose choice that was."""
+    described, runs = experiment.declared.tasks, experiment.runs.reindex(columns=["task", "classification_weight"])
+    weights = none_for_missing(runs["classification_weight"])
+    known: dict[float | None, dict[str, None]] = {}
+    for task, weight in zip(runs["task"], weights, strict=True):
+        if described[task].weighs_labels:
+            known.setdefault(weight, {})[experiment.task_run(task)] = None
+    for weight in sorted(known, key=lambda one: -math.inf if one is None else one):
+        names = natural_list([md(experiment.label(task)) for task in known[weight]])
+        shown = "0.1 × labels" if weight is None else setting_text(weight)
+        text = f"In {names} the labelled images' mean cross-entropy weighs {shown} beside the mean bound per image"
+        if weight is None:
+            yield f"{text}: these runs are from before the weight was a setting."
+        elif weight == DEFAULT_CLASSIFICATION_WEIGHT:
+            yield f"{text}, as in the authors' code."
+        else:
+            yield (
+                f"{text}, where the authors' code has {DEFAULT_CLASSIFICATION_WEIGHT:g}; how it was chosen is not "
+                "recorded."
+            )

@@ -4,6 +4,8 @@ It reads report.md as a reader would, sentence by sentence and cell by cell, and
 again from records.csv (curves, values per image and environments from the records themselves), with numpy, scipy and
 formulas of its own. Nothing of `archs`, `bench` or `reports` is imported but what makes the pages and loads the models.
 
+Of pages with few labels one is read as a whole, of the others the section (`Facts.part`).
+
 `page.py` takes a page apart, `facts.py` reads what it is made of, and what should stand there is computed in
 `computing/`. `registry.py` holds each sentence to the pattern that it matches, `tables.py` each cell to its table,
 `csv_files.py` the files beside the page; `mutations.py` changes words and digits, which must be noticed.

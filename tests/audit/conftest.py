@@ -10,7 +10,10 @@ from unittest.mock import patch
 
 import pytest
 
+import reports
 from tests.audit.facts import Facts
+from tests.reports.few_labels.synthetic import invented_error, write_few_labels
+from tests.reports.synthetic import grid_names, write_experiment
 
 SMALL = ["--dataset", "digits", "--train-images", "300", "--device", "cpu", "--throughput", "off"]
 JOBS = {
@@ -33,7 +36,8 @@ INVENTED: dict[str, dict[str, Any]] = {
     "some may be the best": {"levels": dict(zip(CROSSING, (0, -22, -0.2, -0.6), strict=True)), "seeds": 3},
     "against the baseline": {"levels": dict(zip(CROSSING, (0, 5, 9, -2), strict=True)), "seeds": 4},
     "all equivalent": {"levels": dict(zip(CROSSING, (0, 0.05, 0.02, -0.03), strict=True)), "seeds": 6, "spread": 0.05},
-    "a pair": {"archs": PAIR, "levels": {"cnn2": 0, "cnn3": 0.6}, "seeds": 3, "tasks": ("cvae", "classifier")},
+    "a pair": {"archs": PAIR, "levels": {"cnn2": 0, "cnn3": 0.6}, "seeds": 3, "asked": 5,
+               "tasks": ("cvae", "classifier")},
     "unused codes": {"archs": PAIR, "levels": {"cnn2": 0, "cnn3": -450}, "seeds": 4, "tasks": ("cvae", "vae"),
                      "metrics_of": lambda arch, seed: CODES[seed] | (FIRST if arch == "cnn2" else SECOND)[seed],
                      "environment": {"workers": 2}},
@@ -43,17 +47,68 @@ INVENTED: dict[str, dict[str, Any]] = {
                          "settings": {"epochs": 3, "train_images": 1000}},
 }  # fmt: skip
 """Pages of invented results, for sentences that the small jobs may not need; the numbers are what invites them."""
+
+
+def few_labels_error(method: str, place: int, labels: int, seed: int) -> float:
+    """Return test errors for every verdict: of `CROSSING`, whose third does well, and whose fourth collapses."""
+    if method == "reader":
+        return invented_error(method, place % 2, labels, seed)  # of the encoder, which crossings share
+    if place == 2:
+        return invented_error(method, place, labels, seed) / (2 if method == "m1m2" else 1.4)
+    if place == 3 and method.startswith("m1m2") and seed < 2:
+        return 0.902  # of a code that says nothing
+    if (method, place, labels) == ("m2", 3, 100) and seed in (1, 3):
+        return 0.8865
+    if (method, place, labels) == ("m1m2", 1, 1000):
+        return invented_error(method, 0, labels, seed) + 1e-4 * (seed % 2)
+    return invented_error(method, place, labels, seed)
+
+
+def live(arch: str, seed: int) -> dict[str, float]:
+    """Return what M1+M2 counts in a code: whole, few alive, half alive in one run, and none alive in two."""
+    counts = (19, 7, 9 if seed == 4 else 20, 0 if seed < 2 else 12)
+    place = CROSSING.index(arch)
+    dimensions = counts[place]
+    found = {
+        "active_units": float(dimensions),
+        "elbo": -102.0 - seed + 0.1 * dimensions + 0.04 * (7 * seed % (4 + place)),
+    }
+    for labels in (100, 600, 1000):
+        found[f"m1m2_dimensions_l{labels}"] = float(dimensions)
+        found[f"m1m2_classes_l{labels}"] = 10.0 if dimensions else 1.0
+    return found
+
+
+FEW_LABELS: dict[str, dict[str, Any]] = {
+    "few labels": {"archs": CROSSING, "tasks": ("vae", "m2", "reader"), "seeds": 5,
+                   "labels": (100, 600, 1000), "error": few_labels_error, "metrics_of": live, "weight": 5.0,
+                   "failed": [("m2", "cnn3", 100, 4), ("m2", "cnn3", 600, 1), ("reader", "cnn3", 1000)],
+                   "manifest": {"evaluate": "basic", "throughput": "not measured apart: --throughput off",
+                                "warnings": []}},
+    "M2 of a job that was stopped": {"tasks": ("m2",), "labels": (50,), "seeds": 3, "manifest": {"seeds": 5},
+                                     "settings": {"dataset": "digits", "lr": 1e-3}},
+    "one seed": {"archs": CROSSING, "tasks": ("m2", "reader"), "seeds": 1, "weight": None,
+                 "error": few_labels_error, "settings": {"protocol": 3}},
+    "codes of many": {"archs": grid_names(9)[0], "tasks": ("vae",), "labels": (100, 600, 3000), "seeds": 2},
+}  # fmt: skip
+"""Pages of invented results with few labels: the first is audited as a whole, of the others that section."""
+WHOLE = (*INVENTED, "few labels")
+"""The invented pages that are audited as a whole."""
 WARNING = "MNIST is not what it was."
 
 
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Facts]:
-    """Return the report of that name, of `JOBS` or `INVENTED`, made when it is first asked for."""
+    """Return the report of that name, of `JOBS`, `INVENTED` or `FEW_LABELS`, made when it is first asked for."""
 
     @cache
     def make(name: str) -> Facts:
         folder = tmp_path_factory.mktemp("page")
         with undrawn():
+            if name in FEW_LABELS:
+                report = write_few_labels(folder, **FEW_LABELS[name])
+                reports.build(report)
+                return Facts(report, "" if name in WHOLE else "With few labels")
             return Facts((trained if name in JOBS else written)(name, folder))
 
     return make
@@ -70,13 +125,11 @@ def trained(name: str, folder: Path) -> Path:
 
 def written(name: str, folder: Path) -> Path:
     """Write invented records and the page on them, and return its folder."""
-    import reports
-    from tests.reports.synthetic import write_experiment
-
     case = {"archs": CROSSING, **INVENTED[name]}
     archs = case.pop("archs")
+    asked = case.pop("asked", case["seeds"])
     factors = {arch: {"encoder": arch.split("+")[0], "decoder": arch.split("+")[-1]} for arch in archs}
-    manifest = {"title": f"{' vs '.join(archs)} on MNIST", "warnings": [WARNING], "evaluate": "basic",
+    manifest = {"title": f"{' vs '.join(archs)} on MNIST", "warnings": [WARNING], "evaluate": "basic", "seeds": asked,
                 "throughput": "not measured apart: --throughput off"}  # fmt: skip
     report = write_experiment(
         folder, archs, factors=factors if len(archs) == 4 else {}, manifest=manifest, n_test=300, **case

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -31,6 +33,7 @@ class Task:
 
     digits: int = 1
     prefix: str = ""
+    has_decoder: bool = True
 
     @property
     def name_of_metric(self) -> str:
@@ -42,13 +45,33 @@ class Task:
 
 
 ELBO, LABEL = "test ELBO", "Given the label, "
-TASKS = {
+BUILT_IN = {
     "vae": Task("VAE", "As VAEs", "elbo", "nats", ELBO, " models the images better", " models the images best", 0.5),
     "cvae": Task("CVAE", "As CVAEs", "elbo", "nats", f"{ELBO} of log p(x|y)", " models the images better",
                  " models the images best given the label", 0.5, prefix="CVAE "),
     "classifier": Task("classifier", "As classifiers", "accuracy", "%", "test accuracy", " classifies better",
-                       " classifies best", 0.1, 100.0, 2),
+                       " classifies best", 0.1, 100.0, 2, has_decoder=False),
+    "m2": Task("M2", "With few labels (M2)", "accuracy", "%", "semi-supervised test accuracy",
+               " classifies better with few labels", " classifies best with few labels", 0.1, 100.0, 2, "M2 "),
+    "reader": Task("Reader alone", "With few labels and no other images", "accuracy", "%",
+                   "test accuracy of the reader alone", " classifies better with few labels and no other images",
+                   " classifies best with few labels and no other images", 0.1, 100.0, 2, has_decoder=False),
 }  # fmt: skip
+
+
+class Tasks(dict[str, Task]):
+    """The built-in tasks; one with a number of labels is made when it is asked for, as "m2-100"."""
+
+    def __missing__(self, name: str) -> Task:
+        task, _, number = name.rpartition("-")
+        own, labels = BUILT_IN[task], f"{int(number):,} labels"
+        texts = {name: getattr(own, name).replace("few labels", labels) for name in ("subject", "better", "best")}
+        label = f"{own.label} ({labels})"
+        texts |= {"label": label, "prefix": f"{label} ", "measured": f"{own.measured} ({labels})"}
+        return dataclasses.replace(own, **texts)
+
+
+TASKS = Tasks(BUILT_IN)
 DEFAULT_EPOCHS = {"mnist": 10, "digits": 30}
 PIXELS = {"dynamic": "Bernoulli on dynamically binarised pixels"}
 
@@ -66,18 +89,44 @@ class Facts:
     """A report folder, each part of which is read once."""
 
     folder: Path
+    part: str = ""
+    """The section that is audited; empty: the whole page."""
 
     @cached_property
     def page(self) -> str:
-        return (self.folder / "report.md").read_text(encoding="utf-8")
+        text = (self.folder / "report.md").read_text(encoding="utf-8")
+        if not self.part:
+            return text
+        (section,) = re.findall(rf"^## {self.part}\n.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        return section
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The tasks that the first paragraph gives a verdict on, where it is audited."""
+        return () if self.part else tuple(self.head)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
         return json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
 
     @cached_property
-    def all_runs(self) -> pd.DataFrame:
+    def written(self) -> pd.DataFrame:
         return pd.read_csv(self.folder / "records.csv", keep_default_na=False, na_values=[""])
+
+    @cached_property
+    def several(self) -> list[str]:
+        """Return the tasks with several numbers of labels, each of which is a task of its own here and on the page."""
+        numbers = self.written.groupby("task")["labels"].nunique() if "labels" in self.written else pd.Series()
+        return [str(task) for task in numbers.index[numbers > 1]]
+
+    def split(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return a file's rows with such tasks renamed: "m2-100"."""
+        names = zip(rows["task"], rows.get("labels", rows["task"]), strict=True)
+        return rows.assign(task=[f"{task}-{int(n)}" if task in self.several else task for task, n in names])
+
+    @cached_property
+    def all_runs(self) -> pd.DataFrame:
+        return self.split(self.written)
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -98,7 +147,7 @@ class Facts:
         return sorted({self.seeds(task, arch) for task in self.tasks for arch in self.ranked(task)})
 
     def mark(self, task: str, arch: str, most: int) -> str:
-        """Return what stands behind a number of fewer seeds than the best-supplied one, or than were asked for."""
+        """Return what stands behind a number of fewer seeds than `most`: of the best-supplied one, or all asked for."""
         n = self.seeds(task, arch)
         gone = self.failed[(self.failed["task"] == task) & (self.failed["arch"] == arch)]
         full = max(n + len(gone), self.manifest["seeds"] if n < most else 0)
@@ -110,7 +159,15 @@ class Facts:
 
     @cached_property
     def tasks(self) -> list[str]:
-        return [task for task in self.manifest["tasks"] if (self.runs["task"] == task).any()]
+        found = self.runs.sort_values("labels") if self.several else self.runs
+        names = dict(zip(found["task"], found["task"].str.replace(r"-\d+$", "", regex=True), strict=True))
+        return [name for task in self.manifest["tasks"] for name, of in names.items() if of == task]
+
+    @cached_property
+    def head(self) -> list[str]:
+        """Return the tasks that the head of the page is about: of several numbers of labels the fewest."""
+        first = {task.rpartition("-")[0] or task: task for task in reversed(self.tasks)}
+        return [task for task in self.tasks if task in first.values()]
 
     def task(self, label: str) -> str:
         """Return the task of that label."""

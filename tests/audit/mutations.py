@@ -18,7 +18,8 @@ SWAPS = [
     ("agrees", "disagrees"), ("cnn2", "cnn3"), ("cnn3", "cnn2"), ("VAE", "CVAE"), ("classifier", "VAE"),
     ("encoder", "decoder"), ("decoder", "encoder"), ("†", ""), ("dominated", "ahead"), ("over", "under"),
     ("above", "below"), ("−", "+"), ("+", "−"), ("whole", "half"), ("least", "most"), ("do differ", "don't differ"),
-    ("same", "other"), ("nats", "points"),
+    ("same", "other"), ("nats", "points"), ("training", "test"), ("alone", "together"), ("alike", "apart"),
+    ("helped", "hurt"), ("alive", "dead"), ("paired", "single"),
 ]  # fmt: skip
 """(Word or sign, what takes its place)."""
 

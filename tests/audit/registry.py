@@ -76,8 +76,8 @@ def audit(markdown: str, facts: Facts) -> list[str]:
     found = [problem for _, _, problems in walk(markdown, facts, where) for problem in problems]
     twice = [text for (template, text), n in Counter(where.said).items() if n > 1 and "{label}" in template]
     found += [f"{text}\n    is said twice" for text in twice]
-    if where.answered != tuple(facts.tasks):
-        found.append(f"the first paragraph answers for {where.answered}, not for {facts.tasks}")
+    if where.answered != facts.answers:
+        found.append(f"the first paragraph answers for {where.answered}, not for {list(facts.answers)}")
     return found
 
 

@@ -9,9 +9,10 @@ from itertools import zip_longest
 from tests.audit.facts import Facts, Wrong
 from tests.audit.page import Maker, Rows, Where, cells
 from tests.audit.tables_of_counts import COUNTS, LAYERS, PUBLISHED
+from tests.audit.tables_of_labels import LABELS
 from tests.audit.tables_of_results import RESULTS
 
-TABLES = {**RESULTS, **COUNTS}
+TABLES = {**RESULTS, **COUNTS, **LABELS}
 
 
 def audit_table(facts: Facts, text: str, where: Where) -> list[str]:

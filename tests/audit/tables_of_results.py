@@ -43,7 +43,7 @@ def comparison(facts: Facts, where: Where) -> Rows:
     sizes = {arch: networks.totals(arch, facts.tasks[0]) for arch in facts.order}
     columns += [{arch: number(sizes[arch][0], 0) for arch in facts.order}]
     columns += [{arch: shares(sizes[arch][0], sizes[arch][1]) for arch in facts.order}]
-    for task in facts.tasks:
+    for task in facts.head:
         own, values, winner = TASKS[task], facts.values(task), best(facts, task)
         header += [value_header(task), f"{own.prefix}{own.name_of_metric} vs {facts.baseline}"]
         column = {}
@@ -93,11 +93,11 @@ def behind(facts: Facts, where: Where) -> Rows:
         values = facts.values(task, metric)
         if metric == "bits_per_dim":
             values = -facts.values(task, "elbo") / (784 * math.log(2))
-        if metric == "elbo" and task == "cvae":
+        if metric == "elbo" and task != "vae":
             label = "ELBO of log p(x|y) ↑ (nats)"
         spreads = {arch: sd(values[arch].dropna().to_numpy()) for arch in archs}
-        most = int(values.count().max())
-        texts = [mean_sd(values[a].mean(), spreads[a], digits) + facts.mark(task, a, most) for a in archs]
+        asked = facts.manifest["seeds"]
+        texts = [mean_sd(values[a].mean(), spreads[a], digits) + facts.mark(task, a, asked) for a in archs]
         for arch in others:
             own = sample((values[arch] - values[facts.baseline]).to_numpy(), float(values.abs().max().max()))
             texts.append(gap(own.mean, *own.interval(), digits))
@@ -137,10 +137,11 @@ def speed(facts: Facts, where: Where) -> Rows:
     for arch in facts.order:
         texts = []
         for task in facts.tasks:
-            text, row = (
-                significant(facts.values(task, "train_images_per_s")[arch].mean()),
-                ratios(facts, task).get(arch),
-            )
+            speeds, row = facts.values(task, "train_images_per_s"), ratios(facts, task).get(arch)
+            if arch not in speeds:
+                texts.append(NONE)
+                continue
+            text = significant(speeds[arch].mean())
             if row is not None:
                 text += f" ({ratio(row.value)} [{row.low:.2f}, {row.high:.2f}])"
             texts.append(text + dagger(facts))

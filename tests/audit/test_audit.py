@@ -18,7 +18,7 @@ import bench
 from tests.audit import sentences  # noqa: F401, what registers the patterns
 from tests.audit.computing import networks
 from tests.audit.computing.forward import DRAWS, TESTED, digits, draws_of_elbo
-from tests.audit.conftest import INVENTED, JOBS
+from tests.audit.conftest import FEW_LABELS, INVENTED, JOBS, WHOLE
 from tests.audit.csv_files import wrong_comparisons, wrong_summaries
 from tests.audit.facts import Facts
 from tests.audit.mutations import mutations, survivors
@@ -39,7 +39,7 @@ def test_every_sentence_and_cell_of_a_jobs_page_is_right(name: str, page: Page) 
     assert audit(page(name).page, page(name)) == []
 
 
-@pytest.mark.parametrize("name", INVENTED)
+@pytest.mark.parametrize("name", WHOLE)
 def test_every_sentence_and_cell_of_an_invented_page_is_right(name: str, page: Page) -> None:
     facts, where = page(name), Where()
     walked = walk(facts.page, facts, where)
@@ -47,17 +47,22 @@ def test_every_sentence_and_cell_of_an_invented_page_is_right(name: str, page: P
         found for piece, _, found in walked if piece.kind != "table" or piece.section not in OF_INVENTED_NETWORKS
     )
     assert [problem for found in audited for problem in found] == []
-    assert where.answered == tuple(facts.tasks)
+    assert where.answered == facts.answers
 
 
-@pytest.mark.parametrize("name", [*OF_JOBS, *INVENTED])
+@pytest.mark.parametrize("name", [name for name in FEW_LABELS if name not in WHOLE])
+def test_every_sentence_and_cell_of_a_section_on_few_labels_is_right(name: str, page: Page) -> None:
+    assert audit(page(name).page, page(name)) == []
+
+
+@pytest.mark.parametrize("name", [*OF_JOBS, *WHOLE])
 def test_the_csv_files_beside_a_page_are_right(name: str, page: Page) -> None:
     assert wrong_summaries(page(name)) + wrong_comparisons(page(name)) == []
 
 
 def test_every_pattern_and_every_static_text_is_that_of_a_sentence(page: Page) -> None:
     met, unused = set(), set(static_texts())
-    for name in INVENTED:
+    for name in (*INVENTED, *FEW_LABELS):
         unused = {text for text in unused if text not in page(name).page}
         where = Where()
         list(walk(page(name).page, page(name), where))
@@ -90,7 +95,7 @@ def test_the_audit_shares_no_code_with_what_it_audits() -> None:
             assert not any(str(name).split(".")[0] in ("archs", "bench", "reports") for name in names), path
 
 
-@pytest.mark.parametrize("name", [*OF_JOBS, *INVENTED])
+@pytest.mark.parametrize("name", [*OF_JOBS, *INVENTED, *FEW_LABELS])
 def test_a_changed_sentence_turns_the_audit_red(name: str, page: Callable[[str], Facts]) -> None:
     """Nothing is exempt: what no computation gives (versions, dates, the command) is held to manifest and records."""
     facts, tried, missed = page(name), 0, list[str]()
@@ -100,14 +105,18 @@ def test_a_changed_sentence_turns_the_audit_red(name: str, page: Callable[[str],
             tried += len(texts)
             missed += survivors(facts, piece, where, texts)
     assert missed == []
-    assert tried >= 100
+    assert tried >= (100 if name in (*JOBS, *WHOLE) else 20)
 
 
-@pytest.mark.parametrize("name", OF_JOBS)
+@pytest.mark.parametrize("name", [*OF_JOBS, *FEW_LABELS])
 def test_a_changed_cell_turns_the_audit_red(name: str, page: Callable[[str], Facts]) -> None:
     facts, draw, tried, missed = page(name), random.Random(21), 0, list[str]()
-    tables = [(piece, where) for piece, where, _ in walk(facts.page, facts, Where()) if piece.kind == "table"]
-    assert len(tables) >= 8
+    tables = [
+        (piece, where)
+        for piece, where, _ in walk(facts.page, facts, Where())
+        if piece.kind == "table" and (name in JOBS or piece.section not in OF_INVENTED_NETWORKS)
+    ]
+    assert len(tables) >= (8 if name in (*JOBS, *WHOLE) else 1)
     for piece, where in tables:
         header, dashes, *rows = piece.text.splitlines()
         changed = [[*rows[:i], text, *rows[i + 1 :]] for i, row in enumerate(rows) for text in mutations(row)]
@@ -115,7 +124,7 @@ def test_a_changed_cell_turns_the_audit_red(name: str, page: Callable[[str], Fac
         tried += len(chosen)
         missed += survivors(facts, piece, where, ["\n".join([header, dashes, *lines]) for lines in chosen])
     assert missed == []
-    assert tried >= 100
+    assert tried >= (100 if name in (*JOBS, *WHOLE) else 20)
 
 
 @pytest.mark.parametrize("name", OF_JOBS)

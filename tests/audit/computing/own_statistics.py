@@ -67,8 +67,10 @@ def holm(p: Sequence[float]) -> tuple[list[float], list[float]]:
 
 
 def fisher(a: np.ndarray, b: np.ndarray) -> tuple[float, float, float]:
-    """Return Pearson's correlation and its 95 % interval."""
+    """Return Pearson's correlation and its 95 % interval; of the same numbers twice, whose z is infinite, none."""
     found = stats.pearsonr(a, b)
+    if found.statistic > 1 - 1e-12:
+        return 1.0, math.nan, math.nan
     low, high = found.confidence_interval(0.95)
     return float(found.statistic), float(low), float(high)
 

@@ -66,7 +66,7 @@ def same_networks(facts: Facts, task: str) -> dict[str, str]:
     for arch in dict.fromkeys(facts.of(task)["arch"]):
         groups.setdefault(arch.split("+")[0], []).append(arch)
     first = {e: next((a for a in (facts.baseline, e) if a in own), own[0]) for e, own in groups.items()}
-    if TASKS[task].metric != "accuracy":
+    if TASKS[task].has_decoder:
         return {}
     return {arch: first[encoder] for encoder, own in groups.items() for arch in own if arch != first[encoder]}
 

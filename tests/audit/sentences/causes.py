@@ -12,6 +12,8 @@ from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
 from tests.audit.shown import count, gap, percent, ratio
 
+MOST_OPEN = 12
+
 
 @sentence("**{label}, {metric}**")
 def heading_of_a_task(facts: Facts, found: Found, where: Where) -> Found:
@@ -136,3 +138,11 @@ def dotted(facts: Facts, found: Found, where: Where) -> Found:
     if not any(matched_pairs(facts, task) for task in facts.tasks if len(distinct(facts, task)) > 1):
         raise Wrong("no pair")
     return {}
+
+
+@sentence("<details><summary>All {n} pairs</summary>")
+def folded(facts: Facts, found: Found, where: Where) -> Found:
+    n = sum(len(matched_pairs(facts, task)) for task in facts.tasks if len(distinct(facts, task)) > 1)
+    if n <= MOST_OPEN:
+        raise Wrong("few enough to be open")
+    return {"n": str(n)}

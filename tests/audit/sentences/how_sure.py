@@ -23,15 +23,16 @@ def too_few_to_pair(facts: Facts, found: Found, where: Where) -> Found:
 def pairing(facts: Facts, found: Found, where: Where) -> Found:
     texts = []
     for task in facts.tasks:
-        values, archs = facts.values(task), list(versus(facts, task))
-        values = values[[*archs, facts.baseline]].dropna()
-        if not archs or len(values) < 4:
+        values = facts.values(task)
+        pairs = {arch: values[[arch, facts.baseline]].dropna().to_numpy() for arch in versus(facts, task)}
+        pairs = {arch: own for arch, own in pairs.items() if len(own) >= 4}
+        if not pairs:
             continue
-        ratios = _range([pairing_ratio(facts, task, arch) for arch in archs])
-        shared = [fisher(values[arch].to_numpy(), values[facts.baseline].to_numpy()) for arch in archs]
-        if len(archs) == 1:
+        ratios = _range([pairing_ratio(facts, task, arch) for arch in pairs])
+        shared = [fisher(*own.T) for own in pairs.values()]
+        if len(pairs) == 1:
             r, low, high = (number(value, 2) for value in shared[0])
-            words = f"correlation {r} [{low}, {high}] over {len(values)} seeds"
+            words = f"correlation {r} [{low}, {high}] over {len(next(iter(pairs.values())))} seeds"
         else:
             words = f"correlations {_range([r for r, _, _ in shared])}, with intervals in comparisons.csv"
         texts.append(f"{ratios} ({TASKS[task].label}; {words})")

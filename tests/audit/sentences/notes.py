@@ -6,7 +6,7 @@ from tests.audit.computing.verdicts import best, same_networks, versus
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
-from tests.audit.shown import count
+from tests.audit.shown import count, listed
 
 MARKS = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds"
 WIDE = (
@@ -18,7 +18,8 @@ WIDE = (
 def seeds_of_cells(facts: Facts) -> str:
     counts = facts.counts
     if len(counts) == 1:
-        return count(counts[0], "seed")
+        asked = facts.manifest["seeds"]
+        return count(counts[0], "seed") + (f" of the {asked} that were asked for" if counts[0] < asked else "")
     return f"{counts[0]} to {counts[-1]} seeds (a cell of fewer than {counts[-1]} says so in brackets)"
 
 
@@ -43,6 +44,14 @@ def bold(facts: Facts, found: Found, where: Where) -> Found:
     if not any(best(facts, task) for task in facts.tasks):
         raise Wrong("none is")
     return {}
+
+
+@sentence("{tasks} with {numbers} labels: under *With few labels*.")
+def further_numbers(facts: Facts, found: Found, where: Where) -> Found:
+    further = [task.rpartition("-") for task in facts.tasks if task not in facts.head]
+    labels = [TASKS[task].label for task in dict.fromkeys(task for task, _, _ in further)]
+    numbers = sorted({int(number) for _, _, number in further})
+    return {"tasks": listed(labels), "numbers": listed([f"{number:,}" for number in numbers], 8)}
 
 
 @sentence("A CVAE's ELBO bounds log p(x|y); less ln 10 it bounds log p(x, y) and compares with a VAE's.")

@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
+import reports
 from bench.spec.run import RunSpec
 from bench.store.store import Record, Store
 from bench.tasks import declared, get
+from reports.figures.canvas import FigureWriter
+from reports.markup.blocks import Table, Text
+from reports.sections.context import Context
+from reports.sections.generative import few_labels
 from tests.reports.synthetic import ENVIRONMENT
 from tests.reports.synthetic_layers import layer_rows
 
@@ -34,9 +39,11 @@ def write_few_labels(
     labels: Sequence[int] = (100, 600),
     seeds: int = 3,
     error: Callable[[str, int, int, int], float] = invented_error,
+    weight: float | None = 0.1,
     settings: Mapping[str, Any] | None = None,
     metrics: Mapping[str, float] | None = None,
-    failed: Collection[tuple[str, str, int]] = (),
+    metrics_of: Callable[[str, int], Mapping[str, float]] = lambda arch, seed: {},
+    failed: Collection[tuple[str, str, int] | tuple[str, str, int, int]] = (),
     manifest: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `folder`/runs and `folder`/report/manifest.json; return the report folder.
@@ -44,16 +51,16 @@ def write_few_labels(
     Args:
         tasks: those on the left have their own runs; "vae" has the evaluation by M1+M2.
         error: (method, place of the architecture, labels, seed) → test error.
+        weight: the classification weight of M2.
         settings: fields of every run's spec; a None is left out, as in older records.
-        metrics: added to those of every VAE.
-        failed: (task, architecture, labels) of runs that did not finish.
+        metrics: added to those of every VAE; metrics_of(arch, seed) to those of this one.
+        failed: (task, architecture, labels) of runs that did not finish, or (task, architecture, labels, seed) of one.
     """
     store, run_ids = Store(folder / "runs"), []
     for seed in range(seeds):
         for place, arch in enumerate(archs):
             for task in tasks:
                 for count in labels if task != "vae" else (None,):
-                    weight = 0.1 if task == "m2" else None
                     spec = RunSpec(
                         **{
                             "arch": arch,
@@ -71,7 +78,7 @@ def write_few_labels(
                             "device": "cpu",
                             "threads": 1,
                             "labels": count,
-                            "classification_weight": weight,
+                            "classification_weight": weight if task == "m2" else None,
                             **(settings or {}),
                         }
                     )
@@ -82,14 +89,19 @@ def write_few_labels(
                             "active_units": max(19.0 - 12 * place, 1.0),
                             "kl_units": 19.0,
                             "aggregate_kl": 1.0,
+                            "sample_spread": 0.1,
                             **(metrics or {}),
+                            **metrics_of(arch, seed),
                         }
                         for number in labels:
                             for method in ("m1m2", "m1m2_alone"):
                                 values[f"{method}_accuracy_l{number}"] = 1 - error(method, place, number, seed)
                     else:
                         values["accuracy"] = 1 - error(task, place, count, seed)
-                        values |= {"elbo": -98.0, "kl": 20.0, "reconstruction": 78.0} if task == "m2" else {}
+                        if task == "m2":
+                            values |= {"elbo": -98.0 - place - seed, "kl": 20.0, "reconstruction": 78.0 + place + seed}
+                            values |= {"active_units": 18.0, "kl_units": 19.0, "aggregate_kl": 1.0}
+                            values |= {"sample_spread": 0.1}
                     name = "elbo" if count is None else "accuracy"
                     history = [
                         {
@@ -101,7 +113,7 @@ def write_few_labels(
                         for epoch in range(1, 11)
                     ]
                     run_ids.append(spec.run_id)
-                    if count is not None and (task, arch, count) in failed:
+                    if count is not None and {(task, arch, count), (task, arch, count, seed)} & set(failed):
                         shared = {"run_id": spec.run_id, "spec": spec.content(), "environment": ENVIRONMENT}
                         store.write(Record(**shared, status="failed", error="the loss is not finite"))
                         continue
@@ -135,3 +147,10 @@ def write_few_labels(
     report.mkdir(parents=True, exist_ok=True)
     (report / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
     return report
+
+
+def section(folder: Path) -> tuple[Table, str]:
+    """The table of the section, and its text as it is before rendering."""
+    blocks = list(few_labels(Context(reports.load(folder), FigureWriter(folder))))
+    (table,) = (block for block in blocks if isinstance(block, Table))
+    return table, "\n".join(block.markdown for block in blocks if isinstance(block, Text))
