@@ -12,7 +12,7 @@ from bench.store.evaluations import with_evaluations
 from bench.store.store import Store
 from tests.job.test_job import job, records
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
 JOB = ["--archs", "cnn2", "cnn3", "--tasks", "vae", "--seeds", "1", "--epochs", "20", "--evaluate", "few-labels",
        "--iwae-samples", "2"]  # fmt: skip
