@@ -31,7 +31,7 @@ from run_ablation import main
 from tests.job.test_job import TINY
 
 NOTICED_SOON = {"health_check_period_ms": 300, "health_check_initial_delay_ms": 1000}
-"""Settings of Ray, which asks nodes whether they live: of one that is gone the fifth refusal counts, else after 15 s."""
+"""Settings of Ray, which asks nodes whether they live: one that is gone counts as such after 15 s otherwise."""
 
 HELPER = """
 import time
