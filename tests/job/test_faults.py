@@ -29,12 +29,12 @@ def command(folder: Path, *arguments: str) -> list[str]:
 def test_kills_lose_nothing_and_two_jobs_share_a_store() -> None:
     """The long mode is `python -m tests.job.faults --kills 200`."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.job.faults", "--kills", "3", "--seed", "5", "--seeds", "2"],
+        [sys.executable, "-m", "tests.job.faults", "--kills", "4", "--seed", "5", "--seeds", "3"],
         cwd=ROOT, capture_output=True, text=True, timeout=280,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "two jobs, 16 runs: each trained once" in done.stdout
-    assert re.search(r"^3 kills .* no finished run lost or trained again, no record wrong", done.stdout, re.MULTILINE)
+    assert "two jobs, 24 runs: each trained once" in done.stdout
+    assert re.search(r"^4 kills .* no finished run lost or trained again, no record wrong", done.stdout, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
