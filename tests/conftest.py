@@ -12,7 +12,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
+
+if TYPE_CHECKING:
+    from reports.figures.canvas import FigureWriter
+    from reports.markup.blocks import Figure as FigureBlock
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, here and in what the tests start
 # before Ray is: tests import it before bench.launchers.ray_cluster does
@@ -73,7 +78,14 @@ def keep_bytecode(folder: Path) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported by now stays: each full collection of garbage would else look through all of it again."""
+    """What was imported by now stays: each full collection of garbage would else look through all of it again.
+
+    Texts in tables are held as where PyArrow, an extra, is not installed: a page takes two thirds of the time. Where it
+    is, the processes that tests start hold them as it does.
+    """
+    import pandas as pd
+
+    pd.set_option("mode.string_storage", "python")
     gc.collect()
     gc.freeze()
 
@@ -105,4 +117,20 @@ def save_nothing(figure: object, path: Path, vector: bool) -> None:
 def undrawn() -> Iterator[None]:
     """Figures are made but neither laid out nor drawn, which takes most of the time of a page; for a whole module."""
     with patch("reports.figures.canvas.save", save_nothing):
+        yield
+
+
+def show_nothing(self: FigureWriter, name: str, alt: str, *given: object, **options: object) -> FigureBlock:
+    from reports.markup.blocks import Figure
+
+    path = self.folder / "figures" / f"{name}.png"
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    return Figure(f"figures/{name}.png", alt)
+
+
+@pytest.fixture(scope="module")
+def unmade() -> Iterator[None]:
+    """Figures are not even made, which takes a third of the time of a page without them; where words are looked at."""
+    with patch("reports.figures.canvas.FigureWriter.write", show_nothing):
         yield

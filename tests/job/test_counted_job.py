@@ -12,6 +12,8 @@ from bench.store.store import Store
 from run_ablation import main
 from tests.speed.briefly import measured_briefly
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = '''
 import torch
 import torch.nn.functional as F

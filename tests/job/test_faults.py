@@ -112,7 +112,9 @@ def test_a_disk_that_fills_up_during_the_job_stops_it_and_leaves_no_half_record(
         left.load(run_id).verify()
 
 
-def test_the_first_failure_stops_a_job_that_asks_for_it(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_the_first_failure_stops_a_job_that_asks_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture, undrawn: None
+) -> None:
     plugin = tmp_path / "broken.py"
     plugin.write_text(BROKEN, encoding="utf-8")
     arguments = ["--archs", "explodes", "mlp", "--tasks", "classifier", "--seeds", "4", "--workers", "1"]

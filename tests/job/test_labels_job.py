@@ -22,7 +22,8 @@ from bench.spec.device import CPU
 from bench.spec.run import EvaluationSpec, RunSpec
 from bench.store.store import Store
 from run_ablation import main
-from tests.job.test_job import TINY
+from tests.job.test_job import TINY, job
+from tests.speed.briefly import measured_briefly
 
 SEVERAL = ["--archs", "cnn3", "--tasks", "m2,reader,vae", "--labels", "10,20", "20", "--seeds", "1"]
 
@@ -77,11 +78,12 @@ def test_so_are_those_of_an_evaluation() -> None:
         check_labels(dataclasses.replace(plan, policy=EachOnce((run, part))), data)
 
 
-def test_several_numbers_in_one_job(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_several_numbers_in_one_job(tmp_path: Path, capsys: pytest.CaptureFixture, undrawn: None) -> None:
     folder = tmp_path / "report"
     command = [*TINY, *SEVERAL, "--epochs", "1", "--throughput", "quick", "--workers", "1"]
     command += ["--runs-dir", str(tmp_path / "runs"), "--out", str(folder)]
-    assert main(command) == 0
+    with measured_briefly():
+        assert main(command) == 0
     records = Store(tmp_path / "runs").records()
     assert len(records) == 5 and all(record.status == "finished" for record in records)
     page = (folder / "report.md").read_text(encoding="utf-8")
@@ -93,5 +95,5 @@ def test_several_numbers_in_one_job(tmp_path: Path, capsys: pytest.CaptureFixtur
         "With few labels" in page and "figures/few_labels.png" in page and (folder / "figures/few_labels.png").exists()
     )
     capsys.readouterr()
-    assert main([*command, "--labels", "20"]) == 0
+    assert job(tmp_path, *SEVERAL, "--epochs", "1", "--labels", "20", "--workers", "1") == 0
     assert "3 of 3 runs are done already" in capsys.readouterr().err

@@ -23,6 +23,8 @@ from tests.job.test_faults import command
 from tests.job.test_job import job, records, stamps, wait_for
 from tests.job.test_report_folder import JOB
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 LONG = ("--archs", "mlp", "--seeds", "50", "--workers", "1")
 
 

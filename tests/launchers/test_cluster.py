@@ -30,6 +30,9 @@ from bench.worker.site import Site
 from run_ablation import main
 from tests.job.test_job import TINY
 
+NOTICED_SOON = {"health_check_period_ms": 300, "health_check_initial_delay_ms": 1000}
+"""Settings of Ray, which asks nodes whether they live: one that is gone counts as such after 15 s otherwise."""
+
 HELPER = """
 import time
 from pathlib import Path
@@ -116,7 +119,7 @@ def two_nodes() -> Iterator[object]:
     from ray.cluster_utils import Cluster as Nodes
 
     small = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
-    nodes = Nodes(initialize_head=True, head_node_args=small)
+    nodes = Nodes(initialize_head=True, head_node_args=small | {"_system_config": NOTICED_SOON})
     yield nodes
     ray.shutdown()  # of a job that was refused: its process would have ended
     nodes.shutdown()

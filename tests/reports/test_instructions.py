@@ -29,14 +29,14 @@ AVX512 = {"cpu_capability": "AVX512", "numeric_settings": {}}
 DEFAULT = {"cpu_capability": "DEFAULT", "numeric_settings": {"ATEN_CPU_CAPABILITY": "default"}}
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unmade")
 def test_a_mixture_is_told_in_one_line(tmp_path: Path) -> None:
     (line,) = [line for line in page(tmp_path, AVX512, DEFAULT, {}).splitlines() if "CPU instructions" in line]
     told = r"AVX512 (2 runs), DEFAULT ATEN\_CPU\_CAPABILITY=default (2 runs), not recorded (2 runs): the rounding of"
     assert told in line
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unmade")
 def test_one_set_is_a_setting_like_others_and_none_is_no_line(tmp_path: Path) -> None:
     (line,) = [line for line in page(tmp_path / "a", AVX512, AVX512).splitlines() if "CPU instructions" in line]
     assert "| AVX512" in line and "runs" not in line

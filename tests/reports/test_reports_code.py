@@ -12,7 +12,7 @@ import reports
 from reports.comparing.compare import compare
 from tests.reports.synthetic import write_experiment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 NOW = {"commit": "b" * 40, "dirty": True, "changed_files": ["archs/mine.py"], "code": {"tasks": "1", "data": "2"}}
 BEFORE = {"commit": "a" * 40, "dirty": False, "code": {"tasks": "0", "data": "2"}}

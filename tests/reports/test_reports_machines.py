@@ -17,7 +17,7 @@ from tests.reports.comparing.test_compare import report
 from tests.reports.synthetic import write_experiment
 from tests.reports.test_reports_speed import write_speeds
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 ELSEWHERE: dict[str, Mapping[str, Any]] = {
     "device_name": {"device_name": "Slow CPU"},

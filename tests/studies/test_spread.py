@@ -14,9 +14,8 @@ from scipy import stats
 from torch import nn
 
 import bench
-import run_ablation
 from archs.errors import UserError
-from bench.spec.defaults import DEFAULT_EPOCHS, DEFAULT_LR
+from bench.spec.defaults import DEFAULT_EPOCHS, DEFAULT_LATENT, DEFAULT_LR
 from bench.studies import spread
 from bench.studies.synthetic import spec_of
 from bench.studies.trials.children import table_of
@@ -25,6 +24,7 @@ from bench.studies.trials.sources import ALL, NONE, SOURCES, ULP, SpreadOrder, n
 from bench.studies.trials.spread_numbers import networks_of, ratio_of, spread_of
 from bench.studies.trials.spread_page import page
 from bench.worker.site import Site
+from tests.job.test_job import job
 
 DOCS = Path(__file__).parents[2] / "docs" / "spread"
 # the run that all share, and two more of each source
@@ -160,8 +160,8 @@ def test_tiny_trainings_go_on_where_they_were_stopped(tmp_path: Path, capsys: py
     assert list(table.index) == [NONE, "weights", "split", "rounding", "all"] and table.nunique() == 5
     assert abs(table["rounding"] - table[NONE]) < 0.01 < abs(table["weights"] - table[NONE])
 
-    where = ["--tasks", "vae", "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "report")]
-    assert run_ablation.main([*settings, "--seeds", "1", *where, "--throughput", "off", "--device", "cpu"]) == 0
+    whole = ["--latent-dim", str(DEFAULT_LATENT)]
+    assert job(tmp_path, "--tasks", "vae", *settings, "--seeds", "1", *whole) == 0
     assert table[NONE] == pytest.approx(bench.load(tmp_path / "runs")["elbo"][0], rel=1e-12)
 
     content = (out / "spread.csv").read_bytes()

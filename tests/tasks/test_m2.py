@@ -137,9 +137,9 @@ def test_the_weight_is_part_of_a_run_and_reaches_its_loss() -> None:
     old = dataclasses.replace(spec, classification_weight=None)
     assert len({spec.run_id, heavy.run_id, old.run_id}) == 3
     assert "classification_weight" not in old.content(), "a record from before keeps its identity"
-    losses = {history[0]["train_loss"] for _, history in map(trained, (spec, heavy, old))}
-    assert len(losses) == 3
-    assert trained(dataclasses.replace(spec, classification_weight=10.0))[0] == trained(old)[0]
+    (_, light), (_, heavier), (as_before, unweighted) = map(trained, (spec, heavy, old))
+    assert len({history[0]["train_loss"] for history in (light, heavier, unweighted)}) == 3
+    assert trained(dataclasses.replace(spec, classification_weight=10.0))[0] == as_before
 
 
 def seen_by(name: str) -> list[tuple[Tensor, Tensor]]:

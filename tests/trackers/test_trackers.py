@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -14,7 +15,7 @@ from bench.spec.progress import Progress
 from bench.spec.run import RunSpec
 from bench.store.store import Record, Store
 from run_ablation import main
-from tests.conftest import ROOT
+from tests.conftest import ROOT, save_nothing
 from tests.job.test_job import TINY
 
 JOB = [*TINY, "--archs", "cnn2", "pool4", "--seeds", "1", "--tasks", "vae", "classifier", "--throughput", "off"]
@@ -142,7 +143,8 @@ def test_a_tracker_that_raises_is_named_once_and_costs_nothing(
 
     kind = trackers.Kind("broken", "X", "", (), "x", lambda value: Broken())  # type: ignore[arg-type,return-value]
     monkeypatch.setattr(trackers, "open_trackers", lambda options: real({"broken": "x"}, [kind]))
-    assert job(tmp_path, "--archs", "mlp", "--tasks", "classifier") == 0
+    with patch("reports.figures.canvas.save", save_nothing):
+        assert job(tmp_path, "--archs", "mlp", "--tasks", "classifier") == 0
     shown = capsys.readouterr().err
     assert shown.count("WARNING: --broken: OSError: no space; runs and report go on without it") == 1
     assert shown.count("WARNING: --broken") == 1

@@ -16,6 +16,8 @@ from reports.comparing.compare import compare
 from reports.comparing.page import render
 from tests.reports.synthetic import write_experiment
 
+pytestmark = pytest.mark.usefixtures("unmade")
+
 
 def moved(report: Path, target: Path, metric: str, by: dict[str, float], spread: float = 0.0) -> Path:
     """A copy whose architectures differ by so much on average, over seeds by `spread` more or less."""

@@ -15,7 +15,7 @@ from reports.__main__ import main
 from tests.conftest import ROOT
 from tests.reports.synthetic import write_experiment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def written(folder: Path, *names: str) -> Path:

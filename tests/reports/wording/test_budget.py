@@ -19,7 +19,7 @@ from reports.markup.escape import plain
 from tests.reports import synthetic
 from tests.reports.synthetic import write_experiment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 SHORT = {"epochs": 3, "train_images": 1000}
 
 

@@ -11,7 +11,7 @@ import reports
 from reports.wording.collapse import collapse
 from tests.reports.test_reports_generative import loaded
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 FLAT = {"active_units": 0.0, "kl_units": 14.0, "kl": 9.0, "aggregate_kl": 8.75, "sample_spread": 0.04}

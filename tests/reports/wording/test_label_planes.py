@@ -11,7 +11,7 @@ from tests.reports.synthetic import write_experiment
 from tests.reports.test_reports_speed import write_speeds
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unmade")
 @pytest.mark.parametrize("task, is_said", [("cvae", True), ("vae", False)])
 def test_the_mfu_of_a_task_that_is_told_labels_is_called_too_high(task: str, is_said: bool, tmp_path: Path) -> None:
     folder = write_experiment(tmp_path, 2, tasks=(task,), n_test=10)

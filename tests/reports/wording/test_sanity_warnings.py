@@ -13,7 +13,7 @@ from reports.wording.collapse import collapse
 from reports.wording.sanity_warnings import sanity_warnings
 from tests.reports.test_reports_generative import loaded
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def test_nothing_is_wrong_with_an_ordinary_result(tmp_path: Path) -> None:

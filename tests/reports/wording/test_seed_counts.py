@@ -13,7 +13,7 @@ from reports.markup.escape import plain
 from reports.wording.seed_counts import mark_of_fewer, seeds_in_words
 from tests.reports.synthetic import write_experiment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def interrupted(folder: Path, finished: dict[str, int], asked: int = 6, tasks: tuple[str, ...] = ("vae",)) -> Path:

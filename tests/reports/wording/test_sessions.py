@@ -14,7 +14,7 @@ from reports.markup.escape import plain
 from tests.reports.synthetic import write_experiment
 from tests.reports.test_reports_speed import write_speeds
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def second_session(folder: Path, factor: float, days: float = 1.0) -> None:
