@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -12,10 +13,13 @@ from archs.errors import UserError
 from archs.registry import discover
 from bench.models.streams import generator
 from bench.studies import m2 as study
+from bench.studies.trials.children import table_of
 from bench.studies.trials.choice import DIVERGED
 from bench.studies.trials.m2_page import page
 from bench.studies.trials.m2_variants import Variant, draw_small, variant, varied
 from bench.tasks import get
+
+DOCS = Path(__file__).parents[2] / "docs" / "m2"
 
 
 def test_a_variant_is_spelled_by_what_it_does_otherwise() -> None:
@@ -94,6 +98,28 @@ def test_the_page_has_the_default_first_and_pairs_by_seed() -> None:
     assert "| 20.5 | 20.0, 21.0 | -4.5 [-10.9, +1.9] |" in flat
     assert "no test image was read." in flat and "diverged" not in flat
     assert "1 training diverged and is left out" in page(rows({"default": (24.0, float("nan"))}))
+
+
+def test_the_committed_page_shows_the_committed_numbers() -> None:
+    runs = table_of(DOCS / "m2.csv", study.COLUMNS, "--from")
+    assert (DOCS / "table.md").read_text(encoding="utf-8") == page(runs)
+
+
+def test_the_documented_errors_of_m2_are_those_of_the_committed_trainings() -> None:
+    runs = table_of(DOCS / "m2.csv", study.COLUMNS, "--from")
+    wrong = (100 * (1 - runs["value"])).groupby(runs["variant"]).mean()
+    text = (DOCS.parent / "science.md").read_text(encoding="utf-8").partition("What it takes to read digits")[2]
+    said = re.search(
+        r"(\d+) % wrong with the authors' 0.1, (\d+) with 1, (\d+) with 10 or 50; and the rate, (\d+) % at 1e-3 where "
+        r"8e-3 has (\d+)",
+        text,
+    )
+    names = ("default", "weight=1", "weight=10", "weight=10,lr=0.001", "weight=10")
+    assert said and [int(number) for number in said.groups()] == [round(wrong[name]) for name in names]
+    assert round(wrong["weight=50"]) == round(wrong["weight=10"])
+    slower = [wrong[f"weight=10,{more}"] - wrong["weight=10"] for more in ("init=0.001", "prior=1", "ramp=0.4")]
+    assert "each lost 2 to 3 points" in text and [round(lost) for lost in slower] == [2, 2, 3]
+    assert f"gained nothing ({wrong['weight=10,epochs=20']:.1f} % over two seeds" in text.replace("\n", " ")
 
 
 def test_tiny_trainings_go_on_where_they_were_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

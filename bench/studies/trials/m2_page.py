@@ -58,7 +58,8 @@ def columns(errors: pd.Series, base: pd.Series | None) -> list[str]:
         return [f"{errors.mean():.1f}", by_seed, "–"]
     found = mean_interval((errors - base).dropna().to_numpy(dtype=float))
     interval = f" [{found.low:+.1f}, {found.high:+.1f}]" if np.isfinite(found.low) else ""
-    return [f"{errors.mean():.1f}", by_seed, f"{found.mean:+.1f}{interval}" if found.n else "–"]
+    difference = f"{found.mean:+.1f}{interval}".replace("-", "−") if found.n else "–"
+    return [f"{errors.mean():.1f}", by_seed, difference]
 
 
 def draw_figure(runs: pd.DataFrame, path: Path) -> None:
