@@ -26,7 +26,7 @@ OTHER = {
     "arch_fingerprint": "bb", "dataset": "digits", "data_fingerprint": "ee", "likelihood": "static", "epochs": 10,
     "batch_size": 64, "lr": 0.001, "latent_dim": 2, "train_images": 500, "device": "cuda", "threads": 2, "protocol": 1,
     "labels": 100, "deterministic": True, "task_fingerprint": "cc", "classification_weight": 0.1,
-    "label_input": "one-hot",
+    "label_input": "one-hot", "steps": 77,
 }  # fmt: skip
 
 
