@@ -214,7 +214,7 @@ def test_trials_have_the_steps_of_their_run_and_one_stack_with_it() -> None:
          "--match flops: the baseline pool4 can't do vae, so there is nothing to match cnn3 with; name another "
          "--baseline, or leave vae out of --tasks"),
         (["--match", "flops", "--tasks", "classifier"], ("cnn3", "odd"),
-         "--match flops: the operations of odd (classifier) can't be counted (encoder: what test_matching.product "
+         "--match flops: the operations of odd (classifier) can't be counted (Odd: what test_matching.product "
          "computes is unknown); use --match time, or leave odd out"),
         (["--match", "flops", "--tasks", "classifier"], ("cnn3", "raises"),
          "--match flops: a training step of raises (classifier) can't be counted: ValueError: not today"),
