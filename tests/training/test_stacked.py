@@ -54,20 +54,6 @@ def together(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device:
     return models, train_seeds(models, get(task), specs, *of_each(specs, device))
 
 
-def test_a_stack_ends_within_an_epoch_as_each_alone_does() -> None:
-    """In float64: two epochs of five steps and one step of a third."""
-    specs = [dataclasses.replace(spec_of("cnn3", "vae", seed), steps=11, epochs=3) for seed in (4, 7)]
-    models = models_of("cnn3", "vae", [4, 7], torch.double)
-    outcomes = train_seeds(models, get("vae"), specs, *of_each(specs))
-    (alone,) = models_of("cnn3", "vae", [7], torch.double)
-    expected = train(alone, get("vae"), specs[1], *splits("cpu", 7)[:2])
-    for name, value in alone.state_dict().items():
-        torch.testing.assert_close(models[1].state_dict()[name], value, rtol=1e-10, atol=1e-10, msg=name)
-    assert isinstance(outcomes[1], Trained) and outcomes[1].images == expected.images == 11 * 64
-    for found, wanted in zip(without_time(outcomes[1].history), without_time(expected.history), strict=True):
-        assert found == pytest.approx(wanted, rel=1e-10)
-
-
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(
     "arch, task",

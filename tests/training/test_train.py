@@ -19,7 +19,6 @@ from bench.machine.child import call_in_child
 from bench.machine.determinism import deterministic
 from bench.machine.peak_memory import peak_bytes
 from bench.spec.device import CPU
-from bench.spec.progress import Progress
 from bench.spec.run import PROTOCOL, RunSpec, canonical_json
 from bench.tasks import get
 from bench.training.adam import Adam
@@ -200,31 +199,6 @@ def test_the_schedule_rises_then_falls_to_nothing() -> None:
 def test_the_rise_is_of_whole_steps(steps: int, rise: int) -> None:
     assert learning_rate(rise - 1, steps, 1.0) == pytest.approx(1.0)
     assert rise == 1 or learning_rate(rise - 2, steps, 1.0) < 1.0
-
-
-def test_a_training_of_its_own_steps_ends_where_they_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four epochs of five steps and three steps of a fifth: the rate falls to nothing over all 23."""
-    asked: list[tuple[int, int]] = []
-
-    def noted(step: int, steps: int, peak: float) -> float:
-        asked.append((step, steps))
-        return learning_rate(step, steps, peak)
-
-    monkeypatch.setattr("bench.training.loop.learning_rate", noted)
-    shares: list[Progress] = []
-    spec = spec_of(train_images=320, epochs=5, steps=23)
-    task = get("vae")
-    model = task.build(discover().archs["cnn3"], 5, 0)
-    splits = [split_on_device(DIGITS, part, 0, torch.device("cpu"), 320) for part in ("train", "val")]
-    outcome = train(model, task, spec, *splits, report=shares.append)
-    assert asked == [(step, 23) for step in range(23)]
-    assert [row["epoch"] for row in outcome.history] == [1, 2, 3, 4, 5] and outcome.images == 23 * 64
-    assert (shares[-1].done, shares[-1].epoch) == (1.0, 5)
-    whole = trained(spec_of(train_images=320, epochs=5))[1]
-    losses = [[row["train_loss"] for row in history] for history in (outcome.history, whole)]
-    assert losses[0][4] == pytest.approx(losses[1][4], rel=0.2), "a mean over the steps that were taken"
-    same = trained(spec_of(train_images=320, epochs=5, steps=25))[1]
-    assert without_time(same) == without_time(whole), "whole epochs, however they are spelt"
 
 
 def test_the_identity_covers_every_field_and_nothing_else() -> None:

@@ -145,7 +145,11 @@ def test_compare_names_the_steps_that_differ(tmp_path: Path) -> None:
         reports.build(folder)
     text = render(compare(other, mine))
     assert text.startswith("# cnn2 vs cnn3 on MNIST: A against B")
-    assert "17160" in text and "8580" in text
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "steps of" in line]
+    assert rows == [
+        ["steps of cnn3 as vae", "whole epochs", "17160"],
+        ["steps of cnn3 as classifier", "whole epochs", "8580"],
+    ]
 
 
 @pytest.mark.parametrize(
