@@ -35,6 +35,9 @@ MOST_NAMED = 6
 Cell = tuple[str, str, int | None]
 """(Architecture, task, number of labels)."""
 
+Costs = dict[str, tuple[float, float]]
+"""Run id → cost of a training step, and the same over the baseline's."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -67,13 +70,14 @@ class Match:
     steps_per_epoch: int
 
     shares: tuple[Share, ...]
+    """None on a task that nothing but the baseline can do."""
 
     def applied(self, run: RunSpec) -> RunSpec:
         """Return a run with the steps that are its architecture's own; one of as many as the baseline's is as it was.
 
         So the baseline's runs, and those of the same network under another name, are shared with any other job.
         """
-        steps = self._steps[run.arch, run.task, run.labels]
+        steps = self._steps.get((run.arch, run.task, run.labels), self.steps)
         if steps == self.steps:
             return run
         return dataclasses.replace(run, steps=steps, epochs=math.ceil(steps / self.steps_per_epoch))
@@ -84,7 +88,7 @@ class Match:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a manifest keeps."""
-        return dataclasses.asdict(self) | {"shares": [dataclasses.asdict(share) for share in self.shares]}
+        return dataclasses.asdict(self)
 
 
 def match_runs(
@@ -116,21 +120,20 @@ def match_runs(
     groups = _by_task(runs, baseline, by)
     known = _counted(groups, batch, plugins) if by == FLOPS else {}
     shares = []
-    for task, group in groups.items():
+    for group in groups:
         if by == TIME:
             known = _measured(group, batch, device, device_name, Path(runs_dir), plugins)
         own = [_share(run, *known[run.run_id], steps, baseline, by) for run in group]
-        print(_in_a_line(by, task[0], own, per_epoch), file=sys.stderr, flush=True)
+        print(_in_a_line(by, own, per_epoch), file=sys.stderr, flush=True)
         shares += own
     return Match(by, steps, per_epoch, tuple(shares))
 
 
-Costs = dict[str, tuple[float, float]]
-"""Run id → cost of a training step, and the same over the baseline's."""
+def _by_task(runs: Sequence[RunSpec], baseline: str, by: str) -> list[list[RunSpec]]:
+    """Return for each task and number of labels a run of each architecture, the baseline's first.
 
-
-def _by_task(runs: Sequence[RunSpec], baseline: str, by: str) -> dict[tuple[str, int | None], list[RunSpec]]:
-    """Return a run of each architecture, the baseline's first, by task and number of labels."""
+    One that nothing but the baseline can do is left out.
+    """
     found: dict[tuple[str, int | None], list[RunSpec]] = {}
     for run in dict.fromkeys(dataclasses.replace(run, seed=0) for run in runs):
         found.setdefault((run.task, run.labels), []).append(run)
@@ -141,15 +144,13 @@ def _by_task(runs: Sequence[RunSpec], baseline: str, by: str) -> dict[tuple[str,
                 f"--match {by}: the baseline {baseline} can't do {task}, so there is nothing to match "
                 f"{group[0].arch} with; name another --baseline, or leave {task} out of --tasks"
             )
-    return found
+    return [group for group in found.values() if len(group) > 1]
 
 
-def _counted(groups: Mapping[Any, Sequence[RunSpec]], batch: int, plugins: Sequence[str]) -> Costs:
-    flops = call_in_child(flops_of_steps, [run for group in groups.values() for run in group], batch, tuple(plugins))
+def _counted(groups: Sequence[Sequence[RunSpec]], batch: int, plugins: Sequence[str]) -> Costs:
+    flops = call_in_child(flops_of_steps, [run for group in groups for run in group], batch, tuple(plugins))
     return {
-        run.run_id: (flops[run.run_id], flops[run.run_id] / flops[group[0].run_id])
-        for group in groups.values()
-        for run in group
+        run.run_id: (flops[run.run_id], flops[run.run_id] / flops[group[0].run_id]) for group in groups for run in group
     }
 
 
@@ -168,8 +169,8 @@ def _measured(
                 kept.write(keys[run.run_id], new[run.run_id])
                 found[run.run_id] = new[run.run_id]
     known: dict[str, Measured] = {run_id: one for run_id, one in found.items() if one is not None}
-    first = next(iter(known.values()), None)
-    costs = {base.run_id: (first.baseline_seconds if first else math.nan, 1.0)}
+    first = next(iter(known.values()))
+    costs = {base.run_id: (first.baseline_seconds, 1.0)}
     return costs | {run_id: (one.seconds, one.ratio) for run_id, one in known.items()}
 
 
@@ -200,8 +201,9 @@ def _share(run: RunSpec, cost: float, ratio: float, steps: int, baseline: str, b
     return Share(run.arch, run.task, run.labels, cost, ratio, own)
 
 
-def _in_a_line(by: str, task: str, shares: Sequence[Share], per_epoch: int) -> str:
-    """Say what each gets: "equal training FLOPs, vae: cnn2 20 steps (10 epochs), cnn3 51 (25.5)"."""
+def _in_a_line(by: str, shares: Sequence[Share], per_epoch: int) -> str:
+    """Say what each gets: "equal training FLOPs, vae, steps (epochs): cnn2 20 (10), cnn3 51 (25.5)"."""
+    task = shares[0].task if shares[0].labels is None else f"{shares[0].task} {shares[0].labels} labels"
     shown = [f"{one.arch} {one.steps:,} ({one.steps / per_epoch:.3g})" for one in shares[:MOST_NAMED]]
     if len(shares) > MOST_NAMED:
         most = max(shares, key=lambda one: one.steps)

@@ -22,7 +22,7 @@ from bench.speed.setting import Setting
 from bench.speed.workloads import Workload, prepare
 from bench.statistics.speed_frames import is_disturbed
 from bench.store.record import one_line
-from bench.store.step_seconds import Measured
+from bench.store.step_seconds import FOLDER, Measured
 from bench.worker.restore import arch_of, layers_of, task_of
 
 T = TypeVar("T")
@@ -94,7 +94,10 @@ def seconds_of_steps(
     timed, _, load = time_in_turns(turns, device, EFFORTS[device.kind], gpu)
     watch.look(f"the {base.task} of {' or '.join(run.arch for run in runs)}, while it is timed,")
     if is_disturbed(load, device.is_gpu):
-        say("WARNING: training steps were timed while the device had other work too")
+        say(
+            "WARNING: training steps were timed while the device had other work too; to time them, and train, anew, "
+            f"remove the folder {FOLDER} of the store"
+        )
     seconds = {
         run_id: np.asarray(own.seconds) * batch / (own.calls * turns[run_id].images) for run_id, own in timed.items()
     }

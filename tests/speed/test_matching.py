@@ -240,6 +240,23 @@ def test_what_cannot_be_matched_is_refused_before_anything_is_trained(
     assert not stamps(tmp_path)
 
 
+def test_a_task_that_only_the_baseline_can_do_is_not_matched(tmp_path: Path) -> None:
+    request = parse([*COMMAND, "vae", "classifier", "--archs", "cnn3", "pool4", "--seeds", "1"])
+    plan = make_plan(request, digits().describe(), CPU)
+    with patch("bench.speed.matching.call_in_child", invented(0.5)):
+        match = matching.match_runs("time", plan.runs, "cnn3", 128, CPU, "a CPU", str(tmp_path))
+    assert match is not None and [(one.arch, one.task) for one in match.shares] == [
+        ("cnn3", "classifier"),
+        ("pool4", "classifier"),
+    ]
+    matched = make_plan(request, digits().describe(), CPU, match)
+    assert [(run.arch, run.task, run.steps) for run in matched.runs] == [
+        ("cnn3", "vae", None),
+        ("cnn3", "classifier", None),
+        ("pool4", "classifier", 2 * STEPS),
+    ]
+
+
 def test_an_architecture_of_equal_cost_and_a_baseline_alone_are_ordinary_runs() -> None:
     plan = make_plan(parse([*COMMAND, "--archs", "cnn3", "--seeds", "2"]), digits().describe(), CPU)
     assert matching.match_runs("flops", plan.runs, "cnn3", 128, CPU, "a CPU", "runs") is None
