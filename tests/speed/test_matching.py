@@ -24,6 +24,7 @@ from bench.store.store import Record, Store
 from run_ablation import main
 from tests.job.test_job import stamps
 
+pytestmark = pytest.mark.usefixtures("unmade")
 SMALL = "cnn:depth=1,channels=2"
 COMMAND = ["--dataset", "digits", "--train-images", "128", "--epochs", "2", "--batch-size", "32", "--latent-dim", "4",
            "--device", "cpu", "--throughput", "off", "--tasks", "vae"]  # fmt: skip
@@ -87,7 +88,7 @@ def nobody(*arguments: Any, **options: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def matched(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Iterator[tuple[Path, set[str]]]:
+def matched(tmp_path_factory: pytest.TempPathFactory, unmade: None) -> Iterator[tuple[Path, set[str]]]:
     """An ordinary job of two architectures and two seeds, then the same at equal FLOPs; what the first one stored."""
     folder = tmp_path_factory.mktemp("matched")
     assert job(folder, seeds=2) == 0

@@ -21,7 +21,7 @@ from reports.findings.learning import late_gains
 from reports.markup.escape import plain
 from tests.reports.synthetic import write_experiment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 PER_EPOCH = 429
 STEP = 2.5e9
 """Operations of the baseline's step."""
