@@ -68,13 +68,14 @@ def describe(
         "schedule": schedule(plan.recipe, data),
         "declared": plan.declared.as_dict(),
         **({"tuning": tuning(plan, records)} if plan.trials else {}),
+        **({"match": plan.match.as_dict()} if plan.match else {}),
         **circumstances,
     }
 
 
 def schedule(recipe: Recipe, data: DataDescription) -> dict[str, int]:
-    """Return the number of steps of each run, and how many of them the learning rate rises over."""
-    images = recipe.train_images or data.train_images
+    """Return the number of steps of each run of whole epochs, and how many of them the learning rate rises over."""
+    images = recipe.images(data)
     steps = recipe.epochs * (images // min(recipe.batch_size, images))
     return {"steps": steps, "warm_up_steps": warm_up_steps(steps)}
 

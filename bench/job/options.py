@@ -20,6 +20,8 @@ from bench.spec.defaults import (
     DEFAULT_LR,
     DEFAULT_SEEDS,
     EPOCHS,
+    EPOCHS_OF_ALL,
+    MATCHES,
     QUICK,
 )
 from bench.spec.extras import require
@@ -138,6 +140,13 @@ def parser() -> argparse.ArgumentParser:
         "architectures; the page shows beside the result of that one that of the best by validation",
     )
     how.add_argument(
+        "--match",
+        default=EPOCHS_OF_ALL,
+        metavar="WHAT",
+        help="what is equal for all architectures: epochs; flops, or time: each trains as many steps as cost what the "
+        "baseline's epochs do, in operations, or in seconds measured beforehand; default: epochs",
+    )
+    how.add_argument(
         "--quick",
         action="store_true",
         help=f"a minute's look: {QUICK['epochs']} epochs of {QUICK['train_images']:,} images",
@@ -253,6 +262,7 @@ def parse(arguments: Sequence[str]) -> Request:
     for task in chosen.tasks:
         if task not in names() and not chosen.plugins:  # which may hold it; the plan, which loads them, will say
             raise unknown(task)
+    known(chosen.match, MATCHES, "way to match")
     known(chosen.evaluate, LEVELS, "evaluation")
     known(chosen.launcher, LAUNCHERS, "launcher")
     if chosen.parquet:

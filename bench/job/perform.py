@@ -13,7 +13,7 @@ from archs.errors import UserError
 from bench.data import datasets, fetch
 from bench.data.dataset import Dataset
 from bench.job.manifest import describe, write_manifest
-from bench.job.plan import JobPlan, check, make_plan
+from bench.job.plan import JobPlan, check, make_plan, matched
 from bench.job.report_folder import keep_earlier, report_folder
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
@@ -22,6 +22,7 @@ from bench.launchers.local import ThisMachine
 from bench.machine.child import call_in_child
 from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
+from bench.spec.defaults import EPOCHS_OF_ALL
 from bench.spec.device import Device
 from bench.spec.run import EvaluationSpec, RunSpec
 from bench.spec.signals import stopping_status, what_stopped
@@ -71,6 +72,9 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
         check_labels(plan, data)
         Store(request.runs_dir).prepare()
+        if request.match != EPOCHS_OF_ALL:
+            match = matched(request, plan, data.describe())
+            plan = call_in_child(make_plan, request, data.describe(), device, match)
         folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir, plan.baseline)
         for warning in warnings:
             print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)

@@ -17,9 +17,11 @@ from bench.job.request import Request
 from bench.job.runs import Candidate, candidates_of, inapplicable, runs_of, trials_of
 from bench.job.sharing import Sharing, sharing_of
 from bench.spec.declared import Declared
+from bench.spec.defaults import TIME
 from bench.spec.device import CPU, Device
 from bench.spec.run import RunSpec, Work
 from bench.spec.status import has_diverged
+from bench.speed.matching import Match, match_runs
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class JobPlan:
     declared: Declared
     """What the page is to say of the tasks, and of the metrics that are theirs alone."""
 
+    match: Match | None = None
+    """How many steps each architecture trains, where that is not the same for all."""
+
     @property
     def archs(self) -> tuple[str, ...]:
         return tuple(candidate.name for candidate in self.candidates)
@@ -86,12 +91,13 @@ class JobPlan:
         return frozenset(run.run_id for trial in self.trials for run in trial) - {run.run_id for run in self.runs}
 
 
-def make_plan(request: Request, data: DataDescription, device: Device | None) -> JobPlan:
+def make_plan(request: Request, data: DataDescription, device: Device | None, match: Match | None = None) -> JobPlan:
     """Plan a job. Everything that can fail early, fails here.
 
     Args:
         data: what the runs are trained on.
         device: if the launcher has settled it; else this machine does.
+        match: the steps of each architecture; None: whole epochs, the same for all.
 
     Raises:
         UserError: it can't be done as asked.
@@ -115,6 +121,7 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
     if not runs:
         names = ", ".join(candidate.name for candidate in candidates)
         raise UserError(f"nothing to run: {names} has no decoder; add --tasks classifier, or an architecture with one")
+    runs = tuple(map(match.applied, runs)) if match else runs
     trials = trials_of(runs, request.tune) if request.tune else ()
     asked = EvaluationRequest(request.evaluate, request.iwae_samples, request.iwae_images, request.labels)
     evaluations, lacking = evaluation.plan(runs, asked, baseline, declared.tasks)
@@ -134,6 +141,31 @@ def make_plan(request: Request, data: DataDescription, device: Device | None) ->
         sharing=sharing_of(request, device),
         measurable=measurable,
         declared=declared,
+        match=match,
+    )
+
+
+def matched(request: Request, plan: JobPlan, data: DataDescription) -> Match | None:
+    """How many steps each architecture of a plan of whole epochs gets, as it was asked for.
+
+    Raises:
+        UserError: a cost can't be known.
+    """
+    is_here = request.launcher == "local" or request.ray_address == "local"
+    if request.match == TIME and not (plan.measurable and is_here):
+        raise UserError(
+            "--match time: training steps are timed on the device that trains, which is not this machine's; use "
+            "--match flops"
+        )
+    return match_runs(
+        request.match,
+        plan.runs,
+        plan.baseline,
+        plan.recipe.images(data),
+        plan.device,
+        plan.device_name,
+        request.runs_dir,
+        request.plugins,
     )
 
 

@@ -26,6 +26,10 @@ class Recipe:
     classification_weight: float
     deterministic: bool | None = None
 
+    def images(self, data: DataDescription) -> int:
+        """Return how many images a run is trained on."""
+        return self.train_images or data.train_images
+
 
 def recipe_of(request: Request, device: Device, data: DataDescription) -> Recipe:
     """The recipe that is asked for, with what it leaves open filled in."""

@@ -13,6 +13,7 @@ from bench.spec.defaults import (
     DEFAULT_LATENT,
     DEFAULT_LR,
     DEFAULT_SEEDS,
+    EPOCHS_OF_ALL,
 )
 from bench.tasks import DEFAULT
 
@@ -54,6 +55,7 @@ class Request:
     classification_weight: float = DEFAULT_CLASSIFICATION_WEIGHT
     tune: int | None = None
     """Trials of each run, the recipe above being the first; None: that one alone."""
+    match: str = EPOCHS_OF_ALL
     quick: bool = False
     device: str = "auto"
     """ "auto", "cpu", "cuda" or "cuda:n"."""

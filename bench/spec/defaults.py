@@ -18,6 +18,9 @@ DEFAULT_LABELS = 100
 DEFAULT_CLASSIFICATION_WEIGHT = 0.1
 """Of the mean cross-entropy of the labelled images in a semi-supervised loss: that of the authors' code."""
 
+EPOCHS_OF_ALL, FLOPS, TIME = MATCHES = ("epochs", "flops", "time")
+"""Values of --match, the default first: what is equal for all architectures."""
+
 DEFAULT_IWAE_SAMPLES = 64
 QUICK = {"epochs": 2, "train_images": 10_000}
 """What --quick sets, for a first look."""

@@ -21,7 +21,7 @@ The golden values of tests/training/test_train.py notice such a change.
 
 LIKELIHOODS = ("dynamic", "static", "grey")
 
-ADDED_LATER = ("labels", "deterministic", "task_fingerprint", "label_input", "classification_weight")
+ADDED_LATER = ("labels", "deterministic", "task_fingerprint", "label_input", "classification_weight", "steps")
 """Fields that the first stores did not have.
 
 Where they have no meaning (None) they are left out of the identity, so that adding a field makes no old run a new one
@@ -49,6 +49,8 @@ class RunSpec:
 
     seed: int
     epochs: int
+    """Those that the training begins."""
+
     batch_size: int
     lr: float
     """The peak of the schedule."""
@@ -83,6 +85,10 @@ class RunSpec:
     """Of the mean cross-entropy of the labelled images, beside the mean bound per image; None for a task without such a
     term, and in records that are older than it: those were trained with 0.1 × `labels`."""
 
+    steps: int | None = None
+    """Steps of the whole training, where they are the architecture's own: as many as cost what the baseline's do
+    (`--match`). The last of its epochs may be cut short then. None: whole epochs, as many as all runs have."""
+
     @cached_property  # asked for at every event of a job
     def run_id(self) -> str:
         """The identity of the run: sixteen hex digits, the hash of the spec's canonical JSON."""
@@ -92,7 +98,8 @@ class RunSpec:
     def label(self) -> str:
         labels = "" if self.labels is None else f" {self.labels} labels"
         rate = "" if self.lr == DEFAULT_LR else f" lr {self.lr:g}"
-        return f"{self.arch} {self.task}{labels}{rate} seed {self.seed}"
+        length = "" if self.steps is None else f" {self.steps:,} step{'s' * (self.steps != 1)}"
+        return f"{self.arch} {self.task}{labels}{rate}{length} seed {self.seed}"
 
     @property
     def kind(self) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ import pandas as pd
 from archs.errors import UserError
 from bench.spec.run import RunSpec
 
-OF_AN_ARCHITECTURE = ("arch_fingerprint", "label_input")
-"""Settings that two architectures may have differently: compared only within each."""
+OF_AN_ARCHITECTURE = ("arch_fingerprint", "label_input", "steps")
+"""Settings that two architectures may have differently: compared only within each. So may they have different `epochs`,
+where their steps are their own."""
 
 SETTINGS = tuple(field.name for field in dataclasses.fields(RunSpec) if field.name not in ("arch", "task", "seed"))
 """The fields of a run's identity, without what is compared (architecture, task) and what is averaged over (seed)."""
@@ -32,8 +33,12 @@ def refuse_mixed(runs: pd.DataFrame, whose: str) -> None:
     """Raise UserError if runs of one task differ in a setting; the message names it, its values and `whose` runs."""
     for task, group in runs.groupby("task", sort=False):
         for name in differing_settings(group):
-            of, values = "", none_for_missing(group[name])
-            if name in OF_AN_ARCHITECTURE:  # of the first architecture that has two
+            of, values, is_own = "", none_for_missing(group[name]), name in OF_AN_ARCHITECTURE
+            matched = _of_matched_runs(group)
+            if name == "epochs" and matched.any():
+                is_own = not _differs(group[~matched], name)
+                values = values[matched if is_own else ~matched]
+            if is_own:  # of the first architecture that has two
                 own = ((arch, codes) for arch, codes in values.groupby(group["arch"]) if len(set(codes)) > 1)
                 arch, values = next(own)
                 of = f" of {arch}"
@@ -57,8 +62,21 @@ def none_for_missing(values: pd.Series) -> pd.Series:
 def _differs(runs: pd.DataFrame, name: str) -> bool:
     values = none_for_missing(runs[name])
     if name in OF_AN_ARCHITECTURE:
-        return any(len(set(group)) > 1 for _, group in values.groupby([runs["arch"], runs["task"]]))
+        return _differs_within_one(runs, values)
+    matched = _of_matched_runs(runs)
+    if name == "epochs" and matched.any():
+        return _differs_within_one(runs[matched], values[matched]) or _differs(runs[~matched], name)
     within_a_task = any(len(set(group)) > 1 for _, group in values.groupby(runs["task"]))
     if name == "task_fingerprint":  # tasks have different ones anyway
         return within_a_task
     return within_a_task or values.nunique() > 1
+
+
+def _differs_within_one(runs: pd.DataFrame, values: pd.Series) -> bool:
+    """Return whether some architecture has two of these values on one task."""
+    return any(len(set(group)) > 1 for _, group in values.groupby([runs["arch"], runs["task"]]))
+
+
+def _of_matched_runs(runs: pd.DataFrame) -> pd.Series:
+    """Return of each run whether its steps are its architecture's own, and so its epochs are too."""
+    return runs["steps"].notna() if "steps" in runs else pd.Series(False, index=runs.index)

@@ -5,6 +5,7 @@ runs/<run_id>/arrays.npz         per-image results and pictures (absent if the r
 runs/<run_id>/model.safetensors  trained weights (absent if the run failed)
 runs/<run_id>/evaluations/       a store of the same form, for later evaluations of the run (bench.evaluation)
 runs/.damaged/<run_id>.<n>       a record that was found to be damaged and set aside
+runs/step_seconds/               seconds of training steps (bench.store.step_seconds)
 runs/.claims/<run_id>            the lock of the job that trains the run now (bench.store.claims)
 
 docs/robustness.md says what is promised and what is not.

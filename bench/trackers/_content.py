@@ -23,6 +23,7 @@ SETTINGS = (
     "likelihood",
     "seed",
     "epochs",
+    "steps",
     "batch_size",
     "lr",
     "latent_dim",

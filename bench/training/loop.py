@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -128,7 +129,7 @@ def train_in_turns(
     on_cpu = device.type == "cpu"
     batch = min(spec.batch_size, images)
     per_epoch = images // batch  # the few images left over are others in the next epoch
-    steps, done = per_epoch * spec.epochs, 0
+    steps, done = spec.steps or per_epoch * spec.epochs, 0
     labelled = Labelled(specs, batch, [each.labels for each in data])
     stack = Stack(models) if count > 1 else None
     rows_per_step = batch + labelled.per_batch
@@ -150,14 +151,15 @@ def train_in_turns(
     reader = LossReader(count, steps, report)
     history: list[list[dict[str, float]]] = [[] for _ in specs]
     seconds = 0.0
-    for epoch in range(1, spec.epochs + 1):
+    for epoch in range(1, math.ceil(steps / per_epoch) + 1):
+        of_epoch = min(per_epoch, steps - done)  # the last one may be cut short
         for model in models:
             model.train()
         started = clock()
-        rows = epoch_rows(streams, images, per_epoch, batch, labelled).to(device)
-        rates = rates_of(range(done, done + per_epoch), steps, peaks, device, dtype)
+        rows = epoch_rows(streams, images, per_epoch, batch, labelled)[:of_epoch].to(device)
+        rates = rates_of(range(done, done + of_epoch), steps, peaks, device, dtype)
         total, pending = torch.zeros(count), deque[PendingLosses]()
-        for first, last in chunks(done, per_epoch):
+        for first, last in chunks(done, of_epoch):
             with random_state:
                 losses = stepper.take(rows[first:last], rates[first:last])
             done += last - first
@@ -167,11 +169,11 @@ def train_in_turns(
                     torch.cuda.current_stream(device).synchronize()
                 yield
             # a GPU is asked for the losses of a chunk when it has the next one to do
-            while len(pending) > (0 if on_cpu or last == per_epoch else 1):
+            while len(pending) > (0 if on_cpu or last == of_epoch else 1):
                 total += reader.read(pending.popleft(), epoch)
                 if reader.none_is_left:
                     return [reader.diverged[index] for index in range(count)]
-        losses_of_epoch = (total / per_epoch).tolist()
+        losses_of_epoch = (total / of_epoch).tolist()
         seconds += clock() - started
         with random_state:
             scored = validate(models, stack, task, validation, specs, reader.diverged)
@@ -196,17 +198,18 @@ def rates_of(
     return common if device.type == "cpu" else torch.tensor(common, device=device)
 
 
-def chunks(done: int, per_epoch: int) -> Iterator[tuple[int, int]]:
+def chunks(done: int, of_epoch: int) -> Iterator[tuple[int, int]]:
     """Yield an epoch's steps from one reading of the loss to the next, as first and last + 1.
 
     A reading is due whenever the number of all steps so far is a multiple of `CHUNK_STEPS`, and at the epoch's end.
 
     Args:
         done: steps of earlier epochs.
+        of_epoch: steps of this one.
     """
     first = 0
-    while first < per_epoch:
-        last = min(first + CHUNK_STEPS - (done + first) % CHUNK_STEPS, per_epoch)
+    while first < of_epoch:
+        last = min(first + CHUNK_STEPS - (done + first) % CHUNK_STEPS, of_epoch)
         yield first, last
         first = last
 

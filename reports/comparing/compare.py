@@ -147,6 +147,7 @@ def _settings(pair: ReportPair) -> list[tuple[str, str, str]]:
         rows += [(f"definition of {name}", a.fingerprints(kind, name), b.fingerprints(kind, name)) for name in in_both]
     for cell in pair.shared_cells:
         rows.append((f"label input of {' as '.join(cell)}", a.label_inputs(cell), b.label_inputs(cell)))
+        rows.append((f"steps of {' as '.join(cell)}", a.steps(cell), b.steps(cell)))
     seeds_a, seeds_b = (tuple(str(seed) for seed in sorted(set(report.runs["seed"]))) for report in (a, b))
     rows.append(("seeds", seeds_a, seeds_b))
     return [(name, ", ".join(was) or "none", ", ".join(now) or "none") for name, was, now in rows if was != now]

@@ -85,6 +85,12 @@ class RenderedReport:
         rows = self.runs[(self.runs["arch"] == cell[0]) & (self.runs["task"] == cell[1])]
         return tuple(sorted(set(rows["label_input"].fillna("planes")))) if "label_input" in rows else ("planes",)
 
+    def steps(self, cell: Cell) -> tuple[str, ...]:
+        """Return the steps of a cell's trainings where they are its architecture's own; else "whole epochs"."""
+        rows = self.runs[(self.runs["arch"] == cell[0]) & (self.runs["task"] == cell[1])]
+        values = rows["steps"].dropna() if "steps" in rows else []
+        return tuple(sorted(set(map(setting_text, values)))) or ("whole epochs",)
+
 
 def read_report(folder: Path) -> RenderedReport:
     """Read a report folder's manifest and records.csv.

@@ -13,6 +13,7 @@ from bench.spec.metrics import Metric
 from bench.statistics.comparisons import comparisons_frame
 from bench.statistics.frames import metric_names, records_frame, summary_frame
 from reports.findings.factor_analysis import FactorAnalysis, factor_analyses
+from reports.findings.matching import Matching, Share, matching
 from reports.findings.ranking import Ranking, rank
 from reports.findings.tuning import Tuning, tuning
 from reports.reading.report_folder import ReportFolder, read_folder
@@ -41,6 +42,16 @@ class Experiment(ReportFolder):
     def factor_analyses(self) -> list[FactorAnalysis]:
         """The factor analysis of each task that has one."""
         return factor_analyses(self.runs, self.layers, self.rankings, self.manifest.get("factors") or {})
+
+    @cached_property
+    def matching(self) -> Matching | None:
+        """What each architecture's trainings were given; None if all have the same epochs."""
+        return matching(self.manifest)
+
+    def shares(self, task: str) -> Mapping[str, Share]:
+        """Return architecture → what its trainings on a task were given; empty if all have the same epochs."""
+        run, labels = self.numbers_of_labels.get(task, (task, None))
+        return self.matching.of(run, labels) if self.matching else {}
 
     @cached_property
     def tuning(self) -> Tuning | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -19,8 +19,12 @@ from bench.store.validation import type_problem
 LARGEST_COUNT = 10_000_000
 """Of runs, seeds or workers: a larger number is a mistake, or was put there to exhaust the reader."""
 
+LARGEST_TRAINING = 10**12
+"""Of steps."""
+
 Text = Annotated[str, Meta(pattern=r"^[^\0]*$")]
 Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
+Cost = Annotated[float, Meta(gt=0, le=1e24)]
 Seconds = Annotated[float, Meta(ge=0, le=1e12)]  # the bound keeps infinity out
 
 
@@ -70,6 +74,26 @@ class Tuning(Struct):
     run_ids: list[list[Text]]
 
 
+class Share(Struct):
+    """What an architecture got on a task, as `bench.speed.matching.Share` documents it."""
+
+    arch: Text
+    task: Text
+    cost: Cost
+    ratio: Cost
+    steps: Annotated[int, Meta(ge=1, le=LARGEST_TRAINING)]
+    labels: Count | None = None
+
+
+class Match(Struct):
+    """What was equal for all architectures, where that was not their epochs; `steps` are the baseline's."""
+
+    by: Literal["flops", "time"]
+    steps: Annotated[int, Meta(ge=1, le=LARGEST_TRAINING)]
+    steps_per_epoch: Annotated[int, Meta(ge=1, le=LARGEST_TRAINING)]
+    shares: list[Share]
+
+
 class Manifest(Struct, kw_only=True):
     """The fields that readers rely on; those that an older version did not write yet may be missing."""
 
@@ -98,6 +122,7 @@ class Manifest(Struct, kw_only=True):
     provenance: Provenance | None = None
     schedule: Schedule | None = None
     tuning: Tuning | None = None
+    match: Match | None = None
     dataset: dict[str, Any] | None = None  # its name and the numbers of images
 
 

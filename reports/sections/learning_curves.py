@@ -7,11 +7,26 @@ from collections.abc import Iterator
 from bench.spec.defaults import DEFAULT_LR
 from reports.figures import curves
 from reports.findings.experiment import Experiment
-from reports.markup.blocks import Block, Heading, Text
+from reports.markup.blocks import Block, Details, Heading, Text
 from reports.sections.context import Context
-from reports.wording.budget import about_late_gains
+from reports.wording.budget import EQUAL_COMPUTE, about_late_gains, how_matched, shares_table
 from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION, elbo_protocol
 from reports.wording.seed_counts import seeds_in_words
+
+MOST_OPEN = 12
+"""Rows of a table up to which it is shown at once."""
+
+
+def equal_compute(context: Context) -> Iterator[Block]:
+    """Yield what each architecture's trainings were given; nothing where all have the same epochs."""
+    experiment, matched = context.experiment, context.experiment.matching
+    if matched is None:
+        return
+    yield Heading(EQUAL_COMPUTE)
+    yield Text(how_matched(experiment, matched))
+    table = shares_table(experiment, matched)
+    many = f"{len(table.rows)} architectures and tasks: cost of a step, steps and epochs"
+    yield table if len(table.rows) <= MOST_OPEN else Details(many, [table])
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -39,6 +54,11 @@ def blocks(context: Context) -> Iterator[Block]:
     protocol = elbo_protocol(experiment)
     about_elbo = f" ELBO: {protocol}." if protocol else ""
     yield Text(f"{band} Validation images only: {_use_of_test_set(experiment)}{about_elbo}")
+    if experiment.matching is not None:
+        yield Text(
+            "An epoch of one architecture costs more than that of another: the curves end at different epochs, each "
+            f"where its training has cost as much as the others (*{EQUAL_COMPUTE}*)."
+        )
     if text := about_late_gains(experiment):
         yield Text(text)
 

@@ -55,6 +55,7 @@ SECTIONS: tuple[Section, ...] = (
     results.blocks,
     parameters.blocks,
     parameters.readme_claims,
+    learning_curves.equal_compute,
     learning_curves.blocks,
     tuning.blocks,
     generative.blocks,

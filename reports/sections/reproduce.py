@@ -16,6 +16,7 @@ from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Code, Heading, Table, Text
 from reports.markup.escape import one_line
 from reports.sections.context import Context
+from reports.wording.budget import at_equal
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, number, plural
 
 CLASSIFICATION_WEIGHT = "classification_weight"
@@ -58,13 +59,17 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
     yield "tasks", ", ".join(dict.fromkeys(map(experiment.task_run, experiment.tasks)))
     yield "seeds", ", ".join(str(seed) for seed in sorted(runs["seed"].unique()))
     yield "baseline", experiment.baseline
+    matched = experiment.matching
     for name in SETTINGS:
-        if name in runs:
+        if name == "epochs" and matched is not None:
+            yield name, f"{matched.epochs} of {experiment.baseline}; others are {at_equal(matched)}"
+        elif name in runs:
             yield (
                 name.replace("_", " "),
                 "all" if name == "train_images" and runs[name].isna().all() else _all(runs, name),
             )
-    yield "schedule of the lr", _schedule(manifest.get("schedule"))
+    of_whom = f", of {experiment.baseline}; of others over the same share of their own" if matched is not None else ""
+    yield "schedule of the lr", f"{_schedule(manifest.get('schedule'))}{of_whom}"
     for name in SETTINGS_OF_SOME:
         if name in runs and runs[name].notna().any():
             yield name.replace("_", " "), _all(runs, name)

@@ -10,7 +10,7 @@ from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, training_ratios
 from reports.markup.escape import md
 from reports.wording.answer_of_many import sentences_for_many
-from reports.wording.budget import budget, still_improving
+from reports.wording.budget import budget, of_a_run, still_improving
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, interval, natural_list, number, plural, ratio
 from reports.wording.machines import SEVERAL
 from reports.wording.phrases import (
@@ -77,6 +77,8 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
         words.append(f"{span} {'paired ' if paired else ''}seeds")
     if spent := budget(experiment.manifest, experiment.runs):
         words.append(spent)
+    if of_run := of_a_run(experiment, ranking.task):
+        words.append(of_run)
     if ranking.metric.likelihood and experiment.likelihood:
         words.append(LIKELIHOOD_IN_WORDS.get(experiment.likelihood, experiment.likelihood))
     new = [word for word in words if word not in said]

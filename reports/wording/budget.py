@@ -11,11 +11,18 @@ import pandas as pd
 from bench.spec.defaults import DEFAULT_EPOCHS, EPOCHS
 from bench.spec.metrics import Metric
 from reports.findings.experiment import Experiment
-from reports.findings.learning import LateGain, late_gains
+from reports.findings.learning import LATE_SHARE, LateGain, late_gains
+from reports.findings.matching import FLOPS, Matching, matching
 from reports.findings.ranking import Ranking
+from reports.markup.blocks import Table
 from reports.markup.escape import md
-from reports.wording.formatting import decimals_for, natural_list, number, plural, signed
+from reports.wording.formatting import decimals_for, natural_list, number, plural, ratio, signed, significant
 
+EQUAL_COMPUTE = "Equal compute"
+"""The heading of the section on it."""
+OPERATIONS = ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP"), (1.0, "FLOP"))
+SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+"""Factor and unit, the largest first."""
 FLAT_IS_NO_PROOF = (
     "The learning rate falls to zero at the end, which flattens every curve: a flat end is no proof that a longer "
     "training would gain nothing."
@@ -39,17 +46,91 @@ def budget(manifest: Mapping[str, Any], runs: pd.DataFrame) -> str:
     """
     if runs.empty or not {"epochs", "train_images", "dataset"} <= set(runs):
         return ""
-    epochs = sorted({int(count) for count in runs["epochs"].dropna()})
+    matched = matching(manifest)
+    epochs = [matched.epochs] if matched else sorted({int(count) for count in runs["epochs"].dropna()})
+    equal = at_equal(matched)
     images = sorted(set(runs["train_images"].astype(float).fillna(math.inf)))  # infinity stands for all
     usual = EPOCHS.get(str(runs["dataset"].iloc[0]), DEFAULT_EPOCHS)
     if not epochs or (images == [math.inf] and epochs == [usual]):
-        return ""
+        return equal
     known = (manifest.get("dataset") or {}).get("train_images")
     every = f"all {known:,}" if isinstance(known, int) else "all"
     counts = [every if count == math.inf else f"{count:,.0f}" for count in (images[0], images[-1])]
     span = " to ".join(dict.fromkeys(counts))
     length = plural(epochs[0], "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
-    return f"{span} images × {length}"
+    return f"{span} images × {length} of the baseline, {equal}" if matched else f"{span} images × {length}"
+
+
+def at_equal(matched: Matching | None) -> str:
+    """Say what was equal for all architectures, where that was not their epochs: "at equal training FLOPs"."""
+    return f"at equal training {'FLOPs' if matched.by == FLOPS else 'time'}" if matched else ""
+
+
+def amount(value: float, matched: Matching) -> str:
+    """Format what a training costs, such as "12.3 TFLOP" or "61.2 s"."""
+    units = OPERATIONS if matched.by == FLOPS else SECONDS
+    factor, unit = next(((factor, unit) for factor, unit in units if value >= factor), units[-1])
+    return f"{significant(value / factor)} {unit}"
+
+
+def of_a_run(experiment: Experiment, task: str) -> str:
+    """Say what a run of a task costs, where that was matched: "12.3 TFLOP per VAE run"; empty else."""
+    matched, share = experiment.matching, experiment.shares(task).get(experiment.baseline)
+    if matched is None or share is None:
+        return ""
+    what = "" if matched.by == FLOPS else " of training steps"
+    return f"{amount(share.total, matched)}{what} per {md(experiment.label(task))} run"
+
+
+def about_match(experiment: Experiment) -> str:
+    """Say under the comparison table what was matched; empty where all have the same epochs."""
+    matched = experiment.matching
+    if matched is None:
+        return ""
+    what = "FLOPs" if matched.by == FLOPS else "time"
+    return (
+        f"Equal training {what}: each architecture has as many training steps as cost what the baseline's "
+        f"{plural(matched.epochs, 'epoch')} {'does' if matched.epochs == 1 else 'do'} (*{EQUAL_COMPUTE}*)."
+    )
+
+
+def how_matched(experiment: Experiment, matched: Matching) -> str:
+    """Say what a step's cost is and what is not in it."""
+    base = md(experiment.baseline)
+    goal = f"what the {plural(matched.epochs, 'epoch')} of {base} {'costs' if matched.epochs == 1 else 'cost'}"
+    ends = "Warm-up and decay of the learning rate end where an architecture's own steps end."
+    left_out = "The validation after each epoch, the evaluation and the loading of data are not in it."
+    if matched.by == FLOPS:
+        return (
+            f"Each architecture is trained for as many steps as cost {goal}: the operations of matrix products and "
+            f"convolutions, forward and backward, counted from its layers. {left_out} Equal operations need not take "
+            f"equal time. {ends}"
+        )
+    return (
+        f"Each architecture is trained for as many steps as take {goal}: the seconds of a training step, measured "
+        f"before the training, one thing at a time and in turns with {base}; × is the median over rounds, and decides. "
+        f"{left_out} In the training runs share the machine, so that their own seconds differ. {ends}"
+    )
+
+
+def shares_table(experiment: Experiment, matched: Matching) -> Table:
+    """Return a row per architecture and task: cost of a step, steps, epochs and the whole."""
+    rows = [
+        (
+            arch,
+            experiment.label(task),
+            amount(share.cost, matched),
+            ratio(share.ratio),
+            number(share.steps, 0),
+            number(share.epochs, 0) if share.epochs.is_integer() else significant(share.epochs),
+            amount(share.total, matched),
+        )
+        for task in experiment.tasks
+        for arch in experiment.order
+        if (share := experiment.shares(task).get(arch)) is not None
+    ]
+    headers = ("architecture", "task", "a step", "× baseline", "steps", "epochs", "a run")
+    return Table(headers, tuple(rows), "llrrrrr", name="equal_compute")
 
 
 def still_improving(experiment: Experiment) -> str:
@@ -82,6 +163,8 @@ def _rising(ranking: Ranking, gains: list[LateGain]) -> str:
     """Say what these architectures gained at the end, and that more epochs may change their place."""
     late, metric = gains[0].late_epochs, ranking.metric
     span = "the last epoch" if late == 1 else f"the last {late} epochs"
+    if len({one.late_epochs for one in gains}) > 1:
+        span = f"the last {100 * LATE_SHARE:.0f} % of its epochs"
     word = "falling" if metric.higher_is_better is False else "rising"
     listed = natural_list([_gain(metric, one) for one in gains], 6)
     return (

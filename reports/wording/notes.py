@@ -7,6 +7,7 @@ from reports.findings.machines import machines_of
 from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import measured_apart
 from reports.markup.escape import md
+from reports.wording.budget import about_match
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, natural_list
 from reports.wording.machines import about_rounding
 from reports.wording.seed_counts import seed_counts, seeds_in_words
@@ -84,7 +85,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         label = md(experiment.label(experiment.tasks[0]))
         notes.append(f"Parameters and speed are those of the {label}{exceptions}{ratios}.")
         notes += speed_notes(experiment, experiment.tasks[0])
-    notes += [what_tuned_is(experiment), one_recipe(experiment)]
+    notes += [about_match(experiment), what_tuned_is(experiment), one_recipe(experiment)]
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
     return list(filter(None, notes))
 

@@ -31,13 +31,17 @@ def trained(
     epochs: int = 1,
     steps: int = 2,
     rates: Sequence[float] = (),
+    own_steps: int | None = None,
 ) -> tuple[list[nn.Module], list[Trained]]:
-    """A few steps on digits: the models, and what came of them; `rates` are those of each, if they differ."""
+    """A few steps on digits: the models, and what came of them.
+
+    `rates` are those of each, if they differ; `own_steps` all of the training, which may end within an epoch.
+    """
     cuda.use_device(device)
     batch = 24 if task == "m2" else BATCH  # so that there are images of each class
     built = discover().resolve([arch]).archs[0] if isinstance(arch, str) else arch
     more = {"labels": 10} if task == "m2" else {}
-    specs = [spec_of("cnn3", task, seed, batch_size=batch, epochs=epochs, **more) for seed in seeds]
+    specs = [spec_of("cnn3", task, seed, batch_size=batch, epochs=epochs, steps=own_steps, **more) for seed in seeds]
     specs = [dataclasses.replace(spec, lr=rate) for spec, rate in zip(specs, rates, strict=True)] if rates else specs
     models = [get(task).build(built, specs[0].latent_dim, seed).to(device, dtype) for seed in seeds]
     models = [model.to(memory_format=torch.channels_last) for model in models]

@@ -21,7 +21,7 @@ from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.tasks import get
 from bench.training.cuda_graph import CaptureFailed
 from bench.training.stackable import why_not_stack
-from tests.gpu.few_steps import STEPS, assert_same, trained
+from tests.gpu.few_steps import BATCH, STEPS, assert_same, trained
 from tests.gpu.pretended_gpu import pretended
 from tests.gpu.pretended_machine import State
 from tests.training.odd import ARCHS
@@ -96,6 +96,17 @@ def test_a_stack_of_replays_has_a_rate_for_each(gpu: State | None) -> None:
     for model, seed, rate in zip(models, seeds, rates, strict=True):
         (alone,), _ = trained("cnn3", "vae", (seed,), dtype=torch.float64, rates=(rate,))
         assert_same(model, alone, 1e-6 if gpu is None else 1e-8)
+
+
+def test_replays_end_within_an_epoch(gpu: State | None) -> None:
+    """Two epochs of eleven steps and three of a third."""
+    few: dict[str, Any] = {"epochs": 3, "steps": STEPS, "own_steps": 2 * STEPS + 3}
+    (eager,), (plain,) = trained("cnn3", "vae", **few)
+    (graphed,), (replayed,) = trained("cnn3", "vae", graph=True, **few)
+    assert replayed.used_graph and plain.images == replayed.images == (2 * STEPS + 3) * BATCH
+    assert_same(graphed, eager, 0.0 if gpu else 1e-5)
+    losses = [[row["train_loss"] for row in one.history] for one in (plain, replayed)]
+    assert len(losses[0]) == 3 and losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
 def test_a_gpu_learns_what_a_cpu_learns_from_the_same_draws(gpu: State | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -26,7 +27,7 @@ OTHER = {
     "arch_fingerprint": "bb", "dataset": "digits", "data_fingerprint": "ee", "likelihood": "static", "epochs": 10,
     "batch_size": 64, "lr": 0.001, "latent_dim": 2, "train_images": 500, "device": "cuda", "threads": 2, "protocol": 1,
     "labels": 100, "deterministic": True, "task_fingerprint": "cc", "classification_weight": 0.1,
-    "label_input": "one-hot",
+    "label_input": "one-hot", "steps": 77,
 }  # fmt: skip
 
 
@@ -85,6 +86,39 @@ def test_frames_of_one_setting_have_no_further_column(tmp_path: Path) -> None:
     assert list(bench.load(tmp_path, "layers").columns[:4]) == ["arch", "task", "part", "layer"]
     assert list(bench.load(tmp_path, "history").columns[:5]) == ["arch", "task", "seed", "run_id", "epoch"]
     assert bench.load(tmp_path / "none", "summary").empty and bench.load(tmp_path / "none", "layers").empty
+
+
+def test_steps_and_epochs_of_matched_runs_are_each_architecture_s_own(tmp_path: Path) -> None:
+    """The baseline has whole epochs, like any run of it; what others have beside it is no difference of settings."""
+    cnn3, mlp = (
+        dataclasses.replace(BASE, arch=arch, arch_fingerprint=arch, epochs=epochs, steps=steps)
+        for arch, epochs, steps in (("cnn3", 5, 2_000), ("mlp", 1, 300))
+    )
+    other = dataclasses.replace(cnn3, task="classifier", likelihood=None, latent_dim=None, epochs=6, steps=2_400)
+    runs = [spec for each in (BASE, cnn3, mlp, other) for spec in seeds(each)]
+    write(tmp_path, *runs)
+    frame = bench.load(tmp_path)
+    assert differing_settings(frame) == []
+    assert {*comparisons_frame(frame[frame["task"] == "vae"], "cnn2")["arch"]} == {"cnn3", "mlp"}
+    assert list(bench.load(tmp_path, "summary").columns[:3]) == ["arch", "task", "metric"]
+    assert list(bench.load(tmp_path, "history").columns[:4]) == ["arch", "task", "seed", "run_id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"arch": "cnn3"}, "steps of cnn3 2000 and None"),
+        ({"arch": "cnn3", "epochs": 6, "steps": 2_000}, "epochs of cnn3 5 and 6"),
+        ({"arch": "cnn3", "epochs": 5, "steps": 1_900}, "steps of cnn3 1900 and 2000"),
+        ({"arch": "mlp", "epochs": 7}, "epochs 2 and 7"),
+    ],
+)
+def test_matched_runs_excuse_no_other_difference(change: dict[str, Any], named: str, tmp_path: Path) -> None:
+    cnn3 = dataclasses.replace(BASE, arch="cnn3", arch_fingerprint="cc", epochs=5, steps=2_000)
+    other = dataclasses.replace(BASE, arch_fingerprint="cc", **change)
+    frame = bench.load(write(tmp_path, *seeds(BASE), *seeds(cnn3), *seeds(other)))
+    with pytest.raises(UserError, match=f"mixes vae runs with {named}: expected one"):
+        comparisons_frame(frame, "cnn2")
 
 
 def test_tasks_of_different_settings_show_them(tmp_path: Path) -> None:

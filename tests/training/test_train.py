@@ -224,6 +224,7 @@ def test_the_identity_covers_every_field_and_nothing_else() -> None:
         "task_fingerprint": "2" * 16,
         "label_input": "one-hot",
         "classification_weight": 0.1,
+        "steps": 9,
     }
     assert set(changed) == {field.name for field in dataclasses.fields(RunSpec)}
     ids = {dataclasses.replace(base, **{name: value}).run_id for name, value in changed.items()}
@@ -234,7 +235,7 @@ def test_the_identity_covers_every_field_and_nothing_else() -> None:
 def test_a_field_added_later_leaves_the_identity_of_older_runs_alone() -> None:
     """Where they have no meaning, the id is still the hash of the fields that the first stores knew."""
     base = spec_of()
-    later = ("labels", "deterministic", "task_fingerprint", "label_input", "classification_weight")
+    later = ("labels", "deterministic", "task_fingerprint", "label_input", "classification_weight", "steps")
     older = {key: value for key, value in dataclasses.asdict(base).items() if key not in later}
     assert base.run_id == hashlib.sha256(canonical_json(older).encode()).hexdigest()[:16]
 
