@@ -72,7 +72,8 @@ def _scores(
         axis.plot(chosen["x"], chosen["y"], ls="", marker="o", ms=7, mfc="none", color=colours[arch])
     _cut(axis, seen, metric)
     axis.set_xscale("log")
-    axis.set_xlim(dimension.low / 1.1, dimension.high * 1.1)
+    values = seen[dimension.name].dropna()  # the common recipe may lie outside of the range
+    axis.set_xlim(min([dimension.low, *values]) / 1.1, max([dimension.high, *values]) * 1.1)
     axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())

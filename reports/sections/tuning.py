@@ -30,7 +30,7 @@ def blocks(context: Context) -> Iterator[Block]:
             yield Text(f"**{md(ranking.description.label)}**")
             few = len(table.rows) <= MOST_OPEN
             yield table if few else Details(f"{len(table.rows)} architectures, common and tuned", [table])
-    yield Text(said.how_to_read(experiment, tuning))
+    yield Text(said.how_to_read(experiment))
     panels = {
         task: (ranking.description.label, ranking.metric)
         for task, ranking in experiment.rankings.items()
@@ -51,8 +51,11 @@ def blocks(context: Context) -> Iterator[Block]:
         yield context.figures.write(
             "tuning", alt, figure.draw, tuning.table, best, panels, tuning.space, named, context.colours
         )
+        of_all = (
+            f"{len(named)} of {len(experiment.order)} architectures. " if len(named) < len(experiment.order) else ""
+        )
         yield Text(
-            "Above: a line per architecture and seed through its trials, a ring around the chosen one; trials far "
+            f"{of_all}Above: a line per architecture and seed through its trials, a ring around the chosen one; trials far "
             "worse than the others are off the axis. Below: the test score to expect of the best of so many trials by "
             "validation, if so many are taken at random from those that were made; mean over seeds with its 95 % "
             "interval."

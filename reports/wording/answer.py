@@ -18,6 +18,7 @@ from reports.wording.phrases import (
     measured_quantity,
     same_network_note,
     seeds_needed_note,
+    seeds_of,
     subject,
     value_with_unit,
     winner_lead,
@@ -49,7 +50,7 @@ def answer(experiment: Experiment) -> str:
 
 def footnote(experiment: Experiment) -> str:
     """Return that verdicts from fewer than six seeds assume normal differences; empty when none of them does."""
-    rows = [row for ranking in experiment.rankings.values() for row in ranking.versus_baseline.values()]
+    rows = [row for ranking in experiment.shown_rankings for row in ranking.versus_baseline.values()]
     return NORMALITY_NOTE if any(row.normal_assumption and row.verdict != "unresolved" for row in rows) else ""
 
 
@@ -69,12 +70,7 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
 
     What `said` holds already is not repeated; empty when nothing is new.
     """
-    paired = {int(row.n) for arch, row in ranking.versus_baseline.items() if row.n and arch not in ranking.same_as}
-    counts = paired or {int(ranking.cells[arch].n) for arch in ranking.order}
-    words = []
-    if max(counts) > 1:
-        span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-        words.append(f"{span} {'paired ' if paired else ''}seeds")
+    words = [seeds] if (seeds := seeds_of(ranking)) else []
     if spent := budget(experiment.manifest, experiment.runs):
         words.append(spent)
     if ranking.metric.likelihood and experiment.likelihood:
