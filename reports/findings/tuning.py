@@ -110,7 +110,7 @@ def tuning(folder: ReportFolder) -> Tuning | None:
         for number, record in sorted(trials.items()):
             rows.append({
                 "arch": arch, "task": task, "seed": seed, "trial": number,
-                **{dimension.name: record.spec.get(dimension.name) for dimension in space},
+                **{dimension.name: float(record.spec.get(dimension.name) or math.nan) for dimension in space},
                 "run_id": record.run_id, "error": record.error,
                 "diverged": record.status != Status.FINISHED and has_diverged(record.error),
                 "validation": validation_score(record, metric), "test": record.metrics.get(metric.name, math.nan),
@@ -149,5 +149,5 @@ def _run(record: Record) -> tuple[str, str, int]:
 
 
 def chosen_values(rows: pd.DataFrame, dimension: Dimension) -> Iterator[float]:
-    """Yield the chosen values of a dimension, the smallest first."""
-    yield from sorted(float(value) for value in rows.loc[rows["chosen"], dimension.name])
+    """Yield the chosen values of a dimension, the smallest first; a run without the setting has none."""
+    yield from sorted(float(value) for value in rows.loc[rows["chosen"], dimension.name].dropna())

@@ -21,8 +21,8 @@ from bench.store.validation import type_problem
 LARGEST_COUNT = 10_000_000
 """Of runs, seeds or workers: a larger number is a mistake, or was put there to exhaust the reader."""
 
-TUNABLE = tuple(field.name for field in dataclasses.fields(RunSpec) if field.type in ("int", "float"))
-"""The settings of every run that are numbers."""
+TUNABLE = tuple(field.name for field in dataclasses.fields(RunSpec) if {"int", "float"} & set(str(field.type).split()))
+"""The settings of runs that are numbers."""
 
 Text = Annotated[str, Meta(pattern=r"^[^\0]*$")]
 Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]

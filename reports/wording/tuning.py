@@ -162,7 +162,7 @@ def table(experiment: Experiment, tuning: Tuning, ranking: Ranking) -> Table:
     value = value_header(experiment, ranking)
     heads = ["architecture", f"{value}, common", f"{value}, tuned", "tuned − common"]
     heads += [f"tuned vs {baseline_in_header(experiment)}", *(f"chosen {name}" for name in names)]
-    rows = []
+    rows = list[Sequence[str]]()
     for arch in experiment.order:
         own = tuning.of(ranking.task, arch)
         if own.empty:
