@@ -128,12 +128,17 @@ def _changes(ranking: Ranking, tuned: Ranking) -> str:
     changed = [arch for arch in both if verdicts[0][arch] != verdicts[1][arch]]
     if not both:
         return ""
-    of = f"{plural(len(both), 'verdict')} against {md(ranking.baseline)}"
+    every = {1: "the verdict", 2: "both verdicts"}.get(len(both), f"all {len(both)} verdicts")
+    s = "s" if len(both) == 1 else ""
     if not changed:
-        stays = {1: "the verdict", 2: "both verdicts"}.get(len(both), f"all {len(both)} verdicts")
-        return f"{stays} against {md(ranking.baseline)} {'stays' if len(both) == 1 else 'stay'}"
-    named = [f"{md(arch)} from {_word(verdicts[0][arch])} to {_word(verdicts[1][arch])}" for arch in changed]
-    return f"of {of} {'one changes' if len(changed) == 1 else f'{len(changed)} change'}: {natural_list(named)}"
+        return f"{every} against {md(ranking.baseline)} stay{s}"
+    named = natural_list(
+        [f"{md(arch)} from {_word(verdicts[0][arch])} to {_word(verdicts[1][arch])}" for arch in changed]
+    )
+    if len(changed) == len(both):
+        return f"{every} against {md(ranking.baseline)} change{s}: {named}"
+    some = "one changes" if len(changed) == 1 else f"{len(changed)} change"
+    return f"of {len(both)} verdicts against {md(ranking.baseline)} {some}: {named}"
 
 
 def _word(verdict: str) -> str:

@@ -24,14 +24,14 @@ DIVERGED = "Diverged: loss is nan by step 3 of 9 (epoch 1)"
 
 
 def add_trials(
-    report: Path, outcome: Callable[[str, str, int, int], Outcome | None], trials: int = 3, lr: float | None = None
+    report: Path, outcome: Callable[[str, str, int, int], Outcome | None], trials: int = 3, lr: float = 8e-3
 ) -> Path:
     """Give each run of a written report trials, and return the report.
 
     Args:
         outcome: outcome(arch, task, seed, trial), of trial 0 too, which is the run itself; None: it has no record.
         trials: of each run, the common recipe's included.
-        lr: of the common recipe, if not the run's.
+        lr: of the common recipe; not that of the written runs, which stay as they are.
     """
     manifest = json.loads((report / "manifest.json").read_text(encoding="utf-8"))
     store = Store(report / manifest["runs_dir"])
@@ -39,8 +39,8 @@ def add_trials(
     for run_id in manifest["run_ids"]:
         record = store.load(run_id)
         for trial in range(trials):
-            spec = record.spec | ({"lr": draws(trials - 1, record.spec["seed"])[trial - 1]["lr"]} if trial else {})
-            spec |= {"lr": lr} if lr and not trial else {}
+            drawn = draws(trials - 1, record.spec["seed"])
+            spec = record.spec | {"lr": drawn[trial - 1]["lr"] if trial else lr}
             found = outcome(spec["arch"], spec["task"], spec["seed"], trial)
             trial_id = RunSpec(**spec).run_id
             if found is not None:

@@ -20,7 +20,7 @@ from bench.store.store import Store
 from reports.comparing.compare import compare
 from reports.findings.tuning import best_trial, expected_best
 from tests.reports.synthetic import write_experiment
-from tests.reports.synthetic_trials import Score, add_trials, write_trials
+from tests.reports.synthetic_trials import Score, write_trials
 
 ELBO = METRICS["elbo"]
 
