@@ -18,9 +18,9 @@ JOBS = {
     "crossing": ["--archs", "cnn2", "cnn3", "cnn2+cnn3", "cnn3+cnn2", "--tasks", "vae", "classifier", "cvae",
                  "--seeds", "3", "--epochs", "2", "--workers", "1"],
     "winner": ["--archs", "mlp", "cnn3", "--tasks", "vae", "classifier", "--seeds", "4", "--epochs", "4",
-               "--workers", "1"],
+               "--workers", "1", "--tune", "2"],
 }  # fmt: skip
-"""A grid of four that few seeds don't resolve; a pair with a clear winner, not the same on both tasks."""
+"""A grid of four that few seeds don't resolve; a tuned pair with a clear winner, not the same on both tasks."""
 CROSSING = ("cnn2", "cnn3", "cnn2+cnn3", "cnn3+cnn2")
 PAIR = CROSSING[:2]
 CODES = [{"active_units": 0.0, "kl_units": 0.0}, {"active_units": 0.0, "kl_units": 3.0, "kl": 0.9, "aggregate_kl": 0.8},
