@@ -89,7 +89,7 @@ def written(name: str, folder: Path) -> Path:
     """Write invented records and the page on them, and return its folder."""
     import reports
     from tests.reports.synthetic import write_experiment
-    from tests.reports.synthetic_trials import add_trials
+    from tests.reports.tuning.synthetic import add_trials
 
     case = {"archs": CROSSING, **INVENTED[name]}
     archs, trials, luck = case.pop("archs"), case.pop("trials", None), case.pop("luck", LUCK)
