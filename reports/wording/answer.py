@@ -36,13 +36,14 @@ NORMALITY_NOTE = (
 def answer(experiment: Experiment) -> str:
     """Return the paragraph as Markdown: one sentence or two per task, then cost, then failures."""
     rankings = [ranking for ranking in experiment.head_rankings if ranking.order]
-    if not rankings:
+    if not any(ranking.order for ranking in experiment.shown_rankings):
         return f"**No run finished: there is no answer.** {failures(experiment)}".strip()
-    one_seed = all(ranking.one_seed for ranking in rankings)
+    one_seed = bool(rankings) and all(ranking.one_seed for ranking in rankings)
     sentences = ["**One seed: no interval, no verdict.**"] if one_seed else []
     said: set[str] = set()
-    for ranking in rankings:
-        sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
+    for ranking in experiment.head_rankings:
+        if ranking.order:
+            sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
         sentences.append(whether_it_holds(experiment, ranking))
     sentences += [still_improving(experiment), cost(experiment), main_factor(experiment), failures(experiment)]
     return " ".join(filter(None, sentences))

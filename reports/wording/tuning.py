@@ -22,7 +22,7 @@ from reports.wording.formatting import (
     plural,
     significant,
 )
-from reports.wording.phrases import difference_with_unit, seeds_of, value_with_unit, winner_lead
+from reports.wording.phrases import difference_with_unit, seeds_of, subject, value_with_unit, winner_lead
 from reports.wording.seed_counts import seed_counts
 from reports.wording.tables import baseline_in_header, value_header, versus_cell
 
@@ -51,9 +51,13 @@ def whether_it_holds(experiment: Experiment, ranking: Ranking) -> str:
     of_seeds = f" ({seeds})" if seeds and seeds != seeds_of(ranking) else ""
     if ranking.distinct == tuned.distinct and len(tuned.distinct) == 1:
         return f"{_alone(tuned, trials)}{of_seeds}."
+    when = f"each is tuned with {trials}"
+    if not ranking.order:
+        text = f"**{subject(ranking)}, no run with the common recipe finished.**"
+        can_tell = len(tuned.distinct) > 1 and not tuned.one_seed
+        return f"{text} {_many(ranking, tuned, when)}{of_seeds}." if can_tell else text
     if tuned.one_seed or ranking.one_seed or len(tuned.distinct) < 2:
         return ""
-    when = f"each is tuned with {trials}"
     pair = {*ranking.distinct, *tuned.distinct}
     if len(pair) == 2 == len(ranking.distinct) and ranking.baseline in pair:
         said = _pair(ranking, tuned, when)
@@ -103,7 +107,7 @@ def _many(ranking: Ranking, tuned: Ranking, when: str) -> str:
         else:
             text = f"W{text[1:]}"
     else:
-        either = "" if ranking.best else " either"
+        either = " either" if ranking.order and not ranking.best else ""
         text = f"When {when}, there is no single best{either}; {md(tuned.distinct[0])} has the best mean"
     changes = _changes(ranking, tuned)
     return f"{text}; {changes}" if changes else text

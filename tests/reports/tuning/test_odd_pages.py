@@ -19,7 +19,7 @@ from reports.__main__ import main
 from reports.comparing.compare import compare
 from tests.reports.few_labels.synthetic import write_few_labels
 from tests.reports.synthetic import write_experiment
-from tests.reports.tuning.synthetic import DIVERGED, add_trials, shifts
+from tests.reports.tuning.synthetic import DIVERGED, Outcome, add_trials, shifts
 
 ELBO = METRICS["elbo"]
 
@@ -226,3 +226,24 @@ def test_a_manifest_whose_tuning_contradicts_itself_is_one_line(
     assert main(["render", str(report)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert expected in line
+
+
+@pytest.mark.parametrize("tasks", [("vae",), ("vae", "classifier")])
+def test_where_the_common_recipe_never_finished_the_answer_is_that_of_tuned_runs(
+    tmp_path: Path, undrawn_page: Callable[[Path], str], tasks: tuple[str, ...]
+) -> None:
+    report = write_experiment(tmp_path, PAIR, tasks=tasks, seeds=3)
+    good = shifts(BETTER)
+
+    def outcome(arch: str, task: str, seed: int, trial: int) -> Outcome | None:
+        return DIVERGED if task == "vae" and not trial else good(arch, task, seed, trial)
+
+    text = reports.answer(add_trials(report, outcome))
+    assert text.startswith(
+        "**As VAEs, no run with the common recipe finished.** When each is tuned with 3 trials, cnn2 "
+    )
+    assert re.search(r"cnn2 is best, \+\d\d\.\d nats \[.*?\] over cnn3, the next \(3 paired seeds\)\.", text)
+    assert "there is no answer" not in text and ("classifies" in text) == (len(tasks) == 2)
+    assert "tuned with 3 trials: +" in text or len(tasks) == 1
+    nothing = write_experiment(tmp_path / "nothing", PAIR, tasks=["vae"], seeds=2)
+    assert "No run finished: there is no answer." in reports.answer(add_trials(nothing, lambda *trial: DIVERGED))
