@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from reports.comparing.metric_change import THROUGHPUT
 from reports.comparing.rendered_report import RenderedReport
 from reports.wording.formatting import plural
 
@@ -31,13 +32,16 @@ def apart(a: RenderedReport, b: RenderedReport) -> tuple[RenderedReport, Rendere
 
 
 def _apart(report: RenderedReport, keep: bool) -> RenderedReport:
-    """Return a report without the trials above 0, but for the chosen ones as other tasks if they are kept."""
+    """Return a report without the trials above 0, but for the chosen ones as other tasks if they are kept.
+
+    These have no speed: a rate makes no step slower, and where trial 0 was chosen it is in the comparison already.
+    """
     runs = report.runs
     if "trial" not in runs:
         return report
     common, chosen = runs[runs["trial"] == 0], runs[runs["chosen"].astype(bool)]
     names = [row["name"] for row in report.manifest.get("tuning", {}).get("space", ()) if row["name"] in runs]
-    of_tuned = chosen.assign(task=chosen["task"] + TUNED, **dict.fromkeys(names, float("nan")))
+    of_tuned = chosen.assign(task=chosen["task"] + TUNED, **dict.fromkeys([*names, THROUGHPUT], float("nan")))
     if not keep or of_tuned.empty:
         return dataclasses.replace(report, runs=common)
     tasks = {str(task): f"{task}{TUNED}" for task in dict.fromkeys(chosen["task"])}

@@ -19,6 +19,9 @@ from reports.wording.formatting import shorten_apart
 ROOM = 0.6
 """Below the worst architecture's median trial, in shares of the way from it to the best trial: what is below is cut."""
 
+MOST_DECADES = 2.3
+"""On an axis up to which three numbers of each decade have room."""
+
 
 def draw(
     trials: pd.DataFrame,
@@ -72,8 +75,10 @@ def _scores(
         axis.plot(chosen["x"], chosen["y"], ls="", marker="o", ms=7, mfc="none", color=colours[arch])
     _cut(axis, seen, metric)
     axis.set_xscale("log")
-    axis.set_xlim(dimension.low / 1.1, dimension.high * 1.1)
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    values = seen[dimension.name].dropna()  # the common recipe may lie outside of the range
+    axis.set_xlim(min([dimension.low, *values]) / 1.1, max([dimension.high, *values]) * 1.1)
+    decades = np.log10(np.divide(*axis.get_xlim()[::-1]))
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if decades < MOST_DECADES else (1.0,)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.tick_params(axis="x", labelsize=7)

@@ -73,6 +73,11 @@ class Experiment(ReportFolder):
         return experiment_of(ReportFolder(**values))
 
     @property
+    def shown_rankings(self) -> list[Ranking]:
+        """Those of all tasks, with the common recipe and, where runs were tuned, tuned."""
+        return [*self.rankings.values(), *(self.tuned.rankings.values() if self.tuned else ())]
+
+    @property
     def head_rankings(self) -> list[Ranking]:
         """Those of the page's head: of several numbers of labels the fewest; more have a section of their own."""
         return [ranking for ranking in self.rankings.values() if not self._is_of_more_labels(ranking)]

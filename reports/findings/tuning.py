@@ -58,10 +58,12 @@ class Tuning:
         """Return the test score to expect of the best of k trials by validation, for k = 1 … count, over seeds.
 
         The k are any of the trials that were made, each set of them as likely (Dodge et al. 2019, there with
-        replacement). A trial that failed is never the best; where all k did, the seed counts for no k.
+        replacement). A trial that failed is never the best: a k of which all can have failed has no mean, and a seed
+        all of whose trials failed, which has no tuned run either, is left out.
         """
         rows = self.of(task, arch)
-        curves = [expected_best(own, metric) for _, own in rows[rows["is_whole"]].groupby("seed")]
+        seeds = [own for _, own in rows[rows["is_whole"]].groupby("seed") if own["validation"].notna().any()]
+        curves = [expected_best(own, metric) for own in seeds]
         return [mean_interval([curve[k] for curve in curves]) for k in range(self.count)] if curves else []
 
     def at_edge(self, task: str, arch: str, dimension: Dimension) -> tuple[int, int]:
@@ -108,7 +110,7 @@ def tuning(folder: ReportFolder) -> Tuning | None:
         for number, record in sorted(trials.items()):
             rows.append({
                 "arch": arch, "task": task, "seed": seed, "trial": number,
-                **{dimension.name: record.spec.get(dimension.name) for dimension in space},
+                **{dimension.name: float(record.spec.get(dimension.name) or math.nan) for dimension in space},
                 "run_id": record.run_id, "error": record.error,
                 "diverged": record.status != Status.FINISHED and has_diverged(record.error),
                 "validation": validation_score(record, metric), "test": record.metrics.get(metric.name, math.nan),
@@ -147,5 +149,5 @@ def _run(record: Record) -> tuple[str, str, int]:
 
 
 def chosen_values(rows: pd.DataFrame, dimension: Dimension) -> Iterator[float]:
-    """Yield the chosen values of a dimension, the smallest first."""
-    yield from sorted(float(value) for value in rows.loc[rows["chosen"], dimension.name])
+    """Yield the chosen values of a dimension, the smallest first; a run without the setting has none."""
+    yield from sorted(float(value) for value in rows.loc[rows["chosen"], dimension.name].dropna())

@@ -5,6 +5,7 @@ A manifest names records by their ids, and the folder that holds them; only reco
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from msgspec import Meta, Struct
 
 from archs.errors import UserError, nearest
 from bench.spec.declared import of_manifest
+from bench.spec.run import RunSpec
 from bench.store.record import lone_surrogate
 from bench.store.validation import type_problem
 
@@ -21,6 +23,9 @@ LARGEST_COUNT = 10_000_000
 
 LARGEST_TRAINING = 10**12
 """Of steps."""
+
+TUNABLE = tuple(field.name for field in dataclasses.fields(RunSpec) if {"int", "float"} & set(str(field.type).split()))
+"""The settings of runs that are numbers."""
 
 Text = Annotated[str, Meta(pattern=r"^[^\0]*$")]
 Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
@@ -150,6 +155,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     for task in manifest["tasks"]:
         if task not in known:
             raise UserError(f"{path}: unknown task {task[:40]!r}{nearest(task[:40], known)}")
+    if wrong := _wrong_tuning(manifest.get("tuning")):
+        raise UserError(f"{path}: tuning: {wrong}")
     if lone_surrogate(content, manifest):
         raise UserError(f"{path} holds a character that can't be written")
     return dict(manifest)
+
+
+def _wrong_tuning(tuning: dict[str, Any] | None) -> str:
+    """Say what contradicts itself in an entry of the right types; empty if nothing does."""
+    if tuning is None:
+        return ""
+    further = tuning["trials"] - 1
+    if len(tuning["run_ids"]) != further:
+        return f"run_ids has {len(tuning['run_ids'])} lists, expected one for each of {further} further trials"
+    for row in tuning["space"]:
+        if row["name"] not in TUNABLE:
+            return f"{row['name'][:40]!r} is no setting that is a number{nearest(row['name'][:40], TUNABLE)}"
+        if not row["low"] < row["high"]:
+            return f"{row['name']} from {row['low']:g} to {row['high']:g}, expected a range"
+    return "" if tuning["space"] else "space is empty, expected what was tuned"

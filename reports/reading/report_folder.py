@@ -97,6 +97,11 @@ class ReportFolder:
         """The rows of `runs` that did not finish."""
         return self.runs[self.runs["status"] != "finished"]
 
+    def failed_runs(self, task: str) -> dict[str, int]:
+        """Return architecture → its runs of a task that failed; those without one are left out."""
+        failed = self.failed
+        return {str(arch): int(n) for arch, n in failed.loc[failed["task"] == task, "arch"].value_counts().items()}
+
     @property
     def archs(self) -> tuple[str, ...]:
         """The architectures in the order of the command line, which colours follow: so they don't depend on results."""

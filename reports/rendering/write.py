@@ -118,8 +118,8 @@ def with_trials(experiment: Experiment) -> pd.DataFrame:
 
 def with_tuned(experiment: Experiment, frame_of: Callable[[Experiment], pd.DataFrame]) -> pd.DataFrame:
     """Return a frame of an experiment; where runs were tuned with a column that says of which recipe a row is."""
-    if experiment.tuned is None:
+    if experiment.tuning is None:
         return frame_of(experiment)
-    both = [("common", experiment), ("tuned", experiment.tuned)]
+    both = [("common", experiment), *([("tuned", experiment.tuned)] if experiment.tuned else [])]
     frames = [frame.assign(recipe=recipe) for recipe, one in both if len(frame := frame_of(one))]
     return pd.concat(frames, ignore_index=True) if frames else frame_of(experiment)

@@ -70,8 +70,13 @@ def _use_of_test_set(experiment: Experiment) -> str:
     if oldest < FIRST_CHOSEN_BY_VALIDATION:
         return f"{used} The default learning rate and warm-up of protocol {oldest} had been chosen by test figures."
     if rates == [DEFAULT_LR]:
+        other = (
+            "what other rates are worth is under *When each is tuned*"
+            if experiment.tuning
+            else "another rate may suit one of them better"
+        )
         return (
             f"{used} The learning rate and the warm-up are the defaults, which were chosen by validation, once for all "
-            "architectures: another rate may suit one of them better."
+            f"architectures: {other}."
         )
     return f"{used} How the learning rate ({', '.join(f'{rate:g}' for rate in rates)}) was chosen is not recorded."

@@ -18,6 +18,7 @@ from reports.markup.escape import one_line
 from reports.sections.context import Context
 from reports.wording.budget import at_equal
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, number, plural
+from reports.wording.tuning import recipes_in_words
 
 CLASSIFICATION_WEIGHT = "classification_weight"
 OLDER_WEIGHT = "0.1 × labels, before it was a setting"
@@ -68,6 +69,8 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
                 name.replace("_", " "),
                 "all" if name == "train_images" and runs[name].isna().all() else _all(runs, name),
             )
+    if experiment.tuning is not None:
+        yield "tuning", recipes_in_words(experiment.tuning)
     of_whom = f", of {experiment.baseline}; of others over the same share of their own" if matched is not None else ""
     yield "schedule of the lr", f"{_schedule(manifest.get('schedule'))}{of_whom}"
     for name in SETTINGS_OF_SOME:
@@ -94,7 +97,9 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
             "wall time of the last call",
             f"{number(float(manifest['wall_seconds']), 0)} s (finished runs are not trained again)",
         )
-    yield "training time of all runs", f"{number(float(runs['train_seconds'].sum()), 0)} s"
+    further = sum(record.metrics.get("train_seconds", 0.0) for trial in experiment.trials for record in trial)
+    of_trials = " and their further trials" if experiment.tuning else ""
+    yield f"training time of all runs{of_trials}", f"{number(float(runs['train_seconds'].sum()) + further, 0)} s"
     yield "created", str(manifest.get("created", "unknown"))
 
 

@@ -30,13 +30,13 @@ def blocks(context: Context) -> Iterator[Block]:
             yield Text(f"**{md(ranking.description.label)}**")
             few = len(table.rows) <= MOST_OPEN
             yield table if few else Details(f"{len(table.rows)} architectures, common and tuned", [table])
-    yield Text(said.how_to_read(experiment, tuning))
+    yield Text(said.how_to_read(experiment))
     panels = {
         task: (ranking.description.label, ranking.metric)
         for task, ranking in experiment.rankings.items()
         if tuning.of(task)["validation"].notna().any()
     }
-    if panels:
+    if panels and experiment.tuned is not None:
         named = highlighted(list(experiment.order), experiment.baseline)
         best = pd.DataFrame(
             [
@@ -51,11 +51,13 @@ def blocks(context: Context) -> Iterator[Block]:
         yield context.figures.write(
             "tuning", alt, figure.draw, tuning.table, best, panels, tuning.space, named, context.colours
         )
+        total, interval = len(experiment.order), "; mean over seeds with its 95 % interval"
         yield Text(
+            f"{f'{len(named)} of {total} architectures. ' if len(named) < total else ''}"
             "Above: a line per architecture and seed through its trials, a ring around the chosen one; trials far "
             "worse than the others are off the axis. Below: the test score to expect of the best of so many trials by "
-            "validation, if so many are taken at random from those that were made; mean over seeds with its 95 % "
-            "interval."
+            "validation, if so many are taken at random from those that were made"
+            f"{interval if best['low'].notna().any() else ''}."
         )
     for text in (*said.edges(experiment, tuning), said.bad_trials(experiment, tuning)):
         if text:

@@ -18,6 +18,7 @@ from reports.wording.phrases import (
     measured_quantity,
     same_network_note,
     seeds_needed_note,
+    seeds_of,
     subject,
     value_with_unit,
     winner_lead,
@@ -35,13 +36,14 @@ NORMALITY_NOTE = (
 def answer(experiment: Experiment) -> str:
     """Return the paragraph as Markdown: one sentence or two per task, then cost, then failures."""
     rankings = [ranking for ranking in experiment.head_rankings if ranking.order]
-    if not rankings:
+    if not any(ranking.order for ranking in experiment.shown_rankings):
         return f"**No run finished: there is no answer.** {failures(experiment)}".strip()
-    one_seed = all(ranking.one_seed for ranking in rankings)
+    one_seed = bool(rankings) and all(ranking.one_seed for ranking in rankings)
     sentences = ["**One seed: no interval, no verdict.**"] if one_seed else []
     said: set[str] = set()
-    for ranking in rankings:
-        sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
+    for ranking in experiment.head_rankings:
+        if ranking.order:
+            sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
         sentences.append(whether_it_holds(experiment, ranking))
     sentences += [still_improving(experiment), cost(experiment), main_factor(experiment), failures(experiment)]
     return " ".join(filter(None, sentences))
@@ -49,7 +51,7 @@ def answer(experiment: Experiment) -> str:
 
 def footnote(experiment: Experiment) -> str:
     """Return that verdicts from fewer than six seeds assume normal differences; empty when none of them does."""
-    rows = [row for ranking in experiment.rankings.values() for row in ranking.versus_baseline.values()]
+    rows = [row for ranking in experiment.shown_rankings for row in ranking.versus_baseline.values()]
     return NORMALITY_NOTE if any(row.normal_assumption and row.verdict != "unresolved" for row in rows) else ""
 
 
@@ -69,12 +71,7 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
 
     What `said` holds already is not repeated; empty when nothing is new.
     """
-    paired = {int(row.n) for arch, row in ranking.versus_baseline.items() if row.n and arch not in ranking.same_as}
-    counts = paired or {int(ranking.cells[arch].n) for arch in ranking.order}
-    words = []
-    if max(counts) > 1:
-        span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
-        words.append(f"{span} {'paired ' if paired else ''}seeds")
+    words = [seeds] if (seeds := seeds_of(ranking)) else []
     if spent := budget(experiment.manifest, experiment.runs):
         words.append(spent)
     if of_run := of_a_run(experiment, ranking.task):

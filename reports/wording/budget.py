@@ -1,4 +1,4 @@
-"""Say how long the runs were trained, where that is not the default, and whether it was long enough."""
+"""Say with what recipe the runs were trained, how long, where that is not the default, and whether it was enough."""
 
 from __future__ import annotations
 
@@ -131,6 +131,28 @@ def shares_table(experiment: Experiment, matched: Matching) -> Table:
     ]
     headers = ("architecture", "task", "a step", "× baseline", "steps", "epochs", "a run")
     return Table(headers, tuple(rows), "llrrrrr", name="equal_compute")
+
+
+def one_recipe(experiment: Experiment, *, compact: bool = False) -> str:
+    """Say that one recipe was used for all, and which; empty if each was tuned.
+
+    Args:
+        compact: whether it is for the terminal, whose reader has just chosen it or has the page.
+    """
+    if experiment.tuning is not None:
+        return ""
+    runs, several = experiment.runs, len(experiment.order) > 1
+    rates, sizes = (sorted(set(runs[name].dropna())) for name in ("lr", "batch_size"))
+    if len(rates) != 1 or len(sizes) != 1:
+        return ""
+    if compact:
+        return "One recipe for all; `--tune` tunes each." if several else ""
+    recipe = f"Adam at a peak learning rate of {rates[0]:g}, batches of {int(sizes[0]):,}"
+    if not several:
+        return f"Its recipe: {recipe}; `--tune` tunes it."
+    has_verdicts = any(len(one.distinct) > 1 and not one.one_seed for one in experiment.rankings.values())
+    asked = "whether the verdicts hold when each is tuned, `--tune` asks" if has_verdicts else "`--tune` tunes each"
+    return f"One recipe for all: {recipe}; {asked}."
 
 
 def still_improving(experiment: Experiment) -> str:

@@ -7,13 +7,13 @@ from reports.findings.machines import machines_of
 from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import measured_apart
 from reports.markup.escape import md
-from reports.wording.budget import about_match
+from reports.wording.budget import about_match, one_recipe
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, natural_list
 from reports.wording.machines import about_rounding
 from reports.wording.seed_counts import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
 from reports.wording.tables import JOINT_ELBO
-from reports.wording.tuning import one_recipe, what_tuned_is
+from reports.wording.tuning import what_tuned_is
 
 MARKS_EXPLAINED = "▲ better, ▼ worse, ≈ equivalent, ? not resolvable with these seeds"
 SAME_NETWORK = "= the same network, since the task uses no decoder"
@@ -45,19 +45,19 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
     notes = []
     if common:
         notes.append(f"The same for all: {'; '.join(md(text) for text in common)}.")
-    compared = any(ranking.versus_baseline for ranking in experiment.rankings.values())
+    compared = any(ranking.versus_baseline for ranking in experiment.shown_rankings)
     counts = seed_counts(experiment)
     if max(counts, default=0) > 1:
         seeds = f"± is the standard deviation over {_seeds_of_spreads(experiment, counts)}"
         if compared:
             seeds += f"; against {md(experiment.baseline)}: " if compact else f"; {_about_brackets(experiment)}; "
             seeds += MARKS_EXPLAINED
-            if any(ranking.same_as for ranking in experiment.rankings.values()):
+            if any(ranking.same_as for ranking in experiment.shown_rankings):
                 seeds += f", {SAME_NETWORK}"
         notes.append(f"{seeds}.")
     elif compared:
         notes.append("One seed: differences have no interval and no verdict (?).")
-    if any(ranking.best for ranking in experiment.rankings.values()):
+    if any(ranking.best for ranking in experiment.shown_rankings):
         notes.append(f"{md('*') if compact else 'Bold'} is resolvably the best.")
     descriptions = [ranking.description for ranking in experiment.rankings.values()]
     if experiment.likelihood and any(description.bounds for description in descriptions):
@@ -85,7 +85,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         label = md(experiment.label(experiment.tasks[0]))
         notes.append(f"Parameters and speed are those of the {label}{exceptions}{ratios}.")
         notes += speed_notes(experiment, experiment.tasks[0])
-    notes += [about_match(experiment), what_tuned_is(experiment), one_recipe(experiment)]
+    notes += [about_match(experiment), what_tuned_is(experiment), one_recipe(experiment, compact=compact)]
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
     return list(filter(None, notes))
 
@@ -104,7 +104,7 @@ def _further_numbers(experiment: Experiment) -> str:
 def _about_brackets(experiment: Experiment) -> str:
     """Say what the intervals in the table are and claim."""
     of = f"intervals of the paired difference from {md(experiment.baseline)}, over seeds"
-    if all(row.family < 2 for ranking in experiment.rankings.values() for row in ranking.versus_baseline.values()):
+    if all(row.family < 2 for ranking in experiment.shown_rankings for row in ranking.versus_baseline.values()):
         return f"brackets are 95 % {of}"
     return (
         f"brackets are {of}: each as wide as its verdict among all of its column takes (Holm's method at 5 %), and "

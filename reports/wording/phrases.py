@@ -59,6 +59,16 @@ def difference_with_unit(metric: Metric, value: float, low: float, high: float, 
     return " ".join(filter(None, words))
 
 
+def seeds_of(ranking: Ranking) -> str:
+    """Return the seeds that a task's verdicts are of, such as "3 paired seeds"; empty where there is one at most."""
+    paired = {int(row.n) for arch, row in ranking.versus_baseline.items() if row.n and arch not in ranking.same_as}
+    counts = paired or {int(ranking.cells[arch].n) for arch in ranking.order}
+    if max(counts, default=0) < 2:
+        return ""
+    span = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
+    return f"{span} {'paired ' if paired else ''}seeds"
+
+
 def winner_lead(row: Any, metric: Metric, of: str = "") -> str:
     """Format the difference of a resolved comparison as seen from its winner."""
     if row.verdict == "better":

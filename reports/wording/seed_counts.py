@@ -9,9 +9,11 @@ from reports.wording.formatting import plural
 
 
 def seed_counts(experiment: Experiment) -> list[int]:
-    """Return the different numbers of finished seeds that the tasks' primary results are of, fewest first."""
-    rankings = experiment.rankings.values()
-    return sorted({int(ranking.cells[arch].n) for ranking in rankings for arch in ranking.order})
+    """Return the different numbers of finished seeds that the tasks' primary results are of, fewest first.
+
+    Tuned ones are among them: a run of which a trial is missing is not tuned, one of which a trial failed is.
+    """
+    return sorted({int(ranking.cells[arch].n) for ranking in experiment.shown_rankings for arch in ranking.order})
 
 
 def seeds_in_words(counts: Iterable[int]) -> str:

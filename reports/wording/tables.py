@@ -110,6 +110,11 @@ def value_header(experiment: Experiment, ranking: Ranking) -> str:
     return f"{label}{arrow}{f' ({metric.unit})' if metric.unit else ''}"
 
 
+def baseline_in_header(experiment: Experiment) -> str:
+    """Return what stands in a header for the baseline: its name, unless that is long."""
+    return experiment.baseline if len(experiment.baseline) <= LONGEST_IN_HEADER else "baseline"
+
+
 def value_cell(
     ranking: Ranking, arch: str, failed: int, joint_elbo: str | None = None, *, most: int = 0, asked: int = 0
 ) -> str:
@@ -143,7 +148,7 @@ def versus_cell(ranking: Ranking, arch: str) -> str:
 
 def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> list[Column]:
     """Return the columns of one task: the value and, unless compact, the difference from the baseline."""
-    failed = experiment.failed[experiment.failed["task"] == ranking.task]["arch"].value_counts()
+    failed = experiment.failed_runs(ranking.task)
     header, joint = value_header(experiment, ranking), dict[str, str]()
     most = max(seed_counts(experiment), default=0)
     if (
@@ -155,8 +160,7 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
         header, joint = header.replace(" ↑", " ↑ / − ln 10"), _joint_elbos(experiment, ranking)
 
     def value(arch: str) -> str:
-        gone = int(failed.get(arch, 0))
-        text = value_cell(ranking, arch, gone, joint.get(arch), most=most, asked=experiment.seeds)
+        text = value_cell(ranking, arch, failed.get(arch, 0), joint.get(arch), most=most, asked=experiment.seeds)
         mark = (
             VERDICT_MARKS[ranking.versus_baseline[arch].verdict] if compact and arch in ranking.versus_baseline else ""
         )
@@ -167,25 +171,27 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
     if compact:
         return columns
     if len(experiment.order) > 1:
-        base = experiment.baseline if len(experiment.baseline) <= LONGEST_IN_HEADER else "baseline"
+        base = baseline_in_header(experiment)
         columns.append(Column(f"{_metric_label(ranking)} vs {base}", lambda arch: versus_cell(ranking, arch)))
     return columns
 
 
 def _tuned_columns(experiment: Experiment, tuned: Ranking, compact: bool) -> list[Column]:
     """Return the columns of a task's tuned runs: the value and, unless compact, the difference from the baseline."""
-    asked, most = experiment.seeds, max((int(tuned.cells[arch].n) for arch in tuned.order), default=0)
+    assert experiment.tuned is not None
+    failed = experiment.tuned.failed_runs(tuned.task)
+    asked, most = experiment.seeds, max(seed_counts(experiment), default=0)
 
     def value(arch: str) -> str:
-        text = value_cell(tuned, arch, 0, most=most, asked=asked)
+        text = value_cell(tuned, arch, failed.get(arch, 0), most=most, asked=asked)
         row = tuned.versus_baseline.get(arch)
         return f"{text} {VERDICT_MARKS[row.verdict]}" if compact and row is not None else text
 
     best = frozenset(arch for arch in tuned.order if tuned.best and tuned.same_as.get(arch, arch) == tuned.best)
     columns = [Column(f"{value_header(experiment, tuned)}, tuned", value, best, always=True)]
     if not compact and len(experiment.order) > 1:
-        base = experiment.baseline if len(experiment.baseline) <= LONGEST_IN_HEADER else "baseline"
-        columns.append(Column(f"tuned vs {base}", lambda arch: versus_cell(tuned, arch)))
+        base = baseline_in_header(experiment)
+        columns.append(Column(f"{_metric_label(tuned)} vs {base}, tuned", lambda arch: versus_cell(tuned, arch)))
     return columns
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench.spec.search_space import Dimension
 from reports.findings.experiment import Experiment
@@ -12,12 +12,24 @@ from reports.findings.tuning import Tuning, chosen_values
 from reports.markup.blocks import Table
 from reports.markup.escape import md
 from reports.wording.answer_of_many import VERDICT_WORDS
-from reports.wording.formatting import NO_VALUE, difference, mean_sd, natural_list, number, plural, significant
-from reports.wording.phrases import difference_with_unit, winner_lead
-from reports.wording.tables import value_header, versus_cell
+from reports.wording.formatting import (
+    NO_VALUE,
+    difference,
+    interval,
+    mean_sd,
+    natural_list,
+    number,
+    plural,
+    significant,
+)
+from reports.wording.phrases import difference_with_unit, seeds_of, subject, value_with_unit, winner_lead
+from reports.wording.seed_counts import seed_counts
+from reports.wording.tables import baseline_in_header, value_header, versus_cell
 
 TURNED = "Tuning turns it around"
 DECIDED = ("better", "worse")
+VERSUS = 4
+"""The column of the verdicts against the baseline, which is left out where there is none."""
 
 
 def tuned_ranking(experiment: Experiment, ranking: Ranking) -> Ranking | None:
@@ -29,20 +41,40 @@ def tuned_ranking(experiment: Experiment, ranking: Ranking) -> Ranking | None:
 def whether_it_holds(experiment: Experiment, ranking: Ranking) -> str:
     """Say in a sentence of the answer what becomes of a task's verdicts when each is tuned; empty if that isn't known.
 
-    With one seed there is no verdict to hold.
+    With one seed there is no verdict to hold. Of an architecture by itself it is what it reaches.
     """
     tuned = tuned_ranking(experiment, ranking)
-    if tuned is None or tuned.one_seed or ranking.one_seed or len(tuned.distinct) < 2:
+    if tuned is None or experiment.tuning is None:
         return ""
-    assert experiment.tuning is not None
-    when = f"each is tuned with {plural(experiment.tuning.count, 'trial')}"
-    if len(ranking.distinct) == 2 and ranking.baseline in ranking.order:
-        return _pair(ranking, tuned, when)
-    return _many(ranking, tuned, when)
+    trials = plural(experiment.tuning.count, "trial")
+    seeds = seeds_of(tuned)
+    of_seeds = f" ({seeds})" if seeds and seeds != seeds_of(ranking) else ""
+    if ranking.distinct == tuned.distinct and len(tuned.distinct) == 1:
+        return f"{_alone(tuned, trials)}{of_seeds}."
+    when = f"each is tuned with {trials}"
+    if not ranking.order:
+        text = f"**{subject(ranking)}, no run with the common recipe finished.**"
+        can_tell = len(tuned.distinct) > 1 and not tuned.one_seed
+        return f"{text} {_many(ranking, tuned, when)}{of_seeds}." if can_tell else text
+    if tuned.one_seed or ranking.one_seed or len(tuned.distinct) < 2:
+        return ""
+    pair = {*ranking.distinct, *tuned.distinct}
+    if len(pair) == 2 == len(ranking.distinct) and ranking.baseline in pair:
+        said = _pair(ranking, tuned, when)
+    else:
+        said = _many(ranking, tuned, when)
+    return f"{said}{of_seeds}." if said else ""
+
+
+def _alone(tuned: Ranking, trials: str) -> str:
+    """Say what the only network reaches when it is tuned."""
+    metric, cell = tuned.metric, tuned.cells[tuned.distinct[0]]
+    brackets = interval(metric, cell.low, cell.high)
+    return f"Tuned with {trials} it reaches {value_with_unit(metric, cell.mean)}{f' {brackets}' if brackets else ''}"
 
 
 def _pair(ranking: Ranking, tuned: Ranking, when: str) -> str:
-    """Compare the verdict on the one other architecture with that on its tuned runs."""
+    """Compare the verdict on the one other architecture with that on its tuned runs; empty if that has none."""
     metric, base = ranking.metric, ranking.baseline
     other = next(arch for arch in ranking.distinct if arch != base)
     row, before = tuned.versus_baseline.get(other), ranking.versus_baseline.get(other)
@@ -52,35 +84,43 @@ def _pair(ranking: Ranking, tuned: Ranking, when: str) -> str:
     gap = difference_with_unit(metric, row.difference, row.low, row.high)
     if row.verdict in DECIDED:
         if before.verdict == row.verdict:
-            return f"Also when {when}: {winner_lead(row, metric)}."
+            return f"Also when {when}: {winner_lead(row, metric)}"
         what = f"{md(winner)} is better, {winner_lead(row, metric)} over {md(loser)}"
-        return f"**{TURNED}**: when {when}, {what}." if before.verdict in DECIDED else f"When {when}, {what}."
+        return f"**{TURNED}**: when {when}, {what}" if before.verdict in DECIDED else f"When {when}, {what}"
     if row.verdict == "equivalent":
         margin = f"±{number((metric.margin or math.nan) * metric.scale, 1)} {metric.unit_of_difference}"
         also = "Also when" if before.verdict == "equivalent" else "When"
-        return f"{also} {when}, they are equivalent to within {margin}: difference {gap}."
+        return f"{also} {when}, they are equivalent to within {margin}: difference {gap}"
     if before.verdict == "unresolved":
-        return f"Nor can they be told apart when {when}: difference {gap}."
-    return f"When {when}, they can't be told apart: difference {gap}."
+        return f"Nor can they be told apart when {when}: difference {gap}"
+    return f"When {when}, they can't be told apart: difference {gap}"
 
 
 def _many(ranking: Ranking, tuned: Ranking, when: str) -> str:
     """Compare who is the best, and the verdicts against the baseline, with those of the tuned runs."""
     if tuned.best:
-        over = tuned.versus_baseline.get(tuned.best)
-        lead = f", {winner_lead(over, tuned.metric)} over {md(ranking.baseline)}" if over is not None else ""
+        text = f"when {when}, {md(tuned.best)} is best{_lead(tuned)}"
         if tuned.best == ranking.best:
-            text = f"Also when {when}, {md(tuned.best)} is best{lead}"
-        elif ranking.best:
-            text = f"**{TURNED}**: when {when}, {md(tuned.best)} is best{lead}"
+            text = f"Also {text}"
+        elif ranking.best in tuned.order and tuned.best in ranking.order:
+            text = f"**{TURNED}**: {text}"
         else:
-            text = f"When {when}, {md(tuned.best)} is best{lead}"
+            text = f"W{text[1:]}"
     else:
-        either = "" if ranking.best else " either"
+        either = " either" if ranking.order and not ranking.best else ""
         text = f"When {when}, there is no single best{either}; {md(tuned.distinct[0])} has the best mean"
-    if changes := _changes(ranking, tuned):
-        text += f"; {changes}"
-    return f"{text}."
+    changes = _changes(ranking, tuned)
+    return f"{text}; {changes}" if changes else text
+
+
+def _lead(tuned: Ranking) -> str:
+    """Say by how much the best of tuned architectures is above the baseline, or the baseline above the next."""
+    best, base = tuned.distinct[0], tuned.baseline
+    other = tuned.distinct[1] if best == base else base
+    row = tuned.versus_baseline.get(other if best == base else best)
+    if row is None or row.verdict not in DECIDED:
+        return ""
+    return f", {winner_lead(row, tuned.metric)} over {md(other)}{', the next' if best == base else ''}"
 
 
 def _changes(ranking: Ranking, tuned: Ranking) -> str:
@@ -92,12 +132,17 @@ def _changes(ranking: Ranking, tuned: Ranking) -> str:
     changed = [arch for arch in both if verdicts[0][arch] != verdicts[1][arch]]
     if not both:
         return ""
-    of = f"{plural(len(both), 'verdict')} against {md(ranking.baseline)}"
+    every = {1: "the verdict", 2: "both verdicts"}.get(len(both), f"all {len(both)} verdicts")
+    s = "s" if len(both) == 1 else ""
     if not changed:
-        stays = {1: "the verdict", 2: "both verdicts"}.get(len(both), f"all {len(both)} verdicts")
-        return f"{stays} against {md(ranking.baseline)} {'stays' if len(both) == 1 else 'stay'}"
-    named = [f"{md(arch)} from {_word(verdicts[0][arch])} to {_word(verdicts[1][arch])}" for arch in changed]
-    return f"of {of} {'one changes' if len(changed) == 1 else f'{len(changed)} change'}: {natural_list(named)}"
+        return f"{every} against {md(ranking.baseline)} stay{s}"
+    named = natural_list(
+        [f"{md(arch)} from {_word(verdicts[0][arch])} to {_word(verdicts[1][arch])}" for arch in changed]
+    )
+    if len(changed) == len(both):
+        return f"{every} against {md(ranking.baseline)} change{s}: {named}"
+    some = "one changes" if len(changed) == 1 else f"{len(changed)} change"
+    return f"of {len(both)} verdicts against {md(ranking.baseline)} {some}: {named}"
 
 
 def _word(verdict: str) -> str:
@@ -119,33 +164,44 @@ def introduction(tuning: Tuning) -> str:
 def table(experiment: Experiment, tuning: Tuning, ranking: Ranking) -> Table:
     """Return a row per architecture of a task: common beside tuned, what tuning was worth, and what was chosen."""
     metric, tuned = ranking.metric, tuned_ranking(experiment, ranking)
+    both = [(experiment, ranking), (experiment.tuned, tuned)]
+    failed = [one.failed_runs(ranking.task) if one else {} for one, _ in both]
+    uneven = _is_uneven(experiment)
     names = [dimension.label for dimension in tuning.space]
     value = value_header(experiment, ranking)
     heads = ["architecture", f"{value}, common", f"{value}, tuned", "tuned − common"]
-    heads += [f"tuned vs {experiment.baseline}", *(f"chosen {name}" for name in names)]
-    rows = []
+    heads += [f"tuned vs {baseline_in_header(experiment)}", *(f"chosen {name}" for name in names)]
+    rows = list[Sequence[str]]()
     for arch in experiment.order:
         own = tuning.of(ranking.task, arch)
         if own.empty:
             continue
         worth = tuning.worth(ranking.task, arch, metric)
-        cells = [_value(one, arch) for one in (ranking, tuned)]
+        cells = [_value(one, arch, gone.get(arch, 0), uneven) for (_, one), gone in zip(both, failed, strict=True)]
         gain = difference(metric, worth.difference, worth.low_95, worth.high_95) if worth.n else NO_VALUE
         versus = versus_cell(tuned, arch) if tuned else NO_VALUE
         chosen = [_span(list(chosen_values(own, dimension))) for dimension in tuning.space]
         rows.append((arch, *cells, gain, versus, *chosen))
-    return Table(tuple(heads), tuple(rows), "l" + "r" * (len(heads) - 1), name=f"tuning_{ranking.task}")
+    if all(row[VERSUS] == NO_VALUE for row in rows):
+        heads, rows = _without(heads, VERSUS), [_without(row, VERSUS) for row in rows]
+    return Table(tuple(heads), tuple(map(tuple, rows)), "l" + "r" * (len(heads) - 1), name=f"tuning_{ranking.task}")
 
 
-def _value(ranking: Ranking | None, arch: str) -> str:
+def _without(cells: Sequence[str], index: int) -> list[str]:
+    return [*cells[:index], *cells[index + 1 :]]
+
+
+def _value(ranking: Ranking | None, arch: str, failed: int, uneven: bool) -> str:
+    """Return an architecture's mean ± sd, with the number of its seeds where they differ; of none what became of it."""
     cell = ranking.cells.get(arch) if ranking else None
     if ranking is None or cell is None or cell.n == 0:
-        return NO_VALUE
-    return mean_sd(ranking.metric, cell.mean, cell.std) + (f" ({cell.n})" if _is_uneven(ranking) else "")
+        return f"failed ({failed} of {failed})" if failed else NO_VALUE
+    return mean_sd(ranking.metric, cell.mean, cell.std) + (f" ({int(cell.n)})" if uneven else "")
 
 
-def _is_uneven(ranking: Ranking) -> bool:
-    return len({int(ranking.cells[arch].n) for arch in ranking.order}) > 1
+def _is_uneven(experiment: Experiment) -> bool:
+    """Return whether the results of the section's tables are of different numbers of seeds."""
+    return len(seed_counts(experiment)) > 1
 
 
 def _span(values: list[float]) -> str:
@@ -156,18 +212,23 @@ def _span(values: list[float]) -> str:
     return shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
 
 
-def how_to_read(experiment: Experiment, tuning: Tuning) -> str:
+def how_to_read(experiment: Experiment) -> str:
     """Say what ±, brackets and marks of the tables are."""
     if experiment.tuned is None:
         return "No run has all of its trials yet."
-    if all(ranking.one_seed for ranking in experiment.tuned.rankings.values() if ranking.order):
+    if not any(ranking.order for ranking in experiment.tuned.rankings.values()):
+        return "No run has a trial that finished."
+    if all(ranking.one_seed for ranking in experiment.tuned.rankings.values()):
         return "One seed: no interval, no verdict."
-    shown = (*experiment.rankings.values(), *experiment.tuned.rankings.values())
-    uneven = any(map(_is_uneven, shown))
+    number_too = ", their number in parentheses" if _is_uneven(experiment) else ""
+    verdicts = (
+        "; verdicts as in the table at the top, with Holm's method over the tuned column by itself"
+        if any(ranking.versus_baseline for ranking in experiment.tuned.rankings.values())
+        else ""
+    )
     return (
-        f"± is the standard deviation over seeds{', their number in parentheses' if uneven else ''}; *tuned − common*: "
-        "paired by seed, with its 95 % t interval; verdicts as in the table at the top, with Holm's method over the "
-        "tuned column by itself."
+        f"± is the standard deviation over seeds{number_too}; *tuned − common*: paired by seed, with its 95 % t "
+        f"interval{verdicts}."
     )
 
 
@@ -196,17 +257,21 @@ def bad_trials(experiment: Experiment, tuning: Tuning) -> str:
     """Count the trials that failed or have no record, and say what is made of them; empty if there is none."""
     further = tuning.table[tuning.table["trial"] > 0]
     total = experiment.planned * (tuning.count - 1)
-    diverged, failed = int(further["diverged"].sum()), int(further["error"].notna().sum())
+    failed = further[further["error"].notna()]
+    diverged, others = failed[failed["diverged"]], failed[~failed["diverged"]]
     parts = []
-    if diverged:
-        where = [f"{md(arch)} {md(task)}" for arch, task in dict.fromkeys(_cells(further[further["diverged"]]))]
-        parts.append(f"{diverged:,} diverged ({natural_list(where)}), which is never the best")
-    if other := failed - diverged:
-        which = further[further["error"].notna() & ~further["diverged"]]
-        parts.append(f"{other:,} failed otherwise ({md(str(which['error'].iloc[0])[:80])})")
+    if len(diverged):
+        where = [f"{md(arch)} {md(experiment.label(task))}" for arch, task in dict.fromkeys(_cells(diverged))]
+        parts.append(f"{len(diverged):,} diverged ({natural_list(where)})")
+    if len(others):
+        parts.append(f"{len(others):,} failed otherwise ({md(others['error'].iloc[0], 80)})")
     if missing := total - len(further):
-        parts.append(f"{missing:,} {'has' if missing == 1 else 'have'} no record: their runs are not tuned")
-    return f"Of {plural(total, 'further trial')} {natural_list(parts)}." if parts else ""
+        parts.append(f"{missing:,} {'has' if missing == 1 else 'have'} no record")
+    if not parts:
+        return ""
+    made_of_them = ["A trial that failed is never the best."] if len(failed) else []
+    made_of_them += ["A run that lacks a trial is not tuned."] if missing else []
+    return f"Of {plural(total, 'further trial')} {natural_list(parts)}. {' '.join(made_of_them)}"
 
 
 def _cells(rows: object) -> list[tuple[str, str]]:
@@ -220,15 +285,7 @@ def what_tuned_is(experiment: Experiment) -> str:
     return f"Tuned: of each run the best of {experiment.tuning.count} trials by validation (*When each is tuned*)."
 
 
-def one_recipe(experiment: Experiment) -> str:
-    """Say that one recipe was used for all, and which; empty if each was tuned."""
-    if experiment.tuning is not None:
-        return ""
-    runs = experiment.runs
-    rates, sizes = (sorted(set(runs[name].dropna())) for name in ("lr", "batch_size"))
-    if len(rates) != 1 or len(sizes) != 1:
-        return ""
-    return (
-        f"One recipe for all: Adam at a peak learning rate of {rates[0]:g}, batches of {int(sizes[0]):,}; whether the "
-        "verdicts hold when each is tuned, `--tune` asks."
-    )
+def recipes_in_words(tuning: Tuning) -> str:
+    """Return with how many recipes each run was tried, and from what ranges they are."""
+    ranges = natural_list([f"{d.label} from {d.low:g} to {d.high:g}" for d in tuning.space])
+    return f"{tuning.count} trials of each run, {ranges}"

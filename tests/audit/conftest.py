@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 
 import reports
@@ -20,9 +21,9 @@ JOBS = {
     "crossing": ["--archs", "cnn2", "cnn3", "cnn2+cnn3", "cnn3+cnn2", "--tasks", "vae", "classifier", "cvae",
                  "--seeds", "3", "--epochs", "2", "--workers", "1"],
     "winner": ["--archs", "mlp", "cnn3", "--tasks", "vae", "classifier", "--seeds", "4", "--epochs", "4",
-               "--workers", "1"],
+               "--workers", "1", "--tune", "2"],
 }  # fmt: skip
-"""A grid of four that few seeds don't resolve; a pair with a clear winner, not the same on both tasks."""
+"""A grid of four that few seeds don't resolve; a tuned pair with a clear winner, not the same on both tasks."""
 CROSSING = ("cnn2", "cnn3", "cnn2+cnn3", "cnn3+cnn2")
 PAIR = CROSSING[:2]
 CODES = [{"active_units": 0.0, "kl_units": 0.0}, {"active_units": 0.0, "kl_units": 3.0, "kl": 0.9, "aggregate_kl": 0.8},
@@ -45,6 +46,19 @@ INVENTED: dict[str, dict[str, Any]] = {
                  "failures": {("cnn3", "vae", 1): "the loss is not finite", ("cnn2", "vae", 3): "out of memory"}},
     "short and rising": {"archs": PAIR, "gap": 5, "seeds": 3, "tasks": ("vae", "classifier"),
                          "settings": {"epochs": 3, "train_images": 1000}},
+    "a tuned pair": {"archs": PAIR, "gap": 0, "seeds": 4, "trials": {
+        "vae": {"cnn2": (0, -3, 2), "cnn3": (-10, -30, -7)},
+        "cvae": {"cnn2": (0, -3, 2), "cnn3": (-10, -2, 20)},
+        "classifier": {"cnn2": (0, -40, 50), "cnn3": (0, -40, 0)}}},
+    "a tuned pair, not told apart": {"archs": PAIR, "gap": 0, "seeds": 6, "spread": 0.05, "trials": {
+        "vae": {"cnn2": (0, -30, -9, 9), "cnn3": (-1, -30, -9, 8)},
+        "cvae": {"cnn2": (0, -30, 2, 9.01), "cnn3": (-0.02, -30, 1, 9)},
+        "classifier": {"cnn2": (0, -40, -20, 50), "cnn3": (-20, -40, -20, 49)}},
+        "luck": {"vae": 3.0, "cvae": 0.05, "classifier": 4.0}},
+    "tuned": {"levels": dict.fromkeys(CROSSING, 0), "seeds": 3, "trials": {
+        "vae": dict(zip(CROSSING, ((0, 5, 3), (-40, -30, -50), (-15, -15, -15), (-9, -2, 0)), strict=True)),
+        "cvae": dict(zip(CROSSING, ((0, -5, 3), (-40, -30, -50), (-15, 3, 2), (-9, -2, 0)), strict=True)),
+        "classifier": dict(zip(CROSSING, ((0, -5, 3), (-40, 9, 30)) * 2, strict=True))}},
 }  # fmt: skip
 """Pages of invented results, for sentences that the small jobs may not need; the numbers are what invites them."""
 
@@ -94,6 +108,9 @@ FEW_LABELS: dict[str, dict[str, Any]] = {
 """Pages of invented results with few labels: the first is audited as a whole, of the others that section."""
 WHOLE = (*INVENTED, "few labels")
 """The invented pages that are audited as a whole."""
+LUCK = dict.fromkeys(("vae", "cvae", "classifier"), 0.3)
+"""Task → the standard deviation of a trial's scores, in nats."""
+DIVERGED = "Diverged: loss is nan by step 3 of 9 (epoch 1)"
 WARNING = "MNIST is not what it was."
 
 
@@ -125,8 +142,10 @@ def trained(name: str, folder: Path) -> Path:
 
 def written(name: str, folder: Path) -> Path:
     """Write invented records and the page on them, and return its folder."""
+    from tests.reports.tuning.synthetic import add_trials
+
     case = {"archs": CROSSING, **INVENTED[name]}
-    archs = case.pop("archs")
+    archs, trials, luck = case.pop("archs"), case.pop("trials", None), case.pop("luck", LUCK)
     asked = case.pop("asked", case["seeds"])
     factors = {arch: {"encoder": arch.split("+")[0], "decoder": arch.split("+")[-1]} for arch in archs}
     manifest = {"title": f"{' vs '.join(archs)} on MNIST", "warnings": [WARNING], "evaluate": "basic", "seeds": asked,
@@ -134,8 +153,31 @@ def written(name: str, folder: Path) -> Path:
     report = write_experiment(
         folder, archs, factors=factors if len(archs) == 4 else {}, manifest=manifest, n_test=300, **case
     )
+    if trials:
+        count = len(trials["vae"]["cnn2"])
+        add_trials(report, lambda *trial: of_trial(trials, luck, *trial), count, lr=8e-3)
     reports.build(report)
     return report
+
+
+def of_trial(trials: Any, luck: Any, arch: str, task: str, seed: int, trial: int) -> Any:
+    """Return what a trial scores, in validation and in test, by which other trials may be chosen; or how it ended.
+
+    Of the pairs some trials have none: cnn3 diverges once for good as a VAE, and a run of cnn2's ends of something else
+    and one of cnn3's has no record.
+    """
+    shifts = trials[task]
+    if len(shifts) == 2:
+        if (arch, task, trial) == ("cnn3", "vae", 1):
+            return DIVERGED
+        if (arch, task, seed, trial) == ("cnn2", "classifier", 0, 1):
+            return "out of memory"
+        if (arch, task, seed, trial) == ("cnn3", "cvae", 3, 2):
+            return None
+    network = arch.split("+")[0] if task == "classifier" else arch
+    noise = np.random.default_rng([list(shifts).index(network), list(trials).index(task), seed, trial])
+    scale = 1 / 4000 if task == "classifier" else 1.0
+    return tuple((shifts[arch][trial] + noise.normal(0, luck[task], 2)) * scale)
 
 
 def undrawn() -> Any:

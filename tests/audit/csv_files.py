@@ -11,25 +11,42 @@ import pandas as pd
 from scipy import special
 
 from tests.audit.computing.own_statistics import ALPHA, fisher, p_value, sample, seeds_needed, seeds_range
+from tests.audit.computing.tuning import tuned
 from tests.audit.computing.verdicts import pairing_ratio, same_networks, versus
 from tests.audit.facts import TASKS, Facts
+
+
+def by_recipe(facts: Facts, name: str) -> list[tuple[str, Facts, pd.DataFrame]]:
+    """Return (recipe, its runs, its rows) of a file, which has one recipe where nothing was tuned."""
+    frame, own = facts.split(pd.read_csv(facts.folder / f"{name}.csv")), tuned(facts)
+    if own is None:
+        return [("", facts, frame)]
+    assert set(frame["recipe"]) == {"common", "tuned"}
+    return [(recipe, one, frame[frame["recipe"] == recipe]) for recipe, one in (("common", facts), ("tuned", own))]
 
 
 def wrong_summaries(facts: Facts) -> list[str]:
     """Return what is wrong in summary.csv: n, mean, standard deviation and 95 % interval of each metric."""
     found = []
-    for row in facts.split(pd.read_csv(facts.folder / "summary.csv")).itertuples():
-        own = sample(facts.of(row.task, row.arch)[row.metric].dropna().to_numpy(dtype=float))
-        expected = (own.n, own.mean, own.sd, *own.interval())
-        printed = (row.n, row.mean, row.std, row.low, row.high)
-        if not np.allclose(printed, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
-            found.append(f"{row.arch} {row.task} {row.metric}: {printed}, expected {expected}")
+    for recipe, one, frame in by_recipe(facts, "summary"):
+        for row in frame.itertuples():
+            own = sample(one.of(row.task, row.arch)[row.metric].dropna().to_numpy(dtype=float))
+            expected = (own.n, own.mean, own.sd, *own.interval())
+            printed = (row.n, row.mean, row.std, row.low, row.high)
+            if not np.allclose(printed, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
+                found.append(f"{row.arch} {row.task} {row.metric} {recipe}: {printed}, expected {expected}")
     return found
 
 
 def wrong_comparisons(facts: Facts) -> list[str]:
     """Return what is wrong in comparisons.csv, which has a row per task and architecture but the baseline."""
-    frame = facts.split(pd.read_csv(facts.folder / "comparisons.csv"))
+    found = []
+    for recipe, one, frame in by_recipe(facts, "comparisons"):
+        found += [f"{problem} {recipe}" for problem in _wrong_rows(one, frame)]
+    return found
+
+
+def _wrong_rows(facts: Facts, frame: pd.DataFrame) -> list[str]:
     found = []
     for row in frame.to_dict("records"):
         for name, value in expected_of(facts, row["task"], row["arch"]).items():

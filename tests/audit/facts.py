@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ class Facts:
 
     @cached_property
     def written(self) -> pd.DataFrame:
+        """Each run with each of its recipes, where it was tuned."""
         return pd.read_csv(self.folder / "records.csv", keep_default_na=False, na_values=[""])
 
     @cached_property
@@ -125,8 +127,14 @@ class Facts:
         return rows.assign(task=[f"{task}-{int(n)}" if task in self.several else task for task, n in names])
 
     @cached_property
-    def all_runs(self) -> pd.DataFrame:
+    def trials(self) -> pd.DataFrame:
+        """Each run with each of its recipes, where it was tuned."""
         return self.split(self.written)
+
+    @cached_property
+    def all_runs(self) -> pd.DataFrame:
+        """Those with the common recipe."""
+        return self.trials[self.trials["trial"] == 0] if "trial" in self.trials else self.trials
 
     @cached_property
     def runs(self) -> pd.DataFrame:
@@ -209,14 +217,15 @@ class Facts:
     @cached_property
     def _records(self) -> dict[str, Path]:
         where = self.folder / self.manifest["runs_dir"]
-        return {run_id: where / run_id for run_id in self.manifest["run_ids"]}
+        further = self.manifest.get("tuning", {}).get("run_ids", [])
+        return {run_id: where / run_id for run_id in chain(self.manifest["run_ids"], *further)}
 
     def record(self, run_id: str) -> dict[str, Any]:
         return json.loads((self._records[run_id] / "record.json").read_text(encoding="utf-8"))
 
     @cached_property
     def environments(self) -> list[dict[str, Any]]:
-        return [self.record(run_id)["environment"] for run_id in self._records]
+        return [self.record(run_id)["environment"] for run_id in self.manifest["run_ids"]]
 
     @once
     def per_image(self, task: str) -> dict[str, dict[int, np.ndarray]]:

@@ -107,6 +107,7 @@ def settings(facts: Facts, where: Where) -> Rows:
         ["train images", str(int(images[0])) if len(images) else "all"],
         ["threads", str(facts.only("threads"))],
         ["protocol", str(facts.only("protocol"))],
+        *([["tuning", _recipes(manifest["tuning"])]] if "tuning" in manifest else []),
         ["schedule of the lr",
          f"linear warm-up over {rise} of {steps} steps ({100 * rise / steps:.0f} %), then half a cosine down to zero"],
         ["device", of_environment("device_name")],
@@ -117,10 +118,16 @@ def settings(facts: Facts, where: Where) -> Rows:
         ["code", _code(environments[0])],
         ["hash of the code around the architectures", str(facts.only("code"))],
         ["wall time of the last call", f"{manifest['wall_seconds']:.0f} s (finished runs are not trained again)"],
-        ["training time of all runs", f"{number(float(facts.all_runs['train_seconds'].sum()), 0)} s"],
+        [f"training time of all runs{' and their further trials' if 'tuning' in manifest else ''}",
+         f"{number(float(facts.trials['train_seconds'].sum()), 0)} s"],
         ["created", manifest["created"]],
     ]  # fmt: skip
     return [["setting", "value"], *([name, str(value)] for name, value in rows)]
+
+
+def _recipes(tuning: dict[str, Any]) -> str:
+    (space,) = tuning["space"]
+    return f"{tuning['trials']} trials of each run, peak learning rate from {space['low']:g} to {space['high']:g}"
 
 
 def _code(environment: dict[str, Any]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from tests.audit.computing import networks
 from tests.audit.computing.effects import effects
 from tests.audit.computing.own_statistics import sample, sd
 from tests.audit.computing.speeds import disturbed, ratios
+from tests.audit.computing.tuning import Tuned, counts, of_tuned, rates, tuned
 from tests.audit.computing.verdicts import best, distinct, matched_pairs, same_networks, versus
 from tests.audit.facts import TASKS, Facts
 from tests.audit.page import Maker, Rows, Where
@@ -51,12 +54,15 @@ def comparison(facts: Facts, where: Where) -> Rows:
             text = mean_sd(values[arch].mean(), sd(values[arch].dropna().to_numpy()), own.digits)
             if task == "cvae":
                 text += f" / {number(values[arch].mean() - math.log(10), 1)}"
-            text += facts.mark(task, arch, facts.counts[-1])
+            text += facts.mark(task, arch, counts(facts)[-1])
             is_best = winner and same_networks(facts, task).get(arch, arch) == winner
             column[arch] = f"**{text}**" if is_best else text
         if task == "cvae":
             header[-2] = header[-2].replace(" ↑", " ↑ / − ln 10")
         columns += [column, {arch: difference(facts, task, arch) for arch in facts.order}]
+        if own_tuned := tuned(facts):
+            header += [f"{value_header(task)}, tuned", f"{own.prefix}{own.name_of_metric} vs {facts.baseline}, tuned"]
+            columns += tuned_columns(facts, own_tuned, task)
     header.append("train ↑ (images/s)")
     speeds, against = facts.values(facts.tasks[0], "train_images_per_s").mean(), ratios(facts, facts.tasks[0])
     texts = {arch: significant(speeds[arch]) for arch in facts.order}
@@ -64,6 +70,38 @@ def comparison(facts: Facts, where: Where) -> Rows:
         texts[arch] += f" ({ratio(row.value)}{'' if row.resolved else ' ?'})"
     columns.append({arch: f"{text}{dagger(facts)}" for arch, text in texts.items()})
     return [header, *([arch, *(column[arch] for column in columns)] for arch in facts.order)]
+
+
+def tuned_columns(facts: Facts, own: Tuned, task: str) -> list[dict[str, str]]:
+    """Return the cells of the values and of the differences of a task's tuned runs."""
+    values, winner, column = own.values(task), best(own, task), {}
+    for arch in facts.order:
+        text = mean_sd(values[arch].mean(), sd(values[arch].dropna().to_numpy()), TASKS[task].digits)
+        text += own.mark(task, arch, counts(facts)[-1])
+        is_best = winner and same_networks(own, task).get(arch, arch) == winner
+        column[arch] = f"**{text}**" if is_best else text
+    return [column, {arch: difference(own, task, arch) for arch in facts.order}]
+
+
+def tuning(facts: Facts, where: Where) -> Rows:
+    """Return the table of a task's runs with the common recipe, tuned, and what tuning was worth."""
+    task, own, digits = where.task, of_tuned(facts), TASKS[where.task].digits
+    value = value_header(task)
+    rows = [["architecture", f"{value}, common", f"{value}, tuned", "tuned − common", f"tuned vs {facts.baseline}",
+             "chosen peak learning rate"]]  # fmt: skip
+    for arch in facts.order:
+        texts = []
+        for one in (facts, own):
+            values = one.values(task)[arch].dropna().to_numpy()
+            numbers = f" ({len(values)})" if len(counts(facts)) > 1 else ""
+            texts.append(mean_sd(values.mean(), sd(values), digits) + numbers)
+        gain = (own.values(task)[arch] - facts.values(task)[arch]).dropna().to_numpy()
+        size = float(np.abs([one.values(task)[arch].abs().max() for one in (facts, own)]).max())
+        worth = sample(gain, size)
+        texts += [gap(worth.mean, *worth.interval(), digits), difference(own, task, arch)]
+        ends = list(dict.fromkeys(significant(rates(facts, task, arch)[i], 2) for i in (0, -1)))
+        rows.append([arch, *texts, " to ".join(ends)])
+    return rows
 
 
 PARTS = {
@@ -151,6 +189,7 @@ def speed(facts: Facts, where: Where) -> Rows:
 
 RESULTS: dict[str, Maker] = {
     "": comparison,
+    "When each is tuned": tuning,
     "Behind the ELBO": behind,
     "What caused the difference": causes,
     "Are parameters the reason?": matched,

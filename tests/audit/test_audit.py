@@ -18,6 +18,7 @@ import bench
 from tests.audit import sentences  # noqa: F401, what registers the patterns
 from tests.audit.computing import networks
 from tests.audit.computing.forward import DRAWS, TESTED, digits, draws_of_elbo
+from tests.audit.computing.tuning import wrong_trials
 from tests.audit.conftest import FEW_LABELS, INVENTED, JOBS, WHOLE
 from tests.audit.csv_files import wrong_comparisons, wrong_summaries
 from tests.audit.facts import Facts
@@ -48,6 +49,8 @@ def test_every_sentence_and_cell_of_an_invented_page_is_right(name: str, page: P
     )
     assert [problem for found in audited for problem in found] == []
     assert where.answered == facts.answers
+    about_tuning = [template for template, _ in where.said if " each is tuned with " in template]
+    assert len(about_tuning) == ("tuning" in facts.manifest) * len(facts.tasks)
 
 
 @pytest.mark.parametrize("name", [name for name in FEW_LABELS if name not in WHOLE])
@@ -57,7 +60,7 @@ def test_every_sentence_and_cell_of_a_section_on_few_labels_is_right(name: str, 
 
 @pytest.mark.parametrize("name", [*OF_JOBS, *WHOLE])
 def test_the_csv_files_beside_a_page_are_right(name: str, page: Page) -> None:
-    assert wrong_summaries(page(name)) + wrong_comparisons(page(name)) == []
+    assert wrong_summaries(page(name)) + wrong_comparisons(page(name)) + wrong_trials(page(name)) == []
 
 
 def test_every_pattern_and_every_static_text_is_that_of_a_sentence(page: Page) -> None:

@@ -27,3 +27,6 @@ from tests.audit.sentences import (
 from tests.audit.sentences import (
     pictures as pictures,
 )
+from tests.audit.sentences import (
+    tuning as tuning,
+)

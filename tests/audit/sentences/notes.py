@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.audit.computing.tuning import counts as seed_counts
+from tests.audit.computing.tuning import with_tuned
 from tests.audit.computing.verdicts import best, same_networks, versus
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
@@ -16,7 +18,7 @@ WIDE = (
 
 
 def seeds_of_cells(facts: Facts) -> str:
-    counts = facts.counts
+    counts = seed_counts(facts)
     if len(counts) == 1:
         asked = facts.manifest["seeds"]
         return count(counts[0], "seed") + (f" of the {asked} that were asked for" if counts[0] < asked else "")
@@ -28,8 +30,8 @@ def seeds_of_cells(facts: Facts) -> str:
     "seeds{wide}; {marks}."
 )
 def spreads(facts: Facts, found: Found, where: Where) -> Found:
-    families = [len(versus(facts, task)) for task in facts.tasks]
-    is_crossed = any(same_networks(facts, task) for task in facts.tasks)
+    families = [len(versus(one, task)) for one in with_tuned(facts) for task in one.tasks]
+    is_crossed = any(same_networks(one, task) for one in with_tuned(facts) for task in one.tasks)
     return {
         "seeds": seeds_of_cells(facts),
         "brackets": "95 % intervals" if max(families) < 2 else "intervals",
@@ -41,7 +43,7 @@ def spreads(facts: Facts, found: Found, where: Where) -> Found:
 
 @sentence("Bold is resolvably the best.")
 def bold(facts: Facts, found: Found, where: Where) -> Found:
-    if not any(best(facts, task) for task in facts.tasks):
+    if not any(best(one, task) for one in with_tuned(facts) for task in one.tasks):
         raise Wrong("none is")
     return {}
 
@@ -71,7 +73,7 @@ def whose(facts: Facts, found: Found, where: Where) -> Found:
     "a distribution-free sign-flip test can't reach 5 %)."
 )
 def few_seeds(facts: Facts, found: Found, where: Where) -> Found:
-    rows = [row for task in facts.tasks for row in versus(facts, task).values()]
+    rows = [row for one in with_tuned(facts) for task in one.tasks for row in versus(one, task).values()]
     if not any(row.differences.n < 6 and row.verdict != "unresolved" for row in rows):
         raise Wrong("no verdict rests on fewer than six")
     return {}
