@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
@@ -42,10 +42,15 @@ class Deviation:
 
 def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
     """Return in what a report differs from a design; none if all is as planned."""
+    specs = [record.spec for record in experiment.records]
+    archs = {one.name: one.fingerprint for one in design.architectures}
+    tasks = {one.name: one.fingerprint for one in design.tasks}
+    archs_run = {str(spec["arch"]): str(spec["arch_fingerprint"]) for spec in specs}
+    tasks_run = {experiment.task_run(spec["task"]): spec.get("task_fingerprint") for spec in specs}
     return [
         *_seeds(experiment, design),
-        *_named("architecture", _planned_architectures(design), _architectures(experiment)),
-        *_named("task", {task.name: task.fingerprint for task in design.tasks}, _tasks(experiment)),
+        *_named("architecture", archs, experiment.archs, archs_run),
+        *_named("task", tasks, experiment.manifest["tasks"], tasks_run),
         *_decided_by(experiment, design),
         *_settings(experiment, design),
         *_unfinished(experiment, design),
@@ -57,33 +62,24 @@ def _seeds(experiment: Experiment, design: Design) -> Iterator[Deviation]:
         yield Deviation("seeds", "", design.stopping.seeds, experiment.seeds)
 
 
-def _planned_architectures(design: Design) -> dict[str, str | None]:
-    return {one.name: one.fingerprint for one in design.architectures}
+def _named(
+    what: str, planned: Mapping[str, str | None], shown: Collection[str], run: Mapping[str, str | None]
+) -> Iterator[Deviation]:
+    """Yield what was added, what is missing, and whose code is not the planned one.
 
-
-def _architectures(experiment: Experiment) -> dict[str, str | None]:
-    """Return architecture → the fingerprint of its code; None where it has no record, which is said otherwise."""
-    known = {str(record.spec["arch"]): str(record.spec["arch_fingerprint"]) for record in experiment.records}
-    return {arch: known.get(arch) for arch in experiment.archs}
-
-
-def _tasks(experiment: Experiment) -> dict[str, str | None]:
-    """Return task → the fingerprint of its code, None for a built-in one."""
-    specs = (record.spec for record in experiment.records)
-    known = {experiment.task_run(spec["task"]): spec.get("task_fingerprint") for spec in specs}
-    return {task: known.get(task) for task in experiment.manifest["tasks"]}
-
-
-def _named(what: str, planned: Mapping[str, str | None], found: Mapping[str, str | None]) -> Iterator[Deviation]:
-    """Yield what was added, what is missing, and whose code is not the planned one."""
-    for name in found:
+    Args:
+        planned: name → fingerprint of the code, None of a built-in task.
+        shown: the names that the report has.
+        run: name → fingerprint of those that have a record.
+    """
+    for name in shown:
         if name not in planned:
             yield Deviation(f"{what} added", name, None, name)
     for name, fingerprint in planned.items():
-        if name not in found:
+        if name not in shown:
             yield Deviation(f"{what} missing", name, name, None)
-        elif found[name] is not None and found[name] != fingerprint:
-            yield Deviation(f"{what} changed", name, fingerprint, found[name])
+        elif name in run and run[name] != fingerprint:
+            yield Deviation(f"{what} changed", name, fingerprint, run[name])
 
 
 def _decided_by(experiment: Experiment, design: Design) -> Iterator[Deviation]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -27,14 +27,15 @@ from reports.wording.sanity_warnings import sanity_warnings
 NUMBERS = ("difference", "low", "high", "level", "low_95", "high_95", "std", "p_t", "p_signflip", "p_holm",
            "effect_size")  # fmt: skip
 """Fields of a comparison that are numbers, called as the columns of comparisons.csv are."""
+Ended = Mapping[tuple[str, str], tuple[int, int]]
 COUNTS = ("seeds_needed", "seeds_fewest", "seeds_most")
 """Those that are whole numbers, or nothing."""
 
 
 def answer_of(experiment: Experiment) -> Answer:
     """Return what the page of an experiment says."""
-    rankings = _rankings(experiment)
-    manifest = experiment.manifest
+    rankings, manifest, ended = _rankings(experiment), experiment.manifest, _ended(experiment)
+    cells = [(ranking, arch) for ranking in rankings for arch in _asked(experiment, ranking, ended)]
     created = manifest.get("created")
     return Answer(
         version=answer_file.VERSION,
@@ -47,13 +48,8 @@ def answer_of(experiment: Experiment) -> Answer:
         archs=list(experiment.archs),
         warnings=warnings_of(experiment),
         tasks=[_task(experiment, ranking) for ranking in rankings],
-        results=[_result(experiment, ranking, arch) for ranking in rankings for arch in _asked(experiment, ranking)],
-        comparisons=[
-            _comparison(experiment, ranking, arch)
-            for ranking in rankings
-            for arch in _asked(experiment, ranking)
-            if arch != experiment.baseline
-        ],
+        results=[_result(experiment, ranking, arch, ended) for ranking, arch in cells],
+        comparisons=[_comparison(experiment, ranking, arch) for ranking, arch in cells if arch != experiment.baseline],
         speeds=list(_speeds(experiment)),
         sizes=[
             answer_file.SizeAnswer(
@@ -90,14 +86,20 @@ def _named(experiment: Experiment, task: str) -> dict[str, Any]:
     return {"task": name, "labels": labels}
 
 
-def _asked(experiment: Experiment, ranking: Ranking) -> list[str]:
+def _ended(experiment: Experiment) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (task, architecture) → how many runs have a record, and how many of those failed."""
+    failed = experiment.runs["status"] != Status.FINISHED
+    found = failed.groupby([experiment.runs["task"], experiment.runs["arch"]]).agg(["size", "sum"])
+    return {key: (int(size), int(count)) for key, size, count in found.itertuples()}
+
+
+def _asked(experiment: Experiment, ranking: Ranking, ended: Ended) -> list[str]:
     """Return the architectures that should have a result on a task, best first."""
-    task = experiment.task_run(ranking.task)
-    can_t = {
-        each.get("arch") for each in experiment.manifest.get("skipped") or () if each.get("task") == task
-    }  # those without a decoder, say
+    task, skipped = experiment.task_run(ranking.task), experiment.manifest.get("skipped") or ()
+    can_t = {each.get("arch") for each in skipped if each.get("task") == task}  # those without a decoder, say
+    may_lack = experiment.without_record > 0
     order = dict.fromkeys([*ranking.order, *experiment.order])
-    return [arch for arch in order if arch not in can_t]
+    return [arch for arch in order if (ranking.task, arch) in ended or (may_lack and arch not in can_t)]
 
 
 def _task(experiment: Experiment, ranking: Ranking) -> answer_file.TaskAnswer:
@@ -116,16 +118,16 @@ def _task(experiment: Experiment, ranking: Ranking) -> answer_file.TaskAnswer:
     )
 
 
-def _result(experiment: Experiment, ranking: Ranking, arch: str) -> answer_file.Result:
-    cell, runs = ranking.cells.get(arch), experiment.runs
-    own = runs[(runs["task"] == ranking.task) & (runs["arch"] == arch)]
+def _result(experiment: Experiment, ranking: Ranking, arch: str, ended: Ended) -> answer_file.Result:
+    cell = ranking.cells.get(arch)
+    run, failed = ended.get((ranking.task, arch), (0, 0))
     return answer_file.Result(
         **_named(experiment, ranking.task),
         metric=ranking.metric.name,
         arch=arch,
         n=0 if cell is None else int(cell.n),
-        n_failed=int((own["status"] != Status.FINISHED).sum()),
-        n_missing=max(0, experiment.seeds - len(own)),
+        n_failed=failed,
+        n_missing=max(0, experiment.seeds - run) if experiment.without_record else 0,
         **_numbers(cell, ("mean", "std", "low", "high")),
     )
 

@@ -13,6 +13,9 @@ from tests.audit.sentences import (
     costs as costs,
 )
 from tests.audit.sentences import (
+    design as design,
+)
+from tests.audit.sentences import (
     head as head,
 )
 from tests.audit.sentences import (
