@@ -23,13 +23,10 @@ from bench.job.policies import Records
 from bench.job.recipe import Recipe
 from bench.job.report_folder import runs_path
 from bench.job.request import Request
-from bench.spec.run import PROTOCOL, EvaluationSpec, RunSpec, Work
+from bench.spec.run import PROTOCOL, EvaluationSpec, RunSpec, Work, canonical_json
 from bench.store import design as designs
 from bench.store.design import Design
 from bench.training.schedule import warm_up_steps
-
-NOT_OF_A_PLAN = ("created", "runs")
-"""Fields of a design that say when it was written and what was there then, not what is planned."""
 
 SHOWN = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "scikit-learn's digits"}
 
@@ -40,8 +37,9 @@ def design_of(request: Request, plan: JobPlan, data: DataDescription, made: Coll
     Args:
         made: ids of the runs that the store holds already.
     """
-    runs = [each for each in plan.policy.planned({}) if isinstance(each, RunSpec)]
-    recipe = plan.recipe
+    work, recipe = plan.policy.planned({}), plan.recipe
+    runs = [each for each in work if isinstance(each, RunSpec)]
+    parts = [each for each in work if isinstance(each, EvaluationSpec)]
     return Design(
         version=designs.VERSION,
         created=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
@@ -68,7 +66,7 @@ def design_of(request: Request, plan: JobPlan, data: DataDescription, made: Coll
             protocol=PROTOCOL,
         ),
         seeds=list(range(request.seeds)),
-        evaluation=designs.PlannedEvaluation(request.evaluate, request.iwae_samples, request.iwae_images),
+        evaluation=designs.PlannedEvaluation(request.evaluate, _parts(parts)),
         stopping=designs.Stopping("fixed", request.seeds),
         runs=designs.PlannedRuns(len(runs), sum(run.run_id in made for run in runs)),
     )
@@ -84,10 +82,21 @@ def _task(name: str, plan: JobPlan, runs: Sequence[RunSpec]) -> designs.PlannedT
     )
 
 
+def _parts(evaluations: Sequence[EvaluationSpec]) -> list[designs.PlannedPart]:
+    """Every part of the evaluation, once for each of its settings."""
+    found = {canonical_json([one.part, dict(one.settings), one.protocol]): one for one in evaluations}
+    return [designs.PlannedPart(one.part, dict(one.settings), one.protocol) for one in found.values()]
+
+
 def is_as_designed(own: Design, kept: Design) -> bool:
-    """Whether a job plans what the design of its report folder does."""
+    """Whether a job plans what the design of its report folder does, in whatever order."""
     ours, theirs = (msgspec.to_builtins(each) for each in (own, kept))
-    return all(ours[name] == theirs[name] for name in ours if name not in NOT_OF_A_PLAN)
+    for each in (ours, theirs):
+        for name in ("architectures", "tasks"):
+            each[name] = sorted(each[name], key=canonical_json)
+        for name in ("created", "runs"):  # when it was written, and what was there then
+            del each[name]
+    return bool(ours == theirs)
 
 
 def describe(

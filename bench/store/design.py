@@ -11,7 +11,7 @@ import json
 import os
 import uuid
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, NoReturn
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn
 
 import msgspec
 from msgspec import Meta, Struct
@@ -84,15 +84,21 @@ class PlannedRecipe(Struct):
     protocol: Count
 
 
+class PlannedPart(Struct):
+    """A part of the evaluation, with settings of which it may have several: fields of an `EvaluationSpec`."""
+
+    part: Text
+    settings: dict[str, Any]
+    protocol: Count
+
+
 class PlannedEvaluation(Struct):
     """What is asked of finished runs."""
 
     level: Text
     """One of `bench.evaluation.LEVELS`."""
 
-    iwae_samples: Count
-    iwae_images: Count | None
-    """None: all test images."""
+    parts: list[PlannedPart]
 
 
 class Stopping(Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -29,7 +30,7 @@ class Deviation:
     "evaluation", "unfinished", or "architecture" or "task" with "added", "missing" or "changed"."""
 
     subject: str
-    """The architecture, task or setting; empty for the other kinds."""
+    """The architecture, task, setting or part of the evaluation; empty for the other kinds."""
 
     planned: Value
     found: Value
@@ -125,6 +126,26 @@ def _settings(experiment: Experiment, design: Design) -> Iterator[Deviation]:
     level = experiment.manifest.get("evaluate")
     if level is not None and level != design.evaluation.level:
         yield Deviation("evaluation", "", design.evaluation.level, str(level))
+    else:
+        yield from _parts(experiment, design)
+
+
+def _parts(experiment: Experiment, design: Design) -> Iterator[Deviation]:
+    """Yield the parts of the evaluation that were made with other settings; values are JSON of those."""
+    planned: dict[str, list[str]] = {}
+    for part in design.evaluation.parts:
+        planned.setdefault(part.part, []).append(_settings_text(part.settings, part.protocol))
+    made: dict[str, set[str]] = {}
+    for spec in (one.spec for record in experiment.records for one in record.evaluations):
+        made.setdefault(str(spec.get("part")), set()).add(_settings_text(spec.get("settings"), spec.get("protocol")))
+    for name, settings in made.items():
+        if others := sorted(settings - set(planned.get(name, ()))):
+            yield Deviation("evaluation", name, " ".join(planned.get(name, ())) or None, " ".join(others))
+
+
+def _settings_text(settings: object, protocol: object) -> str:
+    """Return the settings of a part, the same for equal ones; what stands in a record need not make sense."""
+    return json.dumps({"settings": settings, "protocol": protocol}, sort_keys=True)
 
 
 def _unfinished(experiment: Experiment, design: Design) -> Iterator[Deviation]:

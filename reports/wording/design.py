@@ -81,6 +81,8 @@ def _clause(group: list[Deviation]) -> str:
         return f"{what}{'s' if len(group) > 1 else ''} {natural_list(names, len(names))} {ENDINGS[ending]}"
     if one.kind == "unfinished":
         return f"{int(_number(one.planned) - _number(one.found))} of {_text(one.planned)} planned runs without a result"
+    if one.kind == "evaluation" and one.subject:
+        return f"evaluation {names[0]} with other settings"
     if one.kind == "seeds":
         return f"{plural(int(_number(one.found)), 'seed')} instead of {_text(one.planned)}"
     if one.kind == "direction":

@@ -26,7 +26,7 @@ DESIGN = Design(
     tasks=[designs.PlannedTask("vae", None, "elbo", True, 0.5, None)],
     recipe=designs.PlannedRecipe("dynamic", 10, 128, 0.008, 20, None, 0.1, "cpu", 1, None, PROTOCOL),
     seeds=[0, 1, 2],
-    evaluation=designs.PlannedEvaluation("basic", 64, None),
+    evaluation=designs.PlannedEvaluation("full", [designs.PlannedPart("iwae", {"samples": 64, "images": None}, 2)]),
     stopping=designs.Stopping("fixed", 3),
     runs=designs.PlannedRuns(3, 0),
 )

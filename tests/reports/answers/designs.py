@@ -56,7 +56,7 @@ def planned(report: Path, change: Callable[[dict[str, Any]], object] = lambda de
         ],
         "recipe": {name: one(name) for name in RECIPE},
         "seeds": list(range(manifest["seeds"])),
-        "evaluation": {"level": manifest.get("evaluate", "basic"), "iwae_samples": 64, "iwae_images": None},
+        "evaluation": {"level": manifest.get("evaluate", "basic"), "parts": []},
         "stopping": {"kind": "fixed", "seeds": manifest["seeds"]},
         "runs": {"planned": len(specs), "made_before": 0},
     }

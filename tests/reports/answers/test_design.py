@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 import reports
+from bench.spec.run import EvaluationSpec, RunSpec
+from bench.spec.status import Status
 from bench.store.design import FILE
+from bench.store.record import Record
+from bench.store.store import Store
 from reports.__main__ import main
 from reports.figures.canvas import FigureWriter
 from reports.rendering import markdown
@@ -185,6 +189,21 @@ def test_other_numbers_of_labels_are_a_deviation(tmp_path: Path) -> None:
     report = planned(write_few_labels(tmp_path, tasks=("m2",), labels=(100, 600)), in_each("tasks", "m2", labels=[100]))
     assert said(report)[1] == f"**Not as planned** ({WHEN}): m2: labels 100 and 600 instead of 100."
     assert said(planned(report))[0].startswith("As planned")
+
+
+def test_other_settings_of_an_evaluation_are_a_deviation(report: Path) -> None:
+    manifest = json.loads((report / "manifest.json").read_text(encoding="utf-8"))
+    run = next(one for one in Store(report.parent / "runs").records() if one.spec["task"] == "vae")
+    spec = EvaluationSpec(RunSpec(**run.spec), "iwae", {"samples": 64, "images": None}, protocol=2)
+    record = Record(spec.run_id, spec.content(), Status.FINISHED, metrics={"iwae_k64_n60": -100.0})
+    Store(spec.store_folder(report.parent / "runs")).write(record)
+    manifest |= {"evaluations": [spec.run_id], "evaluate": "full"}
+    (report / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    part = {"part": "iwae", "settings": {"images": None, "samples": 64}, "protocol": 2}
+    assert said(planned(report, setting("evaluation", parts=[part]))) == [f"As planned ({WHEN})."]
+    other = {**part, "settings": {"images": None, "samples": 8}}
+    clause = "evaluation iwae with other settings"
+    assert said(planned(report, setting("evaluation", parts=[other]))) == [f"**Not as planned** ({WHEN}): {clause}."]
 
 
 @pytest.mark.parametrize("state", ["missing", "changed"])

@@ -100,7 +100,8 @@ def test_more_seeds_and_architectures_in_the_same_folder_are_deviations(
     here: Path, capsys: pytest.CaptureFixture
 ) -> None:
     before = (here / "report" / FILE).read_bytes()
-    assert job(here, *TWO, "--seeds", "2", report=True) == 0
+    turned = ("--archs", TWO[2], TWO[1], "--baseline", "mlp", *TWO[3:])
+    assert job(here, *turned, "--seeds", "2", report=True) == 0
     assert FILE not in capsys.readouterr().err and of_design(here)["as_planned"], "the same again is no deviation"
     added = ("--archs", *TWO[1:3], "cnn:depth=1,channels=3", *TWO[3:])
     assert job(here, *added, "--seeds", "3", report=True) == 0
