@@ -22,7 +22,7 @@ VERSION = 1
 Verdict = Literal["better", "worse", "equivalent", "unresolved", "same network"]
 
 
-class TaskAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+class TaskAnswer(Struct, kw_only=True):
     """A task, by what it is judged, and who may be the best."""
 
     task: str
@@ -38,7 +38,7 @@ class TaskAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     ruled_out: list[str]
 
 
-class Result(Struct, kw_only=True, forbid_unknown_fields=True):
+class Result(Struct, kw_only=True):
     """The primary metric of an architecture on a task, over seeds."""
 
     task: str
@@ -54,7 +54,7 @@ class Result(Struct, kw_only=True, forbid_unknown_fields=True):
     high: float | None
 
 
-class ComparisonAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+class ComparisonAnswer(Struct, kw_only=True):
     """An architecture against the baseline on a task."""
 
     task: str
@@ -84,7 +84,7 @@ class ComparisonAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     seeds_most: int | None
 
 
-class SpeedAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+class SpeedAnswer(Struct, kw_only=True):
     """How fast an architecture trains on a task."""
 
     task: str
@@ -101,7 +101,7 @@ class SpeedAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     sessions: int
 
 
-class SizeAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+class SizeAnswer(Struct, kw_only=True):
     """The parameters of an architecture."""
 
     arch: str
@@ -111,7 +111,7 @@ class SizeAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     params_fc: int
 
 
-class FailedRun(Struct, kw_only=True, forbid_unknown_fields=True):
+class FailedRun(Struct, kw_only=True):
     """A run that failed."""
 
     arch: str
@@ -121,7 +121,7 @@ class FailedRun(Struct, kw_only=True, forbid_unknown_fields=True):
     error: str
 
 
-class RunsAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+class RunsAnswer(Struct, kw_only=True):
     """What became of the runs that were asked for."""
 
     planned: int
@@ -130,7 +130,7 @@ class RunsAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     failed: list[FailedRun]
 
 
-class DeviationAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+class DeviationAnswer(Struct, kw_only=True):
     """Something that is not as planned."""
 
     kind: str
@@ -140,7 +140,7 @@ class DeviationAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     text: str
 
 
-class DesignAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
+class DesignAnswer(Struct, kw_only=True):
     """What the report shows, held against its design."""
 
     state: Literal["kept", "missing", "changed"]
@@ -151,7 +151,7 @@ class DesignAnswer(Struct, kw_only=True, forbid_unknown_fields=True):
     deviations: list[DeviationAnswer]
 
 
-class Answer(Struct, kw_only=True, forbid_unknown_fields=True):
+class Answer(Struct, kw_only=True):
     """The whole file."""
 
     version: int

@@ -10,12 +10,16 @@ import msgspec
 
 from archs.errors import UserError, nearest
 from bench.spec.arguments import listed
+from reports.markup.escape import one_line
 from reports.reading import answer_file
 from reports.reading.answer_file import Answer, ComparisonAnswer, FailedRun, Result, SpeedAnswer
 from reports.reading.manifest import read_manifest
 
 FAILURES = {"worse": "worse", "unsettled": "unresolved"}
 """Value of `--fail-on` → the verdict that it stands for."""
+
+LONGEST = 20_000
+"""Characters that are shown of a text."""
 
 OfACell = Result | ComparisonAnswer | SpeedAnswer | FailedRun
 """What an answer says of an architecture on a task."""
@@ -71,11 +75,11 @@ def part_of(answer: Answer, archs: Sequence[str] = (), tasks: Sequence[str] = ()
     stand_ins = {  # where one is the same network as another, the verdict is that one's
         (one.task, one.labels, one.same_as) for one in answer.comparisons if one.same_as and one.arch in shown
     }
-    unnumbered = {(task, None) for task, _ in kept}  # what holds for each number of labels
+    told = kept | {(task, None) for task, _ in kept}  # and what holds for each number of labels
 
     def is_kept(one: OfACell) -> bool:
         is_shown = one.arch in shown or (one.task, one.labels, one.arch) in stand_ins
-        return is_shown and (one.task, one.labels) in kept | unnumbered
+        return is_shown and (one.task, one.labels) in told
 
     results = list(filter(is_kept, answer.results))
     runs = msgspec.structs.replace(answer.runs, failed=list(filter(is_kept, answer.runs.failed)))
@@ -113,9 +117,14 @@ def _known(words: Sequence[str], known: Collection[str], what: str) -> list[str]
 
 def in_words(answer: Answer, width: int = 100) -> str:
     """Return warnings, the first paragraph of the page, wrapped to `width` columns, and a line for each verdict."""
-    paragraphs = [*(f"warning: {text}" for text in answer.warnings), answer.answer]
-    lines = [one.text for one in answer.comparisons]
+    paragraphs = [_line(text) for text in (*(f"warning: {each}" for each in answer.warnings), answer.answer)]
+    lines = [_line(one.text) for one in answer.comparisons]
     return "\n\n".join([*(textwrap.fill(text, width) for text in paragraphs), *(["\n".join(lines)] if lines else [])])
+
+
+def _line(text: str) -> str:
+    """Return a text of a file that somebody may have sent, without what a terminal would obey."""
+    return one_line(text, LONGEST)
 
 
 def reasons_to_fail(answer: Answer, fail_on: Sequence[str]) -> list[str]:
@@ -139,7 +148,7 @@ def reasons_to_fail(answer: Answer, fail_on: Sequence[str]) -> list[str]:
             "--arch, or a report of two"
         )
     found = [
-        f"{reason}: {one.text}"
+        f"{reason}: {_line(one.text)}"
         for reason, verdict in FAILURES.items()
         if reason in wanted
         for one in answer.comparisons

@@ -16,6 +16,7 @@ MONTHS = ("January", "February", "March", "April", "May", "June", "July", "Augus
           "December")  # fmt: skip
 OF_SOME = ("likelihood", "latent_dim", "classification_weight")
 """Settings that some runs have none of."""
+WHERE_RUN = ("device", "threads", "deterministic")
 
 
 def design(facts: Facts) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def deviations(facts: Facts) -> Iterator[tuple[bool, str]]:
         found |= {None} if name not in OF_SOME and column.isna().any() else set()
         for other in found - {value}:
             words = ["all" if name == "train_images" and each is None else each for each in (other, value)]
-            yield True, f"{name.replace('_', ' ')} {words[0]} instead of {words[1]}"
+            yield name not in WHERE_RUN, f"{name.replace('_', ' ')} {words[0]} instead of {words[1]}"
     lacking = _planned_here(facts) - len(_finished_here(facts))
     if lacking:
         yield False, f"{lacking} of {_planned_here(facts)} planned runs without a result"

@@ -218,3 +218,14 @@ def test_a_file_that_is_not_the_manifests_is_not_believed(
     text = json.dumps(content)
     (older / FILE).write_text(text[:100] if how == "half" else text, encoding="utf-8")
     assert as_json(capsys, older) == as_json(capsys, report)
+
+
+def test_nothing_in_a_file_is_obeyed_by_a_terminal(report: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    sent = Path(shutil.copytree(report, tmp_path / "sent"))
+    content = json.loads((sent / FILE).read_text(encoding="utf-8"))
+    content |= {"answer": "\x1b[2JAll is well.", "warnings": ["a\nb"], "a_field_of_tomorrow": 1}
+    content["comparisons"][0] |= {"text": "\x1b]0;x\x07", "verdict": "worse"}
+    (sent / FILE).write_text(json.dumps(content), encoding="utf-8")
+    status, out, err = asked(capsys, sent, "--fail-on", "worse")
+    assert status == 1 and "[2JAll is well." in out and "warning: a b" in out
+    assert not any(character in "".join([out, *err]) for character in "\x1b\x07")
