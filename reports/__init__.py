@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reports.findings.experiment import Experiment
@@ -64,7 +64,7 @@ def build(
     runs_dir: str | Path | None = None,
     problem: Callable[[str], None] | None = None,
 ) -> Path:
-    """Write report.md, report.html, figures/*.png, and records, summary, comparisons and layers as CSV.
+    """Write report.md, report.html, answer.json, figures/*.png, and records, summary, comparisons and layers as CSV.
 
     Args:
         folder: it holds manifest.json; or what `load` returned.
@@ -97,6 +97,24 @@ def answer(folder: str | Path | Experiment) -> str:
     experiment = _experiment(folder, None)
     with one_blas_thread():
         return paragraph(experiment)
+
+
+def answer_data(folder: str | Path, runs_dir: str | Path | None = None) -> dict[str, Any]:
+    """Return what answer.json of a report holds, for programs: docs/answer.md explains it.
+
+    A report that was made before there was such a file is read from its records.
+
+    Args:
+        folder: it holds manifest.json.
+        runs_dir: where the records are, if not where the manifest says; if given, they are read in any case.
+
+    Raises:
+        archs.errors.UserError: the folder is no report, or has neither the file nor its records.
+    """
+    from reports.reading.answer_file import content_of
+    from reports.rendering.ask import read_or_make
+
+    return content_of(read_or_make(Path(folder), Path(runs_dir) if runs_dir else None))
 
 
 def terminal_summary(folder: str | Path | Experiment, *, width: int = 100) -> str:

@@ -1,6 +1,6 @@
-"""manifest.json of a report folder: what a job did, for its page to be made from. It holds no result.
+"""What a job writes of itself into its report folder: its design before the first run, its manifest at the end.
 
-The results are in the records that it names.
+Neither holds a result. Those are in the records that the manifest names, from which the page is made.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import datetime
 import json
 import shlex
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from archs.errors import UserError
 from bench.data.dataset import DataDescription
@@ -22,11 +24,81 @@ from bench.job.policies import Records
 from bench.job.recipe import Recipe
 from bench.job.report_folder import runs_path
 from bench.job.request import Request
-from bench.spec.run import EvaluationSpec, RunSpec, Work
+from bench.spec.run import PROTOCOL, EvaluationSpec, RunSpec, Work, canonical_json
 from bench.spec.search_space import SPACE
+from bench.store import design as designs
+from bench.store.design import Design
 from bench.training.schedule import warm_up_steps
 
 SHOWN = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "scikit-learn's digits"}
+
+
+def design_of(request: Request, plan: JobPlan, data: DataDescription, made: Collection[str]) -> Design:
+    """Return what a job is about to do, for a page to be held to.
+
+    Args:
+        made: ids of the runs that the store holds already.
+    """
+    work, recipe = plan.policy.planned({}), plan.recipe
+    runs = [each for each in work if isinstance(each, RunSpec)]
+    parts = [each for each in work if isinstance(each, EvaluationSpec)]
+    return Design(
+        version=designs.VERSION,
+        created=datetime.datetime.now(datetime.UTC).replace(microsecond=0),
+        architectures=[
+            designs.PlannedArchitecture(
+                one.name, one.fingerprint, list(dict.fromkeys(run.task for run in runs if run.arch == one.name))
+            )
+            for one in plan.candidates
+        ],
+        baseline=plan.baseline,
+        dataset=designs.PlannedData(data.name, data.fingerprint),
+        tasks=[_task(name, plan, [run for run in runs if run.task == name]) for name in plan.tasks],
+        recipe=designs.PlannedRecipe(
+            likelihood=recipe.likelihood,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            lr=recipe.lr,
+            latent_dim=recipe.latent_dim,
+            train_images=recipe.train_images,
+            classification_weight=recipe.classification_weight,
+            device=str(recipe.device_kind),  # msgspec writes no subclass of str
+            threads=recipe.threads,
+            deterministic=recipe.deterministic,
+            protocol=PROTOCOL,
+        ),
+        seeds=list(range(request.seeds)),
+        evaluation=designs.PlannedEvaluation(request.evaluate, _parts(parts)),
+        stopping=designs.Stopping("fixed", request.seeds),
+        runs=designs.PlannedRuns(len(runs), sum(run.run_id in made for run in runs)),
+    )
+
+
+def _task(name: str, plan: JobPlan, runs: Sequence[RunSpec]) -> designs.PlannedTask:
+    """A task of the plan, of which these are the runs."""
+    metric = plan.declared.primary(name)
+    labels = sorted({run.labels for run in runs if run.labels is not None})
+    prints = {run.task_fingerprint for run in runs}
+    return designs.PlannedTask(
+        name, next(iter(prints), None), metric.name, metric.higher_is_better, metric.margin, labels or None
+    )
+
+
+def _parts(evaluations: Sequence[EvaluationSpec]) -> list[designs.PlannedPart]:
+    """Every part of the evaluation, once for each of its settings."""
+    found = {canonical_json([one.part, dict(one.settings), one.protocol]): one for one in evaluations}
+    return [designs.PlannedPart(one.part, dict(one.settings), one.protocol) for one in found.values()]
+
+
+def is_as_designed(own: Design, kept: Design) -> bool:
+    """Whether a job plans what the design of its report folder does, in whatever order."""
+    ours, theirs = (msgspec.to_builtins(each) for each in (own, kept))
+    for each in (ours, theirs):
+        for name in ("architectures", "tasks"):
+            each[name] = sorted(each[name], key=canonical_json)
+        for name in ("created", "runs"):  # when it was written, and what was there then
+            del each[name]
+    return bool(ours == theirs)
 
 
 def describe(

@@ -1,4 +1,7 @@
-"""A job as a story: plan it, do what isn't done yet, measure speeds, describe what was done. Start here."""
+"""A job as a story: plan it, write that down, do what isn't done yet, measure speeds, describe what was done.
+
+Start here.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 from archs.errors import UserError
 from bench.data import datasets, fetch
 from bench.data.dataset import Dataset
-from bench.job.manifest import describe, write_manifest
+from bench.job.manifest import describe, design_of, is_as_designed, write_manifest
 from bench.job.plan import JobPlan, check, make_plan, matched
 from bench.job.report_folder import keep_earlier, report_folder
 from bench.job.request import Request
@@ -28,6 +31,7 @@ from bench.spec.run import EvaluationSpec, RunSpec
 from bench.spec.signals import stopping_status, what_stopped
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
+from bench.store import design as designs
 from bench.store.code_versions import made_by_other_code
 from bench.store.report_lock import alone_in
 from bench.store.store import Store
@@ -76,6 +80,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
             match = matched(request, plan, data.describe())
             plan = call_in_child(make_plan, request, data.describe(), device, match)
         folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir, plan.baseline)
+        design = kept_design(folder, request, plan, data)
         for warning in warnings:
             print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
 
@@ -94,6 +99,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         if other_code := made_by_other_code(records.values(), code_now):
             print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
         circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
+        circumstances["design"] = design.identity
         if stopped_by:
             circumstances["stopped_by"] = what_stopped(stopped_by)
         if request.launcher == "local":
@@ -104,6 +110,16 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         failed = sum(one.status == Status.FAILED and not plan.is_bad_trial(each, one.error) for each, one in ended)
         undone = sum(each.run_id not in records for each in work)
         yield Outcome(folder, len(finished_runs(rounds)), failed, undone, stopped_by)
+
+
+def kept_design(folder: Path, request: Request, plan: JobPlan, data: Dataset) -> designs.StoredDesign:
+    """The design of the report folder: this job's, unless an earlier one has planned there; that is said."""
+    own = design_of(request, plan, data.describe(), set(Store(request.runs_dir).run_ids()))
+    found = designs.write_once(folder, own)
+    if not is_as_designed(own, found.design):
+        where = f"{folder / designs.FILE}, written {found.design.created:%Y-%m-%d %H:%M} UTC"
+        print(f"{where}, plans something else than this job; it stays, and the page says in what", file=sys.stderr)
+    return found
 
 
 def speed_of(request: Request, plan: JobPlan, folder: Path, rounds: Rounds, code: Provenance) -> tuple[str, int]:

@@ -16,9 +16,10 @@ from typing import Any
 
 from archs.errors import UserError
 from bench.spec.run import RunSpec, Work
+from bench.store.design import FILE as DESIGN
 
 OVERWRITTEN = ("report.md", "report.html", "records.csv", "summary.csv", "comparisons.csv", "layers.csv")
-REPLACED = ("manifest.json", "throughput.json")
+REPLACED = ("manifest.json", "throughput.json", "answer.json")
 """Files of a report; only the folder need be writable for these."""
 
 ALL_FILES = (*REPLACED, *OVERWRITTEN, "throughput.csv")
@@ -96,7 +97,8 @@ def keep_earlier(folder: Path, shown: Collection[str], baseline: str) -> str:
     """Move the report that is in a folder into one of its own, unless the new one continues it.
 
     The new one does if it shows all runs and evaluations that the other does, against the same baseline: the same
-    command again, more seeds, more architectures. Speeds that were measured stay too, for the new report to use.
+    command again, more seeds, more architectures. Speeds that were measured stay too, for the new report to use; and
+    the design, since the first one of a folder counts: a copy of it goes with a report that was made under it.
     Of several reports that continue each other only the last is kept.
 
     Args:
@@ -127,6 +129,8 @@ def keep_earlier(folder: Path, shown: Collection[str], baseline: str) -> str:
             copy = partial / path.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
+        if manifest is not None and "design" in manifest and (folder / DESIGN).is_file():
+            shutil.copy2(folder / DESIGN, partial / DESIGN)
         if manifest is not None:
             text = json.dumps(_moved(manifest, folder, partial), indent=1)
             (partial / "manifest.json").write_text(text, encoding="utf-8")

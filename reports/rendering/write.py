@@ -1,4 +1,4 @@
-"""Write the files of a report folder: CSVs, figures, report.md and report.html."""
+"""Write the files of a report folder: CSVs, figures, report.md, report.html and answer.json."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from bench.spec.command import in_ascii
 from bench.statistics.frames import records_frame
 from reports.figures.canvas import FigureWriter, warn
 from reports.findings.experiment import Experiment
+from reports.reading import answer_file
 from reports.reading.numbers_of_labels import as_written
 from reports.rendering import html, markdown
+from reports.rendering.answer import answer_of
 from reports.sections.context import Context
 from reports.sections.page import blocks
 from reports.wording.budget import page_title
@@ -56,6 +58,7 @@ def write(
             from reports.rendering.latex import write_tables
 
             write_tables(page, folder / "latex")
+        answer_file.write(folder, answer_of(experiment))
     except OSError as error:
         raise UserError(f"{folder} can't be written: {error.strerror or error}; choose another folder") from error
     return folder / "report.md"

@@ -1,4 +1,4 @@
-"""Show how to get these numbers again: command, settings, versions, machine, seeds."""
+"""Show how to get these numbers again: command, plan, settings, versions, machine, seeds."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from reports.markup.blocks import Block, Code, Heading, Table, Text
 from reports.markup.escape import one_line
 from reports.sections.context import Context
 from reports.wording.budget import at_equal
+from reports.wording.design import about_design
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, number, plural
 from reports.wording.tuning import recipes_in_words
 
@@ -34,6 +35,8 @@ def blocks(context: Context) -> Iterator[Block]:
     experiment = context.experiment
     yield Heading("How to reproduce")
     yield Code(one_line(experiment.manifest.get("command", ""), limit=20_000))
+    if planned := about_design(experiment):
+        yield Text(planned)
     yield Table(("setting", "value"), tuple(_rows(experiment)), "ll")
     yield Text(
         "Per run: records.csv (every setting, metric, device and run id). Per cell: summary.csv, comparisons.csv. "

@@ -9,8 +9,9 @@ from reports.findings.ranking import Ranking
 from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, training_ratios
 from reports.markup.escape import md
-from reports.wording.answer_of_many import sentences_for_many
+from reports.wording.answer_of_many import PREPOSITIONS, VERDICT_WORDS, sentences_for_many
 from reports.wording.budget import budget, of_a_run, still_improving
+from reports.wording.design import deviations_of_verdicts
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, interval, natural_list, number, plural, ratio
 from reports.wording.machines import SEVERAL
 from reports.wording.phrases import (
@@ -34,7 +35,7 @@ NORMALITY_NOTE = (
 
 
 def answer(experiment: Experiment) -> str:
-    """Return the paragraph as Markdown: one sentence or two per task, then cost, then failures."""
+    """Return the paragraph as Markdown: one sentence or two per task, then cost, failures, what is not as planned."""
     rankings = [ranking for ranking in experiment.head_rankings if ranking.order]
     if not any(ranking.order for ranking in experiment.shown_rankings):
         return f"**No run finished: there is no answer.** {failures(experiment)}".strip()
@@ -46,6 +47,7 @@ def answer(experiment: Experiment) -> str:
             sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
         sentences.append(whether_it_holds(experiment, ranking))
     sentences += [still_improving(experiment), cost(experiment), main_factor(experiment), failures(experiment)]
+    sentences.append(deviations_of_verdicts(experiment))
     return " ".join(filter(None, sentences))
 
 
@@ -141,6 +143,21 @@ def cost(experiment: Experiment) -> str:
         totals = [counted[arch].total for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."
     return ""
+
+
+def verdict_line(ranking: Ranking, arch: str) -> str:
+    """Return the verdict on one architecture against the baseline, with its difference, as Markdown."""
+    row, where = ranking.versus_baseline.get(arch), f"({md(ranking.description.label)})"
+    if row is None:
+        return f"{md(arch)} is not compared with {md(ranking.baseline)} {where}: no seed that both have finished"
+    if row.verdict not in VERDICT_WORDS:
+        return f"{md(arch)} is the same network as {md(row.same_as)} {where}"
+    difference = difference_with_unit(ranking.metric, row.difference, row.low, row.high, measured_quantity(ranking))
+    verdict = f"{VERDICT_WORDS[row.verdict]} {PREPOSITIONS[row.verdict]} {md(ranking.baseline)}"
+    line = f"{md(arch)} is {verdict} {where}: {difference}"
+    if row.verdict != "unresolved":
+        return line
+    return f"{line}; one seed: no interval, no verdict" if row.n < 2 else line + seeds_needed_note(row)
 
 
 def main_factor(experiment: Experiment) -> str:

@@ -31,20 +31,30 @@ CODES = [{"active_units": 0.0, "kl_units": 0.0}, {"active_units": 0.0, "kl_units
 FIRST = [{"sample_spread": 0.1, "train_images_per_s": 5000.0 + 90 * seed} for seed in range(4)]
 SECOND = [{"sample_spread": 0.001, "train_images_per_s": 6000.0 + 99 * seed} for seed in range(4)]
 """By seed."""
+
+
+def other_plan(plan: dict[str, Any]) -> None:
+    """Make a plan one of fewer seeds, more epochs, another margin and an architecture more."""
+    plan["stopping"]["seeds"] = 2
+    plan["recipe"] |= {"epochs": 30, "train_images": None}
+    plan["tasks"][0]["margin"] = 1.5
+    plan["architectures"].append({**plan["architectures"][0], "name": "pool4"})
+
+
 INVENTED: dict[str, dict[str, Any]] = {
     "one leads": {"levels": dict(zip(CROSSING, (0, -22, -15, -2), strict=True)), "seeds": 6,
-                  "settings": {"lr": 0.008}},
+                  "settings": {"lr": 0.008}, "design": lambda plan: plan["runs"].update(made_before=30)},
     "some may be the best": {"levels": dict(zip(CROSSING, (0, -22, -0.2, -0.6), strict=True)), "seeds": 3},
     "against the baseline": {"levels": dict(zip(CROSSING, (0, 5, 9, -2), strict=True)), "seeds": 4},
     "all equivalent": {"levels": dict(zip(CROSSING, (0, 0.05, 0.02, -0.03), strict=True)), "seeds": 6, "spread": 0.05},
     "a pair": {"archs": PAIR, "levels": {"cnn2": 0, "cnn3": 0.6}, "seeds": 3, "asked": 5,
-               "tasks": ("cvae", "classifier")},
+               "tasks": ("cvae", "classifier"), "manifest": {"design": "0" * 16}},
     "unused codes": {"archs": PAIR, "levels": {"cnn2": 0, "cnn3": -450}, "seeds": 4, "tasks": ("cvae", "vae"),
                      "metrics_of": lambda arch, seed: CODES[seed] | (FIRST if arch == "cnn2" else SECOND)[seed],
                      "environment": {"workers": 2}},
-    "failures": {"archs": PAIR, "seeds": 4, "tasks": ("vae", "classifier"),
+    "failures": {"archs": PAIR, "seeds": 4, "tasks": ("vae", "classifier"), "design": lambda plan: None,
                  "failures": {("cnn3", "vae", 1): "the loss is not finite", ("cnn2", "vae", 3): "out of memory"}},
-    "short and rising": {"archs": PAIR, "gap": 5, "seeds": 3, "tasks": ("vae", "classifier"),
+    "short and rising": {"archs": PAIR, "gap": 5, "seeds": 3, "tasks": ("vae", "classifier"), "design": other_plan,
                          "settings": {"epochs": 3, "train_images": 1000}},
     "a tuned pair": {"archs": PAIR, "gap": 0, "seeds": 4, "trials": {
         "vae": {"cnn2": (0, -3, 2), "cnn3": (-10, -30, -7)},
@@ -142,21 +152,22 @@ def trained(name: str, folder: Path) -> Path:
 
 def written(name: str, folder: Path) -> Path:
     """Write invented records and the page on them, and return its folder."""
+    from tests.reports.answers.designs import planned
     from tests.reports.tuning.synthetic import add_trials
 
     case = {"archs": CROSSING, **INVENTED[name]}
     archs, trials, luck = case.pop("archs"), case.pop("trials", None), case.pop("luck", LUCK)
-    asked = case.pop("asked", case["seeds"])
+    asked, design = case.pop("asked", case["seeds"]), case.pop("design", None)
     factors = {arch: {"encoder": arch.split("+")[0], "decoder": arch.split("+")[-1]} for arch in archs}
     manifest = {"title": f"{' vs '.join(archs)} on MNIST", "warnings": [WARNING], "evaluate": "basic", "seeds": asked,
-                "throughput": "not measured apart: --throughput off"}  # fmt: skip
+                "throughput": "not measured apart: --throughput off", **case.pop("manifest", {})}  # fmt: skip
     report = write_experiment(
         folder, archs, factors=factors if len(archs) == 4 else {}, manifest=manifest, n_test=300, **case
     )
     if trials:
         count = len(trials["vae"]["cnn2"])
         add_trials(report, lambda *trial: of_trial(trials, luck, *trial), count, lr=8e-3)
-    reports.build(report)
+    reports.build(planned(report, design) if design else report)
     return report
 
 

@@ -13,6 +13,9 @@ from tests.audit.sentences import (
     costs as costs,
 )
 from tests.audit.sentences import (
+    design as design,
+)
+from tests.audit.sentences import (
     few_labels as few_labels,
 )
 from tests.audit.sentences import (

@@ -1,0 +1,210 @@
+"""The file answer.json of a report folder: what its page says, for programs. docs/answer.md explains every field.
+
+Numbers are in the metric's raw unit and in full; one that is not known is null. Its words for verdicts and its names of
+fields are those of summary.csv, comparisons.csv and throughput.csv.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+FILE = "answer.json"
+VERSION = 1
+"""The version of the file, raised when a field goes or means something else; fields may be added without."""
+
+Verdict = Literal["better", "worse", "equivalent", "unresolved", "same network"]
+
+
+class TaskAnswer(Struct, kw_only=True):
+    """A task, by what it is judged, and who may be the best."""
+
+    task: str
+    labels: int | None
+    label: str
+    metric: str
+    higher_is_better: bool | None
+    margin: float | None
+    unit: str
+    scale: float
+    best: str | None
+    may_be_best: list[str]
+    ruled_out: list[str]
+
+
+class Result(Struct, kw_only=True):
+    """The primary metric of an architecture on a task, over seeds."""
+
+    task: str
+    labels: int | None
+    metric: str
+    arch: str
+    n: int
+    n_failed: int
+    n_missing: int
+    mean: float | None
+    std: float | None
+    low: float | None
+    high: float | None
+
+
+class ComparisonAnswer(Struct, kw_only=True):
+    """An architecture against the baseline on a task."""
+
+    task: str
+    labels: int | None
+    metric: str
+    arch: str
+    baseline: str
+    verdict: Verdict
+    text: str
+    n: int
+    difference: float | None
+    low: float | None
+    high: float | None
+    level: float | None
+    low_95: float | None
+    high_95: float | None
+    std: float | None
+    p_t: float | None
+    p_signflip: float | None
+    p_holm: float | None
+    family: int
+    effect_size: float | None
+    normal_assumption: bool
+    same_as: str | None
+    seeds_needed: int | None
+    seeds_fewest: int | None
+    seeds_most: int | None
+
+
+class SpeedAnswer(Struct, kw_only=True):
+    """How fast an architecture trains on a task."""
+
+    task: str
+    labels: int | None
+    arch: str
+    measured_apart: bool
+    images_per_s: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    resolved: bool | None
+    disturbed: bool
+    n: int
+    sessions: int
+
+
+class SizeAnswer(Struct, kw_only=True):
+    """The parameters of an architecture."""
+
+    arch: str
+    task: str
+    params_total: int
+    params_conv: int
+    params_fc: int
+
+
+class FailedRun(Struct, kw_only=True):
+    """A run that failed."""
+
+    arch: str
+    task: str
+    labels: int | None
+    seed: int
+    error: str
+
+
+class RunsAnswer(Struct, kw_only=True):
+    """What became of the runs that were asked for."""
+
+    planned: int
+    finished: int
+    without_record: int
+    failed: list[FailedRun]
+
+
+class DeviationAnswer(Struct, kw_only=True):
+    """Something that is not as planned."""
+
+    kind: str
+    subject: str
+    planned: str | float | bool | list[int] | None
+    found: str | float | bool | list[int] | None
+    text: str
+
+
+class DesignAnswer(Struct, kw_only=True):
+    """What the report shows, held against its design."""
+
+    state: Literal["kept", "missing", "changed"]
+    created: str | None
+    as_planned: bool | None
+    runs_planned: int | None
+    runs_made_before: int | None
+    deviations: list[DeviationAnswer]
+
+
+class Answer(Struct, kw_only=True):
+    """The whole file."""
+
+    version: int
+    question: str
+    answer: str
+    created: str | None
+    dataset: str
+    likelihood: str | None
+    baseline: str
+    archs: list[str]
+    warnings: list[str]
+    tasks: list[TaskAnswer]
+    results: list[Result]
+    comparisons: list[ComparisonAnswer]
+    speeds: list[SpeedAnswer]
+    sizes: list[SizeAnswer]
+    runs: RunsAnswer
+    design: DesignAnswer | None
+
+
+def content_of(answer: Answer) -> dict[str, Any]:
+    """Return an answer as plain JSON values."""
+    return dict(msgspec.to_builtins(answer))
+
+
+def text_of(answer: Answer) -> str:
+    """Return an answer as JSON that can be read by people too."""
+    return json.dumps(content_of(answer), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def read(folder: Path) -> Answer | None:
+    """Return the answer in a report folder; None if there is none, or none that this version wrote.
+
+    Whoever needs it can make it anew from the records, so that what is damaged is no error.
+    """
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        found = msgspec.convert(content, Answer)
+    except (OSError, ValueError, RecursionError):  # of which msgspec's errors are some
+        return None
+    return found if found.version == VERSION else None
+
+
+def write(folder: Path, answer: Answer) -> None:
+    """Write the answer into a report folder in one step, so that nobody reads half of it.
+
+    Raises:
+        OSError: the folder can't be written to.
+    """
+    partial = folder / f".answer-{uuid.uuid4().hex}"
+    try:
+        partial.write_text(text_of(answer), encoding="utf-8")
+        partial.replace(folder / FILE)
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

@@ -1,0 +1,247 @@
+"""Put the findings that the page is made of into the answer for programs: answer.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from bench.spec.status import Status
+from bench.store.code_versions import made_by_other_code
+from reports.findings.deviations import Value, deviations
+from reports.findings.experiment import Experiment
+from reports.findings.ranking import Ranking, rank
+from reports.findings.sizes import sizes
+from reports.findings.speed_ratios import disturbed_archs, measured_apart, training_ratios, training_speed
+from reports.markup.escape import one_line, plain
+from reports.reading import answer_file
+from reports.reading.answer_file import Answer
+from reports.reading.design import read_design
+from reports.wording.answer import answer, verdict_line
+from reports.wording.budget import page_title
+from reports.wording.design import clause
+from reports.wording.sanity_warnings import sanity_warnings
+
+NUMBERS = ("difference", "low", "high", "level", "low_95", "high_95", "std", "p_t", "p_signflip", "p_holm",
+           "effect_size")  # fmt: skip
+"""Fields of a comparison that are numbers, called as the columns of comparisons.csv are."""
+Ended = Mapping[tuple[str, str], tuple[int, int]]
+COUNTS = ("seeds_needed", "seeds_fewest", "seeds_most")
+"""Those that are whole numbers, or nothing."""
+
+
+def answer_of(experiment: Experiment) -> Answer:
+    """Return what the page of an experiment says."""
+    rankings, manifest, ended = _rankings(experiment), experiment.manifest, _ended(experiment)
+    cells = [(ranking, arch) for ranking in rankings for arch in _asked(experiment, ranking, ended)]
+    created = manifest.get("created")
+    return Answer(
+        version=answer_file.VERSION,
+        question=page_title(manifest, experiment.runs),
+        answer=plain(answer(experiment)),
+        created=None if created is None else str(created),
+        dataset=experiment.dataset,
+        likelihood=experiment.likelihood,
+        baseline=experiment.baseline,
+        archs=list(experiment.archs),
+        warnings=warnings_of(experiment),
+        tasks=[_task(experiment, ranking) for ranking in rankings],
+        results=[_result(experiment, ranking, arch, ended) for ranking, arch in cells],
+        comparisons=[_comparison(experiment, ranking, arch) for ranking, arch in cells if arch != experiment.baseline],
+        speeds=list(_speeds(experiment)),
+        sizes=[
+            answer_file.SizeAnswer(
+                arch=arch,
+                task=experiment.task_run(size.task),
+                params_total=int(size.total),
+                params_conv=int(size.conv),
+                params_fc=int(size.fc),
+            )
+            for arch, size in sizes(experiment).items()
+        ],
+        runs=_runs(experiment),
+        design=_design(experiment),
+    )
+
+
+def warnings_of(experiment: Experiment) -> list[str]:
+    """Return the warnings that the page opens with, as plain text without a full stop of ours."""
+    other_code = made_by_other_code(experiment.records, experiment.manifest.get("provenance") or {})
+    found = [*(experiment.manifest.get("warnings") or ()), *sanity_warnings(experiment), other_code]
+    return [one_line(text) for text in found if text]
+
+
+def _rankings(experiment: Experiment) -> list[Ranking]:
+    """Return the ranking of each task that was asked for, also of those of which nothing has been run yet."""
+    run = set(map(experiment.task_run, experiment.tasks))
+    empty = (task for task in experiment.manifest["tasks"] if task not in run)
+    return [*experiment.rankings.values(), *(rank(experiment, None, task) for task in empty)]
+
+
+def _named(experiment: Experiment, task: str) -> dict[str, Any]:
+    """Return how a task is called in files: its own name, and its number of labels where it has several."""
+    name, labels = experiment.numbers_of_labels.get(task, (task, None))
+    return {"task": name, "labels": labels}
+
+
+def _ended(experiment: Experiment) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (task, architecture) → how many runs have a record, and how many of those failed."""
+    failed = experiment.runs["status"] != Status.FINISHED
+    found = failed.groupby([experiment.runs["task"], experiment.runs["arch"]]).agg(["size", "sum"])
+    return {key: (int(size), int(count)) for key, size, count in found.itertuples()}
+
+
+def _asked(experiment: Experiment, ranking: Ranking, ended: Ended) -> list[str]:
+    """Return the architectures that should have a result on a task, best first."""
+    task, skipped = experiment.task_run(ranking.task), experiment.manifest.get("skipped") or ()
+    can_t = {each.get("arch") for each in skipped if each.get("task") == task}  # those without a decoder, say
+    may_lack = experiment.without_record > 0
+    order = dict.fromkeys([*ranking.order, *experiment.order])
+    return [arch for arch in order if (ranking.task, arch) in ended or (may_lack and arch not in can_t)]
+
+
+def _task(experiment: Experiment, ranking: Ranking) -> answer_file.TaskAnswer:
+    metric = ranking.metric
+    return answer_file.TaskAnswer(
+        **_named(experiment, ranking.task),
+        label=ranking.description.label,
+        metric=metric.name,
+        higher_is_better=metric.higher_is_better,
+        margin=metric.margin,
+        unit=metric.unit,
+        scale=float(metric.scale),
+        best=ranking.best,
+        may_be_best=[*filter(None, [ranking.leader]), *ranking.rivals],
+        ruled_out=list(ranking.ruled_out),
+    )
+
+
+def _result(experiment: Experiment, ranking: Ranking, arch: str, ended: Ended) -> answer_file.Result:
+    cell = ranking.cells.get(arch)
+    run, failed = ended.get((ranking.task, arch), (0, 0))
+    return answer_file.Result(
+        **_named(experiment, ranking.task),
+        metric=ranking.metric.name,
+        arch=arch,
+        n=0 if cell is None else int(cell.n),
+        n_failed=failed,
+        n_missing=max(0, experiment.seeds - run) if experiment.without_record else 0,
+        **_numbers(cell, ("mean", "std", "low", "high")),
+    )
+
+
+def _comparison(experiment: Experiment, ranking: Ranking, arch: str) -> answer_file.ComparisonAnswer:
+    row = ranking.versus_baseline.get(arch)
+    named = {**_named(experiment, ranking.task), "metric": ranking.metric.name, "arch": arch}
+    return answer_file.ComparisonAnswer(
+        **named,
+        baseline=experiment.baseline,
+        verdict=getattr(row, "verdict", "unresolved"),
+        text=plain(verdict_line(ranking, arch)),
+        n=int(getattr(row, "n", 0)),
+        family=int(getattr(row, "family", 0)),
+        normal_assumption=bool(getattr(row, "normal_assumption", False)),
+        same_as=_text(getattr(row, "same_as", None)),
+        **_numbers(row, NUMBERS),
+        **_counts(row),
+    )
+
+
+def _speeds(experiment: Experiment) -> Iterator[answer_file.SpeedAnswer]:
+    """Yield the training speeds; those that were measured apart hold for every number of labels."""
+    seen = set[str]()
+    for task in experiment.tasks:
+        is_apart, run = measured_apart(experiment, task) is not None, experiment.task_run(task)
+        named = {"task": run, "labels": None} if is_apart else _named(experiment, task)
+        if is_apart and run in seen:
+            continue
+        seen.add(run)
+        speeds, ratios = training_speed(experiment, task), training_ratios(experiment, task)
+        disturbed = disturbed_archs(experiment, task)
+        for arch in (arch for arch in experiment.order if arch in speeds):
+            found = ratios.get(arch)
+            yield answer_file.SpeedAnswer(
+                **named,
+                arch=arch,
+                measured_apart=is_apart,
+                images_per_s=_number(speeds[arch]),
+                ratio=_number(found and found.value),
+                ratio_low=_number(found and found.low),
+                ratio_high=_number(found and found.high),
+                resolved=None if found is None else bool(found.resolved),
+                disturbed=arch in disturbed,
+                n=0 if found is None else int(found.n),
+                sessions=0 if found is None else int(found.sessions),
+            )
+
+
+def _runs(experiment: Experiment) -> answer_file.RunsAnswer:
+    failed = [
+        answer_file.FailedRun(
+            **_named(experiment, row.task), arch=row.arch, seed=int(row.seed), error=one_line(row.error or "")
+        )
+        for row in experiment.failed.itertuples(index=False)
+    ]
+    return answer_file.RunsAnswer(
+        planned=experiment.planned,
+        finished=len(experiment.finished),
+        without_record=experiment.without_record,
+        failed=failed,
+    )
+
+
+def _design(experiment: Experiment) -> answer_file.DesignAnswer | None:
+    found = read_design(experiment.folder, experiment.manifest)
+    if found is None:
+        return None
+    design = found.design
+    if design is None:
+        return answer_file.DesignAnswer(
+            state=found.state, created=None, as_planned=None, runs_planned=None, runs_made_before=None, deviations=[]
+        )
+    differing = deviations(experiment, design)
+    return answer_file.DesignAnswer(
+        state=found.state,
+        created=design.created.isoformat(),
+        as_planned=not differing,
+        runs_planned=design.runs.planned,
+        runs_made_before=design.runs.made_before,
+        deviations=[
+            answer_file.DeviationAnswer(
+                kind=one.kind,
+                subject=one.subject,
+                planned=_plain_value(one.planned),
+                found=_plain_value(one.found),
+                text=plain(clause(one)),
+            )
+            for one in differing
+        ],
+    )
+
+
+def _plain_value(value: Value) -> Any:
+    """Return a value as JSON has it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _numbers(row: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return these numbers of a row of a frame, which need not be there."""
+    return {name: _number(getattr(row, name, None)) for name in names}
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, or None where there is no finite one."""
+    return None if value is None or pd.isna(value) or not math.isfinite(value) else float(value)
+
+
+def _counts(row: Any) -> dict[str, Any]:
+    """Return the whole numbers of a row of comparisons."""
+    found = {name: getattr(row, name, None) for name in COUNTS}
+    return {name: None if value is None or pd.isna(value) else int(value) for name, value in found.items()}
+
+
+def _text(value: Any) -> str | None:
+    """Return a text, or None where a frame has none."""
+    return value if isinstance(value, str) else None

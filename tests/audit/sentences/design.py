@@ -1,0 +1,119 @@
+"""Whether the page is as planned: design.json against the manifest and records.csv."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from tests.audit.facts import TASKS, Facts, Wrong
+from tests.audit.page import Where
+from tests.audit.registry import Found, sentence
+from tests.audit.shown import count, listed
+
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+          "December")  # fmt: skip
+OF_SOME = ("likelihood", "latent_dim", "classification_weight")
+"""Settings that some runs have none of."""
+WHERE_RUN = ("device", "threads", "deterministic")
+
+
+def design(facts: Facts) -> dict[str, Any]:
+    return json.loads((facts.folder / "design.json").read_text(encoding="utf-8"))
+
+
+def written(facts: Facts) -> str:
+    when = datetime.fromisoformat(design(facts)["created"].replace("Z", "+00:00"))
+    return f"{when.day} {MONTHS[when.month - 1]} {when.year}, {when.hour:02}:{when.minute:02} UTC"
+
+
+def deviations(facts: Facts) -> Iterator[tuple[bool, str]]:
+    """Yield whether the verdicts depend on it, and its words."""
+    plan, manifest = design(facts), facts.manifest
+    if manifest["seeds"] != plan["stopping"]["seeds"]:
+        yield True, f"{count(manifest['seeds'], 'seed')} instead of {plan['stopping']['seeds']}"
+    for what, shown in (("architecture", manifest["archs"]), ("task", manifest["tasks"])):
+        names = [one["name"] for one in plan[f"{what}s"]]
+        added, missing = [name for name in shown if name not in names], [name for name in names if name not in shown]
+        for some, words, grave in ((added, "added", False), (missing, "planned and not shown", True)):
+            if some:
+                yield grave, f"{what}{'s' if len(some) > 1 else ''} {listed(some, len(some))} {words}"
+    if plan["baseline"] != facts.baseline:
+        yield True, f"baseline {facts.baseline} instead of {plan['baseline']}"
+    for task in plan["tasks"]:
+        if task["name"] in TASKS and task["name"] in manifest["tasks"]:
+            margin = TASKS[task["name"]].margin / TASKS[task["name"]].scale
+            if task["margin"] != margin:
+                yield True, f"{task['name']}: margin {margin} instead of {task['margin']}"
+    for name, value in plan["recipe"].items():
+        column = facts.all_runs[name] if name in facts.all_runs else facts.all_runs["seed"].map(lambda seed: None)
+        found = set(column.dropna().unique())
+        found |= {None} if name not in OF_SOME and column.isna().any() else set()
+        for other in found - {value}:
+            words = ["all" if name == "train_images" and each is None else each for each in (other, value)]
+            yield name not in WHERE_RUN, f"{name.replace('_', ' ')} {words[0]} instead of {words[1]}"
+    lacking = _planned_here(facts) - len(_finished_here(facts))
+    if lacking:
+        yield False, f"{lacking} of {_planned_here(facts)} planned runs without a result"
+
+
+def _planned_here(facts: Facts) -> int:
+    """Return how many runs were planned of what the page shows."""
+    seeds = min(facts.manifest["seeds"], design(facts)["stopping"]["seeds"])
+    return seeds * len(_cells(facts))
+
+
+def _cells(facts: Facts) -> set[tuple[str, str]]:
+    shown = facts.manifest["archs"]
+    cells = {(one["name"], task) for one in design(facts)["architectures"] for task in one["tasks"]}
+    return {(arch, task) for arch, task in cells if arch in shown and task in facts.manifest["tasks"]}
+
+
+def _finished_here(facts: Facts) -> set[tuple[str, str, int]]:
+    found = set(zip(facts.runs["arch"], facts.runs["task"], facts.runs["seed"], strict=True))
+    seeds = design(facts)["stopping"]["seeds"]
+    return {(arch, task, seed) for arch, task, seed in found if (arch, task) in _cells(facts) and seed < seeds}
+
+
+@sentence("As planned (design.json, {when}).")
+def as_planned(facts: Facts, found: Found, where: Where) -> Found:
+    if list(deviations(facts)):
+        raise Wrong("it is not")
+    return {"when": written(facts)}
+
+
+@sentence("**Not as planned** (design.json, {when}): {what}.")
+def not_as_planned(facts: Facts, found: Found, where: Where) -> Found:
+    what = [words for _, words in deviations(facts)]
+    if not what:
+        raise Wrong("it is")
+    return {"when": written(facts), "what": "; ".join(what)}
+
+
+@sentence("Not as planned: {what}.")
+def verdicts_not_as_planned(facts: Facts, found: Found, where: Where) -> Found:
+    grave = [words for is_grave, words in deviations(facts) if is_grave]
+    if not grave:
+        raise Wrong("every verdict is")
+    fixed = any(" seed" in words for words in grave)
+    note = " (the verdicts assume a number of seeds that was fixed beforehand)" if fixed else ""
+    return {"what": "; ".join(grave) + note}
+
+
+@sentence("{many} planned runs were in the store when the plan was written: it could be made by their results.")
+def made_before(facts: Facts, found: Found, where: Where) -> Found:
+    runs = design(facts)["runs"]
+    if not runs["made_before"]:
+        raise Wrong("none was")
+    is_all = runs["made_before"] == runs["planned"]
+    return {"many": f"All {runs['planned']}" if is_all else f"{runs['made_before']} of the {runs['planned']}"}
+
+
+@sentence(
+    "design.json, the plan of what this page shows, is not there any more, so that what was planned can't be told."
+)
+def gone(facts: Facts, found: Found, where: Where) -> Found:
+    if (facts.folder / "design.json").exists():
+        raise Wrong("it is there")
+    return {}
