@@ -67,11 +67,19 @@ def design_of(request: Request, plan: JobPlan, data: DataDescription, made: Coll
             deterministic=recipe.deterministic,
             protocol=PROTOCOL,
         ),
+        tuning=_planned_tuning(plan),
+        match=plan.match.by if plan.match is not None else None,
         seeds=list(range(request.seeds)),
         evaluation=designs.PlannedEvaluation(request.evaluate, _parts(parts)),
         stopping=designs.Stopping("fixed", request.seeds),
         runs=designs.PlannedRuns(len(runs), sum(run.run_id in made for run in runs)),
     )
+
+
+def _planned_tuning(plan: JobPlan) -> designs.PlannedTuning | None:
+    """How each run is tuned; None if none is."""
+    space = [designs.TunedSetting(**dataclasses.asdict(dimension)) for dimension in SPACE]
+    return designs.PlannedTuning(1 + len(plan.trials), space) if plan.trials else None
 
 
 def _task(name: str, plan: JobPlan, runs: Sequence[RunSpec]) -> designs.PlannedTask:

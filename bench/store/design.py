@@ -110,6 +110,22 @@ class Stopping(Struct):
     seeds: Count
 
 
+class TunedSetting(Struct):
+    """A setting that trials differ in, as `bench.spec.search_space.Dimension` documents it."""
+
+    name: Text
+    label: Text
+    low: float
+    high: float
+
+
+class PlannedTuning(Struct):
+    """With how many recipes each run is tried, the common one among them, and what the others are drawn from."""
+
+    trials: Annotated[int, Meta(ge=2, le=10_000_000)]
+    space: list[TunedSetting]
+
+
 class PlannedRuns(Struct):
     """How many trainings, and how many of them were there already."""
 
@@ -128,7 +144,12 @@ class Design(Struct, kw_only=True):
     dataset: PlannedData
     tasks: list[PlannedTask]
     recipe: PlannedRecipe
-    # a plan of how each architecture is tuned comes here, with None as its default: one recipe for all
+    tuning: PlannedTuning | None = None
+    """None: one recipe for all."""
+
+    match: Text | None = None
+    """What is equal for all architectures, "flops" or "time"; None: their epochs."""
+
     seeds: list[Count]
     evaluation: PlannedEvaluation
     stopping: Stopping

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
+
+import msgspec
 
 from bench.spec.status import Status
 from bench.store.design import Design, PlannedTask
@@ -29,8 +32,9 @@ class Deviation:
     """Something that is not as planned."""
 
     kind: str
-    """What is: "seeds", "baseline", "data set", "data", "setting", "labels", "metric", "direction", "margin",
-    "evaluation", "unfinished", or "architecture" or "task" with "added", "missing" or "changed"."""
+    """What is: "seeds", "baseline", "data set", "data", "setting", "labels", "metric", "direction", "margin", "trials",
+    "space of the trials", "equal", "evaluation", "unfinished", or "architecture" or "task" with "added", "missing" or
+    "changed"."""
 
     subject: str
     """The architecture, task, setting or part of the evaluation; empty for the other kinds."""
@@ -56,6 +60,7 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
         *_named("architecture", archs, experiment.archs, archs_run),
         *_named("task", tasks, experiment.manifest["tasks"], tasks_run),
         *_decided_by(experiment, design),
+        *_tuned_and_matched(experiment, design),
         *_settings(experiment, design),
         *_unfinished(experiment, design),
     ]
@@ -101,6 +106,26 @@ def _decided_by(experiment: Experiment, design: Design) -> Iterator[Deviation]:
             yield Deviation("margin", task.name, task.margin, metric.margin)
 
 
+def _tuned_and_matched(experiment: Experiment, design: Design) -> Iterator[Deviation]:
+    """Yield whether runs were tuned, or matched in what they cost, otherwise than was planned."""
+    tuning = experiment.manifest.get("tuning") or {"trials": 1, "space": []}
+    planned = design.tuning.trials if design.tuning else 1
+    if tuning["trials"] != planned:
+        yield Deviation("trials", "", planned, tuning["trials"])
+    elif design.tuning and (was := _space_text(msgspec.to_builtins(design.tuning.space))) != _space_text(
+        tuning["space"]
+    ):
+        yield Deviation("space of the trials", "", was, _space_text(tuning["space"]))
+    equal = (experiment.manifest.get("match") or {}).get("by")
+    if equal != design.match:
+        yield Deviation("equal", "", design.match or "epochs", equal or "epochs")
+
+
+def _space_text(space: Iterable[Mapping[str, Any]]) -> str:
+    """Return what trials are drawn from, the same for equal spaces."""
+    return ", ".join(f"{row['name']} from {row['low']:g} to {row['high']:g}" for row in space)
+
+
 def _shared_tasks(experiment: Experiment, design: Design) -> list[PlannedTask]:
     """Return the planned tasks that the report has."""
     return [task for task in design.tasks if task.name in experiment.manifest["tasks"]]
@@ -119,7 +144,8 @@ def _settings(experiment: Experiment, design: Design) -> Iterator[Deviation]:
             break  # another data set has other data
     for name in design.recipe.__struct_fields__:
         planned = getattr(design.recipe, name)
-        values = {spec.get(name) for spec in specs} - ({None} if name in SETTINGS_OF_SOME else set())
+        whole = [spec for spec in specs if name != "epochs" or spec.get("steps") is None]  # others have steps instead
+        values = {spec.get(name) for spec in whole} - ({None} if name in SETTINGS_OF_SOME else set())
         for value in sorted(values - {planned}, key=str):
             yield Deviation("setting", name, planned, value)
     for task in _shared_tasks(experiment, design):

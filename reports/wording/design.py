@@ -20,6 +20,8 @@ STATES = {
     "missing": f"{FILE}, the plan of what this page shows, is not there any more, {CAN_T_BE_TOLD}.",
     "changed": f"{FILE}, the plan of what this page shows, was changed since, {CAN_T_BE_TOLD}.",
 }
+EQUAL = {"epochs": "epochs", "flops": "training FLOPs", "time": "training time"}
+"""What was equal for all architectures → in words."""
 ENDINGS = {"added": "added", "missing": "planned and not shown", "changed": "changed since"}
 """Second word of a deviation's kind → what is said of the architectures or tasks."""
 
@@ -85,6 +87,11 @@ def _clause(group: list[Deviation]) -> str:
         return f"evaluation {names[0]} with other settings"
     if one.kind == "seeds":
         return f"{plural(int(_number(one.found)), 'seed')} instead of {_text(one.planned)}"
+    if one.kind == "trials":
+        return f"{plural(int(_number(one.found)), 'trial')} of each run instead of {_text(one.planned)}"
+    if one.kind == "equal":
+        found, planned = (EQUAL.get(str(value), _text(value)) for value in (one.found, one.planned))
+        return f"equal {found} instead of equal {planned}"
     if one.kind == "direction":
         found, planned = ("higher" if value else "lower" for value in (one.found, one.planned))
         return f"{names[0]}: {found} counts as better, not {planned}"

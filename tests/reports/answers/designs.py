@@ -55,6 +55,8 @@ def planned(report: Path, change: Callable[[dict[str, Any]], object] = lambda de
             for task in manifest["tasks"]
         ],
         "recipe": {name: one(name) for name in RECIPE},
+        "tuning": {name: manifest["tuning"][name] for name in ("trials", "space")} if "tuning" in manifest else None,
+        "match": manifest.get("match", {}).get("by"),
         "seeds": list(range(manifest["seeds"])),
         "evaluation": {"level": manifest.get("evaluate", "basic"), "parts": []},
         "stopping": {"kind": "fixed", "seeds": manifest["seeds"]},

@@ -130,6 +130,14 @@ GRAVE: dict[str, tuple[Change, str]] = {
     "other epochs": (setting("recipe", epochs=20), "epochs 10 instead of 20"),
     "another rate": (setting("recipe", lr=0.008), "lr 0.001 instead of 0.008"),
     "fewer images": (setting("recipe", train_images=1000), "train images all instead of 1000"),
+    "no tuning": (
+        lambda design: design.update(tuning={"trials": 5, "space": []}),
+        "1 trial of each run instead of 5",
+    ),
+    "equal epochs": (
+        lambda design: design.update(match="flops"),
+        "equal epochs instead of equal training FLOPs",
+    ),
     "another likelihood": (setting("recipe", likelihood="grey"), "likelihood dynamic instead of grey"),
     "another data set": (
         setting("dataset", name="digits", fingerprint="x"),
