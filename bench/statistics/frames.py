@@ -129,7 +129,8 @@ def layers_frame(records: Iterable[Record]) -> pd.DataFrame:
     If settings that shape a network differ, each has its own rows, and those settings are columns too. What a row
     has no text for is None.
     """
-    specs, first = [], {}  # of each network the layers as the first of its records has them
+    specs: list[Mapping[str, Any]] = []
+    first: dict[tuple[Any, ...], Record] = {}  # of each network the first of its records that has layers
     for record in records:
         specs.append(record.spec)
         if record.layers:
@@ -150,13 +151,14 @@ def history_frame(records: Iterable[Record]) -> pd.DataFrame:
     trained = [run for run in runs if run[2]]
     frame = pd.DataFrame({key: [spec.get(key) for spec, _, _ in trained] for key in keys})
     frame["run_id"] = [run_id for _, run_id, _ in trained]
-    frame = frame.loc[np.repeat(frame.index, [len(history) for _, _, history in trained])].reset_index(drop=True)
+    lengths = np.array([len(history) for _, _, history in trained], dtype=int)
+    frame = frame.loc[np.repeat(frame.index, lengths)].reset_index(drop=True)
     epochs = [epoch for _, _, history in trained for epoch in history]
     known = ["epoch", "train_loss", "val_elbo", "val_accuracy", "seconds"]
     more = sorted({name for name in set(chain.from_iterable(epochs)) if name.startswith("val_")} - {*known})
     for name in (*known, *more):
         frame[name] = [epoch.get(name, math.nan) for epoch in epochs]
-    return frame
+    return frame if epochs else frame.astype(object)  # as pandas makes the other tables where there is no row
 
 
 def _differing(specs: Sequence[Mapping[str, Any]]) -> list[str]:
