@@ -63,6 +63,7 @@ def specs() -> Iterator[RunSpec]:
 
 def record_of(spec: RunSpec) -> Record:
     """Return an invented record, as long as a real one."""
+    names: tuple[str, ...]
     score, rooms = -100 - spec.seed / 7 - 1000 * spec.lr, ("data", "evaluation", "models", "tasks", "training")
     names = ("accuracy",) if spec.latent_dim is None else ("elbo", "reconstruction", "kl", "active_units", "kl_units")
     names += ("train_seconds", "train_images_per_s")
