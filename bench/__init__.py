@@ -35,21 +35,15 @@ def load(runs_dir: str | Path, table: str = "runs") -> pd.DataFrame:
         archs.errors.UserError: there is no such table.
     """
     from archs.errors import UserError, nearest
-    from bench.statistics.frames import history_frame, layers_frame, metric_names, records_frame, summary_frame
+    from bench.statistics.frames import history_frame, layers_frame, records_frame, summary_of_records
     from bench.store.evaluations import with_evaluations
     from bench.store.store import Store
 
-    store = Store(runs_dir)
-    records = [with_evaluations(store, record) for record in store.records()]
-    tables = {
-        "runs": lambda: records_frame(records),
-        "history": lambda: history_frame(records),
-        "summary": lambda: summary_frame(records_frame(records), metric_names(records)),
-        "layers": lambda: layers_frame(records),
-    }
+    tables = {"runs": records_frame, "history": history_frame, "summary": summary_of_records, "layers": layers_frame}
     if table not in tables:
         raise UserError(f"unknown table {table!r}{nearest(table, tables)}")
-    return tables[table]()
+    store = Store(runs_dir)
+    return tables[table](with_evaluations(store, record) for record in store.each())
 
 
 def load_model(runs_dir: str | Path, run_id: str, plugins: tuple[str, ...] = ()) -> nn.Module:

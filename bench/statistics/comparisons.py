@@ -143,17 +143,21 @@ def seed_values(runs: pd.DataFrame, metric: str) -> dict[int, float]:
     Raises:
         UserError: a seed has two finished runs, which must differ in some setting.
     """
-    finished = runs[runs["status"] == "finished"]
-    repeated = finished[finished["seed"].duplicated()]
-    if len(repeated):
-        row = repeated.iloc[0]
-        raise UserError(
-            f"{row['arch']!r} has more than one finished {row['task']} run for seed {row['seed']}: "
-            "expected one, select runs with the same settings"
-        )
-    values = {int(seed): math.nan for seed in runs["seed"]}
-    numbers = pd.to_numeric(finished[metric], errors="coerce")
-    return values | {int(s): float(v) for s, v in zip(finished["seed"], numbers, strict=True)}
+    numbers = pd.to_numeric(runs[metric], errors="coerce")
+    values: dict[int, float] = {}
+    finished = set()
+    for seed, status, number in zip(map(int, runs["seed"]), runs["status"], numbers, strict=True):
+        values.setdefault(seed, math.nan)
+        if status == "finished":
+            if seed in finished:
+                row = runs.iloc[0]
+                raise UserError(
+                    f"{row['arch']!r} has more than one finished {row['task']} run for seed {seed}: "
+                    "expected one, select runs with the same settings"
+                )
+            finished.add(seed)
+            values[seed] = float(number)
+    return values
 
 
 def _any_finite(values: pd.Series) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.spec.metrics import metric_columns
@@ -40,7 +42,7 @@ def records_frame(records: Iterable[Record]) -> pd.DataFrame:
         row |= parameter_counts(record) | record.metrics | derived_metrics(record)
         row |= {"status": record.status, "error": record.error, "run_id": record.run_id}
         rows.append(row)
-    extra = sorted({key for row in rows for key in row} - set(RECORD_COLUMNS))
+    extra = sorted(set(chain.from_iterable(rows)) - set(RECORD_COLUMNS))
     return pd.DataFrame(rows, columns=[*RECORD_COLUMNS, *extra])
 
 
@@ -81,6 +83,18 @@ def metric_names(records: Iterable[Record]) -> set[str]:
     return {name for record in records for name in record.metrics}
 
 
+def summary_of_records(records: Iterable[Record]) -> pd.DataFrame:
+    """Return what `summary_frame` does, of records, of which no more than one is kept at a time."""
+    names: set[str] = set()
+
+    def noted() -> Iterator[Record]:
+        for record in records:
+            names.update(record.metrics)
+            yield record
+
+    return summary_frame(records_frame(noted()), names)
+
+
 def summary_frame(runs: pd.DataFrame, plugin_metrics: Collection[str] = ()) -> pd.DataFrame:
     """Return a row per architecture, task and metric: n, n_failed, mean, std (ddof = 1) and 95 % t interval.
 
@@ -92,52 +106,60 @@ def summary_frame(runs: pd.DataFrame, plugin_metrics: Collection[str] = ()) -> p
     """
     differing = differing_settings(runs)
     keys = ["arch", "task", *differing]
-    runs = runs.assign(**{name: none_for_missing(runs[name]) for name in differing})
-    rows = []
     metrics = metric_columns(runs.columns)
     metrics += sorted(set(plugin_metrics) & set(runs.columns) - set(metrics))
-    for key, group in runs.groupby(keys, sort=False, dropna=False):
-        finished = group[group["status"] == "finished"]
+    is_finished = (runs["status"] == "finished").to_numpy()
+    values = {metric: runs[metric].to_numpy(dtype=float, na_value=np.nan) for metric in metrics}  # once, not per group
+    settings = runs[keys].assign(**{name: none_for_missing(runs[name]) for name in differing}).reset_index(drop=True)
+    rows = []
+    for key, group in settings.groupby(keys, sort=False, dropna=False):
+        finished = group.index[is_finished[group.index]]
+        cell = {**dict(zip(keys, key, strict=True)), "n_failed": len(group) - len(finished)}
         for metric in metrics:
-            values = finished[metric].dropna().astype(float)
-            if len(values) or (metric == "params_total" and len(group)):
-                found = mean_interval(values.to_numpy())
-                cell = dict(zip(keys, key, strict=True)) | {"metric": metric, "n_failed": len(group) - len(finished)}
-                rows.append({**cell, **dataclasses.asdict(found)})
+            own = values[metric][finished]
+            own = own[~np.isnan(own)]
+            if len(own) or metric == "params_total":
+                rows.append({**cell, "metric": metric, **vars(mean_interval(own))})
     return pd.DataFrame(rows, columns=[*keys, "metric", "n", "n_failed", "mean", "std", "low", "high"])
 
 
-def layers_frame(records: Sequence[Record]) -> pd.DataFrame:
+def layers_frame(records: Iterable[Record]) -> pd.DataFrame:
     """Return a row per layer of each architecture and task, in the order in which an image passes them.
 
     If settings that shape a network differ, each has its own rows, and those settings are columns too. What a row
     has no text for is None.
     """
-    keys = ["arch", "task", *(name for name in _differing(records) if name in SHAPE_SETTINGS)]
-    rows = []
-    seen = set()
+    specs: list[Mapping[str, Any]] = []
+    first: dict[tuple[Any, ...], Record] = {}  # of each network the first of its records that has layers
     for record in records:
-        key = tuple(record.spec.get(name) for name in keys)
-        if record.layers and key not in seen:
-            seen.add(key)
-            texts = [{name: layer.get(name) or None for name in ("output_shape", "note")} for layer in record.layers]
-            pairs = zip(record.layers, texts, strict=True)
-            rows += [{**dict(zip(keys, key, strict=True)), **layer, **text} for layer, text in pairs]
+        specs.append(record.spec)
+        if record.layers:
+            first.setdefault(tuple(map(record.spec.get, ("arch", "task", *SHAPE_SETTINGS))), record)
+    keys = ["arch", "task", *(name for name in _differing(specs) if name in SHAPE_SETTINGS)]
+    rows = []
+    for record in first.values():
+        network = {key: record.spec.get(key) for key in keys}
+        for layer in record.layers:
+            rows.append({**network, **layer, **{name: layer.get(name) or None for name in ("output_shape", "note")}})
     return pd.DataFrame(rows, columns=[*keys, *LAYER_COLUMNS])
 
 
-def history_frame(records: Sequence[Record]) -> pd.DataFrame:
+def history_frame(records: Iterable[Record]) -> pd.DataFrame:
     """Return a row per epoch of each run, with the run's id and the settings in which the runs differ."""
-    keys = ["arch", "task", "seed", *_differing(records)]
-    rows = [
-        {**{key: record.spec.get(key) for key in keys}, "run_id": record.run_id, **epoch}
-        for record in records
-        for epoch in record.history
-    ]
-    columns = [*keys, "run_id", "epoch", "train_loss", "val_elbo", "val_accuracy", "seconds"]
-    columns += sorted({name for row in rows for name in row if name.startswith("val_")} - set(columns))
-    return pd.DataFrame(rows, columns=columns)
+    runs = [(record.spec, record.run_id, record.history) for record in records]  # the rest of each need not be kept
+    keys = ["arch", "task", "seed", *_differing([spec for spec, _, _ in runs])]
+    trained = [run for run in runs if run[2]]
+    frame = pd.DataFrame({key: [spec.get(key) for spec, _, _ in trained] for key in keys})
+    frame["run_id"] = [run_id for _, run_id, _ in trained]
+    lengths = np.array([len(history) for _, _, history in trained], dtype=int)
+    frame = frame.loc[np.repeat(frame.index, lengths)].reset_index(drop=True)
+    epochs = [epoch for _, _, history in trained for epoch in history]
+    known = ["epoch", "train_loss", "val_elbo", "val_accuracy", "seconds"]
+    more = sorted({name for name in set(chain.from_iterable(epochs)) if name.startswith("val_")} - {*known})
+    for name in (*known, *more):
+        frame[name] = [epoch.get(name, math.nan) for epoch in epochs]
+    return frame if epochs else frame.astype(object)  # as pandas makes the other tables where there is no row
 
 
-def _differing(records: Sequence[Record]) -> list[str]:
-    return differing_settings(pd.DataFrame([record.spec for record in records])) if records else []
+def _differing(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return differing_settings(pd.DataFrame(specs)) if specs else []

@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 
 from archs.errors import UserError
 from bench.spec.run import digest
-from bench.store.record import lone_surrogate
+from bench.store.content import lone_surrogate
 from bench.store.validation import type_problem
 
 FILE = "design.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Collection
 
 from bench.store.store import Record, Store
@@ -17,8 +18,14 @@ def with_evaluations(store: Store, record: Record, wanted: Collection[str] | Non
     Args:
         wanted: ids of the evaluations to add; None for all.
     """
-    evaluations = Store(store.folder / record.run_id / "evaluations")
-    found = evaluations.records(wanted, damaged=lambda error: None)  # silently left out: a job computes it again
+    folder = f"{store.folder}/{record.run_id}/evaluations"
+    try:
+        os.listdir(folder)  # most runs have none, and this is all that asking for them takes
+    except (FileNotFoundError, NotADirectoryError):
+        return record
+    found = Store(folder).records(wanted, damaged=lambda error: None)  # silently left out: a job computes it again
+    if not found:
+        return record
     found.sort(key=lambda evaluation: (evaluation.environment.get("ended") or 0, evaluation.run_id))
     metrics: dict[str, float] = {}
     for evaluation in found:

@@ -35,6 +35,9 @@ from bench.store.record import FILES, Damaged, Record, file_entry, from_json, to
 
 __all__ = ["Damaged", "Record", "Store", "Unwritable"]
 
+LEFTOVERS = (".partial-", ".replaced-", ".replacing-", ".probe-")
+"""How the names of half-written and half-moved records begin."""
+
 LEFTOVER_SECONDS = 3_600
 """The age from which a half-written record is taken to be a killed job's: a write takes seconds."""
 
@@ -78,12 +81,14 @@ class Store:
 
     def _clear_leftovers(self) -> None:
         """Remove what killed jobs left half-written."""
-        for pattern in (".partial-*", ".replaced-*", ".replacing-*", ".probe-*"):
-            for path in self.folder.glob(pattern):
-                with contextlib.suppress(FileNotFoundError):  # another job was faster
-                    if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
-                        shutil.rmtree(path, ignore_errors=True)
-                        path.unlink(missing_ok=True)
+        for name in os.listdir(self.folder):
+            if not name.startswith(LEFTOVERS):
+                continue
+            path = self.folder / name
+            with contextlib.suppress(FileNotFoundError):  # another job was faster
+                if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
+                    path.unlink(missing_ok=True)
 
     def status(self, run_id: str) -> Status | None:
         """Return how the run ended; None if it has no record, or a damaged one.
@@ -103,7 +108,8 @@ class Store:
             raise UserError(f"run {run_id[:40]!r}: not a run id; expected 16 hex digits")
         folder = self.folder / run_id
         try:
-            text = (folder / "record.json").read_bytes()
+            with open(f"{folder}/record.json", "rb") as file:
+                text = file.read()
         except (FileNotFoundError, NotADirectoryError):
             if not os.path.lexists(folder):
                 return None
@@ -138,7 +144,12 @@ class Store:
             wanted: ids of the records to return; None for all.
             damaged: called with the error of each damaged record; None: a warning names it.
         """
-        found = []
+        return list(self.each(wanted, damaged))
+
+    def each(
+        self, wanted: Collection[str] | None = None, damaged: Callable[[Damaged], None] | None = None
+    ) -> Iterator[Record]:
+        """Yield what `records` returns, one by one, so that no more than one need be kept."""
         for run_id in self.run_ids():
             if wanted is not None and run_id not in wanted:
                 continue
@@ -148,8 +159,7 @@ class Store:
                 warnings.warn(f"{error}; left out", stacklevel=2) if damaged is None else damaged(error)
                 continue
             if record is not None:
-                found.append(record)
-        return found
+                yield record
 
     def set_aside(self, run_id: str) -> Path | None:
         """Move a damaged record into `.damaged/`, where nothing reads or deletes it, and return its new place.

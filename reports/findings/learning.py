@@ -50,17 +50,21 @@ def late_gains(experiment: Experiment, task: str) -> list[LateGain]:
     if column not in history:
         return []
     sign = -1.0 if ranking.metric.higher_is_better is False else 1.0
-    rows = history[history["task"] == task]
+    # one table for all architectures: a page of many would spend a quarter of its time on making one for each
+    table = history[history["task"] == task].pivot_table(index=["arch", "seed"], columns="epoch", values=column)
+    archs, values = table.index.get_level_values("arch"), table.to_numpy(dtype=float)  # [runs], [runs, epochs]
     found = []
     for arch in ranking.order:
-        curves = rows[rows["arch"] == arch].pivot_table(index="seed", columns="epoch", values=column)
-        last = int(max(curves.columns, default=0))
+        curves = values[archs == arch]
+        by_epoch = {int(epoch): curves[:, i] for i, epoch in enumerate(table) if not np.isnan(curves[:, i]).all()}
+        last = max(by_epoch, default=0)
         late = max(1, round(LATE_SHARE * last))
-        if last < FEWEST_EPOCHS or last - late not in curves:
+        if last < FEWEST_EPOCHS or last - late not in by_epoch:
             continue
-        curves = curves[[last - late, last]].dropna().astype(float)
-        if len(curves) > 1:
-            before, after = curves[last - late].to_numpy(), curves[last].to_numpy()
+        before, after = by_epoch[last - late], by_epoch[last]
+        is_known = ~np.isnan(before) & ~np.isnan(after)
+        before, after = before[is_known], after[is_known]
+        if len(after) > 1:
             gain = float(sign * np.mean(after - before))
             spread = float(np.std(after, ddof=1))
             found.append(LateGain(arch, gain, spread, late, ranking.metric.margin or 0.0))

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from archs.errors import UserError, nearest
 from bench.spec.declared import of_manifest
 from bench.spec.run import RunSpec
-from bench.store.record import lone_surrogate
+from bench.store.content import lone_surrogate
 from bench.store.validation import type_problem
 
 LARGEST_COUNT = 10_000_000

@@ -45,4 +45,4 @@ def edit(store: Store, change: Callable[[dict[str, Any]], object], sign: bool = 
     if sign:
         content.pop("checksum", None)
         content["checksum"] = checksum(content)
-    record_path(store).write_text(json.dumps(content))
+    record_path(store).write_text(json.dumps(content, indent=1, sort_keys=True))  # laid out as the store does it

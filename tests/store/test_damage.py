@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.store.record import verified_content
 from bench.store.store import Damaged, Store
-from tests.store.one_run import RECORD, edit, record_path
+from tests.store.one_run import ARRAYS, RECORD, WEIGHTS, edit, record_path
+
+WITHOUT_NAN = dataclasses.replace(RECORD, metrics={"accuracy": 1 / 3})
+
+
+@pytest.fixture(params=[RECORD, WITHOUT_NAN], ids=["read in the general way", "read in the quick way"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    found = Store(tmp_path / "runs")
+    found.write(request.param, ARRAYS, WEIGHTS)
+    content = verified_content(record_path(found).read_bytes())
+    assert (content is not None) == (request.param is WITHOUT_NAN)
+    return found
 
 
 @pytest.mark.parametrize("name", ["record.json", "arrays.npz", "model.safetensors"])

@@ -15,6 +15,7 @@ import pytest
 
 import bench
 from archs.errors import UserError
+from bench.store import record as record_module
 from bench.store import store as store_module
 from bench.store.store import Damaged, Record, Store, Unwritable
 from bench.trackers.mlflow import milliseconds
@@ -35,6 +36,39 @@ def test_layout_and_order_of_keys_are_no_damage(store: Store) -> None:
     content = json.loads(record_path(store).read_text())
     record_path(store).write_text(json.dumps(dict(reversed(content.items())), indent=7))
     assert store.load(RECORD.run_id).status == "finished"
+
+
+TEXTS = ['": "', '\\": "', "\n \t\x7f\x00", "5×5, 1→16 😀", "\\", '",', "{ }", "'", ""]
+NUMBERS = [
+    0.0,
+    -0.0,
+    1e-05,
+    1e16,
+    1e22,
+    5e-324,
+    1.7976931348623157e308,
+    0.1 + 0.2,
+    1 / 3,
+    -105.29,
+    10**15,
+    2**63,
+    2**64,
+]
+
+
+@pytest.mark.parametrize("error", TEXTS)
+def test_the_quick_way_of_reading_and_the_general_one_find_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    """Else a record would change with the way it is read, to the last digit and the order of its keys."""
+    store = Store(tmp_path)
+    metrics = {f"of {number!r} {error}": number for number in NUMBERS}
+    store.write(dataclasses.replace(RECORD, error=error, metrics=metrics, history=[{error: 0.1}] * 2))
+    assert record_module.verified_content(record_path(store).read_bytes()) is not None
+    quick = store.load(RECORD.run_id)
+    monkeypatch.setattr(record_module, "verified_content", lambda text: None)
+    assert repr(store.load(RECORD.run_id)) == repr(quick)
+    assert {name: repr(value) for name, value in quick.metrics.items()} == {k: repr(v) for k, v in metrics.items()}
 
 
 def test_a_record_of_schema_1_is_still_read(store: Store) -> None:

@@ -22,6 +22,7 @@ from bench.studies import (
     scaling,
     speed_table,
     spread,
+    store_scaling,
 )
 from tests.house.test_docs import commands
 
@@ -35,6 +36,7 @@ MEASURING = {
     scaling: "measure",
     speed_table: "row",
     spread: "train_all",
+    store_scaling: "measure",
 }
 """Study → the function by which it begins to measure."""
 
@@ -91,6 +93,9 @@ CASES = [
     (spread, ["--seeds", "1"], "'1' is not a whole number from 2"),
     (spread, ["--out", "README.md"], "--out README.md/spread.csv: README.md is not a folder; name one"),
     (spread, ["--from", "README.md"], "--from README.md: it has no column 'arch'; expected what this study wrote"),
+    (store_scaling, ["--out", "README.md/x.png"], "--out README.md/x.png: README.md is not a folder"),
+    (store_scaling, ["--out", "x.pgn"], "--out x.pgn: 'pgn' is no form of a figure; did you mean 'png'?"),
+    (store_scaling, ["--records", "1000", "9"], "'9' is not a whole number from 10"),
     (speed_table, ["--images", "128", "--batch-size", "129"], "--batch-size 129: an epoch has 128 images"),
 ]
 
