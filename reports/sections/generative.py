@@ -20,7 +20,7 @@ from reports.sections.context import Context
 from reports.wording import few_labels as said_of_labels
 from reports.wording.formatting import NO_VALUE, difference, mean_sd
 from reports.wording.generative import sentences
-from reports.wording.seed_counts import mark_of_fewer
+from reports.wording.phrases import mark_of_fewer
 
 BASIC = ("reconstruction", "kl", "bits_per_dim", "active_units", "kl_units", "sample_spread", "aggregate_kl")
 UNITS = ("active_units", "kl_units")

@@ -10,8 +10,7 @@ from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Details, Heading, Text
 from reports.sections.context import Context
 from reports.wording.budget import EQUAL_COMPUTE, about_late_gains, how_matched, shares_table
-from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION, elbo_protocol
-from reports.wording.seed_counts import seeds_in_words
+from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION, elbo_protocol, seeds_in_words
 
 MOST_OPEN = 12
 """Rows of a table up to which it is shown at once."""

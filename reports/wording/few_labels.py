@@ -16,8 +16,7 @@ from reports.markup.blocks import Table
 from reports.markup.escape import md
 from reports.wording.formatting import NO_VALUE, difference, mean_sd, natural_list, number, plural
 from reports.wording.notes import MARKS_EXPLAINED, SAME_NETWORK
-from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION
-from reports.wording.seed_counts import mark_of_fewer, seeds_in_words
+from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION, mark_of_fewer, seeds_in_words
 
 MOST_NAMED = 4
 """Architectures whose numbers a sentence gives; of more the table has them."""

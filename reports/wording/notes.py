@@ -10,7 +10,7 @@ from reports.markup.escape import md
 from reports.wording.budget import about_match, one_recipe
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, natural_list
 from reports.wording.machines import about_rounding
-from reports.wording.seed_counts import seed_counts, seeds_in_words
+from reports.wording.phrases import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
 from reports.wording.tables import JOINT_ELBO
 from reports.wording.tuning import what_tuned_is

@@ -13,7 +13,7 @@ from reports.findings.sizes import sizes
 from reports.findings.speed_ratios import training_ratios, training_speed
 from reports.markup.blocks import Table
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, NO_VALUE, difference, mean_sd, number, ratio, significant
-from reports.wording.seed_counts import mark_of_fewer, seed_counts
+from reports.wording.phrases import mark_of_fewer, seed_counts
 from reports.wording.speeds import speed_marks
 
 JOINT_ELBO = "elbo_joint"

@@ -22,8 +22,7 @@ from reports.wording.formatting import (
     plural,
     significant,
 )
-from reports.wording.phrases import difference_with_unit, seeds_of, subject, value_with_unit, winner_lead
-from reports.wording.seed_counts import seed_counts
+from reports.wording.phrases import difference_with_unit, seed_counts, seeds_of, subject, value_with_unit, winner_lead
 from reports.wording.tables import baseline_in_header, value_header, versus_cell
 
 TURNED = "Tuning turns it around"

@@ -95,7 +95,7 @@ def test_the_page_has_the_default_first_and_pairs_by_seed() -> None:
     assert names == ["default", "lr=0.001", "weight=50"]
     flat = " ".join(text.split())
     # 20 − 24 and 21 − 26: mean −4.5, sd 0.7071, t(0.975, 1) = 12.706, so ± 6.4
-    assert "| 20.5 | 20.0, 21.0 | -4.5 [-10.9, +1.9] |" in flat
+    assert "| 20.5 | 20.0, 21.0 | −4.5 [−10.9, +1.9] |" in flat
     assert "no test image was read." in flat and "diverged" not in flat
     assert "1 training diverged and is left out" in page(rows({"default": (24.0, float("nan"))}))
 

@@ -111,7 +111,7 @@ def test_a_capture_that_breaks_is_held_against_no_neighbour() -> None:
     assert receive(worker, to_retry) == []
     assert worker.in_flight == {}
     assert [(group.specs[0].label, group.graph, group.alone) for group in to_retry] == [
-        ("cnn3 classifier seed 0", False, False), ("cnn2 classifier seed 0", True, False),
+        ("cnn3 classifier lr 0.002 seed 0", False, False), ("cnn2 classifier lr 0.002 seed 0", True, False),
     ]  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_a_group_that_found_no_room_beside_others_comes_again_by_itself() -> Non
     to_retry: list[InFlight] = []
     assert receive(worker, to_retry) == []
     assert list(worker.in_flight) == [0]
-    assert [(group.specs[0].label, group.alone) for group in to_retry] == [("cnn2 classifier seed 0", True)]
+    assert [(group.specs[0].label, group.alone) for group in to_retry] == [("cnn2 classifier lr 0.002 seed 0", True)]
 
 
 def test_what_was_finished_before_a_worker_ended_is_not_trained_again(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ def test_what_was_finished_before_a_worker_ended_is_not_trained_again(tmp_path: 
     to_retry: list[InFlight] = []
     assert [(event.kind, event.spec) for event in receive(worker, to_retry)] == [("finished", first)]
     assert [[spec.label for spec in group.specs] for group in to_retry] == [
-        ["cnn3 classifier seed 1"],
-        ["cnn2 classifier seed 0"],
+        ["cnn3 classifier lr 0.002 seed 1"],
+        ["cnn2 classifier lr 0.002 seed 0"],
     ]
 
 
@@ -200,7 +200,7 @@ def test_an_attempt_on_a_cluster_after_a_lost_one_takes_no_graph(
 
 
 def runs(archs: int, seeds: int) -> list[RunSpec]:
-    return [spec_of(seed=seed, epochs=1, lr=1e-3 * (1 + arch)) for seed in range(seeds) for arch in range(archs)]
+    return [spec_of(seed=seed, epochs=1, batch_size=8 * (1 + arch)) for seed in range(seeds) for arch in range(archs)]
 
 
 def workers(*in_flight: int) -> list[Worker]:

@@ -10,7 +10,7 @@ import pytest
 
 import reports
 from reports.markup.escape import plain
-from reports.wording.seed_counts import mark_of_fewer, seeds_in_words
+from reports.wording.phrases import mark_of_fewer, seeds_in_words
 from tests.reports.synthetic import write_experiment
 
 pytestmark = pytest.mark.usefixtures("unmade")
