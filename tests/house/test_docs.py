@@ -230,3 +230,12 @@ def test_what_is_said_of_few_labels_is_on_the_published_page() -> None:
     assert f"cnn3's {means['cnn3']} ± {stds['cnn3']} can't be told from that" in science
     alone = sorted(float(value) for value in wrong("m1m2_alone_accuracy_l100", "mean").values())
     assert f"is wrong in {alone[0]} to {alone[-1]} %" in science
+
+
+def test_what_is_said_of_more_labels_is_on_the_published_page() -> None:
+    rows = pd.read_csv(ROOT / "reports" / "published" / "mnist-few-labels-better-cnn" / "summary.csv")
+    means = rows.set_index("metric")["mean"]
+    science = " ".join((ROOT / "docs" / "science.md").read_text(encoding="utf-8").split())
+    for kind, words in (("", "are at {}, {}, {} and {} %"), ("_alone", "reader alone at {}, {}, {} and {}:")):
+        wrong = [f"{100 * (1 - means[f'm1m2{kind}_accuracy_l{labels}']):.1f}" for labels in (100, 600, 1000, 3000)]
+        assert words.format(*wrong) in science
