@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from archs.errors import UserError
+from archs.errors import UserError, nearest
 from archs.registry import discover
 
 
@@ -25,6 +25,20 @@ def writable(path: Path, option: str) -> None:
     except OSError as error:
         reason = f"{path.parent} is not a folder" if path.parent.is_file() else error.strerror or error
         raise UserError(f"{option} {path}: {reason}; name one that can be written") from error
+
+
+def figure_writable(path: Path, option: str) -> None:
+    """Do nothing if a figure can be written at `path`, in the form that its name ends with.
+
+    Raises:
+        UserError: it can't; the message begins with the option that named it.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase  # here: slow to import
+
+    forms, form = FigureCanvasBase.get_supported_filetypes(), path.suffix.removeprefix(".")
+    if form not in forms:
+        raise UserError(f"{option} {path}: {form!r} is no form of a figure{nearest(form, forms)}")
+    writable(path, option)
 
 
 def vaes(names: Sequence[str]) -> list[str]:

@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from archs.errors import UserError
 from bench.job.values import shared_equally
 from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
@@ -27,6 +26,7 @@ from bench.studies.trials.planning import (
     Planned,
     given_table,
     planned,
+    render,
     request_of,
     table_options,
     training_options,
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
     chosen = parser().parse_args(arguments)
     if given := given_table(chosen, "m2.csv"):
-        return render(given)
+        return rendered(given)
     variants = dict.fromkeys(variant(text) for text in chosen.variants)
     chosen.tasks = ["m2"]
     request = request_of(chosen, device="cpu", labels=(chosen.labels,), latent_dim=chosen.latent_dim)
@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
             append(table, COLUMNS, {**row_of(order, plan), "status": status, "value": value})
             what = f"{order.spec.arch} {order.variant.name}, seed {order.spec.seed}"
             print(f"[{number}/{len(orders)}] {what}: {100 * (1 - value):.2f} % wrong", flush=True)
-    return render(table)
+    return rendered(table)
 
 
 def key_of(order: VariantOrder) -> tuple[str, str, int, int]:
@@ -108,17 +108,11 @@ def row_of(order: VariantOrder, plan: Planned) -> dict[str, object]:
     }
 
 
-def render(path: Path) -> int:
-    """Write table.md and figure.png beside an m2.csv."""
+def rendered(path: Path) -> int:
+    """Write table.md and figure.png beside the study's table; return the exit status."""
     from bench.studies.trials.m2_page import draw_figure, page  # here: matplotlib is slow to import
 
-    runs = table_of(path, COLUMNS, "--from")
-    if runs.empty:
-        raise UserError(f"{path} holds no runs")
-    path.with_name("table.md").write_text(page(runs), encoding="utf-8")
-    draw_figure(runs, path.with_name("figure.png"))
-    print(f"{path.with_name('table.md')}: {len(runs)} trainings")
-    return 0
+    return render(path, COLUMNS, page, draw_figure)
 
 
 if __name__ == "__main__":

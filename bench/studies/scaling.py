@@ -17,16 +17,14 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.ticker import StrMethodFormatter
 from tabulate import tabulate
 
-from archs.errors import UserError, nearest
 from bench.machine.cpu import prepare_cpu
 from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
 from bench.spec.paths import path_object
-from bench.studies.checks import writable
+from bench.studies.checks import figure_writable
 from bench.studies.speed_table import time_epoch
 from bench.studies.synthetic import images
 
@@ -106,10 +104,7 @@ def parser() -> Parser:
 def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
     chosen = parser().parse_args(arguments)
-    forms, form = FigureCanvasBase.get_supported_filetypes(), chosen.out.suffix.removeprefix(".")
-    if form not in forms:
-        raise UserError(f"--out {chosen.out}: {form!r} is no form of a figure{nearest(form, forms)}")
-    writable(chosen.out, "--out")
+    figure_writable(chosen.out, "--out")
     prepare_cpu(1)
     rates = measure(chosen.rounds)
     rows = [

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from archs.errors import UserError
 from bench.job.request import Request
 from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
@@ -29,6 +28,7 @@ from bench.studies.trials.planning import (
     Planned,
     given_table,
     planned,
+    render,
     request_of,
     table_options,
     training_options,
@@ -65,13 +65,13 @@ def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
     chosen = parser().parse_args(arguments)
     if given := given_table(chosen, "spread.csv"):
-        return render(given)
+        return rendered(given)
     request = request_of(chosen, device="cpu")  # on which the same weights give the same bits
     table = chosen.out / "spread.csv"
     for name in ("spread.csv", "table.md", "figure.png"):
         writable(chosen.out / name, "--out")
     train_all(request, [each for each in SOURCES if each in chosen.sources], table)
-    return render(table)
+    return rendered(table)
 
 
 def train_all(request: Request, sources: Sequence[str], path: Path) -> None:
@@ -112,17 +112,11 @@ def row_of(order: SpreadOrder, plan: Planned) -> dict[str, object]:
     }
 
 
-def render(path: Path) -> int:
-    """Write table.md and figure.png beside a spread.csv."""
+def rendered(path: Path) -> int:
+    """Write table.md and figure.png beside the study's table; return the exit status."""
     from bench.studies.trials.spread_page import draw_figure, page  # here: matplotlib is slow to import
 
-    runs = table_of(path, COLUMNS, "--from")
-    if runs.empty:
-        raise UserError(f"{path} holds no runs")
-    path.with_name("table.md").write_text(page(runs), encoding="utf-8")
-    draw_figure(runs, path.with_name("figure.png"))
-    print(f"{path.with_name('table.md')}: {len(runs)} runs")
-    return 0
+    return render(path, COLUMNS, page, draw_figure)
 
 
 if __name__ == "__main__":

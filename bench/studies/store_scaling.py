@@ -21,7 +21,6 @@ from itertools import count, islice
 from pathlib import Path
 
 import bench
-from archs.errors import UserError, nearest
 from bench.machine.environment import ROOT
 from bench.spec.arguments import Parser, integer
 from bench.spec.command import run_command
@@ -31,7 +30,7 @@ from bench.spec.status import Status
 from bench.store.inventory import inventory
 from bench.store.record import Record, to_json
 from bench.store.store import Store
-from bench.studies.checks import writable
+from bench.studies.checks import figure_writable
 
 SIZES = [1_000, 2_000, 5_000, 10_000, 20_000]
 TABLES = ["runs", "history", "summary", "layers"]
@@ -174,14 +173,10 @@ def parser() -> Parser:
 
 def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
-    from matplotlib.backend_bases import FigureCanvasBase
     from tabulate import tabulate
 
     chosen = parser().parse_args(arguments)
-    forms, form = FigureCanvasBase.get_supported_filetypes(), chosen.out.suffix.removeprefix(".")
-    if form not in forms:
-        raise UserError(f"--out {chosen.out}: {form!r} is no form of a figure{nearest(form, forms)}")
-    writable(chosen.out, "--out")
+    figure_writable(chosen.out, "--out")
     with tempfile.TemporaryDirectory() as folder:
         found = measure(sorted(set(chosen.records)), chosen.rounds, Path(folder))
     rows = [

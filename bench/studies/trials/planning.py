@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pandas import DataFrame
 
 from archs.errors import UserError
 from bench.data.dataset import DataDescription
@@ -20,6 +22,7 @@ from bench.machine.provenance import provenance
 from bench.spec.arguments import Parser, integer, listed
 from bench.spec.paths import data_dir, path, path_object
 from bench.spec.run import RunSpec
+from bench.studies.trials.children import table_of
 from bench.worker.site import Site
 
 
@@ -53,6 +56,27 @@ def given_table(chosen: argparse.Namespace, file: str) -> Path | None:
     if source and not source.is_file():
         raise UserError(f"--from {str(source)!r} is not a file: expected a {file} of this study")
     return source
+
+
+def render(
+    table: Path, columns: Sequence[str], page: Callable[[DataFrame], str], draw: Callable[[DataFrame, Path], None]
+) -> int:
+    """Write table.md and figure.png beside a study's table; return the command's exit status.
+
+    Args:
+        page: the runs → the page as Markdown.
+        draw: draws the runs into a file.
+
+    Raises:
+        UserError: the table holds no runs, or is no such table.
+    """
+    runs = table_of(table, columns, "--from")
+    if runs.empty:
+        raise UserError(f"{table} holds no runs")
+    table.with_name("table.md").write_text(page(runs), encoding="utf-8")
+    draw(runs, table.with_name("figure.png"))
+    print(f"{table.with_name('table.md')}: {len(runs)} trainings")
+    return 0
 
 
 def request_of(chosen: argparse.Namespace, **more: object) -> Request:
