@@ -37,6 +37,7 @@ def draw(
     order: Sequence[str],
     named: Sequence[str],
     colours: Mapping[str, Colour],
+    unit: str = "epoch",
 ) -> Figure:
     """Draw a panel per task.
 
@@ -45,6 +46,7 @@ def draw(
         panels: task → (title, metric).
         order: the architectures by result.
         named: those that are drawn in their colour; the others are grey.
+        unit: what the column `epoch` counts.
     """
     labels = list(shorten_apart(named, 40).values())
     legend = 0.7 + 0.065 * max(map(len, labels))  # inches
@@ -58,6 +60,7 @@ def draw(
             title, metric = panels[task]
             _curves(axis, history[history["task"] == task], metric, order, named, colours)
             axis.set_title(title)
+            axis.set_xlabel(unit)
         lines = [axes[0, 0].plot([], [], color=colours[arch], lw=2)[0] for arch in named]
         if len(order) > len(named):
             lines.append(axes[0, 0].plot([], [], color="#cccccc", lw=1)[0])
@@ -101,6 +104,5 @@ def _curves(
             axis.set_ylim(bottom=late.min() - 0.1 * spread)
         if values["value"].max() - late.max() > 2 * spread:
             axis.set_ylim(top=late.max() + 0.1 * spread)
-    axis.set_xlabel("epoch")
     axis.set_ylabel(f"validation {metric.label}{f' ({metric.unit})' if metric.unit else ''}")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

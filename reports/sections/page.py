@@ -9,13 +9,11 @@ from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections import (
     factors,
-    generative,
     learning_curves,
     matched_pairs,
     missing,
     parameters,
     pareto,
-    pictures,
     reproduce,
     results,
     speed,
@@ -23,6 +21,7 @@ from reports.sections import (
     uncertainty,
 )
 from reports.sections.context import Context
+from reports.sections.generative import elbo, few_labels, pictures
 from reports.wording.answer import answer, footnote
 from reports.wording.budget import page_title
 from reports.wording.notes import table_notes
@@ -58,9 +57,9 @@ SECTIONS: tuple[Section, ...] = (
     learning_curves.equal_compute,
     learning_curves.blocks,
     tuning.blocks,
-    generative.blocks,
+    elbo.blocks,
     pictures.blocks,
-    generative.few_labels,
+    few_labels.blocks,
     factors.blocks,
     matched_pairs.blocks,
     pareto.blocks,
