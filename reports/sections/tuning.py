@@ -8,6 +8,7 @@ import pandas as pd
 
 from reports.figures import tuning as figure
 from reports.figures.curves import highlighted
+from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Details, Heading, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
@@ -30,6 +31,8 @@ def blocks(context: Context) -> Iterator[Block]:
             yield Text(f"**{md(ranking.description.label)}**")
             few = len(table.rows) <= MOST_OPEN
             yield table if few else Details(f"{len(table.rows)} architectures, common and tuned", [table])
+            if headline := _largest_effects(experiment.tuned, ranking.task):
+                yield Text(f"On the grid, each tuned ({md(ranking.description.label)}): {md(headline)}")
     yield Text(said.how_to_read(experiment))
     panels = {
         task: (ranking.description.label, ranking.metric)
@@ -62,3 +65,10 @@ def blocks(context: Context) -> Iterator[Block]:
     for text in (*said.edges(experiment, tuning), said.bad_trials(experiment, tuning)):
         if text:
             yield Text(text)
+
+
+def _largest_effects(tuned: Experiment | None, task: str) -> str:
+    """Return what a grid's largest effects are when each is tuned; empty where there is no grid."""
+    analyses = tuned.factor_analyses if tuned else []
+    found = [analysis.headline for analysis in analyses if analysis.task == task and len(analysis.factors) > 1]
+    return found[0] if found else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.audit.computing.effects import headline
 from tests.audit.computing.tuning import Tuned, at_edges, counts, of_tuned, scored, trial_count
 from tests.audit.computing.verdicts import WORDS, Judged, best, distinct, versus
 from tests.audit.facts import TASKS, Facts, Wrong
@@ -229,3 +230,9 @@ def not_tuned(facts: Facts, found: Found, where: Where) -> Found:
     if len(scored(facts)) == len(facts.manifest["run_ids"]) * trial_count(facts):
         raise Wrong("none lacks one")
     return {}
+
+
+@sentence("On the grid, each tuned ({label}): {headline}")
+def grid(facts: Facts, found: Found, where: Where) -> Found:
+    task = facts.task(found["label"])
+    return {"label": TASKS[task].label, "headline": headline(of_tuned(facts), task)}
