@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -100,6 +100,7 @@ def match_runs(
     device_name: str,
     runs_dir: str,
     plugins: Sequence[str] = (),
+    without_decoder: Collection[str] = (),
 ) -> Match | None:
     """Find how many steps each architecture gets on each task; None if there is none but the baseline.
 
@@ -108,6 +109,7 @@ def match_runs(
         runs: of whole epochs, all of one recipe.
         images: that a run is trained on.
         runs_dir: the store, which keeps measured seconds.
+        without_decoder: tasks that need none, where a crossing A+B is A's network: it gets the steps of A.
 
     Raises:
         UserError: a cost can't be known, or the steps would be too many or none; the message names the architecture.
@@ -122,7 +124,8 @@ def match_runs(
     shares = []
     for group in groups:
         if by == TIME:
-            known = _measured(group, batch, device, device_name, Path(runs_dir), plugins)
+            alike = _alike(group, group[0].task in without_decoder)
+            known = _measured(group, alike, batch, device, device_name, Path(runs_dir), plugins)
         own = [_share(run, *known[run.run_id], steps, baseline, by) for run in group]
         print(_in_a_line(by, own, per_epoch), file=sys.stderr, flush=True)
         shares += own
@@ -154,11 +157,33 @@ def _counted(groups: Sequence[Sequence[RunSpec]], batch: int, plugins: Sequence[
     }
 
 
+def _alike(group: Sequence[RunSpec], without_decoder: bool) -> Mapping[str, RunSpec]:
+    """Return run id → the first of the group that is the same network, mostly itself.
+
+    Two measurements of one network would differ, and with them the steps of what a page calls one network.
+    """
+    from bench.statistics.networks import encoder_of  # loads pandas, which a plan needs for nothing else
+
+    first = dict[str, RunSpec]()
+    return {run.run_id: first.setdefault(encoder_of(run.arch), run) if without_decoder else run for run in group}
+
+
 def _measured(
-    group: Sequence[RunSpec], batch: int, device: Device, device_name: str, runs_dir: Path, plugins: Sequence[str]
+    group: Sequence[RunSpec],
+    alike: Mapping[str, RunSpec],
+    batch: int,
+    device: Device,
+    device_name: str,
+    runs_dir: Path,
+    plugins: Sequence[str],
 ) -> Costs:
-    """Return the costs of a task's architectures in seconds; what has been measured before is not measured again."""
-    base, others = group[0], group[1:]
+    """Return the costs of a task's architectures in seconds; what has been measured before is not measured again.
+
+    Args:
+        alike: as `_alike` returns it. If all are the baseline's network one is timed all the same, for its seconds.
+    """
+    base = group[0]
+    others = [run for run in group[1:] if alike[run.run_id] is run] or group[1:2]
     keys = {run.run_id: key_of(run, base, batch, device_name) for run in others}
     with StepSeconds(runs_dir).alone() as kept:  # two jobs that measure at once would disturb each other
         found = {run_id: kept.find(key) for run_id, key in keys.items()}
@@ -170,8 +195,9 @@ def _measured(
                 found[run.run_id] = new[run.run_id]
     known: dict[str, Measured] = {run_id: one for run_id, one in found.items() if one is not None}
     first = next(iter(known.values()))
-    costs = {base.run_id: (first.baseline_seconds, 1.0)}
-    return costs | {run_id: (one.seconds, one.ratio) for run_id, one in known.items()}
+    costs = {run_id: (one.seconds, one.ratio) for run_id, one in known.items()}
+    costs[base.run_id] = (first.baseline_seconds, 1.0)
+    return {run.run_id: costs[alike[run.run_id].run_id] for run in group}
 
 
 def key_of(run: RunSpec, baseline: RunSpec, batch: int, device_name: str) -> dict[str, Any]:
