@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,7 @@ def test_the_manifest_and_the_page_say_what_each_got(matched: tuple[Path, set[st
     assert page.startswith(f"# cnn3 vs {SMALL} on scikit-learn's digits, {words}\n")
     assert f"(2 paired seeds, {words}, 231 MFLOP per VAE run, Bernoulli" in page
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if "MFLOP |" in line]
+    assert all(re.fullmatch(r"\d[\d.,]* (s|ms)", row.pop()) for row in rows), "what a run took in training"
     assert rows == [
         [SMALL, "VAE", "2.03 MFLOP", "0.070×", "114", "28.5", "232 MFLOP"],
         ["cnn3", "VAE", "28.9 MFLOP", "1.00×", "8", "2", "231 MFLOP"],
@@ -269,7 +271,7 @@ def test_a_task_that_only_the_baseline_can_do_is_not_matched(tmp_path: Path) -> 
 def test_two_names_for_one_network_get_the_same_steps(
     archs: tuple[str, ...], of_classifiers: dict[str, int | None], of_vaes: list[int | None], tmp_path: Path
 ) -> None:
-    """Each measurement gives another ratio; a classifier has no decoder, so that a crossing is its encoder's network."""
+    """Each measurement gives another ratio; a classifier has no decoder: a crossing is its encoder's network."""
     ratios = (2.0, 0.5, 4.0)
 
     def call(function: Callable[..., Any], runs: Sequence[RunSpec], *arguments: Any, **options: Any) -> Any:
