@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 
 import reports
 from archs.errors import UserError
-from bench.spec.run import RunSpec
 from bench.store.store import Store
 from reports.comparing.compare import compare
 from reports.comparing.page import render
@@ -25,9 +23,9 @@ from reports.markup.escape import plain
 from reports.sections.context import Context
 from reports.sections.learning_curves import blocks
 from tests.reports.synthetic import write_experiment
+from tests.reports.wording.matched import PER_EPOCH, match_report
 
 pytestmark = pytest.mark.usefixtures("unmade")
-PER_EPOCH = 429
 STEP = 2.5e9
 """Operations of the baseline's step."""
 
@@ -37,30 +35,8 @@ def write_matched(
 ) -> Path:
     """cnn2 and cnn3 as VAEs and classifiers; a step of cnn3 costs `ratio` of what one of cnn2 does, or twice that."""
     report = write_experiment(folder, 2, tasks=("vae", "classifier"), n_test=10, settings=settings)
-    store, manifest = Store(folder / "runs"), json.loads((report / "manifest.json").read_text())
-    base = PER_EPOCH * (settings or {}).get("epochs", 10)
     ratios = {"vae": ratio, "classifier": 2 * ratio}
-    run_ids = []
-    for run_id in manifest["run_ids"]:
-        record = store.load(run_id)
-        if record.spec["arch"] == "cnn3":
-            steps = round(base / ratios[record.spec["task"]])
-            spec = dataclasses.replace(RunSpec(**record.spec), steps=steps, epochs=-(-steps // PER_EPOCH))
-            first = record.history[0]
-            history = [first | {"epoch": epoch} for epoch in range(1, spec.epochs + 1)]
-            arrays = record.arrays()
-            record = dataclasses.replace(record, run_id=spec.run_id, spec=spec.content(), history=history)
-            store.write(record, arrays)
-        run_ids.append(record.run_id)
-    shares = [
-        {"arch": arch, "task": task, "labels": None, "cost": step * own, "ratio": own, "steps": round(base / own)}
-        for task in ratios
-        for arch, own in (("cnn2", 1.0), ("cnn3", ratios[task]))
-    ]
-    manifest |= {"run_ids": run_ids, "schedule": {"steps": base, "warm_up_steps": round(0.4 * base)}}
-    manifest["match"] = {"by": by, "steps": base, "steps_per_epoch": PER_EPOCH, "shares": shares}
-    (report / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    return report
+    return match_report(report, by, lambda arch, task: step * (1.0 if arch == "cnn2" else ratios[task]))
 
 
 def page_of(folder: Path) -> str:
