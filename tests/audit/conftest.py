@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -166,18 +166,12 @@ def trained(name: str, folder: Path) -> Path:
     from run_ablation import main
 
     where = ["--runs-dir", str(folder / "runs"), "--out", str(folder / "report")]
-    with patch("bench.speed.step_costs.seconds_of_steps", timed), ExitStack() as held:
-        if name == "equal time":
-            held.enter_context(patch("bench.speed.matching.call_in_child", in_this_process))
+    with patch("bench.speed.matching.call_in_child", timed) if name == "equal time" else nullcontext():
         assert main([*JOBS[name], *SMALL, *where]) == 0
     return folder / "report"
 
 
-def in_this_process(function: Callable[..., Any], *arguments: Any, listener: Any) -> Any:
-    return function(*arguments, listener)
-
-
-def timed(runs: Any, *arguments: Any) -> Any:
+def timed(function: object, runs: Any, *arguments: object, **options: object) -> Any:
     """Return invented seconds of each run's training step."""
     from bench.store.step_seconds import Measured
 
