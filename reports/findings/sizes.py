@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from reports.findings.experiment import Experiment
 
+VAE = "vae"
+
 
 class Size(NamedTuple):
     """Parameters of an architecture, counted in one finished run."""
@@ -23,10 +25,18 @@ class Size(NamedTuple):
     """Those of fully connected layers."""
 
 
+def own_task(experiment: Experiment) -> str:
+    """Return the task whose parameters and speed stand for an architecture's: the VAE, else the first; "" without any.
+
+    A reader who compares autoencoders expects those of the autoencoder, whatever was named first.
+    """
+    return VAE if VAE in experiment.tasks else next(iter(experiment.tasks), "")
+
+
 def sizes(experiment: Experiment) -> dict[str, Size]:
-    """Return architecture → its size on the first task that it has a finished run of."""
+    """Return architecture → its size on the page's own task, or else the first that it has a finished run of."""
     found: dict[str, Size] = {}
-    for task in experiment.tasks:
+    for task in (own_task(experiment), *experiment.tasks):
         frame = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["params_total"].notna()]
         for row in frame.drop_duplicates("arch").itertuples(index=False):
             found.setdefault(row.arch, Size(task, row.params_total, row.params_conv, row.params_fc))

@@ -72,10 +72,10 @@ def disturbed_archs(experiment: Experiment, task: str) -> frozenset[str]:
     if rows is not None:
         return frozenset(rows.loc[rows["disturbed"], "arch"])
     trained = (record for record in experiment.finished if record.spec["task"] == task)
-    return frozenset(record.spec["arch"] for record in trained if _had_company(record))
+    return frozenset(record.spec["arch"] for record in trained if had_company(record))
 
 
-def _had_company(record: Record) -> bool:
+def had_company(record: Record) -> bool:
     """Tell whether other runs of the job could be in flight on the run's device."""
     around = record.environment
     return bool(around.get("beside")) if record.spec["device"] != "cpu" else (around.get("workers") or 1) > 1

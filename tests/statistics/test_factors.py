@@ -243,7 +243,7 @@ def test_an_effect_that_only_the_correction_unresolves_says_so() -> None:
     found = main_effects(df, "elbo", ["x", "y", "w"])
     (row,) = [row for _, row in found.iterrows() if row["p"] < 0.05 <= row["p_holm"]]
     text = " ".join(sentences(df, "elbo", ["x", "y", "w"], unit="nats"))
-    assert f"{row['factor']} 0→1 is not resolved with 4 seeds, corrected for the number of effects (" in text
+    assert f"{row['factor']} 0→1 is not resolved with 4 seeds, corrected for the number of effects: " in text
     assert text.count("corrected for") == 1
 
 

@@ -59,7 +59,7 @@ def test_the_page_is_in_the_tasks_own_words(done: Path) -> None:
     assert "ELBO" not in page
     assert "| denoising error ↓ (nats) |" in " ".join(table.split()) + " |"
     assert "denoising error vs mlp" in table
-    assert "Parameters and speed are those of the denoiser" in page
+    assert "Parameters and speed are of the task denoiser" in page
     for figure in ("results", "curves", "cost", "parameters", "throughput"):
         assert (done / "report" / "figures" / f"{figure}.png").stat().st_size > 5_000
 

@@ -82,12 +82,12 @@ def _over_passes(context: Context) -> Iterator[Block]:
         "few_labels_passes",
         "Validation error of M1+M2 against its passes",
         curves.draw,
-        found.assign(task=panel, epoch=found["passes"], val_error=found["error"]),
+        found.assign(task=panel, epoch=found["passes"], spent=found["passes"], val_error=found["error"]),
         {title: (title, VALIDATION_ERROR) for title in panel.unique()},
         order,
         curves.highlighted(order, experiment.baseline),
         context.colours,
-        "passes over the codes",
+        dict.fromkeys(panel.unique(), "passes over the codes"),
     )
     counts = set(found.groupby(["arch", panel])["seed"].nunique())
     band = f"mean over {seeds_in_words(counts)}; the band is ± 1 standard deviation" if max(counts) > 1 else "one seed"

@@ -64,7 +64,8 @@ def test_a_common_recipe_that_failed_leaves_what_the_tuned_column_needs(
         r"When each is tuned with 3 trials, cnn2 is best, \+.* nats \[.*?\] over cnn3, the next \(4 paired seeds\)\.",
         page,
     )
-    assert "brackets are 95 % intervals of the paired difference from cnn2" in head_of(page)
+    assert "± is the standard deviation over 4 seeds; against cnn2: ▲ better" in head_of(page)
+    assert "brackets" not in head_of(page), "the differences of tuned runs are in their section"
     assert "Bold is resolvably the best." in page and "Fewer than 6 seeds: the verdicts rest on" in page
     row = next(line for line in section_of(page).splitlines() if line.startswith("| cnn3"))
     assert [cell.strip() for cell in row.split("|")][2:5:2] == ["failed (4 of 4)", "–"]
@@ -115,7 +116,7 @@ def test_no_two_columns_of_a_table_have_one_header(tmp_path: Path, undrawn_page:
         if line.startswith("| architecture"):
             cells = [cell.strip() for cell in line.split("|")[1:-1]]
             assert len(set(cells)) == len(cells), cells
-    assert "CVAE ELBO vs cnn2, tuned" in page
+    assert "CVAE ELBO ↑ (nats), tuned" in page
 
 
 def test_where_lower_is_better_the_lowest_validation_is_chosen(

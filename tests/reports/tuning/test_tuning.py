@@ -168,7 +168,7 @@ def test_the_page_counts_bad_trials_and_warns_of_edges(tmp_path: Path) -> None:
     assert "figures/tuning.png" in section and (report / "figures" / "tuning.png").stat().st_size > 5_000
     experiment = reports.load(report)
     assert experiment.tuned.rankings["vae"].cells["cnn3"].n == 5  # the run that lacks a trial isn't tuned
-    ends = [experiment.tuning.at_edge("vae", "cnn2", dimension) for dimension in experiment.tuning.space]
+    ends = [tuple(map(len, experiment.tuning.at_edge("vae", "cnn2", one))) for one in experiment.tuning.space]
     shares = [
         math.log(draws(2, seed)[1]["lr"] / SPACE[0].low) / math.log(SPACE[0].high / SPACE[0].low) for seed in range(6)
     ]
