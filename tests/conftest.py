@@ -10,7 +10,8 @@ import sys
 import sysconfig
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -77,6 +78,16 @@ def keep_bytecode(folder: Path) -> None:
     sys.dont_write_bytecode = False
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nothing that is imported for the tests is garbage: looking at it takes a tenth of the time until they begin."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
     """What was imported by now stays: each full collection of garbage would else look through all of it again.
 
@@ -129,8 +140,36 @@ def show_nothing(self: FigureWriter, name: str, alt: str, *given: object, **opti
     return Figure(f"figures/{name}.png", alt)
 
 
+def without_figures() -> AbstractContextManager[object]:
+    """Figures are not even made, which takes a third of the time of a page without them; where words are looked at."""
+    return patch("reports.figures.canvas.FigureWriter.write", show_nothing)
+
+
 @pytest.fixture(scope="module")
 def unmade() -> Iterator[None]:
-    """Figures are not even made, which takes a third of the time of a page without them; where words are looked at."""
-    with patch("reports.figures.canvas.FigureWriter.write", show_nothing):
+    """As `without_figures`, for a whole module."""
+    with without_figures():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """What tests write need not outlast a power cut; the jobs that they start wait for the disk as ever."""
+    with patch("os.fsync"):
+        yield
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Each signal that stops a job is heard, in what the test starts too, also where the tests run under nohup.
+
+    That ignores SIGHUP, which is for whoever starts them to decide: all other tests go on after a hang-up.
+    """
+    from bench.spec.signals import STOPPING
+
+    ignored = [number for number in STOPPING if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
