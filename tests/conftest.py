@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import shutil
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 if TYPE_CHECKING:
+    from archs.base import Arch
+    from archs.registry import Registry
     from reports.figures.canvas import FigureWriter
     from reports.markup.blocks import Figure as FigureBlock
 
@@ -38,6 +41,20 @@ def mnist_dir() -> Path | None:
     candidates = [Path(named)] if named else []
     candidates += [ROOT.parent / "shared" / "mnist", ROOT / "data"]
     return next((folder for folder in candidates if is_complete("mnist", folder)), None)
+
+
+@functools.cache
+def registered() -> Registry:
+    """The architectures of this project, found once: among all that tests load that takes a twentieth of a second."""
+    from archs.registry import discover
+
+    return discover()
+
+
+@functools.cache
+def arch_of(name: str) -> Arch:
+    """One of them, or of their families."""
+    return registered().resolve([name]).archs[0]
 
 
 @pytest.fixture(scope="session")

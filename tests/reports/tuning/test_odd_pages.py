@@ -118,9 +118,7 @@ def test_no_two_columns_of_a_table_have_one_header(tmp_path: Path, page_of: Call
     assert "CVAE ELBO vs cnn2, tuned" in page
 
 
-def test_where_lower_is_better_the_lowest_validation_is_chosen(
-    tmp_path: Path, page_of: Callable[[Path], str]
-) -> None:
+def test_where_lower_is_better_the_lowest_validation_is_chosen(tmp_path: Path, page_of: Callable[[Path], str]) -> None:
     names = ("cnn2", "cnn3", "mlp")
     lower = {**dataclasses.asdict(built_in().tasks["vae"]), "primary": "reconstruction", "prefix": "", "measured": ""}
     report = write_experiment(
