@@ -19,7 +19,7 @@ from reports.sections.generative.elbo import table
 from reports.wording.generative import decomposition
 from tests.reports.synthetic import write_experiment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def loaded(folder: Path, **options: object) -> reports.Experiment:  # type: ignore[name-defined]

@@ -13,7 +13,7 @@ from reports.sections.context import Context
 from reports.sections.generative import elbo, few_labels
 from tests.reports.few_labels.synthetic import invented_error, section, write_few_labels
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def test_a_job_that_was_stopped_says_of_how_many_seeds_each_number_is(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from reports.sections.context import Context
 from reports.sections.generative import few_labels
 from tests.reports.few_labels.synthetic import invented_error, section, write_few_labels
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 Error = Callable[[str, int, int, int], float]
 
