@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from bench.spec.metrics import Metric
 from reports.figures.canvas import canvas, row_height
+from reports.figures.palette import LIGHT, luminance
 from reports.wording.formatting import number, shorten_apart
 
 RESOLVED, UNRESOLVED = "#0173b2", "#9a9a9a"
@@ -54,29 +55,32 @@ def heatmaps(panels: Sequence[tuple[str, pd.DataFrame, Metric]]) -> Figure:
     Args:
         panels: (title, means by levels of one factor × levels of the other, metric); a mean is NaN where nothing ran.
     """
-    import seaborn as sns
-
     rows = max(len(table) for _, table, _ in panels)
     columns = max(len(table.columns) for _, table, _ in panels)
     width = len(panels) * (1.2 + 0.75 * columns)
     with canvas(max(width, 4.5), 1.2 + 0.5 * max(rows, 2), 1, len(panels)) as (figure, axes):
-        engine = figure.get_layout_engine()
-        figure.set_layout_engine(None)  # seaborn draws the figure for each heatmap, which would lay it out each time
         for axis, (title, table, metric) in zip(axes[0], panels, strict=True):
-            text = table.map(lambda value, m=metric: "" if np.isnan(value) else number(value * m.scale, m.digits))
-            sns.heatmap(
-                table * metric.scale,
-                annot=text,
-                fmt="",
-                cmap="cividis",
-                ax=axis,
-                linewidths=1,
-                linecolor="white",
-                annot_kws={"fontsize": 8},
-                cbar=False,
-            )
+            _heatmap(axis, table, metric)
             axis.set_title(f"{title}: {metric.label} ({metric.unit})")
-            axis.grid(visible=False)
-            axis.tick_params(length=0, rotation=0)
-        figure.set_layout_engine(engine)
         return figure
+
+
+def _heatmap(axis: Axes, table: pd.DataFrame, metric: Metric) -> None:
+    """Draw a cell per mean with its value on it; what has no value stays blank.
+
+    It looks as seaborn's does, which is slow to import and draws the whole figure once for each heatmap.
+    """
+    values = np.ma.masked_invalid(table.to_numpy(dtype=float) * metric.scale)
+    mesh = axis.pcolormesh(values, cmap="cividis", linewidths=1, edgecolor="white")
+    rows, columns = values.shape
+    axis.set(xlim=(0, columns), ylim=(rows, 0), xlabel=table.columns.name or "", ylabel=table.index.name or "")
+    axis.set_xticks(np.arange(columns) + 0.5, list(table.columns))
+    axis.set_yticks(np.arange(rows) + 0.5, list(table.index), va="center")
+    for (row, column), shade in zip(np.ndindex(values.shape), mesh.to_rgba(values).reshape(-1, 4), strict=True):
+        if values[row, column] is not np.ma.masked:
+            text, on_light = number(values[row, column], metric.digits), luminance(shade) > LIGHT
+            style = {"color": ".15" if on_light else "white", "ha": "center", "va": "center", "fontsize": 8}
+            axis.text(column + 0.5, row + 0.5, text, **style)
+    axis.spines[:].set_visible(False)
+    axis.grid(visible=False)
+    axis.tick_params(length=0, rotation=0)

@@ -10,7 +10,7 @@ Colour = tuple[float, float, float]
 COLOUR_BLIND = ("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494")
 """The first eight colours of seaborn's palette "colorblind"; the ninth is too light for dots on white.
 
-Written out, since most pages need nothing else of seaborn, which is slow to import.
+Written out, since pages need nothing else of seaborn, which is slow to import.
 """
 
 FEW = len(COLOUR_BLIND)
@@ -21,6 +21,9 @@ KIND_COLOURS = {"conv": "#0173b2", "transposed conv": "#56b4e9", "fc": "#de8f05"
 
 FRONT = "#222222"
 """The line through the architectures that no other one dominates."""
+
+LIGHT = 0.408
+"""The luminance above which a colour has dark text on it; seaborn's."""
 
 
 def colours(archs: Sequence[str]) -> dict[str, Colour]:
@@ -38,3 +41,13 @@ def colours(archs: Sequence[str]) -> dict[str, Colour]:
     else:
         palette = [to_rgb(row) for row in colormaps["viridis"](np.linspace(0, 1, len(archs) + 2)[1:-1])]
     return dict(zip(archs, palette, strict=False))
+
+
+def luminance(colour: Sequence[float]) -> float:
+    """Return the relative luminance of a colour of sRGB, 0 (black) to 1, as the W3C defines it.
+
+    Args:
+        colour: red, green and blue, 0 to 1; what follows is not looked at.
+    """
+    linear = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3])
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
