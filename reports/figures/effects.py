@@ -76,11 +76,12 @@ def _heatmap(axis: Axes, table: pd.DataFrame, metric: Metric) -> None:
     axis.set(xlim=(0, columns), ylim=(rows, 0), xlabel=table.columns.name or "", ylabel=table.index.name or "")
     axis.set_xticks(np.arange(columns) + 0.5, list(table.columns))
     axis.set_yticks(np.arange(rows) + 0.5, list(table.index), va="center")
-    for (row, column), shade in zip(np.ndindex(values.shape), mesh.to_rgba(values).reshape(-1, 4), strict=True):
+    shades = mesh.to_rgba(values)  # [rows, columns, 4]
+    for row, column in np.ndindex(values.shape):
         if values[row, column] is not np.ma.masked:
-            text, on_light = number(values[row, column], metric.digits), luminance(shade) > LIGHT
-            style = {"color": ".15" if on_light else "white", "ha": "center", "va": "center", "fontsize": 8}
-            axis.text(column + 0.5, row + 0.5, text, **style)
+            text = number(values[row, column], metric.digits)
+            ink = ".15" if luminance(shades[row, column].tolist()) > LIGHT else "white"
+            axis.text(column + 0.5, row + 0.5, text, color=ink, ha="center", va="center", fontsize=8)
     axis.spines[:].set_visible(False)
     axis.grid(visible=False)
     axis.tick_params(length=0, rotation=0)

@@ -126,7 +126,7 @@ def jitter(seed: int, arch: str) -> float:
 
 
 def any_better(arch: str, task: str, seed: int, trial: int) -> Outcome:
-    """Whatever the architecture, an outcome that each further trial can better by up to 10 nats, or 10 images of 4,000."""
+    """An outcome that each further trial changes by up to 10 nats, or 10 images of 4,000, whatever the architecture."""
     if not trial:
         return 0.0, 0.0
     by = float(np.random.default_rng([*map(ord, arch), trial]).uniform(-10, 10)) + jitter(seed, arch)
