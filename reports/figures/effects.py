@@ -79,7 +79,7 @@ def _heatmap(axis: Axes, table: pd.DataFrame, metric: Metric) -> None:
     shades = mesh.to_rgba(values)  # [rows, columns, 4]
     for row, column in np.ndindex(values.shape):
         if values[row, column] is not np.ma.masked:
-            text = number(values[row, column], metric.digits)
+            text = number(float(values[row, column]), metric.digits)
             ink = ".15" if luminance(shades[row, column].tolist()) > LIGHT else "white"
             axis.text(column + 0.5, row + 0.5, text, color=ink, ha="center", va="center", fontsize=8)
     axis.spines[:].set_visible(False)
