@@ -36,8 +36,10 @@ def own_task(experiment: Experiment) -> str:
 def sizes(experiment: Experiment) -> dict[str, Size]:
     """Return architecture → its size on the page's own task, or else the first that it has a finished run of."""
     found: dict[str, Size] = {}
+    columns = ["arch", "params_total", "params_conv", "params_fc"]
     for task in (own_task(experiment), *experiment.tasks):
-        frame = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["params_total"].notna()]
-        for row in frame.drop_duplicates("arch").itertuples(index=False):
+        of_task = experiment.runs[columns][experiment.runs["task"] == task]
+        counted = of_task[of_task["params_total"].notna()]
+        for row in counted.drop_duplicates("arch").itertuples(index=False):
             found.setdefault(row.arch, Size(task, row.params_total, row.params_conv, row.params_fc))
     return found

@@ -22,7 +22,7 @@ from reports.sections import (
 )
 from reports.sections.context import Context
 from reports.sections.generative import elbo, few_labels, pictures
-from reports.wording.answer import answer, footnote
+from reports.wording.answer import footnote
 from reports.wording.budget import page_title
 from reports.wording.notes import table_notes
 from reports.wording.sanity_warnings import sanity_warnings
@@ -42,7 +42,7 @@ def head(context: Context) -> Iterator[Block]:
         yield Text(f"> ⚠ **{md(warning)}.**")
     if other_code := made_by_other_code(experiment.records, experiment.manifest.get("provenance") or {}):
         yield Text(f"> ⚠ {md(other_code)}.")
-    yield Text(answer(experiment))
+    yield Text(context.answer)
     table, common = comparison_table(experiment)
     yield table
     notes = [*table_notes(experiment, common), footnote(experiment)]
