@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from reports.findings.experiment import Experiment
 
-VAE = "vae"
+OF_IMAGES = "log p(x)"
+"""What a task bounds whose models are of images alone, such as VAEs."""
 
 
 class Size(NamedTuple):
@@ -26,11 +27,13 @@ class Size(NamedTuple):
 
 
 def own_task(experiment: Experiment) -> str:
-    """Return the task whose parameters and speed stand for an architecture's: the VAE, else the first; "" without any.
+    """Return the task whose parameters and speed stand for an architecture's: of images alone, else the first; or "".
 
     A reader who compares autoencoders expects those of the autoencoder, whatever was named first.
     """
-    return VAE if VAE in experiment.tasks else next(iter(experiment.tasks), "")
+    tasks = experiment.rankings.items()
+    of_images = (task for task, ranking in tasks if ranking.description.bounds == OF_IMAGES)
+    return next(of_images, next(iter(experiment.tasks), ""))
 
 
 def sizes(experiment: Experiment) -> dict[str, Size]:
