@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import shutil
@@ -10,12 +11,15 @@ import sys
 import sysconfig
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 if TYPE_CHECKING:
+    from archs.base import Arch
+    from archs.registry import Registry
     from reports.figures.canvas import FigureWriter
     from reports.markup.blocks import Figure as FigureBlock
 
@@ -37,6 +41,20 @@ def mnist_dir() -> Path | None:
     candidates = [Path(named)] if named else []
     candidates += [ROOT.parent / "shared" / "mnist", ROOT / "data"]
     return next((folder for folder in candidates if is_complete("mnist", folder)), None)
+
+
+@functools.cache
+def registered() -> Registry:
+    """The architectures of this project, found once: among all that tests load that takes a twentieth of a second."""
+    from archs.registry import discover
+
+    return discover()
+
+
+@functools.cache
+def arch_of(name: str) -> Arch:
+    """One of them, or of their families."""
+    return registered().resolve([name]).archs[0]
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +93,16 @@ def keep_bytecode(folder: Path) -> None:
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(folder)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Nothing that is imported for the tests is garbage: looking at it takes a tenth of the time until they begin."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:
@@ -129,8 +157,36 @@ def show_nothing(self: FigureWriter, name: str, alt: str, *given: object, **opti
     return Figure(f"figures/{name}.png", alt)
 
 
+def without_figures() -> AbstractContextManager[object]:
+    """Figures are not even made, which takes a third of the time of a page without them; where words are looked at."""
+    return patch("reports.figures.canvas.FigureWriter.write", show_nothing)
+
+
 @pytest.fixture(scope="module")
 def unmade() -> Iterator[None]:
-    """Figures are not even made, which takes a third of the time of a page without them; where words are looked at."""
-    with patch("reports.figures.canvas.FigureWriter.write", show_nothing):
+    """As `without_figures`, for a whole module."""
+    with without_figures():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """What tests write need not outlast a power cut; the jobs that they start wait for the disk as ever."""
+    with patch("os.fsync", lambda file: None):
+        yield
+
+
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Each signal that stops a job is heard, in what the test starts too, also where the tests run under nohup.
+
+    That ignores SIGHUP, which is for whoever starts them to decide: all other tests go on after a hang-up.
+    """
+    from bench.spec.signals import STOPPING
+
+    ignored = [number for number in STOPPING if signal.getsignal(number) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)

@@ -166,6 +166,7 @@ def matched(request: Request, plan: JobPlan, data: DataDescription) -> Match | N
         plan.device_name,
         request.runs_dir,
         request.plugins,
+        [name for name, task in plan.declared.tasks.items() if not task.needs_decoder],
     )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from archs.errors import UserError
 from bench.machine.child import call_in_child
@@ -35,8 +35,17 @@ MOST_NAMED = 6
 Cell = tuple[str, str, int | None]
 """(Architecture, task, number of labels)."""
 
-Costs = dict[str, tuple[float, float]]
-"""Run id → cost of a training step, and the same over the baseline's."""
+
+class Cost(NamedTuple):
+    """Of a training step; fields as those of `Share`."""
+
+    cost: float
+    ratio: float
+    disturbed: bool = False
+
+
+Costs = dict[str, Cost]
+"""By run id."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,9 @@ class Share:
 
     steps: int
     """Of each of its trainings."""
+
+    disturbed: bool = False
+    """Whether its steps were timed while the device had other work too."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +112,7 @@ def match_runs(
     device_name: str,
     runs_dir: str,
     plugins: Sequence[str] = (),
+    without_decoder: Collection[str] = (),
 ) -> Match | None:
     """Find how many steps each architecture gets on each task; None if there is none but the baseline.
 
@@ -108,6 +121,7 @@ def match_runs(
         runs: of whole epochs, all of one recipe.
         images: that a run is trained on.
         runs_dir: the store, which keeps measured seconds.
+        without_decoder: tasks that need none, where a crossing A+B is A's network: it gets the steps of A.
 
     Raises:
         UserError: a cost can't be known, or the steps would be too many or none; the message names the architecture.
@@ -122,8 +136,9 @@ def match_runs(
     shares = []
     for group in groups:
         if by == TIME:
-            known = _measured(group, batch, device, device_name, Path(runs_dir), plugins)
-        own = [_share(run, *known[run.run_id], steps, baseline, by) for run in group]
+            alike = _alike(group, group[0].task in without_decoder)
+            known = _measured(group, alike, batch, device, device_name, Path(runs_dir), plugins)
+        own = [_share(run, known[run.run_id], steps, baseline, by) for run in group]
         print(_in_a_line(by, own, per_epoch), file=sys.stderr, flush=True)
         shares += own
     return Match(by, steps, per_epoch, tuple(shares))
@@ -150,15 +165,39 @@ def _by_task(runs: Sequence[RunSpec], baseline: str, by: str) -> list[list[RunSp
 def _counted(groups: Sequence[Sequence[RunSpec]], batch: int, plugins: Sequence[str]) -> Costs:
     flops = call_in_child(flops_of_steps, [run for group in groups for run in group], batch, tuple(plugins))
     return {
-        run.run_id: (flops[run.run_id], flops[run.run_id] / flops[group[0].run_id]) for group in groups for run in group
+        run.run_id: Cost(flops[run.run_id], flops[run.run_id] / flops[group[0].run_id])
+        for group in groups
+        for run in group
     }
 
 
+def _alike(group: Sequence[RunSpec], without_decoder: bool) -> Mapping[str, RunSpec]:
+    """Return run id → the first of the group that is the same network, mostly itself.
+
+    Two measurements of one network would differ, and with them the steps of what a page calls one network.
+    """
+    from bench.statistics.networks import encoder_of  # loads pandas, which a plan needs for nothing else
+
+    first = dict[str, RunSpec]()
+    return {run.run_id: first.setdefault(encoder_of(run.arch), run) if without_decoder else run for run in group}
+
+
 def _measured(
-    group: Sequence[RunSpec], batch: int, device: Device, device_name: str, runs_dir: Path, plugins: Sequence[str]
+    group: Sequence[RunSpec],
+    alike: Mapping[str, RunSpec],
+    batch: int,
+    device: Device,
+    device_name: str,
+    runs_dir: Path,
+    plugins: Sequence[str],
 ) -> Costs:
-    """Return the costs of a task's architectures in seconds; what has been measured before is not measured again."""
-    base, others = group[0], group[1:]
+    """Return the costs of a task's architectures in seconds; what has been measured before is not measured again.
+
+    Args:
+        alike: as `_alike` returns it. If all are the baseline's network one is timed all the same, for its seconds.
+    """
+    base = group[0]
+    others = [run for run in group[1:] if alike[run.run_id] is run] or group[1:2]
     keys = {run.run_id: key_of(run, base, batch, device_name) for run in others}
     with StepSeconds(runs_dir).alone() as kept:  # two jobs that measure at once would disturb each other
         found = {run_id: kept.find(key) for run_id, key in keys.items()}
@@ -170,8 +209,15 @@ def _measured(
                 found[run.run_id] = new[run.run_id]
     known: dict[str, Measured] = {run_id: one for run_id, one in found.items() if one is not None}
     first = next(iter(known.values()))
-    costs = {base.run_id: (first.baseline_seconds, 1.0)}
-    return costs | {run_id: (one.seconds, one.ratio) for run_id, one in known.items()}
+    costs = {run_id: Cost(one.seconds, one.ratio, _is_disturbed(one, device)) for run_id, one in known.items()}
+    costs[base.run_id] = Cost(first.baseline_seconds, 1.0, _is_disturbed(first, device))
+    return {run.run_id: costs[alike[run.run_id].run_id] for run in group}
+
+
+def _is_disturbed(one: Measured, device: Device) -> bool:
+    from bench.statistics.speed_frames import is_disturbed  # loads pandas
+
+    return is_disturbed(one.conditions.get("load", {}), device.is_gpu)
 
 
 def key_of(run: RunSpec, baseline: RunSpec, batch: int, device_name: str) -> dict[str, Any]:
@@ -184,8 +230,9 @@ def key_of(run: RunSpec, baseline: RunSpec, batch: int, device_name: str) -> dic
     return {"run": own, "baseline": theirs, "batch": batch, "device_name": device_name, **shared}
 
 
-def _share(run: RunSpec, cost: float, ratio: float, steps: int, baseline: str, by: str) -> Share:
+def _share(run: RunSpec, cost: Cost, steps: int, baseline: str, by: str) -> Share:
     """Give an architecture its steps; raises UserError if no number of them will do, or if they are far too many."""
+    ratio = cost.ratio
     own, what = round(steps / ratio), f"--match {by}: a training step of {run.arch} ({run.task}) costs"
     off = abs(own * ratio / steps - 1)
     if off > MOST_OFF:
@@ -198,7 +245,7 @@ def _share(run: RunSpec, cost: float, ratio: float, steps: int, baseline: str, b
             f"{what} 1/{1 / ratio:,.0f} of what one of {baseline} does, expected at least 1/{MOST_TIMES}: it would be "
             f"trained for as many times the steps; leave {run.arch} out, or name a cheaper --baseline"
         )
-    return Share(run.arch, run.task, run.labels, cost, ratio, own)
+    return Share(run.arch, run.task, run.labels, cost.cost, ratio, own, cost.disturbed)
 
 
 def _in_a_line(by: str, shares: Sequence[Share], per_epoch: int) -> str:

@@ -31,6 +31,7 @@ __all__ = [
     "holm_family",
     "mean_interval",
     "seed_values",
+    "values_by_arch",
 ]
 
 COLUMNS = ["task", "metric", "arch", "baseline", "n", "difference", "low", "high", "level", "low_95", "high_95", "std"]
@@ -126,8 +127,7 @@ def _family(
     same: Mapping[str, str],
 ) -> dict[Hashable, Comparison]:
     """Compare every architecture of one task with the baseline; those of different networks are one family."""
-    by_arch = frame.groupby("arch", sort=False)
-    arms: dict[Hashable, dict[int, float]] = {arch: seed_values(runs, metric) for arch, runs in by_arch}
+    arms = values_by_arch(frame, metric)
     base = arms.pop(baseline)
     table: dict[Hashable, Comparison] = {
         arch: compare_paired(arm, base, higher_is_better=higher_is_better, margin=margin) for arch, arm in arms.items()
@@ -135,6 +135,14 @@ def _family(
     family = {arch: comparison for arch, comparison in table.items() if arch not in same}
     judged = holm_family(family, higher_is_better=higher_is_better, margin=margin)
     return {arch: judged[arch] if arch in judged else same_network(comparison) for arch, comparison in table.items()}
+
+
+def values_by_arch(runs: pd.DataFrame, metric: str) -> dict[Hashable, dict[int, float]]:
+    """Return architecture → seed → value of the runs of one task, as `seed_values` does of one architecture."""
+    if metric not in runs:
+        return {}
+    needed = runs[["arch", "task", "seed", "status", metric]]  # groups of all columns take longer to make than to read
+    return {arch: seed_values(own, metric) for arch, own in needed.groupby("arch", sort=False)}
 
 
 def seed_values(runs: pd.DataFrame, metric: str) -> dict[int, float]:

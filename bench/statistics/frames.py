@@ -12,7 +12,6 @@ import pandas as pd
 
 from bench.spec.metrics import metric_columns
 from bench.spec.run import digest
-from bench.statistics.comparisons import mean_interval
 from bench.statistics.settings import differing_settings, none_for_missing
 from bench.store.store import Record
 
@@ -104,6 +103,8 @@ def summary_frame(runs: pd.DataFrame, plugin_metrics: Collection[str] = ()) -> p
         runs: as `records_frame` returns it.
         plugin_metrics: columns that are metrics of plug-in tasks.
     """
+    from bench.statistics.estimates import mean_interval  # here: scipy is slow to import, and other tables need none
+
     differing = differing_settings(runs)
     keys = ["arch", "task", *differing]
     metrics = metric_columns(runs.columns)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 from archs.errors import UserError
 from bench.statistics.estimates import mean_interval
@@ -87,14 +88,13 @@ def mcnemar(correct_a: ArrayLike, correct_b: ArrayLike) -> McNemar:
     Raises:
         UserError: the shapes differ, or a value is not 0 or 1.
     """
-    from scipy.stats import binomtest  # here: slow to import, and only classifiers need it
-
     a, b = _pair(correct_a, correct_b)
     if not (np.isin(a, (0, 1)).all() and np.isin(b, (0, 1)).all()):
         raise UserError("mcnemar got values other than 0 and 1: expected one right/wrong flag per image")
     only_a, only_b = int((a > b).sum()), int((b > a).sum())
     both, n = int((a * b).sum()), len(a)
-    p = float(binomtest(only_a, only_a + only_b, 0.5).pvalue) if only_a + only_b else 1.0
+    # both tails of the binomial distribution with p = ½, which are alike; at their middle they would count it twice
+    p = min(1.0, 2 * float(special.bdtr(min(only_a, only_b), only_a + only_b, 0.5)))
     difference = (only_a - only_b) / n if n else float("nan")
     return McNemar(n, both, only_a, only_b, n - both - only_a - only_b, difference, p)
 

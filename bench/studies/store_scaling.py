@@ -97,6 +97,7 @@ def do(what: str, folder: str) -> None:
 
 def a_round(folder: str) -> None:
     """Do everything that is measured, and print its processor and wall times as a line of JSON."""
+    import bench.statistics.estimates
     import bench.statistics.frames
     import bench.store.evaluations  # noqa: F401, what else `bench.load` would import
 

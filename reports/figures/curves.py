@@ -37,14 +37,16 @@ def draw(
     order: Sequence[str],
     named: Sequence[str],
     colours: Mapping[str, Colour],
+    units: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw a panel per task.
 
     Args:
-        history: a row per epoch of each run: arch, task, seed, epoch, val_*.
+        history: a row per epoch of each run: arch, task, seed, epoch, val_*; spent, if there are units.
         panels: task → (title, metric).
         order: the architectures by result.
         named: those that are drawn in their colour; the others are grey.
+        units: task → what its x axis says, which is `spent`; of others it is the epoch.
     """
     labels = list(shorten_apart(named, 40).values())
     legend = 0.7 + 0.065 * max(map(len, labels))  # inches
@@ -56,8 +58,11 @@ def draw(
                 axis.set_visible(False)
                 continue
             title, metric = panels[task]
-            _curves(axis, history[history["task"] == task], metric, order, named, colours)
+            unit = (units or {}).get(task, "")
+            _curves(axis, history[history["task"] == task], metric, order, named, colours, "spent" if unit else "epoch")
             axis.set_title(title)
+            axis.set_xlabel(unit or "epoch")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=not unit, min_n_ticks=1))
         lines = [axes[0, 0].plot([], [], color=colours[arch], lw=2)[0] for arch in named]
         if len(order) > len(named):
             lines.append(axes[0, 0].plot([], [], color="#cccccc", lw=1)[0])
@@ -73,11 +78,12 @@ def _curves(
     order: Sequence[str],
     named: Sequence[str],
     colours: Mapping[str, Colour],
+    across: str,
 ) -> None:
-    """Draw the curves of one task."""
+    """Draw the curves of one task against one of its columns."""
     column = f"val_{metric.name}"
     values = rows.assign(value=rows[column].astype(float) * metric.scale).dropna(subset=["value"])
-    table = values.groupby(["arch", "epoch"])["value"].agg(["mean", "std"])
+    table = values.groupby(["arch", across])["value"].agg(["mean", "std"])
     present = set(table.index.get_level_values("arch"))
     others = [table.loc[arch]["mean"] for arch in order if arch in present and arch not in named]
     grey = [np.column_stack([curve.index, curve]) for curve in others]
@@ -101,6 +107,4 @@ def _curves(
             axis.set_ylim(bottom=late.min() - 0.1 * spread)
         if values["value"].max() - late.max() > 2 * spread:
             axis.set_ylim(top=late.max() + 0.1 * spread)
-    axis.set_xlabel("epoch")
     axis.set_ylabel(f"validation {metric.label}{f' ({metric.unit})' if metric.unit else ''}")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

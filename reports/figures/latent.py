@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import matplotlib.patheffects as effects
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from reports.figures.canvas import canvas
@@ -32,9 +33,7 @@ class LatentPlane(NamedTuple):
 
 def draw(panels: Mapping[str, LatentPlane]) -> Figure:
     """Draw a row per architecture."""
-    import seaborn as sns
-
-    palette = np.array(sns.color_palette("tab10", 10))
+    palette = colormaps["tab10"](np.arange(10))[:, :3]
     columns = 2 if any(plane.manifold is not None for plane in panels.values()) else 1
     with canvas(4.2 * columns, 4.0 * len(panels), len(panels), columns) as (figure, axes):
         names = shorten_apart(panels, 30)

@@ -16,6 +16,9 @@ from reports.figures.canvas import canvas, in_rows, row_height
 from reports.figures.palette import Colour
 from reports.wording.formatting import shorten_apart
 
+MOST_LARGE = 20
+"""Rows up to which their names are in the usual size."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -48,16 +51,16 @@ def draw(panels: Sequence[Panel], order: Sequence[str], colours: Mapping[str, Co
 def draw_rows(rows: Sequence[Sequence[Panel | None]], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
     """Draw several rows of panels, as many in each; None leaves a place empty."""
     columns, height = max(map(len, rows)), row_height(len(order))
-    with canvas(3.6 * columns + 1.6, height * len(rows), len(rows), columns, sharey=True) as (figure, axes):
+    names = list(shorten_apart(order).values())
+    room = max(1.6, 0.5 + (0.075 if len(order) <= MOST_LARGE else 0.058) * max(map(len, names), default=0))  # inches
+    with canvas(3.6 * columns + room, height * len(rows), len(rows), columns, sharey=True) as (figure, axes):
         for line, row in zip(axes, rows, strict=True):
             for axis, panel in zip(line, row, strict=True):
                 if panel is None:
                     axis.set_visible(False)
                 else:
                     _panel(axis, panel, order, colours)
-        axes[0, 0].set_yticks(
-            range(len(order)), list(shorten_apart(order).values()), fontsize=9 if len(order) <= 20 else 7
-        )
+        axes[0, 0].set_yticks(range(len(order)), names, fontsize=9 if len(order) <= MOST_LARGE else 7)
         axes[0, 0].set_ylim(len(order) - 0.4, -0.6)
         return figure
 
@@ -82,7 +85,11 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
     )
     axis.scatter(mean, y_means, s=34, c=shades, marker="D", edgecolors="white", linewidths=0.6, zorder=3)
     if panel.from_zero:
-        axis.set_xlim(0, 1.04 * axis.dataLim.x1)
+        end = 1.04 * axis.dataLim.x1
+        below = min(axis.dataLim.x0, 0.0)  # of an interval that few seeds leave wide
+        axis.set_xlim(below - 0.04 * end if below < 0 else 0, end)
+        if below < 0:
+            axis.axvline(0, color="#888888", lw=0.8, zorder=1)
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))  # 1.5M, since a GPU's speeds have seven digits
     axis.set_title(panel.title, wrap=True)  # a long title is broken at the edge of the figure
     axis.set_xlabel(panel.label)

@@ -19,6 +19,9 @@ from reports.wording.formatting import shorten_apart
 ROOM = 0.6
 """Below the worst architecture's median trial, in shares of the way from it to the best trial: what is below is cut."""
 
+TALLEST = 8.0
+"""Of the axis of the trials over the span of its means, at most: bands beyond are cut, or the means would look flat."""
+
 MOST_DECADES = 2.3
 """On an axis up to which three numbers of each decade have room."""
 
@@ -108,13 +111,33 @@ def _trials(
         own = best[best["arch"] == arch].sort_values("k")
         axis.plot(own["k"], own["mean"], color=colours[arch], lw=1.8, marker="o", ms=3)
         axis.fill_between(own["k"], own["low"], own["high"], color=colours[arch], alpha=0.18, lw=0)
-    means = best.loc[best["arch"].isin(named), "mean"].dropna()
-    if len(means):
-        room = 0.25 * (means.max() - means.min()) or 1.0
-        axis.set_ylim(means.min() - room, means.max() + room)
+    ends, _ = room_for_bands(best[best["arch"].isin(named)])
+    if ends is not None:
+        axis.set_ylim(*ends)
     axis.set_xlabel("trials")
     axis.set_ylabel(f"test {_named(metric)}")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def room_for_bands(best: pd.DataFrame) -> tuple[tuple[float, float] | None, bool]:
+    """Return the ends of an axis that holds the means and their bands, and whether it cuts some of these.
+
+    Args:
+        best: a row per architecture and number of trials of one task: mean, low and high.
+
+    Returns:
+        The ends, None without a mean; whether a band goes beyond them.
+    """
+    means = best["mean"].dropna()
+    if means.empty:
+        return None, False
+    low, high = (float(np.nanmin(best[["mean", "low"]])), float(np.nanmax(best[["mean", "high"]])))
+    span, middle = float(means.max() - means.min()), float(means.max() + means.min()) / 2
+    is_cut = span > 0 and high - low > TALLEST * span
+    if is_cut:
+        low, high = max(low, middle - TALLEST / 2 * span), min(high, middle + TALLEST / 2 * span)
+    margin = 0.06 * (high - low) or 1.0
+    return (low - margin, high + margin), is_cut
 
 
 def _named(metric: Metric) -> str:

@@ -21,6 +21,8 @@ CODES_ALONE = "Reader of codes alone"
 """Methods whose results are those of an evaluation of VAEs (its part `few_labels`), not of a task."""
 OF_CODES = re.compile(r"m1m2_(alone_)?accuracy_l(\d+)")
 """The names of its metrics: M2 on the codes of a VAE, or its reader on those of the labelled images alone."""
+OF_VALIDATION = re.compile(r"m1m2_validation_accuracy_l(\d+)")
+"""The name of the accuracy with which it reads the validation images."""
 LIVE = re.compile(r"m1m2_dimensions_l\d+")
 """The names under which it counts the dimensions that it reads."""
 PUBLISHED: Mapping[str, Mapping[int, tuple[float, float]]] = {
@@ -142,6 +144,25 @@ def live_dimensions(experiment: Experiment, task: str) -> LiveDimensions | None:
     by_arch = {str(arch): tuple(own.dropna()) for arch, own in counts.groupby(runs["arch"], sort=False)}
     known = {arch: by_arch[arch] for arch in experiment.order if by_arch.get(arch)}
     return LiveDimensions("training" if counted else "test", known) if known else None
+
+
+def over_passes(experiment: Experiment) -> pd.DataFrame:
+    """Return M1+M2's error on the validation images over its passes, in %.
+
+    A row per point of a curve: task, labels, arch, seed, passes, error; empty where no code was read.
+    """
+    columns = ["task", "labels", "arch", "seed", "passes", "error"]
+    rows: list[tuple[str, int, str, int, float, float]] = []
+    for record in experiment.finished:
+        numbers = [int(found[1]) for name in record.metrics if (found := OF_VALIDATION.fullmatch(name))]
+        named = {number: (f"m1m2_curve_passes_l{number}", f"m1m2_curve_accuracy_l{number}") for number in numbers}
+        arrays = record.arrays(*(name for pair in named.values() for name in pair)) if named else {}
+        for number, (passes, accuracy) in named.items():
+            if passes in arrays and accuracy in arrays:
+                run = (record.spec["task"], number, record.spec["arch"], record.spec["seed"])
+                points = zip(arrays[passes], ERROR.scale * (1 - arrays[accuracy]), strict=True)
+                rows += [(*run, float(x), float(y)) for x, y in points]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _of_tasks(experiment: Experiment) -> list[Method]:

@@ -38,7 +38,10 @@ def machines_of(runs: pd.DataFrame) -> dict[Machine, tuple[str, ...]]:
     return {machine: tuple(archs) for machine, archs in found.items()}
 
 
-def machine_by_seed(runs: pd.DataFrame) -> dict[int, Machine]:
-    """Return seed → machine of the finished runs of one architecture on one task."""
-    finished = runs[runs["status"] == "finished"].reindex(columns=[*Machine._fields, "seed"])
-    return {int(run["seed"]): machine_of(run) for run in finished.to_dict("records")}
+def machines_by_seed(runs: pd.DataFrame) -> dict[Hashable, dict[int, Machine]]:
+    """Return architecture → seed → machine of the finished runs of one task."""
+    finished = runs[runs["status"] == "finished"].reindex(columns=[*Machine._fields, "arch", "seed"])
+    found: dict[Hashable, dict[int, Machine]] = {}
+    for run in finished.to_dict("records"):
+        found.setdefault(run["arch"], {})[int(run["seed"])] = machine_of(run)
+    return found

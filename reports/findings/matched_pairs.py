@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from bench.statistics.comparisons import Comparison, compare_paired, holm_family, seed_values
+from bench.statistics.comparisons import Comparison, compare_paired, holm_family, values_by_arch
 from reports.findings.experiment import Experiment
 
 SAME_SIZE = 0.10
@@ -58,7 +58,6 @@ def size_and_quality(experiment: Experiment, task: str) -> pd.DataFrame:
 def matched_pairs(experiment: Experiment, task: str) -> list[MatchedPair]:
     """Return every matched pair of one task, largest difference in conv share first."""
     metric = experiment.rankings[task].metric
-    frame = experiment.runs[experiment.runs["task"] == task]
     found = {}
     for a, b in combinations(size_and_quality(experiment, task).itertuples(index=False), 2):
         same_size = max(a.params, b.params) <= (1 + SAME_SIZE) * min(a.params, b.params)
@@ -66,8 +65,7 @@ def matched_pairs(experiment: Experiment, task: str) -> list[MatchedPair]:
             more, less = (a, b) if a.conv_share > b.conv_share else (b, a)
             found[more.arch, less.arch] = (more, less)
     higher, margin = metric.higher_is_better is not False, metric.margin
-    archs = {arch for pair in found for arch in pair}
-    values = {arch: seed_values(frame[frame["arch"] == arch], metric.name) for arch in archs}
+    values = values_by_arch(experiment.runs[experiment.runs["task"] == task], metric.name)
     family = {
         (more, less): compare_paired(values[more], values[less], higher_is_better=higher, margin=margin)
         for more, less in found

@@ -14,7 +14,7 @@ class Share:
     """What an architecture got on a task."""
 
     cost: float
-    """Of a training step: floating-point operations, or seconds."""
+    """Of a training step: floating-point operations, or `ratio` times the seconds of the baseline's."""
 
     ratio: float
     """The same over that of the baseline's."""
@@ -25,10 +25,17 @@ class Share:
     epochs: float
     """The same in passes over its training images."""
 
+    disturbed: bool
+    """Whether its steps were timed while the device had other work too."""
+
     @property
     def total(self) -> float:
         """What the steps of one training cost."""
         return self.steps * self.cost
+
+    def spent(self, epoch: int) -> float:
+        """Return what a training has cost by the end of an epoch, the last of which need not be a whole one."""
+        return self.total * min(epoch / self.epochs, 1.0)
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,15 @@ def matching(manifest: Mapping[str, Any]) -> Matching | None:
     if not content:
         return None
     per_epoch = int(content["steps_per_epoch"])
+    of_baseline = {_cell(one): one["cost"] for one in content["shares"] if one["arch"] == manifest["baseline"]}
     shares: dict[tuple[str, int | None], dict[str, Share]] = {}
     for one in content["shares"]:
-        share = Share(one["cost"], one["ratio"], one["steps"], one["steps"] / per_epoch)
-        shares.setdefault((one["task"], one.get("labels")), {})[one["arch"]] = share
+        cost = one["ratio"] * of_baseline[_cell(one)] if _cell(one) in of_baseline else one["cost"]
+        share = Share(cost, one["ratio"], one["steps"], one["steps"] / per_epoch, one.get("disturbed", False))
+        shares.setdefault(_cell(one), {})[one["arch"]] = share
     return Matching(content["by"], int(content["steps"]) // per_epoch, shares)
+
+
+def _cell(share: Mapping[str, Any]) -> tuple[str, int | None]:
+    """Return the task and the number of labels of a manifest's share."""
+    return share["task"], share.get("labels")

@@ -17,7 +17,7 @@ import pandas as pd
 from bench.spec.metrics import Metric
 from bench.spec.task import TaskDescription
 from bench.statistics.best import beaten
-from bench.statistics.comparisons import seed_values
+from bench.statistics.comparisons import values_by_arch
 from bench.statistics.networks import same_networks
 from reports.reading.report_folder import ReportFolder
 
@@ -137,7 +137,8 @@ def _rivals(
     the verdict of the table (2.5 % too, since only one side of it can be an error). The baseline is out if the leader
     is better by that verdict, so that the table never doubts what the page calls the best.
     """
-    values = {arch: seed_values(group, metric.name) for arch, group in runs.groupby("arch") if arch in distinct}
+    by_arch = values_by_arch(runs, metric.name)
+    values = {arch: by_arch[arch] for arch in distinct}
     found = beaten(values, higher_is_better=metric.higher_is_better is not False, margin=metric.margin)
     verdicts = {arch: row.verdict for arch, row in versus.items()}
 

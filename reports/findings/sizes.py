@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from reports.findings.experiment import Experiment
 
+OF_IMAGES = "log p(x)"
+"""What a task bounds whose models are of images alone, such as VAEs."""
+
 
 class Size(NamedTuple):
     """Parameters of an architecture, counted in one finished run."""
@@ -23,11 +26,23 @@ class Size(NamedTuple):
     """Those of fully connected layers."""
 
 
+def own_task(experiment: Experiment) -> str:
+    """Return the task whose parameters and speed stand for an architecture's: of images alone, else the first; or "".
+
+    A reader who compares autoencoders expects those of the autoencoder, whatever was named first.
+    """
+    tasks = experiment.rankings.items()
+    of_images = (task for task, ranking in tasks if ranking.description.bounds == OF_IMAGES)
+    return next(of_images, next(iter(experiment.tasks), ""))
+
+
 def sizes(experiment: Experiment) -> dict[str, Size]:
-    """Return architecture → its size on the first task that it has a finished run of."""
+    """Return architecture → its size on the page's own task, or else the first that it has a finished run of."""
     found: dict[str, Size] = {}
-    for task in experiment.tasks:
-        frame = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["params_total"].notna()]
-        for row in frame.drop_duplicates("arch").itertuples(index=False):
+    columns = ["arch", "params_total", "params_conv", "params_fc"]
+    for task in (own_task(experiment), *experiment.tasks):
+        of_task = experiment.runs[columns][experiment.runs["task"] == task]
+        counted = of_task[of_task["params_total"].notna()]
+        for row in counted.drop_duplicates("arch").itertuples(index=False):
             found.setdefault(row.arch, Size(task, row.params_total, row.params_conv, row.params_fc))
     return found

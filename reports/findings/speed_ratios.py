@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bench.statistics.comparisons import compare_paired, holm_family, seed_values
+from bench.statistics.comparisons import compare_paired, holm_family, values_by_arch
 from bench.store.record import Record
 from reports.findings.experiment import Experiment
-from reports.findings.machines import Machine, machine_by_seed, machines_of
+from reports.findings.machines import Machine, machines_by_seed, machines_of
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ def disturbed_archs(experiment: Experiment, task: str) -> frozenset[str]:
     if rows is not None:
         return frozenset(rows.loc[rows["disturbed"], "arch"])
     trained = (record for record in experiment.finished if record.spec["task"] == task)
-    return frozenset(record.spec["arch"] for record in trained if _had_company(record))
+    return frozenset(record.spec["arch"] for record in trained if had_company(record))
 
 
-def _had_company(record: Record) -> bool:
+def had_company(record: Record) -> bool:
     """Tell whether other runs of the job could be in flight on the run's device."""
     around = record.environment
     return bool(around.get("beside")) if record.spec["device"] != "cpu" else (around.get("workers") or 1) > 1
@@ -108,11 +108,12 @@ def ratios_while_training(runs: pd.DataFrame, task: str, baseline: str) -> dict[
     The test is paired by seed, on logarithms of the images/s that the runs noted while they trained. A seed that the
     two were trained with on different machines is left out.
     """
-    logs, machines = {}, {}
-    for arch, group in runs[runs["task"] == task].groupby("arch", sort=False):
-        speeds = seed_values(group, "train_images_per_s")
-        logs[str(arch)] = {seed: math.log(speed) for seed, speed in speeds.items() if speed > 0}
-        machines[str(arch)] = machine_by_seed(group)
+    runs = runs[runs["task"] == task]
+    logs = {
+        arch: {seed: math.log(speed) for seed, speed in speeds.items() if speed > 0}
+        for arch, speeds in values_by_arch(runs, "train_images_per_s").items()
+    }
+    machines = machines_by_seed(runs)
     of_baseline, where = logs.pop(baseline, {}), machines.get(baseline, {})
     compared = {
         arch: compare_paired(

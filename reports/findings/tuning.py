@@ -66,12 +66,30 @@ class Tuning:
         curves = [expected_best(own, metric) for own in seeds]
         return [mean_interval([curve[k] for curve in curves]) for k in range(self.count)] if curves else []
 
-    def at_edge(self, task: str, arch: str, dimension: Dimension) -> tuple[int, int]:
-        """Return how many chosen trials lie at the lower and at the upper end of a dimension's range."""
+    def at_edge(self, task: str, arch: str, dimension: Dimension) -> tuple[pd.Series, pd.Series]:
+        """Return the chosen trials in the lower and in the upper tenth of a dimension's range, as their numbers.
+
+        One outside of the range, which only the common recipe can be, is in neither.
+        """
+        shares, numbers = self._places(task, arch, dimension)
+        return numbers[(shares >= 0) & (shares < EDGE)], numbers[(shares > 1 - EDGE) & (shares <= 1)]
+
+    def outside(self, task: str, arch: str, dimension: Dimension) -> int:
+        """Return how many chosen trials, all of the common recipe, lie outside of a dimension's range."""
+        shares, _ = self._places(task, arch, dimension)
+        return int(((shares < 0) | (shares > 1)).sum())
+
+    def common(self, dimension: Dimension) -> float | None:
+        """Return the common recipe's value of a dimension; None if runs differ in it, or have none."""
+        values = self.table.loc[self.table["trial"] == 0, dimension.name].dropna().unique()
+        return float(values[0]) if len(values) == 1 else None
+
+    def _places(self, task: str, arch: str, dimension: Dimension) -> tuple[pd.Series, pd.Series]:
+        """Return where chosen trials lie on a range's logarithm, 0 and 1 its ends, and the numbers of the trials."""
         rows = self.of(task, arch)
-        values = rows.loc[rows["chosen"], dimension.name]
-        shares = np.log(values / dimension.low) / math.log(dimension.high / dimension.low)
-        return int((shares < EDGE).sum()), int((shares > 1 - EDGE).sum())
+        rows = rows[rows["chosen"]]
+        shares = np.log(rows[dimension.name] / dimension.low) / math.log(dimension.high / dimension.low)
+        return shares.round(9), rows["trial"]  # a value at an end is in the range, whatever its logarithm rounds to
 
 
 def expected_best(trials: pd.DataFrame, metric: Metric) -> list[float]:

@@ -88,6 +88,7 @@ class Share(Struct):
     ratio: Cost
     steps: Annotated[int, Meta(ge=1, le=LARGEST_TRAINING)]
     labels: Count | None = None
+    disturbed: bool = False
 
 
 class Match(Struct):

@@ -19,7 +19,7 @@ from reports.markup.escape import one_line, plain
 from reports.reading import answer_file
 from reports.reading.answer_file import Answer
 from reports.reading.design import read_design
-from reports.wording.answer import answer, verdict_line
+from reports.wording.answer import verdict_line
 from reports.wording.budget import page_title
 from reports.wording.design import clause
 from reports.wording.sanity_warnings import sanity_warnings
@@ -32,15 +32,19 @@ COUNTS = ("seeds_needed", "seeds_fewest", "seeds_most")
 """Those that are whole numbers, or nothing."""
 
 
-def answer_of(experiment: Experiment) -> Answer:
-    """Return what the page of an experiment says."""
+def answer_of(experiment: Experiment, paragraph: str) -> Answer:
+    """Return what the page of an experiment says.
+
+    Args:
+        paragraph: its first one, as `reports.wording.answer.answer` writes it.
+    """
     rankings, manifest, ended = _rankings(experiment), experiment.manifest, _ended(experiment)
     cells = [(ranking, arch) for ranking in rankings for arch in _asked(experiment, ranking, ended)]
     created = manifest.get("created")
     return Answer(
         version=answer_file.VERSION,
         question=page_title(manifest, experiment.runs),
-        answer=plain(answer(experiment)),
+        answer=plain(paragraph),
         created=None if created is None else str(created),
         dataset=experiment.dataset,
         likelihood=experiment.likelihood,

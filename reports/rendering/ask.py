@@ -41,10 +41,12 @@ def read_or_make(folder: Path, runs_dir: Path | None = None) -> Answer:
     from reports.findings.experiment import load
     from reports.rendering.answer import answer_of
     from reports.rendering.blas import one_blas_thread
+    from reports.wording.answer import answer
 
     with one_blas_thread():
         try:
-            return answer_of(load(folder, runs_dir))
+            experiment = load(folder, runs_dir)
+            return answer_of(experiment, answer(experiment))
         except UserError as error:
             if runs_dir:
                 raise

@@ -50,7 +50,8 @@ def write(
             as_csv(frame, folder / f"{name}.csv")
             if parquet:
                 as_parquet(frame, folder / f"{name}.parquet")
-        page = list(blocks(Context(experiment, FigureWriter(folder, vector, problem or warn))))
+        context = Context(experiment, FigureWriter(folder, vector, problem or warn))
+        page = list(blocks(context))
         (folder / "report.md").write_text(markdown.render(page), encoding="utf-8")
         title = page_title(experiment.manifest, experiment.runs)
         (folder / "report.html").write_text(html.render(page, folder, title), encoding="utf-8")
@@ -58,7 +59,7 @@ def write(
             from reports.rendering.latex import write_tables
 
             write_tables(page, folder / "latex")
-        answer_file.write(folder, answer_of(experiment))
+        answer_file.write(folder, answer_of(experiment, context.answer))
     except OSError as error:
         raise UserError(f"{folder} can't be written: {error.strerror or error}; choose another folder") from error
     return folder / "report.md"

@@ -8,6 +8,7 @@ from functools import cached_property
 from reports.figures.canvas import FigureWriter
 from reports.figures.palette import Colour, colours
 from reports.findings.experiment import Experiment
+from reports.wording.answer import answer
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Context:
 
     figures: FigureWriter
     """Saves figures beside the page."""
+
+    @cached_property
+    def answer(self) -> str:
+        """The page's first paragraph, as Markdown."""
+        return answer(self.experiment)
 
     @cached_property
     def colours(self) -> dict[str, Colour]:

@@ -13,6 +13,7 @@ from reports.findings.factor_analysis import FactorAnalysis
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
+from reports.wording.budget import EQUAL_COMPUTE, at_equal
 from reports.wording.formatting import difference, number, plural
 
 
@@ -22,6 +23,11 @@ def blocks(context: Context) -> Iterator[Block]:
     if not found:
         return
     yield Heading("What caused the difference")
+    if matched := at_equal(context.experiment.matching):
+        yield Text(
+            f"A{matched[1:]} a step of a factor changes how many training steps there "
+            f"are, too (*{EQUAL_COMPUTE}*): what it is worth is that of both together."
+        )
     for analysis in found:
         lines = "\n".join(f"- {md(sentence)}" for sentence in analysis.sentences)
         yield Text(f"**{md(analysis.label)}, {md(analysis.metric.label)}**\n\n{lines}")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from bench.spec.defaults import DEFAULT_LR
 from reports.figures import curves
 from reports.findings.experiment import Experiment
+from reports.findings.matching import FLOPS
 from reports.markup.blocks import Block, Details, Heading, Text
 from reports.sections.context import Context
-from reports.wording.budget import EQUAL_COMPUTE, about_late_gains, how_matched, shares_table
+from reports.wording.budget import EQUAL_COMPUTE, about_late_gains, how_matched, shares_table, unit_of
 from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION, elbo_protocol, seeds_in_words
 
 MOST_OPEN = 12
@@ -46,20 +49,42 @@ def blocks(context: Context) -> Iterator[Block]:
     yield Heading("Learning curves")
     shown = history[history["task"].isin(panels)]
     seeds = set(shown.groupby(["arch", "task"])["seed"].nunique())
-    alt = "Validation quality against epochs" + (", mean over seeds with a band of ± 1 sd" if max(seeds) > 1 else "")
-    yield context.figures.write("curves", alt, curves.draw, history, panels, order, named, context.colours)
+    matched = experiment.matching
+    against = "epochs" if matched is None else f"training {'FLOPs' if matched.by == FLOPS else 'time'}"
+    alt = f"Validation quality against {against}"
+    alt += ", mean over seeds with a band of ± 1 sd" if max(seeds) > 1 else ""
+    drawn, units = _by_cost(experiment, shown)
+    yield context.figures.write("curves", alt, curves.draw, drawn, panels, order, named, context.colours, units)
     band = f"Mean over {seeds_in_words(seeds)}; the band is ± 1 standard deviation."
     band = band if max(seeds) > 1 else "One seed, so no band."
     protocol = elbo_protocol(experiment)
     about_elbo = f" ELBO: {protocol}." if protocol else ""
     yield Text(f"{band} Validation images only: {_use_of_test_set(experiment)}{about_elbo}")
-    if experiment.matching is not None:
+    if matched is not None:
         yield Text(
-            "An epoch of one architecture costs more than that of another: the curves end at different epochs, each "
-            f"where its training has cost as much as the others (*{EQUAL_COMPUTE}*)."
+            "The axis is what a training had cost so far, and not its epochs, of which one architecture has more than "
+            f"another: all curves end at the same cost (*{EQUAL_COMPUTE}*)."
         )
     if text := about_late_gains(experiment):
         yield Text(text)
+
+
+def _by_cost(experiment: Experiment, history: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the history with what a training had cost by the end of each epoch, and task → what that is, and its unit.
+
+    Of nothing where all have the same epochs.
+    """
+    matched, spent, units = experiment.matching, history["epoch"].astype(float), dict[str, str]()
+    for task in history["task"].unique():
+        shares = experiment.shares(task)
+        if matched is None or not shares:
+            continue
+        factor, unit = unit_of(max(share.total for share in shares.values()), matched)
+        units[task] = f"training ({unit})" if matched.by == FLOPS else f"training steps ({unit})"
+        for arch, share in shares.items():
+            own = (history["task"] == task) & (history["arch"] == arch)
+            spent[own] = [share.spent(epoch) / factor for epoch in history.loc[own, "epoch"]]
+    return history.assign(spent=spent), units
 
 
 def _use_of_test_set(experiment: Experiment) -> str:

@@ -9,13 +9,11 @@ from reports.markup.blocks import Block, Heading, Text
 from reports.markup.escape import md
 from reports.sections import (
     factors,
-    generative,
     learning_curves,
     matched_pairs,
     missing,
     parameters,
     pareto,
-    pictures,
     reproduce,
     results,
     speed,
@@ -23,7 +21,8 @@ from reports.sections import (
     uncertainty,
 )
 from reports.sections.context import Context
-from reports.wording.answer import answer, footnote
+from reports.sections.generative import elbo, few_labels, pictures
+from reports.wording.answer import footnote
 from reports.wording.budget import page_title
 from reports.wording.notes import table_notes
 from reports.wording.sanity_warnings import sanity_warnings
@@ -43,7 +42,7 @@ def head(context: Context) -> Iterator[Block]:
         yield Text(f"> ⚠ **{md(warning)}.**")
     if other_code := made_by_other_code(experiment.records, experiment.manifest.get("provenance") or {}):
         yield Text(f"> ⚠ {md(other_code)}.")
-    yield Text(answer(experiment))
+    yield Text(context.answer)
     table, common = comparison_table(experiment)
     yield table
     notes = [*table_notes(experiment, common), footnote(experiment)]
@@ -58,9 +57,9 @@ SECTIONS: tuple[Section, ...] = (
     learning_curves.equal_compute,
     learning_curves.blocks,
     tuning.blocks,
-    generative.blocks,
+    elbo.blocks,
     pictures.blocks,
-    generative.few_labels,
+    few_labels.blocks,
     factors.blocks,
     matched_pairs.blocks,
     pareto.blocks,

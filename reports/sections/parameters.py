@@ -72,9 +72,10 @@ def _totals(experiment: Experiment, order: list[str], tasks: list[str]) -> Table
 def _layers(experiment: Experiment, order: list[str], tasks: list[str]) -> Table:
     """Return a row per layer of the first task that each architecture has: with it most parts are shown."""
     ranks = {task: i for i, task in enumerate(tasks)}
+    by_arch = dict(iter(experiment.layers.groupby("arch")))
     rows = []
     for arch in order:
-        own = experiment.layers[experiment.layers["arch"] == arch]
+        own = by_arch[arch]
         task = min(set(own["task"]), key=lambda name: ranks.get(name, len(ranks)))
         rows += [
             (

@@ -6,7 +6,7 @@ import math
 
 from reports.findings.experiment import Experiment
 from reports.findings.ranking import Ranking
-from reports.findings.sizes import sizes
+from reports.findings.sizes import own_task, sizes
 from reports.findings.speed_ratios import disturbed_archs, machines_of_speeds, training_ratios
 from reports.markup.escape import md
 from reports.wording.answer_of_many import PREPOSITIONS, VERDICT_WORDS, sentences_for_many
@@ -126,7 +126,7 @@ def cost(experiment: Experiment) -> str:
     if len(order) == 2 and experiment.baseline in order and len({counted[arch].task for arch in order}) == 1:
         base = experiment.baseline
         other = next(arch for arch in order if arch != base)
-        task = experiment.tasks[0]
+        task = own_task(experiment)
         found = training_ratios(experiment, task).get(other)
         size = f"{md(other)} has {ratio(counted[other].total / counted[base].total)} the parameters of {md(base)}"
         if found is None and machines_of_speeds(experiment, task):
@@ -138,7 +138,10 @@ def cost(experiment: Experiment) -> str:
         disturbed = bool(disturbed_archs(experiment, task) & set(order))
         beside = ", beside other work on the machine" if disturbed and found.sessions else ""
         brackets = f"[{found.low:.2f}, {found.high:.2f}]"
-        return f"{size} and trains {ratio(found.value)} as fast {brackets} ({basis_of(found, disturbed)}){beside}."
+        faster = f"trains {ratio(found.value)} as fast"
+        if experiment.matching is not None:  # whose steps are other ones, and with them what a run takes
+            faster = f"trains on {ratio(found.value)} as many images a second"
+        return f"{size} and {faster} {brackets} ({basis_of(found, disturbed)}){beside}."
     if len(order) > 2:
         totals = [counted[arch].total for arch in order]
         return f"Sizes run from {min(totals):,.0f} to {max(totals):,.0f} parameters."

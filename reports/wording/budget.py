@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,15 +14,18 @@ from reports.findings.experiment import Experiment
 from reports.findings.learning import LATE_SHARE, LateGain, late_gains
 from reports.findings.matching import FLOPS, Matching, matching
 from reports.findings.ranking import Ranking
+from reports.findings.speed_ratios import had_company
 from reports.markup.blocks import Table
 from reports.markup.escape import md
-from reports.wording.formatting import decimals_for, natural_list, number, plural, ratio, signed, significant
+from reports.wording.formatting import NO_VALUE, decimals_for, natural_list, number, plural, ratio, signed, significant
+from reports.wording.speeds import BUSY, COULD_HAVE_COMPANY, DISTURBED
 
 EQUAL_COMPUTE = "Equal compute"
 """The heading of the section on it."""
 OPERATIONS = ((1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1e3, "kFLOP"), (1.0, "FLOP"))
 SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 """Factor and unit, the largest first."""
+TIMED_BUSY = f"{DISTURBED} {BUSY}; to time the steps, and train, anew, remove the folder step\\_seconds of the store."
 FLAT_IS_NO_PROOF = (
     "The learning rate falls to zero at the end, which flattens every curve: a flat end is no proof that a longer "
     "training would gain nothing."
@@ -68,9 +71,21 @@ def at_equal(matched: Matching | None) -> str:
 
 def amount(value: float, matched: Matching) -> str:
     """Format what a training costs, such as "12.3 TFLOP" or "61.2 s"."""
-    units = OPERATIONS if matched.by == FLOPS else SECONDS
-    factor, unit = next(((factor, unit) for factor, unit in units if value >= factor), units[-1])
-    return f"{significant(value / factor)} {unit}"
+    return _with_unit(value, OPERATIONS if matched.by == FLOPS else SECONDS)
+
+
+def unit_of(value: float, matched: Matching) -> tuple[float, str]:
+    """Return factor and unit in which what a training costs is shown."""
+    return _unit_of(value, OPERATIONS if matched.by == FLOPS else SECONDS)
+
+
+def _unit_of(value: float, units: Sequence[tuple[float, str]]) -> tuple[float, str]:
+    return next(((factor, unit) for factor, unit in units if value >= factor), units[-1])
+
+
+def _with_unit(value: float, units: Sequence[tuple[float, str]]) -> str:
+    factor, unit = _unit_of(value, units)
+    return f"{significant(value / factor)} {unit}" if math.isfinite(value) else NO_VALUE
 
 
 def of_a_run(experiment: Experiment, task: str) -> str:
@@ -97,40 +112,52 @@ def about_match(experiment: Experiment) -> str:
 def how_matched(experiment: Experiment, matched: Matching) -> str:
     """Say what a step's cost is and what is not in it."""
     base = md(experiment.baseline)
-    goal = f"what the {plural(matched.epochs, 'epoch')} of {base} {'costs' if matched.epochs == 1 else 'cost'}"
+    epochs, s = plural(matched.epochs, "epoch"), "s" if matched.epochs == 1 else ""
     ends = "Warm-up and decay of the learning rate end where an architecture's own steps end."
     left_out = "The validation after each epoch, the evaluation and the loading of data are not in it."
+    noted = f"*In training* is what a run took, mean over seeds{_company(experiment)}."
     if matched.by == FLOPS:
         return (
-            f"Each architecture is trained for as many steps as cost {goal}: the operations of matrix products and "
-            f"convolutions, forward and backward, counted from its layers. {left_out} Equal operations need not take "
-            f"equal time. {ends}"
+            f"Each architecture is trained for as many steps as cost what the {epochs} of {base} cost{s}: the "
+            "operations of matrix products and convolutions, forward and backward, counted from its layers. "
+            f"{left_out} {ends} Equal operations need not take equal time. {noted}"
         )
+    busy = (
+        f" {TIMED_BUSY}" if any(one.disturbed for shares in matched.shares.values() for one in shares.values()) else ""
+    )
     return (
-        f"Each architecture is trained for as many steps as take {goal}: the seconds of a training step, measured "
-        f"before the training, one thing at a time and in turns with {base}; × is the median over rounds, and decides. "
-        f"{left_out} In the training runs share the machine, so that their own seconds differ. {ends}"
+        f"Each architecture is trained for as many steps as take as long as the {epochs} of {base}: a training step "
+        f"was timed before the training, one thing at a time and in turns with one of {base}. × is the median over "
+        f"rounds, and decides: the seconds of a step are × times those of {base}.{busy} {left_out} {ends} {noted}"
     )
 
 
+def _company(experiment: Experiment) -> str:
+    """Say that other runs could go on beside a run, as far as that is so."""
+    return f", {COULD_HAVE_COMPANY}" if any(map(had_company, experiment.finished)) else ""
+
+
 def shares_table(experiment: Experiment, matched: Matching) -> Table:
-    """Return a row per architecture and task: cost of a step, steps, epochs and the whole."""
+    """Return a row per architecture and task: cost of a step, steps, epochs, the whole, and what a run took."""
+    runs = experiment.runs[experiment.runs["status"] == "finished"]
+    seconds = runs.groupby(["task", "arch"])["train_seconds"].mean()
     rows = [
         (
             arch,
             experiment.label(task),
-            amount(share.cost, matched),
+            amount(share.cost, matched) + (f" {DISTURBED}" if share.disturbed else ""),
             ratio(share.ratio),
             number(share.steps, 0),
             number(share.epochs, 0) if share.epochs.is_integer() else significant(share.epochs),
             amount(share.total, matched),
+            _with_unit(float(seconds.get((task, arch), math.nan)), SECONDS),
         )
         for task in experiment.tasks
         for arch in experiment.order
         if (share := experiment.shares(task).get(arch)) is not None
     ]
-    headers = ("architecture", "task", "a step", "× baseline", "steps", "epochs", "a run")
-    return Table(headers, tuple(rows), "llrrrrr", name="equal_compute")
+    headers = ("architecture", "task", "a step", "× baseline", "steps", "epochs", "a run", "in training")
+    return Table(headers, tuple(rows), "llrrrrrr", name="equal_compute")
 
 
 def one_recipe(experiment: Experiment, *, compact: bool = False) -> str:

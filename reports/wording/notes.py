@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reports.findings.experiment import Experiment
 from reports.findings.machines import machines_of
-from reports.findings.sizes import sizes
+from reports.findings.sizes import own_task, sizes
 from reports.findings.speed_ratios import measured_apart
 from reports.markup.escape import md
 from reports.wording.budget import about_match, one_recipe
@@ -31,7 +31,7 @@ def _seeds_of_spreads(experiment: Experiment, counts: list[int]) -> str:
 
 def _is_of_one_session(experiment: Experiment) -> bool:
     """Tell whether the ratios of speeds in the table were measured apart, and in one session."""
-    rows = measured_apart(experiment, experiment.tasks[0])
+    rows = measured_apart(experiment, own_task(experiment))
     return rows is not None and bool(rows["ratio"].notna().any()) and int(rows["sessions"].max()) == 1
 
 
@@ -50,7 +50,8 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
     if max(counts, default=0) > 1:
         seeds = f"± is the standard deviation over {_seeds_of_spreads(experiment, counts)}"
         if compared:
-            seeds += f"; against {md(experiment.baseline)}: " if compact else f"; {_about_brackets(experiment)}; "
+            brackets = "" if compact else _about_brackets(experiment)
+            seeds += f"; {brackets}; " if brackets else f"; against {md(experiment.baseline)}: "
             seeds += MARKS_EXPLAINED
             if any(ranking.same_as for ranking in experiment.shown_rankings):
                 seeds += f", {SAME_NETWORK}"
@@ -82,9 +83,9 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         exceptions = f", except {', '.join(others)}" if others else ""
         session = ", in one session" if _is_of_one_session(experiment) else ""
         ratios = f"; ×: against the baseline{session}" if len(experiment.order) > 1 else ""
-        label = md(experiment.label(experiment.tasks[0]))
-        notes.append(f"Parameters and speed are those of the {label}{exceptions}{ratios}.")
-        notes += speed_notes(experiment, experiment.tasks[0])
+        task = own_task(experiment)
+        notes.append(f"Parameters and speed are of the task {md(experiment.label(task))}{exceptions}{ratios}.")
+        notes += speed_notes(experiment, task)
     notes += [about_match(experiment), what_tuned_is(experiment), one_recipe(experiment, compact=compact)]
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
     return list(filter(None, notes))
@@ -102,9 +103,15 @@ def _further_numbers(experiment: Experiment) -> str:
 
 
 def _about_brackets(experiment: Experiment) -> str:
-    """Say what the intervals in the table are and claim."""
+    """Say what the intervals in the table are and claim; empty where it has none.
+
+    Of tuned runs it has the verdicts alone.
+    """
+    families = [row.family for one in experiment.rankings.values() for row in one.versus_baseline.values()]
+    if not families:
+        return ""
     of = f"intervals of the paired difference from {md(experiment.baseline)}, over seeds"
-    if all(row.family < 2 for ranking in experiment.shown_rankings for row in ranking.versus_baseline.values()):
+    if max(families) < 2:
         return f"brackets are 95 % {of}"
     return (
         f"brackets are {of}: each as wide as its verdict among all of its column takes (Holm's method at 5 %), and "

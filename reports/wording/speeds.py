@@ -22,10 +22,12 @@ DISTURBED = "†"
 """Behind a speed that was taken while the machine had other work, too, or may have had."""
 SEVERAL_MACHINES = "‡"
 """Behind speeds that were taken on several machines."""
+BUSY = (
+    f"measured while other work took more than {100 * MOST_OTHER_WORK:.0f} % of the processors' time, or on a GPU that "
+    "was shared or slowed down"
+)
 MEASURED_BUSY = (
-    f"{DISTURBED} measured while other work took more than {100 * MOST_OTHER_WORK:.0f} % of the processors' time, or "
-    "on a GPU that was shared or slowed down: for better numbers remove throughput.json and run the command again on "
-    "a quiet machine."
+    f"{DISTURBED} {BUSY}: for better numbers remove throughput.json and run the command again on a quiet machine."
 )
 COULD_HAVE_COMPANY = "when other runs of the job could be in flight"
 TRAINED_BUSY = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.spec.metrics import METRICS
 from reports.findings.experiment import Experiment
 from reports.findings.ranking import VERDICT_MARKS, Ranking
-from reports.findings.sizes import sizes
+from reports.findings.sizes import own_task, sizes
 from reports.findings.speed_ratios import training_ratios, training_speed
 from reports.markup.blocks import Table
 from reports.wording.formatting import LIKELIHOOD_IN_WORDS, NO_VALUE, difference, mean_sd, number, ratio, significant
@@ -57,7 +57,7 @@ def comparison_table(experiment: Experiment, *, compact: bool = False) -> tuple[
         columns += _task_columns(experiment, ranking, compact)
         tuned = experiment.tuned.rankings.get(ranking.task) if experiment.tuned else None
         if tuned is not None:
-            columns += _tuned_columns(experiment, tuned, compact)
+            columns.append(_tuned_column(experiment, tuned))
     columns += _speed_columns(experiment)
     shown, cells_of_shown, common = [], [], []
     for column in columns:
@@ -176,8 +176,11 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
     return columns
 
 
-def _tuned_columns(experiment: Experiment, tuned: Ranking, compact: bool) -> list[Column]:
-    """Return the columns of a task's tuned runs: the value and, unless compact, the difference from the baseline."""
+def _tuned_column(experiment: Experiment, tuned: Ranking) -> Column:
+    """Return the column of a task's tuned runs: the value and the verdict against the baseline.
+
+    Its differences are in the section on tuning: with a column of them for each task no line would fit a screen.
+    """
     assert experiment.tuned is not None
     failed = experiment.tuned.failed_runs(tuned.task)
     asked, most = experiment.seeds, max(seed_counts(experiment), default=0)
@@ -185,14 +188,10 @@ def _tuned_columns(experiment: Experiment, tuned: Ranking, compact: bool) -> lis
     def value(arch: str) -> str:
         text = value_cell(tuned, arch, failed.get(arch, 0), most=most, asked=asked)
         row = tuned.versus_baseline.get(arch)
-        return f"{text} {VERDICT_MARKS[row.verdict]}" if compact and row is not None else text
+        return f"{text} {VERDICT_MARKS[row.verdict]}" if row is not None and arch in tuned.order else text
 
     best = frozenset(arch for arch in tuned.order if tuned.best and tuned.same_as.get(arch, arch) == tuned.best)
-    columns = [Column(f"{value_header(experiment, tuned)}, tuned", value, best, always=True)]
-    if not compact and len(experiment.order) > 1:
-        base = baseline_in_header(experiment)
-        columns.append(Column(f"{_metric_label(tuned)} vs {base}, tuned", lambda arch: versus_cell(tuned, arch)))
-    return columns
+    return Column(f"{value_header(experiment, tuned)}, tuned", value, best, always=True)
 
 
 def _metric_label(ranking: Ranking) -> str:
@@ -208,13 +207,13 @@ def _joint_elbos(experiment: Experiment, ranking: Ranking) -> dict[str, str]:
 
 
 def _speed_columns(experiment: Experiment) -> list[Column]:
-    """Return the column of the first task's training speed.
+    """Return the column of the training speed on the page's own task.
 
     The ratio to the baseline has a question mark where it is not resolved.
     """
     if not experiment.tasks:
         return []
-    task = experiment.tasks[0]
+    task = own_task(experiment)
     means, against = training_speed(experiment, task), training_ratios(experiment, task)
     marks = speed_marks(experiment, task)
 

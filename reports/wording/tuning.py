@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from bench.spec.search_space import Dimension
 from reports.findings.experiment import Experiment
 from reports.findings.ranking import Ranking
-from reports.findings.tuning import Tuning, chosen_values
-from reports.markup.blocks import Table
+from reports.findings.tuning import Tuning
 from reports.markup.escape import md
 from reports.wording.answer_of_many import VERDICT_WORDS
-from reports.wording.formatting import (
-    NO_VALUE,
-    difference,
-    interval,
-    mean_sd,
-    natural_list,
-    number,
-    plural,
-    significant,
-)
+from reports.wording.formatting import interval, natural_list, number, plural
 from reports.wording.phrases import difference_with_unit, seed_counts, seeds_of, subject, value_with_unit, winner_lead
-from reports.wording.tables import baseline_in_header, value_header, versus_cell
 
 TURNED = "Tuning turns it around"
 DECIDED = ("better", "worse")
-VERSUS = 4
-"""The column of the verdicts against the baseline, which is left out where there is none."""
 
 
 def tuned_ranking(experiment: Experiment, ranking: Ranking) -> Ranking | None:
@@ -148,67 +135,25 @@ def _word(verdict: str) -> str:
     return VERDICT_WORDS.get(verdict, verdict)
 
 
-def introduction(tuning: Tuning) -> str:
+def introduction(experiment: Experiment, tuning: Tuning) -> str:
     """Say what a trial is, how the best was chosen, and what the rest of the page is of."""
-    ranges = natural_list([f"a {d.label} between {d.low:g} and {d.high:g}" for d in tuning.space])
+    values = [(dimension.label, tuning.common(dimension)) for dimension in tuning.space]
+    known = [f"{label} {value:g}" for label, value in values if value is not None]
+    common = f": {natural_list(known)}" if known else ""
+    steps = ", each for its architecture's own number of training steps" if experiment.matching else ""
     return (
-        f"Each run was tried with {tuning.count} recipes: that of all other numbers on this page (*common*), and "
-        f"{tuning.count - 1} with {ranges}, drawn for its seed, the same for all architectures. *Tuned* is the best of "
+        f"Each run was tried with {tuning.count} recipes{steps}: that of all other numbers on this page (*common*"
+        f"{common}), and {tuning.count - 1} drawn for its seed, the same for all architectures "
+        f"({_ranges(tuning)}). *Tuned* is the best of "
         "them by the validation score after the last epoch, seed by seed: no test image had a part in it, and nothing "
         "was trained again. So the spread over seeds holds the luck of tuning too. Only this section, the columns and "
         "sentences that say *tuned*, and the rows of records.csv with a trial above 0 are of other recipes."
     )
 
 
-def table(experiment: Experiment, tuning: Tuning, ranking: Ranking) -> Table:
-    """Return a row per architecture of a task: common beside tuned, what tuning was worth, and what was chosen."""
-    metric, tuned = ranking.metric, tuned_ranking(experiment, ranking)
-    both = [(experiment, ranking), (experiment.tuned, tuned)]
-    failed = [one.failed_runs(ranking.task) if one else {} for one, _ in both]
-    uneven = _is_uneven(experiment)
-    names = [dimension.label for dimension in tuning.space]
-    value = value_header(experiment, ranking)
-    heads = ["architecture", f"{value}, common", f"{value}, tuned", "tuned − common"]
-    heads += [f"tuned vs {baseline_in_header(experiment)}", *(f"chosen {name}" for name in names)]
-    rows = list[Sequence[str]]()
-    for arch in experiment.order:
-        own = tuning.of(ranking.task, arch)
-        if own.empty:
-            continue
-        worth = tuning.worth(ranking.task, arch, metric)
-        cells = [_value(one, arch, gone.get(arch, 0), uneven) for (_, one), gone in zip(both, failed, strict=True)]
-        gain = difference(metric, worth.difference, worth.low_95, worth.high_95) if worth.n else NO_VALUE
-        versus = versus_cell(tuned, arch) if tuned else NO_VALUE
-        chosen = [_span(list(chosen_values(own, dimension))) for dimension in tuning.space]
-        rows.append((arch, *cells, gain, versus, *chosen))
-    if all(row[VERSUS] == NO_VALUE for row in rows):
-        heads, rows = _without(heads, VERSUS), [_without(row, VERSUS) for row in rows]
-    return Table(tuple(heads), tuple(map(tuple, rows)), "l" + "r" * (len(heads) - 1), name=f"tuning_{ranking.task}")
-
-
-def _without(cells: Sequence[str], index: int) -> list[str]:
-    return [*cells[:index], *cells[index + 1 :]]
-
-
-def _value(ranking: Ranking | None, arch: str, failed: int, uneven: bool) -> str:
-    """Return an architecture's mean ± sd, with the number of its seeds where they differ; of none what became of it."""
-    cell = ranking.cells.get(arch) if ranking else None
-    if ranking is None or cell is None or cell.n == 0:
-        return f"failed ({failed} of {failed})" if failed else NO_VALUE
-    return mean_sd(ranking.metric, cell.mean, cell.std) + (f" ({int(cell.n)})" if uneven else "")
-
-
-def _is_uneven(experiment: Experiment) -> bool:
+def is_uneven(experiment: Experiment) -> bool:
     """Return whether the results of the section's tables are of different numbers of seeds."""
     return len(seed_counts(experiment)) > 1
-
-
-def _span(values: list[float]) -> str:
-    """Format chosen values, of one or several seeds."""
-    if not values:
-        return NO_VALUE
-    shown = [significant(values[0], 2), significant(values[-1], 2)]
-    return shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
 
 
 def how_to_read(experiment: Experiment) -> str:
@@ -219,7 +164,7 @@ def how_to_read(experiment: Experiment) -> str:
         return "No run has a trial that finished."
     if all(ranking.one_seed for ranking in experiment.tuned.rankings.values()):
         return "One seed: no interval, no verdict."
-    number_too = ", their number in parentheses" if _is_uneven(experiment) else ""
+    number_too = ", their number in parentheses" if is_uneven(experiment) else ""
     verdicts = (
         "; verdicts as in the table at the top, with Holm's method over the tuned column by itself"
         if any(ranking.versus_baseline for ranking in experiment.tuned.rankings.values())
@@ -242,14 +187,29 @@ def edges(experiment: Experiment, tuning: Tuning) -> Iterator[str]:
                     "in an outer tenth of the range, on its logarithmic scale, of "
                     f"{natural_list(named, 6)}. A better one may lie beyond."
                 )
+            common = tuning.common(dimension)
+            outside = [(arch, count) for arch in ranking.order if (count := tuning.outside(task, arch, dimension))]
+            if outside and common is not None:
+                named = [f"{md(arch)} ({count} of {_seeds(tuning, task, arch)})" for arch, count in outside]
+                yield (
+                    f"**Outside of the range** ({md(ranking.description.label)}): the common {dimension.label}, "
+                    f"{common:g}, lies {'above' if common > dimension.high else 'below'} the range that the others "
+                    f"were drawn from, and was chosen for {natural_list(named, 6)}. A better one may lie beyond."
+                )
 
 
 def _at_edges(tuning: Tuning, task: str, ranking: Ranking, dimension: Dimension) -> Iterator[str]:
     for arch in ranking.order:
-        chosen = int(tuning.of(task, arch)["chosen"].sum())
-        for count, end in zip(tuning.at_edge(task, arch, dimension), ("lower", "upper"), strict=True):
-            if count:
-                yield f"{md(arch)} (the {end} end in {count} of {plural(chosen, 'seed')})"
+        for trials, end in zip(tuning.at_edge(task, arch, dimension), ("lower", "upper"), strict=True):
+            common = int((trials == 0).sum())
+            whose = f", {common} of them with the common recipe" if common else ""
+            if len(trials):
+                yield f"{md(arch)} (the {end} end in {len(trials)} of {_seeds(tuning, task, arch)}{whose})"
+
+
+def _seeds(tuning: Tuning, task: str, arch: str) -> str:
+    """Return of how many seeds a trial was chosen."""
+    return plural(int(tuning.of(task, arch)["chosen"].sum()), "seed")
 
 
 def bad_trials(experiment: Experiment, tuning: Tuning) -> str:
@@ -281,10 +241,16 @@ def what_tuned_is(experiment: Experiment) -> str:
     """Explain the tuned columns of the comparison table; empty without such."""
     if experiment.tuning is None or experiment.tuned is None:
         return ""
-    return f"Tuned: of each run the best of {experiment.tuning.count} trials by validation (*When each is tuned*)."
+    versus = any(one.versus_baseline for one in experiment.tuned.rankings.values())
+    verdict = f", with the verdict against {md(experiment.baseline)}" if versus else ""
+    best = f"of each run the best of {experiment.tuning.count} trials by validation"
+    return f"Tuned: {best}{verdict} (*When each is tuned*)."
 
 
 def recipes_in_words(tuning: Tuning) -> str:
     """Return with how many recipes each run was tried, and from what ranges they are."""
-    ranges = natural_list([f"{d.label} from {d.low:g} to {d.high:g}" for d in tuning.space])
-    return f"{tuning.count} trials of each run, {ranges}"
+    return f"{tuning.count} trials of each run, {_ranges(tuning)}"
+
+
+def _ranges(tuning: Tuning) -> str:
+    return natural_list([f"{d.label} from {d.low:g} to {d.high:g}" for d in tuning.space])

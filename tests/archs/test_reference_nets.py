@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from archs.layers import layer_table
-from archs.registry import discover
 from bench.machine.child import call_in_child
 from bench.tasks import get
+from tests.conftest import arch_of
 
 # (part, output shape, weights) in the order of the layers; z = 20, 10 labels
 CVAE = {
@@ -37,7 +37,7 @@ CLASSIFIER_POOL4 = [
 
 
 def rows(name: str, task: str) -> list:
-    model = get(task).build(discover().archs[name], 20, 0)
+    model = get(task).build(arch_of(name), 20, 0)
     return layer_table(model, lambda: model(torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)))
 
 
@@ -57,7 +57,7 @@ def test_the_literal_4x4_kernel_gives_800_features_and_8192_weights() -> None:
 
 def test_pool4_pads_as_tensorflow_does() -> None:
     """SAME for a 4×4 kernel: one zero row before, two after. A kernel that picks its first tap shifts by one."""
-    encoder = discover().archs["pool4"].encoder(1)
+    encoder = arch_of("pool4").encoder(1)
     conv = next(module for module in encoder.modules() if isinstance(module, torch.nn.Conv2d))
     pad = next(module for module in encoder.modules() if isinstance(module, torch.nn.ZeroPad2d))
     assert pad.padding == (1, 2, 1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import reports
+from tests.audit.computing.matching import operations
 from tests.audit.facts import Facts
 from tests.reports.few_labels.synthetic import invented_error, write_few_labels
 from tests.reports.synthetic import grid_names, write_experiment
@@ -22,8 +24,15 @@ JOBS = {
                  "--seeds", "3", "--epochs", "2", "--workers", "1"],
     "winner": ["--archs", "mlp", "cnn3", "--tasks", "vae", "classifier", "--seeds", "4", "--epochs", "4",
                "--workers", "1", "--tune", "2"],
+    "equal operations": ["--archs", "mlp", "cnn3", "--tasks", "vae", "classifier", "--seeds", "3", "--epochs", "2",
+                         "--workers", "1", "--tune", "2", "--match", "flops"],
+    "equal time": ["--archs", "cnn2", "cnn3", "cnn2+cnn3", "cnn3+cnn2", "--tasks", "vae", "classifier", "--seeds", "3",
+                   "--epochs", "2", "--workers", "1", "--match", "time"],
 }  # fmt: skip
-"""A grid of four that few seeds don't resolve; a tuned pair with a clear winner, not the same on both tasks."""
+"""A grid of four that few seeds don't resolve; a tuned pair with a clear winner, not the same on both tasks; a tuned
+pair and a grid at equal compute."""
+RATIOS = {"cnn3": 0.5, "cnn2+cnn3": 0.8, "cnn3+cnn2": 4 / 3}
+"""What a training step takes over one of the baseline's, instead of what it took on a machine that has other work."""
 CROSSING = ("cnn2", "cnn3", "cnn2+cnn3", "cnn3+cnn2")
 PAIR = CROSSING[:2]
 CODES = [{"active_units": 0.0, "kl_units": 0.0}, {"active_units": 0.0, "kl_units": 3.0, "kl": 0.9, "aggregate_kl": 0.8},
@@ -65,6 +74,17 @@ INVENTED: dict[str, dict[str, Any]] = {
         "cvae": {"cnn2": (0, -30, 2, 9.01), "cnn3": (-0.02, -30, 1, 9)},
         "classifier": {"cnn2": (0, -40, -20, 50), "cnn3": (-20, -40, -20, 49)}},
         "luck": {"vae": 3.0, "cvae": 0.05, "classifier": 4.0}},
+    "equal operations, invented": {
+        "levels": dict(zip(CROSSING, (0, -22, -15, -2), strict=True)), "seeds": 3,
+        "match": ("flops", lambda arch, task: operations(arch, task, 128))},
+    "equal time, tuned, the common rate beyond": {
+        "archs": PAIR, "gap": 5, "seeds": 4, "common": 0.05, "environment": {"workers": 2},
+        "match": ("time", lambda arch, task: 0.02 if arch == "cnn2" else 0.008, ("vae", "classifier")), "trials": {
+        "vae": {"cnn2": (9, -3), "cnn3": (9, -30)}, "cvae": {"cnn2": (0, 9), "cnn3": (0, 9)},
+        "classifier": {"cnn2": (9, -40), "cnn3": (9, -40)}}},
+    "tuned, the common rate at an end": {"archs": PAIR, "gap": 5, "seeds": 4, "common": 0.03, "trials": {
+        "vae": {"cnn2": (9, -3), "cnn3": (9, -30)}, "cvae": {"cnn2": (0, 9), "cnn3": (0, 9)},
+        "classifier": {"cnn2": (9, -40), "cnn3": (9, -40)}}},
     "tuned": {"levels": dict.fromkeys(CROSSING, 0), "seeds": 3, "trials": {
         "vae": dict(zip(CROSSING, ((0, 5, 3), (-40, -30, -50), (-15, -15, -15), (-9, -2, 0)), strict=True)),
         "cvae": dict(zip(CROSSING, ((0, -5, 3), (-40, -30, -50), (-15, 3, 2), (-9, -2, 0)), strict=True)),
@@ -146,27 +166,39 @@ def trained(name: str, folder: Path) -> Path:
     from run_ablation import main
 
     where = ["--runs-dir", str(folder / "runs"), "--out", str(folder / "report")]
-    assert main([*JOBS[name], *SMALL, *where]) == 0
+    with patch("bench.speed.matching.call_in_child", timed) if name == "equal time" else nullcontext():
+        assert main([*JOBS[name], *SMALL, *where]) == 0
     return folder / "report"
+
+
+def timed(function: object, runs: Any, *arguments: object, **options: object) -> Any:
+    """Return invented seconds of each run's training step."""
+    from bench.store.step_seconds import Measured
+
+    return {run.run_id: Measured(0.03, 0.05, RATIOS[run.arch]) for run in runs[1:]}
 
 
 def written(name: str, folder: Path) -> Path:
     """Write invented records and the page on them, and return its folder."""
     from tests.reports.answers.designs import planned
     from tests.reports.tuning.synthetic import add_trials
+    from tests.reports.wording.matched import match_report
 
     case = {"archs": CROSSING, **INVENTED[name]}
     archs, trials, luck = case.pop("archs"), case.pop("trials", None), case.pop("luck", LUCK)
     asked, design = case.pop("asked", case["seeds"]), case.pop("design", None)
+    match, common = case.pop("match", None), case.pop("common", 8e-3)
     factors = {arch: {"encoder": arch.split("+")[0], "decoder": arch.split("+")[-1]} for arch in archs}
     manifest = {"title": f"{' vs '.join(archs)} on MNIST", "warnings": [WARNING], "evaluate": "basic", "seeds": asked,
                 "throughput": "not measured apart: --throughput off", **case.pop("manifest", {})}  # fmt: skip
     report = write_experiment(
         folder, archs, factors=factors if len(archs) == 4 else {}, manifest=manifest, n_test=300, **case
     )
+    if match:
+        match_report(report, *match)
     if trials:
         count = len(trials["vae"]["cnn2"])
-        add_trials(report, lambda *trial: of_trial(trials, luck, *trial), count, lr=8e-3)
+        add_trials(report, lambda *trial: of_trial(trials, luck, *trial), count, lr=common)
     reports.build(planned(report, design) if design else report)
     return report
 

@@ -142,6 +142,16 @@ class Facts:
         return self.all_runs[self.all_runs["status"] == "finished"]
 
     @cached_property
+    def images(self) -> np.ndarray:
+        """How many images runs were trained on, where that is not all."""
+        return self.runs["train_images"].dropna().unique()
+
+    @cached_property
+    def own_task(self) -> str:
+        """The task whose parameters and speed stand for an architecture's."""
+        return "vae" if "vae" in self.tasks else self.tasks[0]
+
+    @cached_property
     def failed(self) -> pd.DataFrame:
         return self.all_runs[self.all_runs["status"] != "finished"]
 

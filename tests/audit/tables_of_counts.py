@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from tests.audit.computing import networks
+from tests.audit.computing import matching, networks
 from tests.audit.computing.verdicts import distinct, versus
 from tests.audit.facts import PIXELS, TASKS, Facts
 from tests.audit.page import Maker, Rows, Where
@@ -102,14 +102,16 @@ def settings(facts: Facts, where: Where) -> Rows:
         ["tasks", ", ".join(manifest["tasks"])],
         ["seeds", ", ".join(map(str, sorted(facts.all_runs["seed"].unique())))],
         ["baseline", facts.baseline],
-        *([name.replace("_", " "), str(facts.only(name))] for name in ("epochs", "batch_size", "lr")),
+        ["epochs", _epochs(facts)],
+        *([name.replace("_", " "), str(facts.only(name))] for name in ("batch_size", "lr")),
         ["latent dim", str(int(facts.only("latent_dim")))],
         ["train images", str(int(images[0])) if len(images) else "all"],
         ["threads", str(facts.only("threads"))],
         ["protocol", str(facts.only("protocol"))],
         *([["tuning", _recipes(manifest["tuning"])]] if "tuning" in manifest else []),
         ["schedule of the lr",
-         f"linear warm-up over {rise} of {steps} steps ({100 * rise / steps:.0f} %), then half a cosine down to zero"],
+         f"linear warm-up over {rise:,} of {steps:,} steps ({100 * rise / steps:.0f} %), then half a cosine down to "
+         f"zero{f', of {facts.baseline}; of others over the same share of their own' * ('match' in manifest)}"],
         ["device", of_environment("device_name")],
         ["runs at a time", str(manifest["workers"])],
         ["processors", str(manifest["processors"])],
@@ -143,7 +145,14 @@ def _steps(facts: Facts) -> int:
     """Return the steps of a run: whole batches of each epoch."""
     images = facts.all_runs["train_images"].dropna().unique()
     count = int(images[0]) if len(images) else facts.manifest["dataset"]["train_images"]
-    return int(facts.only("epochs")) * (count // int(facts.only("batch_size")))
+    epochs = matching.epochs(facts) if "match" in facts.manifest else int(facts.only("epochs"))
+    return epochs * (count // int(facts.only("batch_size")))
+
+
+def _epochs(facts: Facts) -> str:
+    if "match" not in facts.manifest:
+        return str(facts.only("epochs"))
+    return f"{matching.epochs(facts)} of {facts.baseline}; others are at equal training {matching.what(facts)}"
 
 
 def published(facts: Facts, where: Where) -> Rows:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from tests.audit.computing import networks
+from tests.audit.computing import matching, networks
 from tests.audit.computing.effects import effects
 from tests.audit.computing.own_statistics import sample, sd
 from tests.audit.computing.speeds import disturbed, ratios
@@ -43,7 +43,7 @@ def difference(facts: Facts, task: str, arch: str) -> str:
 def comparison(facts: Facts, where: Where) -> Rows:
     """Return the table at the top."""
     header, columns = ["architecture", "params", "conv / FC"], []
-    sizes = {arch: networks.totals(arch, facts.tasks[0]) for arch in facts.order}
+    sizes = {arch: networks.totals(arch, facts.own_task) for arch in facts.order}
     columns += [{arch: number(sizes[arch][0], 0) for arch in facts.order}]
     columns += [{arch: shares(sizes[arch][0], sizes[arch][1]) for arch in facts.order}]
     for task in facts.head:
@@ -61,10 +61,10 @@ def comparison(facts: Facts, where: Where) -> Rows:
             header[-2] = header[-2].replace(" ↑", " ↑ / − ln 10")
         columns += [column, {arch: difference(facts, task, arch) for arch in facts.order}]
         if own_tuned := tuned(facts):
-            header += [f"{value_header(task)}, tuned", f"{own.prefix}{own.name_of_metric} vs {facts.baseline}, tuned"]
-            columns += tuned_columns(facts, own_tuned, task)
+            header.append(f"{value_header(task)}, tuned")
+            columns.append(tuned_column(facts, own_tuned, task))
     header.append("train ↑ (images/s)")
-    speeds, against = facts.values(facts.tasks[0], "train_images_per_s").mean(), ratios(facts, facts.tasks[0])
+    speeds, against = facts.values(facts.own_task, "train_images_per_s").mean(), ratios(facts, facts.own_task)
     texts = {arch: significant(speeds[arch]) for arch in facts.order}
     for arch, row in against.items():
         texts[arch] += f" ({ratio(row.value)}{'' if row.resolved else ' ?'})"
@@ -72,15 +72,17 @@ def comparison(facts: Facts, where: Where) -> Rows:
     return [header, *([arch, *(column[arch] for column in columns)] for arch in facts.order)]
 
 
-def tuned_columns(facts: Facts, own: Tuned, task: str) -> list[dict[str, str]]:
-    """Return the cells of the values and of the differences of a task's tuned runs."""
+def tuned_column(facts: Facts, own: Tuned, task: str) -> dict[str, str]:
+    """Return the cells of a task's tuned runs: values with their verdicts."""
     values, winner, column = own.values(task), best(own, task), {}
     for arch in facts.order:
         text = mean_sd(values[arch].mean(), sd(values[arch].dropna().to_numpy()), TASKS[task].digits)
         text += own.mark(task, arch, counts(facts)[-1])
+        if arch != facts.baseline:
+            text += " =" if arch in same_networks(own, task) else f" {versus(own, task)[arch].mark}"
         is_best = winner and same_networks(own, task).get(arch, arch) == winner
         column[arch] = f"**{text}**" if is_best else text
-    return [column, {arch: difference(own, task, arch) for arch in facts.order}]
+    return column
 
 
 def tuning(facts: Facts, where: Where) -> Rows:
@@ -187,8 +189,24 @@ def speed(facts: Facts, where: Where) -> Rows:
     return rows
 
 
+def equal_compute(facts: Facts, where: Where) -> Rows:
+    """Return what each architecture got on each task, and what a run took."""
+    rows = [["architecture", "task", "a step", "× baseline", "steps", "epochs", "a run", "in training"]]
+    by = matching.match(facts)["by"]
+    for task in facts.tasks:
+        for arch in facts.order:
+            own = matching.share(facts, task, arch)
+            passes = f"{own.epochs:,.0f}" if own.epochs == int(own.epochs) else significant(own.epochs)
+            step = matching.amount(own.cost, by) + (" †" if own.disturbed else "")
+            took = matching.amount(float(facts.of(task, arch)["train_seconds"].mean()), "time")
+            rows.append([arch, TASKS[task].label, step, ratio(own.ratio), f"{own.steps:,}", passes,
+                         matching.amount(own.total, by), took])  # fmt: skip
+    return rows
+
+
 RESULTS: dict[str, Maker] = {
     "": comparison,
+    "Equal compute": equal_compute,
     "When each is tuned": tuning,
     "Behind the ELBO": behind,
     "What caused the difference": causes,

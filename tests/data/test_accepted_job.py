@@ -30,7 +30,7 @@ def test_a_job_refuses_data_that_nobody_published(
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("unmade")
 def test_a_page_of_accepted_data_says_so_at_the_top_and_in_its_data_line(
     tmp_path: Path, write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:

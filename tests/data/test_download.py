@@ -72,6 +72,7 @@ def begun_in(tmp_path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_download_ends_with_its_job_and_leaves_nothing(
     tmp_path: Path, number: int, status: int, capsys: pytest.CaptureFixture
@@ -116,7 +117,7 @@ def test_a_download_that_fails_says_why_and_the_way_out(tmp_path: Path, capsys: 
 
 
 def test_a_job_that_may_choose_goes_on_with_the_digits(
-    tmp_path: Path, capsys: pytest.CaptureFixture, undrawn: None
+    tmp_path: Path, capsys: pytest.CaptureFixture, unmade: None
 ) -> None:
     assert main(command(tmp_path, REFUSED, *SMALL)) == 0
     warning = "MNIST could not be had"

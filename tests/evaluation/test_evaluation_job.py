@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from archs.identity.fingerprint import fingerprint
-from archs.registry import discover
 from bench import evaluation
 from bench.evaluation import EvaluationRequest, pictures
 from bench.spec.run import RunSpec
 from bench.store.evaluations import with_evaluations
 from bench.store.store import Store
+from tests.conftest import arch_of
 from tests.job.test_job import job, records, stamps
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -107,7 +107,7 @@ def test_a_part_that_fails_leaves_its_run_finished(evaluated: Path, tmp_path: Pa
 
 
 def test_an_evaluation_that_lacks_what_it_reads_is_named(tmp_path: Path) -> None:
-    arch = discover().archs["cnn3"]
+    arch = arch_of("cnn3")
     run = RunSpec("cnn3", fingerprint(arch), "cvae", "digits", "d", "dynamic", 0, 1, 8, 1e-3, 4, None, "cpu", 1)
     planned, lacking = evaluation.plan([run], EvaluationRequest("full", 4, None), "cnn3")
     assert {spec.part for spec in planned} == {"iwae", "bayes"}

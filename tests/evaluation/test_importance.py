@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
-from archs.registry import discover
 from bench.evaluation.importance import Bounds, importance_bound
 from bench.evaluation.parts import bayes, iwae
 from bench.models.streams import generator
 from bench.tasks import get
+from tests.conftest import arch_of
 
 PIXELS, LATENT, IMAGES = 12, 3, 40
 NOISE_VARIANCE = 0.3
@@ -132,7 +132,7 @@ def test_chunks_weigh_every_sample_once() -> None:
 @pytest.mark.parametrize("name", ["cnn3", "mlp"])
 def test_the_bounds_for_all_labels_are_those_for_each(name: str) -> None:
     """The encoder's first layer is computed once for the ten labels of an image, or the ten of them one by one."""
-    model = get("cvae").new_model(discover().archs[name], 3, 0).double().eval()
+    model = get("cvae").new_model(arch_of(name), 3, 0).double().eval()
     x = torch.rand(4, 1, 28, 28, generator=generator(0, "x"), dtype=torch.double).round()
     subject: Any = SimpleNamespace(model=model, run=SimpleNamespace(seed=1), device=torch.device("cpu"))
     with torch.no_grad():

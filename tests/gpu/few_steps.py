@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from archs.base import Arch
-from archs.registry import discover
 from bench.machine import cuda
 from bench.spec.device import FIRST_GPU, Device
 from bench.tasks import get
 from bench.training.loop import Trained, train_seeds
 from bench.training.splits import Split, split_on_device
+from tests.conftest import arch_of
 from tests.training.test_train import DIGITS, spec_of
 
 BATCH = 4
@@ -39,7 +39,7 @@ def trained(
     """
     cuda.use_device(device)
     batch = 24 if task == "m2" else BATCH  # so that there are images of each class
-    built = discover().resolve([arch]).archs[0] if isinstance(arch, str) else arch
+    built = arch_of(arch) if isinstance(arch, str) else arch
     more = {"labels": 10} if task == "m2" else {}
     specs = [spec_of("cnn3", task, seed, batch_size=batch, epochs=epochs, steps=own_steps, **more) for seed in seeds]
     specs = [dataclasses.replace(spec, lr=rate) for spec, rate in zip(specs, rates, strict=True)] if rates else specs

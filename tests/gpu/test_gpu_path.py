@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from archs.base import Arch
 from archs.blocks import Conv2d
-from archs.registry import discover
 from bench.evaluation.code_training import Few, Recipe, train_alone, train_reader
 from bench.evaluation.codes import Codes
 from bench.models.streams import generator
@@ -21,6 +20,7 @@ from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.tasks import get
 from bench.training.cuda_graph import CaptureFailed
 from bench.training.stackable import why_not_stack
+from tests.conftest import arch_of, registered
 from tests.gpu.few_steps import BATCH, STEPS, assert_same, trained
 from tests.gpu.pretended_gpu import pretended
 from tests.gpu.pretended_machine import State
@@ -30,7 +30,7 @@ from tests.training.test_train import spec_of
 TASKS = ("vae", "cvae", "classifier", "m2")
 CASES = [
     (name, task)
-    for name, arch in sorted(discover().archs.items())
+    for name, arch in sorted(registered().archs.items())
     for task in TASKS
     if task == "classifier" or arch.decoder is not None
 ]
@@ -112,7 +112,7 @@ def test_replays_end_within_an_epoch(gpu: State | None) -> None:
 def test_a_gpu_learns_what_a_cpu_learns_from_the_same_draws(gpu: State | None) -> None:
     """Products of matrices instead of a CPU's forms of a convolution: the loss and its gradients, in float64."""
     for arch in ("cnn2", "cnn3", "cnn:depth=3,kernel=3,padding=1", "cnn:kernel=1,stride=5,channels=4"):
-        model = get("vae").build(discover().resolve([arch]).archs[0], 5, 0).double()
+        model = get("vae").build(arch_of(arch), 5, 0).double()
         x, noise = torch.rand(4, 1, 28, 28, dtype=torch.double).round(), torch.randn(4, 5, dtype=torch.double)
         labels = torch.zeros(4, dtype=torch.long)
         found = []
@@ -142,7 +142,7 @@ def test_a_run_on_the_second_gpu_learns() -> None:
         assert {parameter.device for parameter in second.parameters()} == {torch.device("cuda:1")}
         (first,), _ = trained("cnn3", "vae", graph=True, device=FIRST_GPU)
         assert_same(first, second, 0.0)
-        fresh = get("vae").build(discover().archs["cnn3"], 5, 1)
+        fresh = get("vae").build(arch_of("cnn3"), 5, 1)
         moved = [not torch.equal(a.cpu(), b) for a, b in zip(second.parameters(), fresh.parameters(), strict=True)]
         assert all(moved)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from archs.registry import discover
 from bench.spec.device import FIRST_GPU
 from bench.spec.run import RunSpec
 from bench.speed.setting import Setting
@@ -21,6 +20,7 @@ from bench.worker.execute import execute_group
 from bench.worker.restore import layers_of
 from bench.worker.site import Site
 from bench.worker.train import Neighbours
+from tests.conftest import arch_of
 from tests.gpu.few_steps import BATCH, STEPS, few_images
 from tests.gpu.pretended_gpu import pretended
 from tests.gpu.pretended_machine import State
@@ -34,7 +34,7 @@ def test_within_an_epoch_nothing_waits_for_the_device_but_the_looks_at_the_loss(
         val = dataclasses.replace(val, known_levels=val.target_levels("dynamic", "validation"))
         counts = []
         for epochs in (1, 1, 2):  # the first of a process also makes what it keeps
-            models = [get("vae").build(discover().archs["cnn3"], 5, 1).to("cuda:0")]
+            models = [get("vae").build(arch_of("cnn3"), 5, 1).to("cuda:0")]
             spec = spec_of("cnn3", "vae", 1, epochs=epochs, batch_size=BATCH)
             before = gpu.waits, gpu.replays
             train_seeds(models, get("vae"), [spec], [data], [val], graph=True)
@@ -54,7 +54,7 @@ def test_a_stretch_that_draws_dropout_is_waited_for_before_others_have_their_tur
         counts = {}
         for arch in ("cnn3", "pool4"):
             for epochs in (1, 1, 2):
-                models = [get("classifier").build(discover().archs[arch], None, 1).to("cuda:0")]
+                models = [get("classifier").build(arch_of(arch), None, 1).to("cuda:0")]
                 before = gpu.waits
                 spec = spec_of(arch, "classifier", 1, epochs=epochs, batch_size=BATCH)
                 train_seeds(models, get("classifier"), [spec], [data], [val], graph=True)
@@ -67,7 +67,7 @@ def test_a_stretch_that_draws_dropout_is_waited_for_before_others_have_their_tur
 @pytest.mark.parametrize("task", ["vae", "cvae", "classifier", "m2"])
 def test_what_is_timed_on_a_gpu_are_replays(gpu: State | None, task: str) -> None:
     setting = Setting(batch_size=4, latent_dim=3, likelihood="dynamic", device=FIRST_GPU, threads=1, labels=10)
-    bench = prepare(discover().archs["cnn3"], get(task), setting)
+    bench = prepare(arch_of("cnn3"), get(task), setting)
     before = [parameter.clone() for parameter in bench.model.parameters()]
     for work in bench.workloads:
         if gpu:
@@ -78,7 +78,7 @@ def test_what_is_timed_on_a_gpu_are_replays(gpu: State | None, task: str) -> Non
             assert work.name == "train" or gpu.launches == launches
         work.eager_call()
     assert all(torch.allclose(a, b, atol=1e-3) for a, b in zip(before, bench.model.parameters(), strict=True))
-    assert layers_of(get(task).build(discover().archs["cnn3"], 3, 0), get(task))
+    assert layers_of(get(task).build(arch_of("cnn3"), 3, 0), get(task))
 
 
 def test_the_reference_workload_is_a_replay_too() -> None:

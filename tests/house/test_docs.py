@@ -239,3 +239,39 @@ def test_what_is_said_of_more_labels_is_on_the_published_page() -> None:
     for kind, words in (("", "are at {}, {}, {} and {} %"), ("_alone", "reader alone at {}, {}, {} and {}:")):
         wrong = [f"{100 * (1 - means[f'm1m2{kind}_accuracy_l{labels}']):.1f}" for labels in (100, 600, 1000, 3000)]
         assert words.format(*wrong) in science
+
+
+@pytest.mark.parametrize(
+    ("page", "arch"),
+    [
+        ("mnist-2cnn-vs-3cnn-tuned", "cnn3"),
+        ("mnist-better-cnn-tuned", "cnn:depth=5,stride=2-1-2-1-2,channels=16-16-32-32-16,activation=silu"),
+        ("mnist-cnn2-vs-mlp-tuned", "mlp"),
+        ("mnist-cnn2-vs-mlp-slow", "mlp"),
+    ],
+)
+def test_what_is_said_of_tuning_is_on_the_published_pages(page: str, arch: str) -> None:
+    folder = ROOT / "reports" / "published" / page
+    rows = pd.read_csv(folder / "comparisons.csv")
+    rows = rows[(rows["arch"] == arch) & (rows["metric"] == "elbo")].set_index("recipe")
+    science = (ROOT / "docs" / "science.md").read_text(encoding="utf-8")
+    (line,) = (line for line in science.splitlines() if f"{page}/report.md" in line)
+    common, tuned = (
+        f"{row.difference:+.1f} [{row.low:.1f}, {row.high:.1f}]".replace("-", "−")
+        for row in (rows.loc["common"], rows.loc["tuned"])
+    )
+    assert f"| {common} | {tuned} |" in line
+
+
+def test_what_is_said_of_the_tuned_decoder_is_on_the_published_page() -> None:
+    report = (PUBLISHED.with_name("mnist-2cnn-vs-3cnn-tuned") / "report.md").read_text(encoding="utf-8")
+    science, pattern = (
+        (ROOT / "docs" / "science.md").read_text(encoding="utf-8"),
+        r"{} cnn2→cnn3 (?:is worth )?(.*?) nats (\[.*?\])",
+    )
+    for start, column in (("On the grid (VAE):", 1), ("On the grid, each tuned (VAE):", 2)):
+        _, _, headline = report.partition(start)
+        for factor, words in (("decoder", "… its decoder's share"), ("encoder", "… its encoder's")):
+            found = re.search(pattern.format(factor), headline)
+            (line,) = (line for line in science.splitlines() if line.startswith(f"| {words} "))
+            assert found and line.split("|")[1 + column].strip() == " ".join(found.groups())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 
@@ -13,7 +12,7 @@ import reports
 from bench.job.manifest import write_manifest
 from bench.store.differences import NOT_COMPARED, differences, is_timing
 from bench.store.store import Record, Store
-from tests.conftest import save_nothing
+from tests.conftest import without_figures
 
 
 class Fault(AssertionError):
@@ -65,7 +64,7 @@ def timeless(record: Record) -> Record:
 
 
 def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
-    """The report, made from a timeless copy of the records: its text and tables, byte by byte; no figure is drawn."""
+    """The report, made from a timeless copy of the records: its text and tables, byte by byte, without its figures."""
     store = Store(copy / "runs")
     for record in sound_records(folder):
         store.write(timeless(record), {name: np.array(array) for name, array in record.arrays().items()})
@@ -73,6 +72,6 @@ def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
     manifest |= {"runs_dir": "../runs", "command": "", "created": "2000-01-01T00:00:00+00:00", "wall_seconds": 1}
     (copy / "report").mkdir(parents=True)
     write_manifest(copy / "report", manifest)
-    with patch("reports.figures.canvas.save", save_nothing):
+    with without_figures():
         reports.build(copy / "report")
     return {path.name: path.read_bytes() for path in (copy / "report").iterdir() if path.suffix in (".md", ".csv")}

@@ -19,7 +19,7 @@ from tests.store.one_run import SPEC
 PAIR = ("--archs", "mlp", "cnn:depth=1,channels=2", "--epochs", "1")
 VAE, BOTH = ("--tasks", "vae"), ("--tasks", "vae", "classifier")
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 @pytest.fixture(scope="module")

@@ -113,7 +113,7 @@ def test_a_disk_that_fills_up_during_the_job_stops_it_and_leaves_no_half_record(
 
 
 def test_the_first_failure_stops_a_job_that_asks_for_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture, undrawn: None
+    tmp_path: Path, capsys: pytest.CaptureFixture, unmade: None
 ) -> None:
     plugin = tmp_path / "broken.py"
     plugin.write_text(BROKEN, encoding="utf-8")
@@ -126,6 +126,7 @@ def test_the_first_failure_stops_a_job_that_asks_for_it(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signals_stop_a_job_cleanly_and_a_second_one_at_once(tmp_path: Path, number: int, status: int) -> None:
     arguments = command(tmp_path, "--archs", "mlp", "--seeds", "50", "--workers", "1")

@@ -23,7 +23,7 @@ from tests.job.test_faults import command
 from tests.job.test_job import job, records, stamps, wait_for
 from tests.job.test_report_folder import JOB
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade", "heard")
 
 LONG = ("--archs", "mlp", "--seeds", "50", "--workers", "1")
 

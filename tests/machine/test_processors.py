@@ -201,7 +201,7 @@ def test_a_job_in_a_container_of_one_processor_has_one_worker_and_its_page_says_
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2 or not hasattr(os, "sched_setaffinity"), reason="nothing to choose from")
-def test_a_job_that_is_held_to_one_processor_has_one_worker(tmp_path: Path, undrawn: None) -> None:
+def test_a_job_that_is_held_to_one_processor_has_one_worker(tmp_path: Path, unmade: None) -> None:
     start_context()  # the server of the workers is not held there
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from archs.blocks import Conv2d, Flatten
-from archs.registry import discover
+from tests.conftest import arch_of, registered
 
 CHANNELS = 11
-REGISTERED = sorted(name for name in discover().archs if name != "mlp")
+REGISTERED = sorted(name for name in registered().archs if name != "mlp")
 FAMILY = [
     "cnn:depth=2",
     "cnn:depth=1,kernel=4,stride=4",
@@ -29,10 +29,7 @@ def first(layer: nn.Module, *more: nn.Module) -> Built:
 
 
 SPLIT: dict[str, Built] = {
-    **{
-        f"{name}": lambda name=name: discover().resolve([name]).archs[0].encoder(CHANNELS)
-        for name in REGISTERED + FAMILY
-    },
+    **{f"{name}": lambda name=name: arch_of(name).encoder(CHANNELS) for name in REGISTERED + FAMILY},
     "a stride": first(nn.Conv2d(CHANNELS, 4, 5, 3)),
     "without a bias": first(nn.Conv2d(CHANNELS, 4, 5, bias=False)),
     "ours without a bias": first(Conv2d(CHANNELS, 4, 5, 2, 1, bias=False)),
@@ -51,7 +48,7 @@ SPLIT: dict[str, Built] = {
 """Encoders of eleven channels whose first layer is split."""
 
 BESIDE_THE_PIXELS: dict[str, Callable[[int], nn.Module]] = {
-    "mlp": discover().archs["mlp"].encoder,
+    "mlp": arch_of("mlp").encoder,
     "torch's": lambda channels: first(nn.Flatten(), nn.Sequential(nn.Linear(channels * 784, 7)))(),
     "ours, without a bias": lambda channels: first(Flatten(), nn.Linear(channels * 784, 7, bias=False))(),
     "in a container": lambda channels: nn.Sequential(first(nn.Flatten(), nn.Linear(channels * 784, 7))()),

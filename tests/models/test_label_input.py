@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from archs.registry import discover
 from bench.models.label_input import ONE_HOT, encode_with_labels, split_of, with_one_hot
 from bench.models.latent import build_latent_model
 from bench.models.streams import generator
 from bench.tasks import get
 from bench.worker.restore import to_device
+from tests.conftest import arch_of
 from tests.models.label_encoders import BESIDE_THE_PIXELS, CHANNELS, PLAIN, SPLIT, Built, doubles, first
 
 CLASSES, IMAGES = 10, 6
@@ -111,7 +111,7 @@ def test_a_label_beside_the_pixels_is_a_column_of_weights(name: str, copies: int
 
 def test_the_weights_of_the_label_are_spread_as_those_of_the_pixels() -> None:
     """Whoever draws small weights draws small ones for the label too; the pixels' are those of the VAE."""
-    arch = discover().archs["mlp"]
+    arch = arch_of("mlp")
     plain, told = (build_latent_model(arch, 5, 3, classes) for classes in (0, CLASSES))
     weights = [next(iter(model.encoder.parameters())).detach() for model in (plain, told)]
     assert [each.shape for each in weights] == [(500, 784), (500, 794)]
@@ -142,7 +142,7 @@ def test_what_can_t_take_it_beside_the_pixels_is_given_planes() -> None:
         layer = nn.Linear(channels * 784, channels * 784)
         return nn.Sequential(nn.Flatten(), layer, nn.ReLU(), layer)
 
-    arch = dataclasses.replace(discover().archs["mlp"], encoder=tied)
+    arch = dataclasses.replace(arch_of("mlp"), encoder=tied)
     model = build_latent_model(arch, 5, 0, CLASSES)
     assert model.label_input is None
     assert model.encode(torch.rand(IMAGES, 1, 28, 28), LABELS)[0].shape == (IMAGES, 5)
@@ -217,7 +217,7 @@ def test_a_stack_gives_what_each_gives_alone(name: str) -> None:
 @pytest.mark.parametrize("name", ["cnn2", "cnn3", "mlp", "cnn2-k4", "cnn:depth=2"])
 def test_a_model_s_loss_is_that_with_the_whole_input(name: str, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its parameters keep their names and shapes, and it is evaluated alike."""
-    (arch,) = discover().resolve([name]).archs
+    arch = arch_of(name)
     model = to_device(get(task).new_model(arch, 5, 0), torch.device("cpu")).double()
     shape = next(iter(model.encoder.state_dict().values())).shape  # type: ignore[operator,union-attr]
     assert shape[1] == (794 if name == "mlp" else CHANNELS)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from archs.registry import discover
 from bench.models.gaussian import gaussian_kl, sample
 from bench.models.latent import build_latent_model
 from bench.models.likelihood import evaluation_targets, log_likelihood, targets
 from bench.models.streams import generator, stream_seed
 from bench.tasks import get
+from tests.conftest import arch_of
 
 
 def test_kl_agrees_with_torch_distributions() -> None:
@@ -47,7 +47,7 @@ def test_even_odds_cost_784_ln_2() -> None:
 def test_elbo_of_a_model_with_zeroed_outputs_has_its_closed_form(name: str) -> None:
     """Zero heads make q(z|x) the prior (KL 0); zero last-layer weights make every pixel a fair coin."""
     task = get(name)
-    model = task.build(discover().archs["cnn2"], 20, 0)
+    model = task.build(arch_of("cnn2"), 20, 0)
     for module in (model.head.mean, model.head.log_variance, list(model.decoder.children())[-1]):
         torch.nn.init.zeros_(module.weight)
         torch.nn.init.zeros_(module.bias)
@@ -61,14 +61,14 @@ def test_elbo_of_a_model_with_zeroed_outputs_has_its_closed_form(name: str) -> N
 
 def test_elbo_is_reconstruction_and_kl() -> None:
     task = get("vae")
-    model = task.build(discover().archs["cnn3"], 20, 0)
+    model = task.build(arch_of("cnn3"), 20, 0)
     x = torch.rand(5, 1, 28, 28, generator=generator(0, "x")).round()
     scores = task.score(model, x, torch.arange(5), generator(0, "z"))
     torch.testing.assert_close(scores["elbo"], -(scores["reconstruction"] + scores["kl"]))
 
 
 def test_a_cvae_sees_the_label_on_both_sides() -> None:
-    model = build_latent_model(discover().archs["cnn3"], 20, 0, classes=10).eval()
+    model = build_latent_model(arch_of("cnn3"), 20, 0, classes=10).eval()
     x = torch.rand(1, 1, 28, 28, generator=generator(0, "x")).round()
     zero, one = torch.tensor([0]), torch.tensor([1])
     assert not torch.equal(model.encode(x, zero)[0], model.encode(x, one)[0])
@@ -79,7 +79,7 @@ def test_a_cvae_sees_the_label_on_both_sides() -> None:
 def test_logits_can_fall_below_zero() -> None:
     """The reference applied a ReLU to its last layer, so that no pixel could fall below one half."""
     for name in ("cnn2", "cnn2-k4", "cnn3", "mlp"):
-        model = build_latent_model(discover().archs[name], 20, 0)
+        model = build_latent_model(arch_of(name), 20, 0)
         last = [module for module in model.decoder.modules() if getattr(module, "bias", None) is not None][-1]
         torch.nn.init.constant_(last.bias, -100.0)  # type: ignore[arg-type]
         assert model.decode(torch.randn(20, 20), torch.zeros(20, dtype=torch.long)).max() < -50, name

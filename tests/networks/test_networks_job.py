@@ -16,7 +16,7 @@ from tests.networks.networks import PLUGINS, REFUSED, ZOO
 NAMES = ["always-drops", "numpy-drawn", "lenet", "dcgan", "lazy", "stochastic-depth", "sigmoid"]
 """Those whose numbers could depend on what a process did before, and one that has a warning."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("undrawn")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmade")]
 
 
 def run(folder: Path, names: list[str], workers: int) -> Store:

@@ -1,6 +1,7 @@
 """Report folders with invented runs, for tests and for pages of any size. Needs no torch.
 
 python -m tests.reports.synthetic FOLDER --archs 40 --seeds 10
+python -m tests.reports.synthetic FOLDER --archs 14 --seeds 5 --tune 5
 """
 
 from __future__ import annotations
@@ -211,8 +212,14 @@ def main() -> None:
     parser.add_argument("--archs", type=int, default=40)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--n-test", type=int, default=10_000)
+    parser.add_argument("--tune", type=int, default=1, help="trials of each run; default: 1, not tuned")
     arguments = parser.parse_args()
-    print(write_experiment(arguments.folder, arguments.archs, seeds=arguments.seeds, n_test=arguments.n_test))
+    report = write_experiment(arguments.folder, arguments.archs, seeds=arguments.seeds, n_test=arguments.n_test)
+    if arguments.tune > 1:
+        from tests.reports.tuning.synthetic import add_trials, any_better  # which imports this
+
+        add_trials(report, any_better, arguments.tune)
+    print(report)
 
 
 if __name__ == "__main__":

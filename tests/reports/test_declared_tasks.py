@@ -14,7 +14,7 @@ from bench.spec.declared import built_in
 from reports.reading.manifest import read_manifest
 from tests.reports.synthetic import write_experiment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def declared(task: str, **changes: Any) -> dict[str, Any]:

@@ -108,3 +108,22 @@ def test_ticks_of_nearly_equal_speeds_are_round_numbers() -> None:
         if low <= at <= high
     ]
     assert 2 <= len(ticks) <= 7 and all(len(tick) <= 5 for tick in ticks), ticks
+
+
+def test_an_interval_below_zero_is_whole_where_an_axis_starts_at_zero() -> None:
+    runs = pd.DataFrame({"arch": "cnn2", "seed": [0, 1], "train_images_per_s": [100.0, 200.0]})
+    summary = pd.DataFrame({"arch": ["cnn2"], "mean": [150.0], "low": [-485.0], "high": [785.0]})
+    panel = seeds.Panel("VAE", "images/s", METRICS["train_images_per_s"], runs, summary, from_zero=True)
+    (axis,) = seeds.draw([panel], ["cnn2"], {"cnn2": "#0072b2"}).axes
+    assert axis.get_xlim()[0] < -485 and axis.get_xlim()[1] > 785
+
+
+def test_a_long_name_takes_no_room_from_the_panel(tmp_path: Path) -> None:
+    """Of a panel half as wide the ticks would run into each other."""
+    name = "cnn:depth=5,stride=2-1-2-1-2,channels=16-16-32-32-16,activation=silu"
+    runs = pd.DataFrame({"arch": name, "seed": [0, 1], "elbo": [-94.7, -93.4]})
+    summary = pd.DataFrame({"arch": [name], "mean": [-94.0], "low": [-94.7], "high": [-93.4]})
+    figure = seeds.draw([seeds.Panel("VAE", "ELBO", METRICS["elbo"], runs, summary)], [name], {name: "#0072b2"})
+    save(figure, tmp_path / "results.png", vector=False)
+    (axis,) = figure.axes
+    assert axis.get_position().width * figure.get_figwidth() > 3

@@ -13,6 +13,7 @@ import pytest
 
 import reports
 from archs.errors import UserError
+from tests.conftest import without_figures
 from tests.reports.synthetic import write_experiment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -179,7 +180,8 @@ def test_the_reproduction_names_everything(page: str) -> None:
 
 def test_grey_is_labelled_not_a_likelihood(tmp_path: Path) -> None:
     folder = write_experiment(tmp_path, 2, tasks=("vae",), likelihood="grey", n_test=50)
-    reports.build(folder)
+    with without_figures():
+        reports.build(folder)
     page = (folder / "report.md").read_text(encoding="utf-8")
     assert "ELBO (grey BCE + KL, not a likelihood) ↑ (nats)" in page
     assert "Bernoulli" not in page
@@ -187,7 +189,8 @@ def test_grey_is_labelled_not_a_likelihood(tmp_path: Path) -> None:
 
 def test_one_architecture_alone_gets_a_page_without_comparisons(tmp_path: Path) -> None:
     folder = write_experiment(tmp_path, ["cnn2"], tasks=("vae",), n_test=50)
-    reports.build(folder)
+    with without_figures():
+        reports.build(folder)
     page = (folder / "report.md").read_text(encoding="utf-8")
     assert "vs " not in page and "Are parameters the reason?" not in page and "Quality against cost" not in page
     assert len(pd.read_csv(folder / "comparisons.csv")) == 0

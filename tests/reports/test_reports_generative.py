@@ -14,11 +14,12 @@ from bench.store.store import Record, Store
 from reports.figures import confusion, pictures
 from reports.markup.blocks import Table
 from reports.sections import reproduce
-from reports.sections.generative import few_labels, table
+from reports.sections.generative import few_labels
+from reports.sections.generative.elbo import table
 from reports.wording.generative import decomposition
 from tests.reports.synthetic import write_experiment
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def loaded(folder: Path, **options: object) -> reports.Experiment:  # type: ignore[name-defined]
@@ -99,7 +100,7 @@ def test_few_labels_stand_beside_the_published_number(tmp_path: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"run_ids": ids, "tasks": ["m2"]}))
     context = Context(reports.load(folder), FigureWriter(folder))
-    _, text, found, read, *_ = few_labels(context)
+    _, text, found, read, *_ = few_labels.blocks(context)
     settings = [block for block in reproduce.blocks(context) if isinstance(block, Table)]
     assert ("labels", "100") in settings[0].rows and "deterministic" not in dict(settings[0].rows)
     assert "Published: Kingma et al. 2014, table 1" in text.markdown and "± is the standard dev" in read.markdown

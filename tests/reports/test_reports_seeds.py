@@ -13,8 +13,9 @@ from bench.statistics.image_tests import mcnemar
 from bench.store.store import Record
 from reports.figures.canvas import FigureWriter
 from reports.markup.blocks import Details, Figure, Table, Text
-from reports.sections import pictures, uncertainty
+from reports.sections import uncertainty
 from reports.sections.context import Context
+from reports.sections.generative import pictures
 from tests.reports.synthetic import write_experiment
 
 BOOM = "boom"

@@ -22,7 +22,7 @@ from tests.reports.synthetic import write_experiment
 from tests.reports.synthetic_layers import layer_rows
 from tests.speed.test_throughput import timed
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 JITTER = [1.0, 1.02, 0.99, 1.01, 1.0, 0.98, 1.03, 1.0]
 

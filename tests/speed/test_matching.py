@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from bench.data.digits import digits
 from bench.job.options import parse
 from bench.job.plan import make_plan
+from bench.job.plan import matched as match_of
 from bench.launchers.queue import group_of
 from bench.spec.device import CPU
 from bench.spec.run import RunSpec
@@ -125,6 +127,7 @@ def test_the_manifest_and_the_page_say_what_each_got(matched: tuple[Path, set[st
     assert page.startswith(f"# cnn3 vs {SMALL} on scikit-learn's digits, {words}\n")
     assert f"(2 paired seeds, {words}, 231 MFLOP per VAE run, Bernoulli" in page
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if "MFLOP |" in line]
+    assert all(re.fullmatch(r"\d[\d.,]* (s|ms)", row.pop()) for row in rows), "what a run took in training"
     assert rows == [
         [SMALL, "VAE", "2.03 MFLOP", "0.070×", "114", "28.5", "232 MFLOP"],
         ["cnn3", "VAE", "28.9 MFLOP", "1.00×", "8", "2", "231 MFLOP"],
@@ -256,6 +259,35 @@ def test_a_task_that_only_the_baseline_can_do_is_not_matched(tmp_path: Path) -> 
         ("cnn3", "classifier", None),
         ("pool4", "classifier", 2 * STEPS),
     ]
+
+
+@pytest.mark.parametrize(
+    ("archs", "of_classifiers", "of_vaes"),
+    [
+        (("cnn3", "cnn3+cnn2", "cnn2", "cnn2+cnn3"), {"cnn3": None, "cnn2": 4}, [None, 4, 16, 2]),
+        (("cnn3", "cnn3+cnn2"), {"cnn3": None}, [None, 4]),
+    ],
+)
+def test_two_names_for_one_network_get_the_same_steps(
+    archs: tuple[str, ...], of_classifiers: dict[str, int | None], of_vaes: list[int | None], tmp_path: Path
+) -> None:
+    """Each measurement gives another ratio; a classifier has no decoder: a crossing is its encoder's network."""
+    ratios = (2.0, 0.5, 4.0)
+
+    def call(function: Callable[..., Any], runs: Sequence[RunSpec], *arguments: Any, **options: Any) -> Any:
+        own = zip(runs[1:], ratios, strict=False)
+        return {run.run_id: Measured(0.01 * ratio, 0.01, ratio) for run, ratio in own}
+
+    command = [*COMMAND, "classifier", "--archs", *archs, "--seeds", "1", "--match", "time"]
+    request = parse([*command, "--runs-dir", str(tmp_path)])
+    plan = make_plan(request, digits().describe(), CPU)
+    with patch("bench.speed.matching.call_in_child", call):
+        match = match_of(request, plan, digits().describe())
+    steps = {(run.arch, run.task): run.steps for run in make_plan(request, digits().describe(), CPU, match).runs}
+    assert [steps[arch, "vae"] for arch in archs] == of_vaes
+    assert {arch: steps[arch, "classifier"] for arch in archs} == {
+        arch: of_classifiers[arch.partition("+")[0]] for arch in archs
+    }
 
 
 def test_an_architecture_of_equal_cost_and_a_baseline_alone_are_ordinary_runs() -> None:

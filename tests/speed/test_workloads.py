@@ -7,7 +7,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from archs import blocks
-from archs.registry import discover
 from bench.machine.peak_memory import peak_bytes
 from bench.spec.device import CPU
 from bench.speed.flops import flops_per_image
@@ -15,9 +14,10 @@ from bench.speed.setting import Setting
 from bench.speed.workloads import prepare
 from bench.tasks import get
 from bench.worker.restore import layers_of
+from tests.conftest import arch_of, registered
 
 TINY = Setting(batch_size=2, latent_dim=3, likelihood="dynamic", device=CPU, threads=1, labels=10)
-CASES = [(name, "vae" if arch.decoder else "classifier") for name, arch in sorted(discover().archs.items())]
+CASES = [(name, "vae" if arch.decoder else "classifier") for name, arch in sorted(registered().archs.items())]
 CASES += [("cnn:depth=3,kernel=3", "cvae"), ("cnn:depth=2,kernel=5", "classifier"), ("cnn2+cnn3", "vae")]
 
 
@@ -26,7 +26,7 @@ def test_flops_are_those_that_torch_counts(name: str, task: str, monkeypatch: py
     """With all layers in their direct form, which is the one that is counted."""
     monkeypatch.setattr(blocks, "fastest_form", lambda *of: "direct")
     monkeypatch.setattr(blocks, "faster_in_blocks", lambda *of: False)
-    (arch,) = discover().resolve([name]).archs
+    arch = arch_of(name)
     bench = prepare(arch, get(task), TINY)
     layers = layers_of(get(task).build(arch, TINY.latent_dim, 0), get(task))
     for work in bench.workloads:
@@ -49,7 +49,7 @@ def test_flops_by_hand() -> None:
 
 
 def test_every_task_has_its_workloads_and_leaves_the_weights_alone() -> None:
-    (arch,) = discover().resolve(["cnn3"]).archs
+    arch = arch_of("cnn3")
     for task, count in (("vae", 3), ("cvae", 3), ("classifier", 2), ("m2", 3)):
         bench = prepare(arch, get(task), TINY)
         before = [parameter.clone() for parameter in bench.model.parameters()]
@@ -73,7 +73,7 @@ def test_peak_memory_counts_what_lives_at_the_same_time() -> None:
 
 
 def test_resident_memory_is_weights_and_for_training_the_moments_of_adam() -> None:
-    (arch,) = discover().resolve(["cnn3"]).archs
+    arch = arch_of("cnn3")
     bench = prepare(arch, get("classifier"), TINY)
     weights = 4 * sum(parameter.numel() for parameter in bench.model.parameters())
     steps = 4 * len(list(bench.model.parameters()))  # Adam counts its steps in a float per tensor

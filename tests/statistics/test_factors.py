@@ -117,9 +117,10 @@ def test_a_failed_run_takes_its_cell_and_an_unfinished_seed_goes_as_a_whole() ->
 
 
 def test_complete_part_prefers_to_keep_seeds() -> None:
-    table = pd.DataFrame([[1.0, math.nan], [math.nan, 1.0], [1.0, 1.0]])
-    assert complete_part(table).shape == (1, 2)
-    assert complete_part(pd.DataFrame([[math.nan]])).size == 0
+    rows, columns = complete_part(np.array([[1.0, math.nan], [math.nan, 1.0], [1.0, 1.0]]))
+    assert rows.tolist() == [False, False, True] and columns.tolist() == [True, True]
+    rows, columns = complete_part(np.array([[math.nan]]))
+    assert rows.sum() * columns.sum() == 0
 
 
 @pytest.mark.parametrize("drop", [(), (("3", "5", "2"),), (("3", "5", "2"), ("2", "3", "1"))])
@@ -243,7 +244,7 @@ def test_an_effect_that_only_the_correction_unresolves_says_so() -> None:
     found = main_effects(df, "elbo", ["x", "y", "w"])
     (row,) = [row for _, row in found.iterrows() if row["p"] < 0.05 <= row["p_holm"]]
     text = " ".join(sentences(df, "elbo", ["x", "y", "w"], unit="nats"))
-    assert f"{row['factor']} 0→1 is not resolved with 4 seeds, corrected for the number of effects (" in text
+    assert f"{row['factor']} 0→1 is not resolved with 4 seeds, corrected for the number of effects: " in text
     assert text.count("corrected for") == 1
 
 

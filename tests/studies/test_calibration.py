@@ -96,8 +96,10 @@ def test_the_committed_page_shows_the_committed_numbers() -> None:
     from bench.studies.calibration_page import page
 
     found, powers = pd.read_csv(DOCS / "calibration.csv"), pd.read_csv(DOCS / "power.csv")
-    real = DOCS / "real.csv"
-    text = page(found, powers, pd.read_csv(real) if real.exists() else None, calibration_sim.FAMILY)
+    real, tuned = (
+        pd.read_csv(path) if (path := DOCS / name).exists() else None for name in ("real.csv", "real_tuned.csv")
+    )
+    text = page(found, powers, real, calibration_sim.FAMILY, tuned)
     assert (DOCS / "table.md").read_text(encoding="utf-8") == text
     again = power_frame(trials=2_000)
     np.testing.assert_allclose(powers["exact"], again["exact"], atol=1e-5)

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from archs.errors import UserError
-from archs.registry import discover
 from bench.models.streams import generator
 from bench.studies import m2 as study
 from bench.studies.trials.children import table_of
@@ -18,6 +17,7 @@ from bench.studies.trials.choice import DIVERGED
 from bench.studies.trials.m2_page import page
 from bench.studies.trials.m2_variants import Variant, draw_small, variant, varied
 from bench.tasks import get
+from tests.conftest import arch_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "m2"
 
@@ -49,7 +49,7 @@ def test_a_variant_that_can_t_be_is_named(text: str, message: str) -> None:
 def test_prior_and_ramp_change_the_loss_as_they_say() -> None:
     """loss = share of (bounds) + weight · classification + prior · ½ |weights|² / images."""
     task = get("m2")
-    model = task.new_model(discover().archs["cnn3"], 3, 0).double()
+    model = task.new_model(arch_of("cnn3"), 3, 0).double()
     x, y = torch.rand(3, 1, 28, 28, generator=generator(0, "x")).double().round(), torch.tensor([1, 2, 3])
     noise = torch.zeros(4, 3, dtype=torch.double)
 
@@ -68,7 +68,7 @@ def test_prior_and_ramp_change_the_loss_as_they_say() -> None:
 
 
 def test_small_weights_are_small_and_biases_zero() -> None:
-    model = get("m2").new_model(discover().archs["mlp"], 3, 0)
+    model = get("m2").new_model(arch_of("mlp"), 3, 0)
     draw_small(model, 1e-3, 0)
     for parameter in model.parameters():
         if parameter.ndim > 1:

@@ -10,16 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from archs.registry import discover
 from bench.evaluation.importance import importance_bound
 from bench.models.streams import generator
 from bench.tasks import get, m2
 from bench.training import labelled
 from bench.training.loop import train
 from bench.training.splits import splits_of
+from tests.conftest import arch_of
 from tests.training.test_train import DIGITS, spec_of, trained
 
-MODEL = get("m2").build(discover().archs["cnn3"], 4, 0).eval()
+MODEL = get("m2").build(arch_of("cnn3"), 4, 0).eval()
 X = torch.rand(5, 1, 28, 28, generator=generator(0, "x")).round()
 LABELS = torch.tensor([3, 1, 4, 1, 5])
 
@@ -65,7 +65,7 @@ def summed_out(model: m2.M2, x: Tensor, noise: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", ["cnn3", "mlp"])
 def test_the_gradient_of_one_drawn_label_is_on_average_that_of_all(name: str) -> None:
     """Each label is drawn from q(y|x): the gradients with each of them, weighted so, are that of the sum."""
-    model = get("m2").new_model(discover().archs[name], 3, 0).double()
+    model = get("m2").new_model(arch_of(name), 3, 0).double()
     torch.nn.init.normal_(model.reader.head.weight, std=0.1, generator=generator(0, "head"))  # no two labels alike
     x, y, weights = X[:2].double(), LABELS[:2], list(model.parameters())
     noise = torch.randn(3, 3, generator=generator(0, "z"), dtype=torch.double)
@@ -160,7 +160,7 @@ def seen_by(name: str) -> list[tuple[Tensor, Tensor]]:
     watched = dataclasses.replace(task, loss=loss)
     dim = {} if task.uses_latent_dim else {"latent_dim": None}
     spec = spec_of("cnn3", name, epochs=2, labels=20, train_images=300, **dim)
-    model = task.new_model(discover().archs["cnn3"], spec.latent_dim, spec.seed)
+    model = task.new_model(arch_of("cnn3"), spec.latent_dim, spec.seed)
     splits = splits_of(DIGITS, spec, torch.device("cpu"))
     train(model, watched, spec, splits["train"], splits["val"])
     return seen
@@ -175,7 +175,7 @@ def test_the_reader_alone_starts_as_m2_s_and_sees_the_same_labelled_images_in_th
 
 def test_the_reader_alone_never_looks_at_other_images() -> None:
     reader = get("reader")
-    model = reader.new_model(discover().archs["cnn3"], None, 0)
+    model = reader.new_model(arch_of("cnn3"), None, 0)
     losses = {
         float(
             reader.loss(

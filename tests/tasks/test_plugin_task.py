@@ -59,7 +59,7 @@ def test_the_page_is_in_the_tasks_own_words(done: Path) -> None:
     assert "ELBO" not in page
     assert "| denoising error ↓ (nats) |" in " ".join(table.split()) + " |"
     assert "denoising error vs mlp" in table
-    assert "Parameters and speed are those of the denoiser" in page
+    assert "Parameters and speed are of the task denoiser" in page
     for figure in ("results", "curves", "cost", "parameters", "throughput"):
         assert (done / "report" / "figures" / f"{figure}.png").stat().st_size > 5_000
 
@@ -108,6 +108,8 @@ def test_the_page_is_rendered_again_without_torch_and_without_the_file(done: Pat
     code = f"""
 import sys
 from reports.__main__ import main
+from reports.figures import canvas
+canvas.save = lambda figure, path, vector: path.touch()  # its text and tables are compared
 assert main(["render", {str(moved / "report")!r}]) == 0
 assert "torch" not in sys.modules and not [name for name in sys.modules if "plugin" in name and "mine" in name]
 """

@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 import torch
 
-from archs.registry import discover
 from bench.spec.progress import Progress
 from bench.tasks import get
 from bench.training.loop import Trained, train, train_seeds
 from bench.training.schedule import learning_rate
 from bench.training.splits import split_on_device
+from tests.conftest import arch_of
 from tests.training.test_stacked import models_of, of_each, splits
 from tests.training.test_train import DIGITS, spec_of, trained, without_time
 
@@ -29,7 +29,7 @@ def test_a_training_of_its_own_steps_ends_where_they_do(monkeypatch: pytest.Monk
     shares: list[Progress] = []
     spec = spec_of(train_images=320, epochs=5, steps=23)
     task = get("vae")
-    model = task.build(discover().archs["cnn3"], 5, 0)
+    model = task.build(arch_of("cnn3"), 5, 0)
     splits = [split_on_device(DIGITS, part, 0, torch.device("cpu"), 320) for part in ("train", "val")]
     outcome = train(model, task, spec, *splits, report=shares.append)
     assert asked == [(step, 23) for step in range(23)]

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from archs.base import Arch
-from archs.registry import discover
 from bench.models.streams import Streams, generator
 from bench.spec.run import RunSpec
 from bench.tasks import get
@@ -21,6 +20,7 @@ from bench.training.scores import evaluate
 from bench.training.splits import Split, split_on_device
 from bench.training.stack import Stack
 from bench.training.stackable import why_not_stack
+from tests.conftest import arch_of
 from tests.training.test_train import DEVICES, DIGITS, spec_of, without_time
 
 SEEDS = 3
@@ -28,7 +28,7 @@ ARCHS = ["cnn2", "cnn3", "mlp", "cnn:depth=2,channels=4", "cnn:kernel=1,stride=5
 
 
 def models_of(arch: str, task: str, seeds: list[int], dtype: torch.dtype, device: str = "cpu") -> list[nn.Module]:
-    built = discover().resolve([arch]).archs[0]
+    built = arch_of(arch)
     latent = None if task == "classifier" else 5
     models = [get(task).build(built, latent, seed).to(device, dtype) for seed in seeds]
     return [model.to(memory_format=torch.channels_last) for model in models]

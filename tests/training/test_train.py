@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import sys
@@ -13,7 +14,6 @@ import torch
 import torch.nn.functional as F
 
 from archs.identity.fingerprint import fingerprint
-from archs.registry import discover
 from bench.data.digits import digits
 from bench.machine.child import call_in_child
 from bench.machine.determinism import deterministic
@@ -29,15 +29,21 @@ from bench.training.scores import evaluate
 from bench.training.splits import split_on_device, splits_of
 from bench.worker.dataset import dataset_of
 from bench.worker.site import Site
+from tests.conftest import arch_of
 
 DIGITS = digits()
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 
 
+@functools.cache
+def fingerprint_of(arch: str) -> str:
+    return fingerprint(arch_of(arch))
+
+
 def spec_of(arch: str = "cnn3", task: str = "vae", seed: int = 0, **changes: object) -> RunSpec:
     base = RunSpec(
         arch=arch,
-        arch_fingerprint=fingerprint(discover().resolve([arch]).archs[0]),
+        arch_fingerprint=fingerprint_of(arch),
         task=task,
         dataset="digits",
         data_fingerprint=DIGITS.fingerprint,
@@ -64,7 +70,7 @@ def test_a_run_is_not_done_on_other_data_than_its_own() -> None:
 def trained(spec: RunSpec, device: str = "cpu") -> tuple[dict[str, float], list[dict[str, float]]]:
     torch.set_num_threads(1)
     task = get(spec.task)
-    model = task.build(discover().resolve([spec.arch]).archs[0], spec.latent_dim, spec.seed).to(device)
+    model = task.build(arch_of(spec.arch), spec.latent_dim, spec.seed).to(device)
     splits = [
         split_on_device(DIGITS, part, spec.seed, torch.device(device), spec.train_images)
         for part in ("train", "val", "test")
@@ -107,7 +113,7 @@ def test_a_validation_that_draws_depends_on_nothing_but_the_run_either() -> None
     histories = []
     for outside in (1, 2):
         torch.manual_seed(outside)
-        model = task.build(discover().archs["cnn3"], None, 0)
+        model = task.build(arch_of("cnn3"), None, 0)
         splits = [split_on_device(DIGITS, part, 0, torch.device("cpu"), 128) for part in ("train", "val")]
         noisy = dataclasses.replace(task, score=score)
         histories.append(without_time(train(model, noisy, spec_of("cnn3", "classifier"), *splits).history))
@@ -129,7 +135,7 @@ def test_a_seed_gives_every_architecture_the_same_batches_pixels_and_noise(monke
             return inner(model, x, labels, noise)
 
         watched = dataclasses.replace(task, loss=loss)
-        model = watched.build(discover().archs[arch], 5, 0)
+        model = watched.build(arch_of(arch), 5, 0)
         splits = [split_on_device(DIGITS, part, 0, torch.device("cpu")) for part in ("train", "val")]
         train(model, watched, spec_of(arch, epochs=1), *splits)
     assert len(seen["cnn2"]) == 1_297 // 64
@@ -140,7 +146,7 @@ def test_divergence_is_noticed_and_says_when() -> None:
     task = dataclasses.replace(
         get("vae"), loss=lambda model, x, labels, noise: model.bound(x, labels, noise).elbo.mean() * float("nan")
     )
-    model = task.build(discover().archs["cnn3"], 5, 0)
+    model = task.build(arch_of("cnn3"), 5, 0)
     splits = [split_on_device(DIGITS, part, 0, torch.device("cpu")) for part in ("train", "val")]
     with pytest.raises(Diverged, match=r"loss is nan by step 20 of 40 \(epoch 1\)"):
         train(model, task, spec_of(), *splits)

@@ -60,7 +60,7 @@ FAILS = Arch("fails", "can't be built", "test", fails, mlp.decoder)
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> Path:
+def done(tmp_path_factory: pytest.TempPathFactory, unmade: None) -> Path:
     folder = tmp_path_factory.mktemp("label_inputs")
     wanted = ["--archs", "mlp", "cnn3", "--tasks", "vae", "cvae", "--seeds", "1", "--epochs", "1"]
     assert job(folder, *wanted, "--train-images", "128", report=True) == 0

@@ -10,36 +10,43 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from archs.errors import UserError
-from bench.machine.child import start_context
+from bench.machine.child import call_in_child, start_context
 from tests.conftest import ROOT
 from tests.job.test_job import TINY
 
-MAPPED = """
-import ctypes
-import torch
-from bench.machine.cpu import prepare_cpu
+
 class Mallinfo(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd u f o d k".split()]
-mallinfo = ctypes.CDLL(None).mallinfo2
-mallinfo.restype = Mallinfo
-for prepare in (torch.set_num_threads, prepare_cpu):
-    prepare(1)
-    before = mallinfo().hblks
-    piece = torch.empty(31 << 18)  # 31 MiB
-    print(mallinfo().hblks - before)
-    del piece
-"""
+    """What glibc says of its heap."""
+
+    _fields_: ClassVar = [(name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", *"abcdef")]
+
+
+def mapped() -> list[int]:
+    """How many of the pieces apart from the heap a tensor of 31 MiB is, before and after a process is prepared."""
+    import torch
+
+    from bench.machine.cpu import prepare_cpu
+
+    mallinfo, found = ctypes.CDLL(None).mallinfo2, []
+    mallinfo.restype = Mallinfo
+    for prepare in (torch.set_num_threads, prepare_cpu):
+        prepare(1)
+        before = mallinfo().hblks
+        piece = torch.empty(31 << 18)
+        found.append(mallinfo().hblks - before)
+        del piece
+    return found
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="only glibc is told how to keep its memory")
 def test_large_tensors_come_from_the_heap_that_is_kept() -> None:
     """Else the system is asked for each apart from the heap, to be given back and faulted in anew."""
-    done = subprocess.run([sys.executable, "-c", MAPPED], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["1", "0"]  # mapped without being told, or the second number would show nothing
+    assert call_in_child(mapped) == [1, 0]  # mapped without being told, or the second number would show nothing
 
 
 ASKED = """

@@ -17,7 +17,7 @@ from itertools import combinations, pairwise
 
 import pandas as pd
 
-from bench.statistics.factors.grid import Contrast, contrast, make_grid, subtract
+from bench.statistics.factors.grid import Contrast, make_grid, subtract
 from bench.statistics.paired import holm
 
 ESTIMATE_COLUMNS = ["effect", "low", "high", "std", "n", "cells", "p", "p_holm", "cells_dropped", "seeds_dropped"]
@@ -34,7 +34,7 @@ def main_effects(
     rows = []
     for factor in factors:
         for low, high in pairwise(grid.levels[factor]):
-            found = contrast(grid.at(**{factor: high}), grid.at(**{factor: low}), grid.size, level)
+            found = grid.contrast(grid.at(**{factor: high}), grid.at(**{factor: low}), level)
             rows.append([factor, low, high, *_estimate(found)])
     return _frame(rows, MAIN_COLUMNS)
 
@@ -54,7 +54,7 @@ def interactions(
             for b1, b2 in pairwise(grid.levels[b]):
                 plus = subtract(grid.at(**{a: a2, b: b2}), grid.at(**{a: a1, b: b2}))
                 minus = subtract(grid.at(**{a: a2, b: b1}), grid.at(**{a: a1, b: b1}))
-                rows.append([a, a1, a2, b, b1, b2, *_estimate(contrast(plus, minus, grid.size, level))])
+                rows.append([a, a1, a2, b, b1, b2, *_estimate(grid.contrast(plus, minus, level))])
     return _frame(rows, INTERACTION_COLUMNS)
 
 
@@ -72,7 +72,8 @@ def conditional_effects(
     rows = []
     for low, high in pairwise(grid.levels[factor]):
         for held in grid.levels[by]:
-            found = contrast(grid.at(**{factor: high, by: held}), grid.at(**{factor: low, by: held}), grid.size, level)
+            plus, minus = (grid.at(**{factor: step, by: held}) for step in (high, low))
+            found = grid.contrast(plus, minus, level)
             rows.append([factor, low, high, by, held, *_estimate(found)])
     return _frame(rows, CONDITIONAL_COLUMNS)
 

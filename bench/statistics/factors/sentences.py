@@ -177,7 +177,7 @@ def _percent(share: float) -> str:
 def _main_sentence(rows: pd.DataFrame, form: NumberFormat, margin: float | None) -> str:
     """Say what a factor's steps are worth.
 
-    'kernel 3→5 is worth +2.1 nats [1.6, 2.7]; 5→7 is not resolved with 3 seeds (+0.2 nats [−0.1, 0.5]).'
+    'kernel 3→5 is worth +2.1 nats [1.6, 2.7]; 5→7 is not resolved with 3 seeds: +0.2 nats [−0.1, 0.5].'
     """
     parts = [f"{r['from_level']}→{r['to_level']} {_claim(r, form, margin)}" for _, r in rows.iterrows()]
     return f"{rows.iloc[0]['factor']} {'; '.join(parts)}{_over_cells(rows)}."
@@ -205,7 +205,7 @@ def _claim(row: pd.Series, form: NumberFormat, margin: float | None) -> str:
         "one seed": f"is {amount}",
         "negligible": f"does not matter: {amount}, inside ±{form.unsigned(margin or 0)}",
         "resolved": f"is worth {amount}",
-        "unresolved": f"is not resolved with {row['n']} seeds{corrected} ({amount})",
+        "unresolved": f"is not resolved with {row['n']} seeds{corrected}: {amount}",
     }[effect_verdict(row, margin)]
 
 

@@ -11,10 +11,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from archs.layers import Layer, count, layer_table
-from archs.registry import discover
 from bench.tasks import get
 from bench.worker.restore import layers_of
 from tests.archs.counting.odd_networks import NETWORKS, Network
+from tests.conftest import arch_of
 
 each = pytest.mark.parametrize("network", NETWORKS.values(), ids=list(NETWORKS))
 GROUPED = {"depthwise"}
@@ -104,7 +104,7 @@ class Model(nn.Module):
     def __init__(self, fails: bool) -> None:
         super().__init__()
         self.encoder = nn.Sequential(Deep(fails))
-        self.decoder = discover().archs["cnn2"].decoder(5)  # type: ignore[misc]
+        self.decoder = arch_of("cnn2").decoder(5)  # type: ignore[misc]
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         return self.decoder(self.encoder(x))

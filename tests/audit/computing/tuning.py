@@ -86,15 +86,31 @@ def rates(facts: Facts, task: str, arch: str) -> list[float]:
 
 
 @cache
-def at_edges(facts: Facts, task: str) -> dict[tuple[str, str], int]:
-    """Return (architecture, end of the range) → how many of its chosen rates lie there."""
+def places(facts: Facts, task: str, arch: str) -> list[tuple[float, int]]:
+    """Return of each chosen trial where its rate lies on the range's logarithm, 0 and 1 its ends, and its number."""
     (space,) = facts.manifest["tuning"]["space"]
-    width, found = math.log(space["high"] / space["low"]), {}
+    width, own = math.log(space["high"] / space["low"]), of_tuned(facts).of(task, arch)
+    return [
+        (round(math.log(rate / space["low"]) / width, 9), int(trial))
+        for rate, trial in zip(own["lr"], own["trial"], strict=True)
+    ]
+
+
+@cache
+def at_edges(facts: Facts, task: str) -> dict[tuple[str, str], list[int]]:
+    """Return (architecture, end of the range) → the numbers of its chosen trials there."""
+    found = {}
     for arch in facts.ranked(task):
-        shares = [math.log(rate / space["low"]) / width for rate in rates(facts, task, arch)]
-        found[arch, "lower"] = sum(share < OUTER for share in shares)
-        found[arch, "upper"] = sum(share > 1 - OUTER for share in shares)
-    return {key: n for key, n in found.items() if n}
+        own = places(facts, task, arch)
+        found[arch, "lower"] = [trial for share, trial in own if 0 <= share < OUTER]
+        found[arch, "upper"] = [trial for share, trial in own if 1 - OUTER < share <= 1]
+    return {key: trials for key, trials in found.items() if trials}
+
+
+def outside(facts: Facts, task: str) -> dict[str, int]:
+    """Return architecture → how many of its chosen rates lie outside of the range."""
+    found = {arch: sum(not 0 <= share <= 1 for share, _ in places(facts, task, arch)) for arch in facts.ranked(task)}
+    return {arch: n for arch, n in found.items() if n}
 
 
 def counts(facts: Facts) -> list[int]:

@@ -25,6 +25,9 @@ from tests.audit.sentences import (
     how_sure as how_sure,
 )
 from tests.audit.sentences import (
+    matching as matching,
+)
+from tests.audit.sentences import (
     notes as notes,
 )
 from tests.audit.sentences import (

@@ -181,7 +181,7 @@ def same(facts: Facts, found: Found, where: Where) -> Found:
 
 @sentence("Sizes run from {low} to {high} parameters.")
 def sizes(facts: Facts, found: Found, where: Where) -> Found:
-    totals = [float(facts.first(facts.tasks[0], arch)["params_total"]) for arch in facts.manifest["archs"]]
+    totals = [float(facts.first(facts.own_task, arch)["params_total"]) for arch in facts.manifest["archs"]]
     if len(totals) < 3:
         raise Wrong("of two the ratio is said")
     return {"low": number(min(totals), 0), "high": number(max(totals), 0)}
@@ -189,13 +189,14 @@ def sizes(facts: Facts, found: Found, where: Where) -> Found:
 
 @sentence("{other} has {size} the parameters of {base}{speed}.")
 def cost(facts: Facts, found: Found, where: Where) -> Found:
-    base, task = facts.baseline, facts.tasks[0]
+    base, task = facts.baseline, facts.own_task
     (other,) = [arch for arch in facts.manifest["archs"] if arch != base]
     size = float(facts.first(task, other)["params_total"]) / float(facts.first(task, base)["params_total"])
     row = ratios(facts, task)[other]
     speed = ""
     if math.isfinite(row.low):
-        speed = f" and trains {ratio(row.value)} as fast [{row.low:.2f}, {row.high:.2f}]"
+        faster = "on {} as many images a second" if "match" in facts.manifest else "{} as fast"
+        speed = f" and trains {faster.format(ratio(row.value))} [{row.low:.2f}, {row.high:.2f}]"
         company = ", when other runs of the job could be in flight" if disturbed(facts) else ""
         speed += f" ({row.n} seeds, noted in training{company})"
         speed = speed if row.resolved else "; their training speeds can't be told apart"

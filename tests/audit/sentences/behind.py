@@ -201,6 +201,8 @@ def still_rising(facts: Facts, found: Found, where: Where) -> Found:
         d = decimals(row.spread, task.digits)
         texts.append(f"{arch} {signed(row.gain, d)} {task.unit_of_difference} ({number(row.spread, d)})")
     span = "the last epoch" if epochs == 1 else f"the last {epochs} epochs"
+    if len({row.epochs for row in own.values()}) > 1:
+        span = "the last 20 % of its epochs"
     return {"label": task.label, "span": span, "metric": task.name_of_metric, "listed": listed(texts, 6)}
 
 

@@ -28,7 +28,7 @@ def main_effect(facts: Facts, found: Found, where: Where) -> Found:
     claim = {
         "negligible": f"does not matter: {effect.amount}, inside ±{effect.margin}",
         "resolved": f"is worth {effect.amount}",
-        "unresolved": f"is not resolved with {n} seeds{effect.corrected} ({effect.amount})",
+        "unresolved": f"is not resolved with {n} seeds{effect.corrected}: {effect.amount}",
     }[effect.verdict]
     return {**found, "claim": claim, "cells": str(effect.cells)}
 

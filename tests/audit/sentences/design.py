@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from tests.audit.computing import matching
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
@@ -50,6 +51,7 @@ def deviations(facts: Facts) -> Iterator[tuple[bool, str]]:
         column = facts.all_runs[name] if name in facts.all_runs else facts.all_runs["seed"].map(lambda seed: None)
         found = set(column.dropna().unique())
         found |= {None} if name not in OF_SOME and column.isna().any() else set()
+        found = {matching.epochs(facts)} if name == "epochs" and "match" in facts.manifest else found
         for other in found - {value}:
             words = ["all" if name == "train_images" and each is None else each for each in (other, value)]
             yield name not in WHERE_RUN, f"{name.replace('_', ' ')} {words[0]} instead of {words[1]}"

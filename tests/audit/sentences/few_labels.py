@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 
 from tests.audit.computing.few_labels import COLLAPSED, PUBLISHED, SUMMARIES, cells, methods, repeated, verdicts, worth
 from tests.audit.computing.own_statistics import Sample
@@ -65,6 +66,28 @@ def figure(facts: Facts, found: Found, where: Where) -> Found:
         "interval": ", mean over seeds with its 95 % interval" if max(n) > 1 else "",
         "drawn": f"; {len(chosen)} of {len(archs)} architectures" if len(archs) > MOST_DRAWN else "",
     }
+
+
+def in_curves(facts: Facts) -> list[int]:
+    """Return of how many seeds the curves over the passes are, fewest first."""
+    read = [row for row in facts.runs.to_dict("records") if row["task"] == "vae" and row["status"] == "finished"]
+    own = [(label, row) for row in read for label in numbers(facts) if row.get(f"m1m2_dimensions_l{label}") != 0]
+    found = Counter((label, row["arch"]) for label, row in own if row.get(f"m1m2_accuracy_l{label}") is not None)
+    return sorted(set(found.values()))
+
+
+@sentence("![Validation error of M1+M2 against its passes](figures/few_labels_passes.png)")
+def figure_of_passes(facts: Facts, found: Found, where: Where) -> Found:
+    if not in_curves(facts):
+        raise Wrong("no code was read")
+    return {}
+
+
+@sentence("M1+M2 on the validation images over its passes, {band}.")
+def band_of_passes(facts: Facts, found: Found, where: Where) -> Found:
+    fewest, most = in_curves(facts)[0], in_curves(facts)[-1]
+    span = count(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    return {"band": f"mean over {span}; the band is ± 1 standard deviation" if most > 1 else "one seed"}
 
 
 @sentence("<details><summary>Test errors in {n} rows</summary>")

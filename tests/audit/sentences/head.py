@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
+from tests.audit.computing import matching
 from tests.audit.computing.verdicts import versus
 from tests.audit.facts import DEFAULT_EPOCHS, PIXELS, TASKS, Facts, Wrong
 from tests.audit.page import Where
@@ -15,13 +16,15 @@ EVEN_ODDS = -28 * 28 * math.log(2)
 
 
 def budget(facts: Facts) -> str:
-    """Return images × epochs, where they are not the defaults."""
-    epochs, images = int(facts.only("epochs")), facts.runs["train_images"].dropna().unique()
+    """Return images × epochs, where they are not the defaults; and what was equal, where that was not the epochs."""
+    is_matched = "match" in facts.manifest
+    epochs, images = matching.epochs(facts) if is_matched else int(facts.only("epochs")), facts.images
+    equal = f"at equal training {matching.what(facts)}" if is_matched else ""
     if not len(images) and epochs == DEFAULT_EPOCHS[facts.only("dataset")]:
-        return ""
+        return equal
     every = facts.manifest["dataset"].get("train_images")
     known = f"{images[0]:,.0f}" if len(images) else f"all {every:,}" if every else "all"
-    return f"{known} images × {count(epochs, 'epoch')}"
+    return f"{known} images × {count(epochs, 'epoch')}{f' of the baseline, {equal}' if is_matched else ''}"
 
 
 @cache
@@ -34,6 +37,7 @@ def context(facts: Facts, task: str) -> str:
         span = str(min(seeds)) if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
         words = [f"{span} {'paired ' if rows else ''}seeds"] if max(seeds) > 1 else []
         words += [budget(facts)] * bool(budget(facts))
+        words += [matching.of_a_run(facts, name, TASKS[name].label)] if "match" in facts.manifest else []
         words += [PIXELS[facts.only("likelihood")]] if TASKS[name].metric == "elbo" else []
         new = [word for word in words if word not in told]
         told += new

@@ -30,7 +30,7 @@ def seeds_of_cells(facts: Facts) -> str:
     "seeds{wide}; {marks}."
 )
 def spreads(facts: Facts, found: Found, where: Where) -> Found:
-    families = [len(versus(one, task)) for one in with_tuned(facts) for task in one.tasks]
+    families = [len(versus(facts, task)) for task in facts.tasks]
     is_crossed = any(same_networks(one, task) for one in with_tuned(facts) for task in one.tasks)
     return {
         "seeds": seeds_of_cells(facts),
@@ -63,9 +63,9 @@ def joint(facts: Facts, found: Found, where: Where) -> Found:
     return {}
 
 
-@sentence("Parameters and speed are those of the {label}; ×: against the baseline.")
+@sentence("Parameters and speed are of the task {label}; ×: against the baseline.")
 def whose(facts: Facts, found: Found, where: Where) -> Found:
-    return {"label": TASKS[facts.tasks[0]].label}
+    return {"label": TASKS[facts.own_task].label}
 
 
 @sentence(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.audit.computing.tuning import Tuned, at_edges, counts, of_tuned, scored, trial_count
+from tests.audit.computing.effects import headline
+from tests.audit.computing.tuning import Tuned, at_edges, counts, of_tuned, outside, scored, trial_count
 from tests.audit.computing.verdicts import WORDS, Judged, best, distinct, versus
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
@@ -134,10 +135,13 @@ def one_recipe(facts: Facts, found: Found, where: Where) -> Found:
     return {"rate": f"{float(facts.only('lr')):g}", "batch": f"{int(facts.only('batch_size')):,}"}
 
 
-@sentence("Tuned: of each run the best of {trials} trials by validation (*When each is tuned*).")
+@sentence(
+    "Tuned: of each run the best of {trials} trials by validation, with the verdict against {base} (*When each is "
+    "tuned*)."
+)
 def what_tuned_is(facts: Facts, found: Found, where: Where) -> Found:
     of_tuned(facts)
-    return {"trials": str(trial_count(facts))}
+    return {"trials": str(trial_count(facts)), "base": facts.baseline}
 
 
 @sentence(
@@ -151,16 +155,18 @@ def default_rate(facts: Facts, found: Found, where: Where) -> Found:
 
 
 @sentence(
-    "Each run was tried with {trials} recipes: that of all other numbers on this page (*common*), and {further} with a "
-    "peak learning rate between {low} and {high}, drawn for its seed, the same for all architectures."
+    "Each run was tried with {trials} recipes{steps}: that of all other numbers on this page (*common*: peak learning "
+    "rate {common}), and {further} drawn for its seed, the same for all architectures (peak learning rate from {low} "
+    "to {high})."
 )
 def introduction(facts: Facts, found: Found, where: Where) -> Found:
     (space,) = facts.manifest["tuning"]["space"]
     drawn = facts.trials[facts.trials["trial"] > 0]
     if not drawn["lr"].between(space["low"], space["high"]).all() or space["name"] != "lr":
         raise Wrong("some are outside")
+    steps = ", each for its architecture's own number of training steps" if "match" in facts.manifest else ""
     return {"trials": str(trial_count(facts)), "further": str(trial_count(facts) - 1), "low": f"{space['low']:g}",
-            "high": f"{space['high']:g}"}  # fmt: skip
+            "high": f"{space['high']:g}", "common": f"{float(facts.only('lr')):g}", "steps": steps}  # fmt: skip
 
 
 @sentence("**{label}**")
@@ -187,14 +193,29 @@ def how_to_read(facts: Facts, found: Found, where: Where) -> Found:
 )
 def edge(facts: Facts, found: Found, where: Where) -> Found:
     task = facts.task(found["label"])
-    names = [f"{arch} (the {end} end in {n} of {count(len(of_tuned(facts).of(task, arch)), 'seed')})"
-             for (arch, end), n in at_edges(facts, task).items()]  # fmt: skip
+    names = []
+    for (arch, end), trials in at_edges(facts, task).items():
+        common = f", {trials.count(0)} of them with the common recipe" if 0 in trials else ""
+        seeds = count(len(of_tuned(facts).of(task, arch)), "seed")
+        names.append(f"{arch} (the {end} end in {len(trials)} of {seeds}{common})")
     return {"label": TASKS[task].label, "names": listed(names, 6)}
+
+
+@sentence(
+    "**Outside of the range** ({label}): the common peak learning rate, {rate}, lies {side} the range that the others "
+    "were drawn from, and was chosen for {names}."
+)
+def outside_of_range(facts: Facts, found: Found, where: Where) -> Found:
+    task, rate = facts.task(found["label"]), float(facts.only("lr"))
+    names = [f"{arch} ({n} of {count(len(of_tuned(facts).of(task, arch)), 'seed')})"
+             for arch, n in outside(facts, task).items()]  # fmt: skip
+    side = "above" if rate > facts.manifest["tuning"]["space"][0]["high"] else "below"
+    return {"label": TASKS[task].label, "rate": f"{rate:g}", "side": side, "names": listed(names, 6)}
 
 
 @sentence("A better one may lie beyond.")
 def beyond(facts: Facts, found: Found, where: Where) -> Found:
-    if not any(at_edges(facts, task) for task in facts.tasks):
+    if not any(at_edges(facts, task) or outside(facts, task) for task in facts.tasks):
         raise Wrong("none is at an edge")
     return {}
 
@@ -229,3 +250,9 @@ def not_tuned(facts: Facts, found: Found, where: Where) -> Found:
     if len(scored(facts)) == len(facts.manifest["run_ids"]) * trial_count(facts):
         raise Wrong("none lacks one")
     return {}
+
+
+@sentence("On the grid, each tuned ({label}): {headline}")
+def grid(facts: Facts, found: Found, where: Where) -> Found:
+    task = facts.task(found["label"])
+    return {"label": TASKS[task].label, "headline": headline(of_tuned(facts), task)}

@@ -10,10 +10,10 @@ import reports
 from reports.figures.canvas import FigureWriter
 from reports.markup.blocks import Figure, Table
 from reports.sections.context import Context
-from reports.sections.generative import blocks, few_labels
+from reports.sections.generative import elbo, few_labels
 from tests.reports.few_labels.synthetic import invented_error, section, write_few_labels
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
 def test_a_job_that_was_stopped_says_of_how_many_seeds_each_number_is(tmp_path: Path) -> None:
@@ -70,8 +70,8 @@ def test_architectures_stand_in_a_sentence_as_in_the_table(tmp_path: Path) -> No
 
 def test_a_figure_says_which_share_of_many_it_draws_and_claims_no_interval_of_one_seed(tmp_path: Path) -> None:
     def alt(folder: Path) -> str:
-        blocks = few_labels(Context(reports.load(folder), FigureWriter(folder)))
-        (figure,) = (block for block in blocks if isinstance(block, Figure))
+        blocks = few_labels.blocks(Context(reports.load(folder), FigureWriter(folder)))
+        figure, _ = (block for block in blocks if isinstance(block, Figure))
         return figure.alt
 
     whole = "Test error against the number of labels, mean over seeds with its 95 % interval"
@@ -82,6 +82,6 @@ def test_a_figure_says_which_share_of_many_it_draws_and_claims_no_interval_of_on
 
 def test_a_table_of_a_job_that_was_stopped_says_so_in_every_cell(tmp_path: Path) -> None:
     folder = write_few_labels(tmp_path, tasks=("vae",), manifest={"seeds": 5})
-    shown = blocks(Context(reports.load(folder), FigureWriter(folder)))
+    shown = elbo.blocks(Context(reports.load(folder), FigureWriter(folder)))
     table = next(block for block in shown if isinstance(block, Table))
     assert all("(3 of 5)" in cell for row in table.rows for cell in row[1:3])

@@ -21,7 +21,7 @@ from reports.sections.context import Context
 from reports.sections.generative import few_labels
 from tests.reports.few_labels.synthetic import invented_error, section, write_few_labels
 
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = pytest.mark.usefixtures("unmade")
 
 Error = Callable[[str, int, int, int], float]
 
@@ -57,7 +57,7 @@ def test_one_number_of_labels_leaves_names_as_they_were(tmp_path: Path) -> None:
     assert experiment.tasks == ("m2",) and experiment.label("m2") == "M2"
     reports.build(experiment)
     assert "labels" not in read_table(folder / "comparisons.csv", "comparisons")
-    assert not any(isinstance(block, Figure) for block in few_labels(Context(experiment, FigureWriter(folder))))
+    assert not any(isinstance(block, Figure) for block in few_labels.blocks(Context(experiment, FigureWriter(folder))))
 
 
 def test_a_number_of_labels_without_a_result_leaves_the_head_to_the_next(tmp_path: Path) -> None:

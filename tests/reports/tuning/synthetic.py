@@ -123,3 +123,11 @@ def shifts(table: Mapping[str, Sequence[float]], bad: Callable[[str, int, int], 
 
 def jitter(seed: int, arch: str) -> float:
     return float(np.random.default_rng([seed, len(arch), ord(arch[-1])]).normal(0, 0.3))
+
+
+def any_better(arch: str, task: str, seed: int, trial: int) -> Outcome:
+    """An outcome that each further trial changes by up to 10 nats, or 10 images of 4,000, whatever the architecture."""
+    if not trial:
+        return 0.0, 0.0
+    by = float(np.random.default_rng([*map(ord, arch), trial]).uniform(-10, 10)) + jitter(seed, arch)
+    return (by / 4000,) * 2 if task == "classifier" else (by, by)

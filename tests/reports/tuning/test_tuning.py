@@ -22,6 +22,7 @@ from bench.store.store import Store
 from reports.__main__ import main
 from reports.comparing.compare import compare
 from reports.findings.tuning import best_trial, expected_best
+from tests.conftest import without_figures
 from tests.reports.synthetic import write_experiment
 from tests.reports.tuning.synthetic import Score, add_trials, jitter, shifts, write_trials
 
@@ -168,7 +169,7 @@ def test_the_page_counts_bad_trials_and_warns_of_edges(tmp_path: Path) -> None:
     assert "figures/tuning.png" in section and (report / "figures" / "tuning.png").stat().st_size > 5_000
     experiment = reports.load(report)
     assert experiment.tuned.rankings["vae"].cells["cnn3"].n == 5  # the run that lacks a trial isn't tuned
-    ends = [experiment.tuning.at_edge("vae", "cnn2", dimension) for dimension in experiment.tuning.space]
+    ends = [tuple(map(len, experiment.tuning.at_edge("vae", "cnn2", one))) for one in experiment.tuning.space]
     shares = [
         math.log(draws(2, seed)[1]["lr"] / SPACE[0].low) / math.log(SPACE[0].high / SPACE[0].low) for seed in range(6)
     ]
@@ -178,19 +179,19 @@ def test_the_page_counts_bad_trials_and_warns_of_edges(tmp_path: Path) -> None:
 
 def test_csv_files_and_compare_know_trials(tmp_path: Path) -> None:
     tuned = write_trials(tmp_path / "a", scores({"cnn2": -100, "cnn3": -120}, {"cnn2": -95, "cnn3": -105}))
-    reports.build(tuned)
+    better = write_trials(tmp_path / "b", scores({"cnn2": -100, "cnn3": -120}, {"cnn2": -95, "cnn3": -99}))
+    plain = write_experiment(tmp_path / "c", ("cnn2", "cnn3"), tasks=["vae"], seeds=6)
+    with without_figures():
+        for report in (tuned, better, plain):
+            reports.build(report)
     rows = pd.read_csv(tuned / "records.csv")
     assert rows.groupby("trial").size().to_dict() == {0: 12, 1: 12, 2: 12}
     assert rows.loc[rows["chosen"], "trial"].tolist() == [2] * 12
     for name in ("summary", "comparisons"):
         assert set(pd.read_csv(tuned / f"{name}.csv")["recipe"]) == {"common", "tuned"}
-    better = write_trials(tmp_path / "b", scores({"cnn2": -100, "cnn3": -120}, {"cnn2": -95, "cnn3": -99}))
-    reports.build(better)
     verdicts = {(c.arch, c.task): c.verdict for c in compare(tuned, better).changes if c.metric.name == "elbo"}
     assert set(verdicts) == {("cnn2", "vae"), ("cnn3", "vae"), ("cnn2", "vae-tuned"), ("cnn3", "vae-tuned")}
     assert verdicts["cnn3", "vae-tuned"] == "better" and verdicts["cnn3", "vae"] not in ("better", "worse")
-    plain = write_experiment(tmp_path / "c", ("cnn2", "cnn3"), tasks=["vae"], seeds=6)
-    reports.build(plain)
     found = compare(tuned, plain)
     assert {change.task for change in found.changes} == {"vae"}
     assert (
@@ -201,7 +202,8 @@ def test_csv_files_and_compare_know_trials(tmp_path: Path) -> None:
 
 def test_without_trials_the_page_says_that_one_recipe_was_used_and_which(tmp_path: Path) -> None:
     report = write_experiment(tmp_path, ("cnn2", "cnn3"), tasks=["vae"], seeds=3)
-    page = reports.build(report).read_text()
+    with without_figures():
+        page = reports.build(report).read_text()
     assert (
         "One recipe for all: Adam at a peak learning rate of 0.001, batches of 128; whether the verdicts hold" in page
     )

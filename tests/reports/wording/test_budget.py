@@ -62,12 +62,13 @@ def test_another_budget_is_in_the_title_and_the_first_sentence(
     settings: dict[str, Any], manifest: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
     folder = write_experiment(tmp_path, 2, n_test=10, settings=settings, manifest=manifest)
-    page = page_of(folder)
+    experiment = reports.load(folder)
+    page = plain(reports.build(experiment).read_text(encoding="utf-8"))
     assert page.startswith(f"# cnn2 vs cnn3 on MNIST, {words}\n")
     assert f"<title>cnn2 vs cnn3 on MNIST, {words}</title>" in (folder / "report.html").read_text(encoding="utf-8")
-    answer = plain(reports.answer(folder))
+    answer = plain(reports.answer(experiment))
     assert f"(3 paired seeds, {words}, Bernoulli" in answer and answer.count(words) == 1, "once for all tasks"
-    assert words in " ".join(reports.terminal_summary(folder).split())
+    assert words in " ".join(reports.terminal_summary(experiment).split())
 
 
 def test_the_default_budget_is_not_mentioned(tmp_path: Path) -> None:

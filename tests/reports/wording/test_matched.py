@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 import pytest
 
 import reports
 from archs.errors import UserError
-from bench.spec.run import RunSpec
 from bench.store.store import Store
 from reports.comparing.compare import compare
 from reports.comparing.page import render
+from reports.figures.canvas import FigureWriter
 from reports.findings.learning import late_gains
+from reports.markup.blocks import Text
 from reports.markup.escape import plain
+from reports.sections.context import Context
+from reports.sections.learning_curves import blocks
 from tests.reports.synthetic import write_experiment
+from tests.reports.wording.matched import PER_EPOCH, match_report
 
 pytestmark = pytest.mark.usefixtures("unmade")
-PER_EPOCH = 429
 STEP = 2.5e9
 """Operations of the baseline's step."""
 
@@ -32,30 +35,8 @@ def write_matched(
 ) -> Path:
     """cnn2 and cnn3 as VAEs and classifiers; a step of cnn3 costs `ratio` of what one of cnn2 does, or twice that."""
     report = write_experiment(folder, 2, tasks=("vae", "classifier"), n_test=10, settings=settings)
-    store, manifest = Store(folder / "runs"), json.loads((report / "manifest.json").read_text())
-    base = PER_EPOCH * (settings or {}).get("epochs", 10)
     ratios = {"vae": ratio, "classifier": 2 * ratio}
-    run_ids = []
-    for run_id in manifest["run_ids"]:
-        record = store.load(run_id)
-        if record.spec["arch"] == "cnn3":
-            steps = round(base / ratios[record.spec["task"]])
-            spec = dataclasses.replace(RunSpec(**record.spec), steps=steps, epochs=-(-steps // PER_EPOCH))
-            first = record.history[0]
-            history = [first | {"epoch": epoch} for epoch in range(1, spec.epochs + 1)]
-            arrays = record.arrays()
-            record = dataclasses.replace(record, run_id=spec.run_id, spec=spec.content(), history=history)
-            store.write(record, arrays)
-        run_ids.append(record.run_id)
-    shares = [
-        {"arch": arch, "task": task, "labels": None, "cost": step * own, "ratio": own, "steps": round(base / own)}
-        for task in ratios
-        for arch, own in (("cnn2", 1.0), ("cnn3", ratios[task]))
-    ]
-    manifest |= {"run_ids": run_ids, "schedule": {"steps": base, "warm_up_steps": round(0.4 * base)}}
-    manifest["match"] = {"by": by, "steps": base, "steps_per_epoch": PER_EPOCH, "shares": shares}
-    (report / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    return report
+    return match_report(report, by, lambda arch, task: step * (1.0 if arch == "cnn2" else ratios[task]))
 
 
 def page_of(folder: Path) -> str:
@@ -79,6 +60,9 @@ def test_a_table_has_what_each_got(tmp_path: Path) -> None:
     page = page_of(write_matched(tmp_path))
     section = page.split("## Equal compute")[1].split("##")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if "TFLOP" in line]
+    seconds = reports.load(tmp_path / "report").runs.groupby(["task", "arch"])["train_seconds"].mean()
+    took = [seconds[task, arch] for task in ("vae", "classifier") for arch in ("cnn2", "cnn3")]
+    assert [row.pop() for row in rows] == [f"{value:.3g} s" for value in took]
     assert rows == [
         ["cnn2", "VAE", "2.50 GFLOP", "1.00×", "4,290", "10", "10.7 TFLOP"],
         ["cnn3", "VAE", "625 MFLOP", "0.25×", "17,160", "40", "10.7 TFLOP"],
@@ -87,7 +71,8 @@ def test_a_table_has_what_each_got(tmp_path: Path) -> None:
     ]
     assert "for as many steps as cost what the 10 epochs of cnn2 cost: the operations of matrix products" in section
     curves = page.split("## Learning curves")[1].split("##")[0]
-    assert "An epoch of one architecture costs more than that of another" in curves
+    assert "The axis is what a training had cost so far, and not its epochs" in curves
+    assert "Validation quality against training FLOPs" in curves
     settings = page.split("## How to reproduce")[1]
     assert "10 of cnn2; others are at equal training FLOPs" in settings
     assert (
@@ -104,10 +89,36 @@ def test_of_time_and_of_another_budget(tmp_path: Path) -> None:
     assert f"(3 paired seeds, {words}, 18.5 s of training steps per VAE run, Bernoulli" in page
     assert "Equal training time: each architecture has as many" in page
     section = page.split("## Equal compute")[1].split("##")[0]
-    assert (
-        "for as many steps as take what the 3 epochs of cnn2 cost: the seconds of a training step, measured" in section
-    )
+    assert "as many steps as take as long as the 3 epochs of cnn2: a training step was timed before" in section
     assert "| cnn3" in section and "4.32 ms" in section and "4,290" in section and "FLOP" not in section
+
+
+def test_seconds_of_a_run_are_equal_whatever_a_step_took_beside_others(tmp_path: Path) -> None:
+    """What decided is the ratio in turns; the medians of the seconds themselves need not have it."""
+    folder = write_matched(tmp_path, "time", 0.0144)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for share in manifest["match"]["shares"]:
+        share["cost"] *= 1.3 if share["arch"] == "cnn3" else 1.0
+        share["disturbed"] = share["task"] == "vae"
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    page = page_of(folder)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if " ms " in line]
+    assert [row[2:7:4] for row in rows] == [
+        ["14.4 ms †", "61.8 s"], ["3.60 ms †", "61.8 s"], ["14.4 ms", "61.8 s"], ["7.20 ms", "61.8 s"]
+    ]  # fmt: skip
+    assert "† measured while other work took more than" in page
+    assert "to time the steps, and train, anew, remove the folder step_seconds of the store." in page
+
+
+def test_the_axis_of_the_curves_is_what_was_equal(tmp_path: Path) -> None:
+    experiment = reports.load(write_matched(tmp_path))
+    with patch("reports.figures.canvas.FigureWriter.write") as write:
+        write.return_value = Text("")
+        list(blocks(Context(experiment, FigureWriter(tmp_path))))
+    _, _, _, history, *_, units = write.call_args.args
+    assert units == {"vae": "training (TFLOP)", "classifier": "training (TFLOP)"}
+    ends = history.groupby(["task", "arch"])["spent"].max()
+    assert ends.to_numpy() == pytest.approx(4 * [PER_EPOCH * 10 * STEP / 1e12])
 
 
 def test_epochs_and_steps_are_in_the_tables_of_records(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_page_of_one_architecture_does_not_speak_of_ratios(tmp_path: Path) -> 
     folder = write_experiment(tmp_path, 1, tasks=("vae",), n_test=10)
     reports.build(folder)
     page = (folder / "report.md").read_text(encoding="utf-8")
-    assert "Parameters and speed are those of the VAE." in page and "against the baseline" not in page
+    assert "Parameters and speed are of the task VAE." in page and "against the baseline" not in page
 
 
 def test_two_sessions_apart_give_an_interval_that_spans_both(tmp_path: Path) -> None:

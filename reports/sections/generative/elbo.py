@@ -6,18 +6,14 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from bench.spec.metrics import IWAE, Metric
 from bench.statistics.comparisons import comparisons_frame
-from reports.figures import confusion, curves, kl
-from reports.figures import few_labels as lines_by_labels
-from reports.findings import few_labels as labels
+from reports.figures import confusion, kl
 from reports.findings.experiment import Experiment
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
-from reports.wording import few_labels as said_of_labels
 from reports.wording.formatting import NO_VALUE, difference, mean_sd
 from reports.wording.generative import sentences
 from reports.wording.phrases import mark_of_fewer
@@ -26,8 +22,6 @@ BASIC = ("reconstruction", "kl", "bits_per_dim", "active_units", "kl_units", "sa
 UNITS = ("active_units", "kl_units")
 """Metrics that count latent dimensions."""
 ACCURACIES = ("probe_accuracy", "bayes_accuracy", "sample_accuracy", "judge_accuracy")
-MOST_OPEN = 24
-"""Rows up to which the table of test errors is open; a longer one is folded."""
 MOST_CONFUSIONS = 4
 """Architectures whose confusions are shown."""
 LONGEST = 1_000
@@ -226,50 +220,3 @@ def _confusions(context: Context) -> Iterator[Block]:
             f"{confusion.SMALLEST_SHOWN} %, left out."
             + (f" Of {known} architectures the {len(panels)} with the best means." if known > len(panels) else "")
         )
-
-
-def few_labels(context: Context) -> Iterator[Block]:
-    """Yield the section on test error with few labels, beside published ones where there are such."""
-    experiment = context.experiment
-    few = labels.few_labels(experiment)
-    if few is None:
-        return
-    yield Heading("With few labels")
-    yield Text(said_of_labels.introduction(experiment, few))
-    in_per_cent = labels.in_frame(few)
-    in_per_cent[["mean", "low", "high"]] *= labels.ERROR.scale
-    if in_per_cent["labels"].nunique() > 1:
-        yield _errors_by_labels(context, few, in_per_cent)
-    shown = said_of_labels.error_table(experiment, few)
-    yield shown if len(shown.rows) <= MOST_OPEN else Details(f"Test errors in {len(shown.rows)} rows", [shown])
-    yield Text(said_of_labels.how_to_read(experiment, few))
-    if text := said_of_labels.worth(few):
-        yield Text(text)
-    for text in (*said_of_labels.collapsed(experiment, few), said_of_labels.choices(experiment)):
-        yield Text(text)
-
-
-def _errors_by_labels(context: Context, few: labels.FewLabels, in_per_cent: pd.DataFrame) -> Block:
-    """Draw the figure of test error against the number of labels."""
-    experiment = context.experiment
-    order = [arch for arch in experiment.order if arch in set(in_per_cent["arch"])]
-    named = curves.highlighted(order, experiment.baseline)
-    known = few.methods if experiment.dataset == "mnist" else ()
-    published = {
-        method.label: points
-        for method in known
-        if (points := {count: method.published[count] for count in few.numbers if count in method.published})
-    }
-    alt = "Test error against the number of labels"
-    alt += ", mean over seeds with its 95 % interval" if in_per_cent["low"].notna().any() else ""
-    alt += f"; {len(named)} of {len(order)} architectures" if len(named) < len(order) else ""
-    return context.figures.write(
-        "few_labels",
-        alt,
-        lines_by_labels.draw,
-        in_per_cent,
-        published,
-        [method.label for method in few.methods],
-        named,
-        context.colours,
-    )
