@@ -275,3 +275,12 @@ def test_what_is_said_of_the_tuned_decoder_is_on_the_published_page() -> None:
             found = re.search(pattern.format(factor), headline)
             (line,) = (line for line in science.splitlines() if line.startswith(f"| {words} "))
             assert found and line.split("|")[1 + column].strip() == " ".join(found.groups())
+
+
+def test_what_the_seeds_say_of_the_tuned_better_cnn_is_in_the_published_records() -> None:
+    records = pd.read_csv(PUBLISHED.with_name("mnist-better-cnn-tuned") / "records.csv")
+    scores = records[records["chosen"].eq(True)].pivot(index="seed", columns="arch", values="elbo")
+    (better,) = (arch for arch in scores if str(arch).startswith("cnn:"))
+    first, second, third, *unseen = (f"{gap:+.1f}" for gap in scores[better] - scores["cnn2"])
+    text = " ".join((ROOT / "docs" / "better-cnn.md").read_text(encoding="utf-8").split())
+    assert f"say {unseen[0]}, {unseen[1]} and {unseen[2]} tuned, seeds 0 to 2 {first}, {second} and {third}:" in text

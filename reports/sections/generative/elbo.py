@@ -11,6 +11,7 @@ from bench.spec.metrics import IWAE, Metric
 from bench.statistics.comparisons import comparisons_frame
 from reports.figures import confusion, kl
 from reports.findings.experiment import Experiment
+from reports.findings.sizes import OF_IMAGES
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
@@ -52,7 +53,7 @@ def blocks(context: Context) -> Iterator[Block]:
         yield Text(text)
     yield from _kl(context, tasks)
     yield from _confusions(context)
-    bounds_of_images = any(described[task].bounds == "log p(x)" for task in tasks)
+    bounds_of_images = any(described[task].bounds == OF_IMAGES for task in tasks)
     if experiment.dataset == "mnist" and experiment.likelihood == "dynamic" and bounds_of_images:
         headers = ("published, dynamically binarised MNIST", "bound", "nats")
         published = Table(headers, PUBLISHED_BOUNDS, "llr", name="anchors")
