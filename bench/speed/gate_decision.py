@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.statistics.paired import holm
+from bench.statistics.judging import holm
 
 LEVEL = 0.01
 """Of the test, after Holm's adjustment."""

@@ -9,12 +9,17 @@ from typing import TypeVar
 import numpy as np
 
 from bench.statistics.estimates import ALPHA, mean_interval, sign_flip_p, without_rounding
+from bench.statistics.sequential.confidence import anytime_interval
 
 Key = TypeVar("Key", bound=Hashable)
 
 
 def beaten(
-    arms: Mapping[Key, Mapping[int, float]], *, higher_is_better: bool = True, margin: float | None = None
+    arms: Mapping[Key, Mapping[int, float]],
+    *,
+    higher_is_better: bool = True,
+    margin: float | None = None,
+    anytime: bool = False,
 ) -> dict[Key, list[Key]]:
     """Return arm → those that are shown to be better, by more than what a margin says not to matter.
 
@@ -23,10 +28,14 @@ def beaten(
     is among those that are beaten by none (of normal differences), whichever arm leads. Differences without a spread
     are judged by the sign-flip test, as everywhere.
 
+    With `anytime` each pair is tested by its confidence sequence at that level, of which nothing says that one side has
+    half: so with 95 % confidence the best arm is never beaten, however often one looks.
+
     Args:
         arms: arm → seed → value; pairs are common seeds with finite values.
         higher_is_better: which arm wins.
         margin: a difference whose interval at that level lies inside ±margin is no win.
+        anytime: whether seeds were added, or may be, in sight of the results.
     """
     alpha = ALPHA / max(len(arms) - 1, 1)
     found: dict[Key, list[Key]] = {arm: [] for arm in arms}
@@ -36,11 +45,12 @@ def beaten(
         pairs = pairs[np.isfinite(pairs).all(axis=1)]
         d = without_rounding(pairs[:, 0] - pairs[:, 1], float(np.abs(pairs).max(initial=0.0)))
         interval = mean_interval(d, 1 - alpha)
-        resolved = interval.low > 0 or interval.high < 0  # False for NaN
+        low, high = anytime_interval(d, alpha) if anytime else (interval.low, interval.high)
+        resolved = low > 0 or high < 0  # False for NaN
         if interval.std == 0:
             resolved = resolved and sign_flip_p(d) < alpha
-        if not resolved or (margin is not None and -margin <= interval.low and interval.high <= margin):
+        if not resolved or (margin is not None and -margin <= low and high <= margin):
             continue
-        wins, loses = (one, other) if (interval.mean > 0) == higher_is_better else (other, one)
+        wins, loses = (one, other) if (low > 0) == higher_is_better else (other, one)
         found[loses].append(wins)
     return found

@@ -16,8 +16,9 @@ from archs.errors import UserError, nearest
 from bench.spec.declared import Declared, built_in
 from bench.spec.metrics import METRICS
 from bench.statistics.estimates import ALPHA, Interval, mean_interval, seeds_range
+from bench.statistics.judging import Verdict, holm
 from bench.statistics.networks import same_networks
-from bench.statistics.paired import Comparison, Verdict, compare_paired, holm, holm_family, same_network
+from bench.statistics.paired import Comparison, compare_paired, holm_family, same_network
 from bench.statistics.settings import refuse_mixed
 
 __all__ = [
@@ -38,15 +39,15 @@ COLUMNS = ["task", "metric", "arch", "baseline", "n", "difference", "low", "high
 COLUMNS += ["p_t", "p_holm", "family", "p_signflip", "effect_size", "verdict", "same_as"]
 COLUMNS += ["seeds_needed", "seeds_fewest", "seeds_most"]
 COLUMNS += ["correlation", "correlation_low", "correlation_high", "spread_ratio"]
-COLUMNS += ["normal_assumption", "dropped", "n_failed"]
+COLUMNS += ["normal_assumption", "dropped", "n_failed", "anytime", "p_anytime", "settled_at"]
 """Those of `bench.statistics.paired.Comparison`, and:
 
 same_as        the architecture that is the same network on this task, whose row counts; None for most.
 seeds_fewest   of "unresolved": how few seeds could settle it, over all that these seeds leave open,
-seeds_most     and how many it could take; both as `bench.statistics.estimates.seeds_range` says.
+seeds_most     and how many it could take; both as `bench.statistics.estimates.seeds_range` says, none if `anytime`.
 n_failed       the architecture's own runs that did not finish.
 """
-SEEDS = ["seeds_needed", "seeds_fewest", "seeds_most"]
+SEEDS = ["seeds_needed", "seeds_fewest", "seeds_most", "settled_at"]
 
 
 def comparisons_frame(
@@ -57,6 +58,7 @@ def comparisons_frame(
     *,
     directions: Mapping[str, bool] | None = None,
     declared: Declared | None = None,
+    anytime: bool = False,
 ) -> pd.DataFrame:
     """Return a row per task, metric and architecture other than the baseline, in the order of the records.
 
@@ -72,6 +74,7 @@ def comparisons_frame(
         margins: metric → equivalence margin in its raw unit, in place of the declared one.
         directions: metric → whether higher is better, in place of what is declared.
         declared: tasks and metrics; default: the built-in ones.
+        anytime: whether seeds were added, or may be, in sight of the results: intervals are confidence sequences then.
 
     Raises:
         UserError: the baseline or a metric is unknown, a metric has no better direction, a seed is repeated, or runs
@@ -96,7 +99,7 @@ def comparisons_frame(
             better, margin = _direction_and_margin(metric, declared, margins or {}, directions or {})
             description = declared.tasks.get(str(task))
             same = same_networks(frame, description is None or description.needs_decoder, baseline)
-            table = _family(frame, baseline, metric, better, margin, same)
+            table = _family(frame, baseline, metric, better, margin, same, anytime)
             failed = frame[frame["status"] != "finished"]["arch"].value_counts()
             rows += [
                 {"task": task, "metric": metric, "arch": arch, "baseline": baseline}
@@ -111,7 +114,7 @@ def comparisons_frame(
 def _range(c: Comparison, margin: float | None) -> dict[str, int | None]:
     """Return how few and how many seeds an unresolved difference could need, for all that these ones tell."""
     fewest = most = None
-    if c.verdict == "unresolved":
+    if c.verdict == "unresolved" and not c.anytime:
         interval = Interval(c.difference, c.std, c.n, c.low_95, c.high_95)
         fewest, most = seeds_range(interval, margin=margin, alpha=ALPHA / max(c.family, 1))
         fewest = None if fewest is None else max(fewest, c.n + 1)  # as many as these have settled nothing
@@ -125,12 +128,14 @@ def _family(
     higher_is_better: bool,
     margin: float | None,
     same: Mapping[str, str],
+    anytime: bool,
 ) -> dict[Hashable, Comparison]:
     """Compare every architecture of one task with the baseline; those of different networks are one family."""
     arms = values_by_arch(frame, metric)
     base = arms.pop(baseline)
     table: dict[Hashable, Comparison] = {
-        arch: compare_paired(arm, base, higher_is_better=higher_is_better, margin=margin) for arch, arm in arms.items()
+        arch: compare_paired(arm, base, higher_is_better=higher_is_better, margin=margin, anytime=anytime)
+        for arch, arm in arms.items()
     }
     family = {arch: comparison for arch, comparison in table.items() if arch not in same}
     judged = holm_family(family, higher_is_better=higher_is_better, margin=margin)

@@ -3,17 +3,19 @@
 Seed k fixes split, data order, coins and noise for every architecture alike, so the unit of analysis is the per-seed
 *difference*. An interval here covers the noise between seeds (those and the initial weights) on one fixed test set;
 `bench.statistics.image_tests` covers the test images. `docs/calibration/` shows how often the verdicts err.
+
+Of both kinds of interval the same verdicts are read: the paired t interval, for a number of seeds settled beforehand,
+and the confidence sequence (`bench.statistics.sequential`), which may be looked at after each seed ("anytime").
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from scipy import special
 
 from bench.statistics.estimates import (
     ALPHA,
@@ -27,10 +29,11 @@ from bench.statistics.estimates import (
     t_test_p,
     without_rounding,
 )
+from bench.statistics.judging import Judgement, Verdict, holm, holm_steps, judge, read
 from bench.statistics.pairing import pairing
+from bench.statistics.sequential.confidence import anytime_interval, anytime_p, confidence_sequence, seeds_to_settle
 
 Key = TypeVar("Key", bound=Hashable)
-Verdict = Literal["better", "worse", "equivalent", "unresolved", "same network"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Comparison:
     """The mean over pairs."""
 
     low: float
-    """The lower end of the paired t interval that the verdict is read from, whose confidence is `level`."""
+    """The lower end of the interval that the verdict is read from, whose confidence is `level`."""
 
     high: float
     """The upper end of that interval."""
@@ -53,7 +56,7 @@ class Comparison:
     """0.95 of a comparison by itself, more in a family: see `holm_family`. NaN where there is no interval."""
 
     low_95: float
-    """The lower end of the 95 % paired t interval of this one difference, whatever it is compared beside."""
+    """The lower end of the 95 % interval of this one difference, whatever it is compared beside."""
 
     high_95: float
     """The upper end of that interval."""
@@ -101,9 +104,26 @@ class Comparison:
     family: int
     """How many comparisons of its family could be tested, this one included."""
 
+    anytime: bool = False
+    """Whether intervals and verdict hold at any look: they are a confidence sequence's, not paired t intervals."""
+
+    p_anytime: float = math.nan
+    """Of "no difference", at any look: see `bench.statistics.sequential.confidence.anytime_p`. NaN unless `anytime`."""
+
+    settled_at: int | None = None
+    """The number of pairs at which the interval first said what the verdict says; None unless `anytime` and settled."""
+
+    differences: tuple[float, ...] = ()
+    """Of the pairs, by rising seed."""
+
 
 def compare_paired(
-    a: Mapping[int, float], b: Mapping[int, float], *, higher_is_better: bool = True, margin: float | None = None
+    a: Mapping[int, float],
+    b: Mapping[int, float],
+    *,
+    higher_is_better: bool = True,
+    margin: float | None = None,
+    anytime: bool = False,
 ) -> Comparison:
     """Compare two maps seed → value on their common seeds; a seed whose value is not finite is dropped, and named.
 
@@ -117,6 +137,8 @@ def compare_paired(
     interval is a point. Without a spread the sign-flip p decides, so that equal nonzero differences are better/worse
     from n = 6 on; until then `low` and `high` are NaN, since a point would claim what the test does not. Equal
     differences inside a stated margin, identical results included, are equivalent.
+
+    With `anytime` the interval is a confidence sequence over the seeds in rising order; below n = 3 there is none.
     """
     seeds = sorted(set(a) & set(b))
     kept = [s for s in seeds if np.isfinite(a[s]) and np.isfinite(b[s])]
@@ -124,15 +146,16 @@ def compare_paired(
     arms = np.array([[float(a[s]), float(b[s])] for s in kept]).reshape(-1, 2)  # [n, 2]
     d = without_rounding(arms[:, 0] - arms[:, 1], float(np.abs(arms).max(initial=0.0)))
     interval, shared = mean_interval(d), pairing(arms[:, 0], arms[:, 1])
-    p = decision_p(d, interval)
+    p = anytime_p(d) if anytime else decision_p(d, interval)
+    low, high = anytime_interval(d, ALPHA) if anytime else (interval.low, interval.high)
     unjudged = Comparison(
         n=interval.n,
         difference=interval.mean,
         low=np.nan,
         high=np.nan,
         level=np.nan,
-        low_95=interval.low,
-        high_95=interval.high,
+        low_95=low,
+        high_95=high,
         std=interval.std,
         p_t=t_test_p(interval),
         p_signflip=sign_flip_p(d),
@@ -147,39 +170,11 @@ def compare_paired(
         dropped=dropped,
         p_holm=p,
         family=int(np.isfinite(p)),
+        anytime=anytime,
+        p_anytime=p if anytime else np.nan,
+        differences=tuple(map(float, d)),
     )
     return _judged(unjudged, ALPHA, higher_is_better, margin)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm-adjusted p values (Holm 1979); NaN (no test was possible) stays NaN and is not counted.
-
-    The k-th smallest of m is multiplied by m − k + 1; none is then smaller than one before it, or above 1.
-    """
-    p = np.array(p_values, dtype=float)
-    tested = np.flatnonzero(~np.isnan(p))
-    rising = tested[np.argsort(p[tested], kind="stable")]
-    scaled = p[rising] * np.arange(len(rising), 0, -1)
-    p[rising] = np.minimum(np.maximum.accumulate(scaled), 1)
-    return [float(value) for value in p]
-
-
-def holm_steps(p_values: Sequence[float]) -> list[float]:
-    """Return the level that Holm's test at 5 % holds each p to: 5 % over the hypotheses that are left at its step.
-
-    The k-th smallest of m is held to 5 % / (m − k + 1) and rejected if it is below; the first that is not ends the
-    test, and all after it are held to the same. So a p is below its level exactly if its hypothesis is rejected. NaN,
-    which is not counted, stays NaN.
-    """
-    p = np.array(p_values, dtype=float)
-    tested = np.flatnonzero(~np.isnan(p))
-    rising = tested[np.argsort(p[tested], kind="stable")]
-    steps = ALPHA / np.arange(len(rising), 0, -1)
-    failed = np.flatnonzero(p[rising] >= steps)
-    if len(failed):
-        steps[failed[0] :] = steps[failed[0]]
-    p[rising] = steps
-    return [float(value) for value in p]
 
 
 def holm_family(
@@ -196,7 +191,7 @@ def holm_family(
     That all of them hold at once is not: intervals that promise it and agree with Holm's test have no ends where it
     rejects (Strassburger & Bretz 2008, Guilbaud 2008).
     """
-    deciding = [c.p_t if c.std > 0 else c.p_signflip if c.n >= 2 else np.nan for c in family.values()]
+    deciding = [_deciding_p(c) for c in family.values()]
     tests = int(np.isfinite(deciding).sum())
     return {
         key: _judged(replace(c, p_holm=p, family=tests), alpha, higher_is_better, margin)
@@ -204,73 +199,57 @@ def holm_family(
     }
 
 
+def _deciding_p(c: Comparison) -> float:
+    """Return the p that a verdict rests on, NaN where nothing can be tested."""
+    if c.anytime:
+        return c.p_anytime
+    return c.p_t if c.std > 0 else c.p_signflip if c.n >= 2 else np.nan
+
+
 def same_network(c: Comparison) -> Comparison:
     """Return `c` without a test: its arms are one network under two names, or one of them stands for a."""
     c = replace(c, low=np.nan, high=np.nan, level=np.nan, p_holm=np.nan, family=0)
-    return replace(c, verdict="same network", seeds_needed=None, normal_assumption=False)
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict and the interval that it is read from."""
-
-    verdict: Verdict
-    low: float
-    """The lower end of the interval; NaN where there is none."""
-
-    high: float
-    """The upper end of the interval."""
-
-    level: float
-    """Its confidence."""
-
-
-def judge(
-    difference: float,
-    error: float,
-    df: float,
-    p_holm: float,
-    alpha: float,
-    family: int,
-    *,
-    higher_is_better: bool = True,
-    margin: float | None = None,
-) -> Judgement:
-    """Return the verdict on a difference among others, and the t interval that shows it: see `holm_family`.
-
-    Args:
-        difference: the estimate, in the metric's raw unit.
-        error: its standard error, 0 without a spread, NaN where nothing can be said.
-        df: degrees of freedom of the t distribution.
-        p_holm: decides where there is no spread.
-        alpha: the step of Holm's test at which it was decided (`holm_steps`); NaN if it was not tested.
-        family: how many were tested.
-        higher_is_better: who wins.
-        margin: what is still equivalent.
-    """
-    for level in (1 - alpha, 1 - ALPHA / max(family, 1)):
-        half = float(special.stdtrit(df, (1 + level) / 2)) * error if df > 0 else np.nan
-        low, high = difference - half, difference + half
-        inside = margin is not None and -margin <= low and high <= margin  # False for NaN
-        if not inside:
-            break
-    if inside:
-        return Judgement("equivalent", low, high, level)
-    if np.isnan(low) or (error == 0 and not p_holm < ALPHA):
-        return Judgement("unresolved", np.nan, np.nan, np.nan)
-    if low > 0 or high < 0:
-        return Judgement("better" if (low > 0) == higher_is_better else "worse", low, high, level)
-    return Judgement("unresolved", low, high, level)
+    return replace(c, verdict="same network", seeds_needed=None, normal_assumption=False, settled_at=None)
 
 
 def _judged(c: Comparison, alpha: float, higher_is_better: bool, margin: float | None) -> Comparison:
     """Return `c` with its interval and verdict and, if unresolved, the seeds needed."""
-    error = c.std / math.sqrt(max(c.n, 1))
-    found = judge(
-        c.difference, error, c.n - 1, c.p_holm, alpha, c.family, higher_is_better=higher_is_better, margin=margin
-    )
-    interval = Interval(c.difference, c.std, c.n, c.low_95, c.high_95)
-    needed = None
-    if found.verdict == "unresolved":
-        needed = seeds_needed(interval, margin=margin, alpha=ALPHA / max(c.family, 1))
-    return replace(c, low=found.low, high=found.high, level=found.level, verdict=found.verdict, seeds_needed=needed)
+    each = ALPHA / max(c.family, 1)
+    if c.anytime:
+        d = np.array(c.differences)
+        found = read(
+            lambda level: anytime_interval(d, 1 - level),
+            c.std == 0,
+            c.p_holm,
+            alpha,
+            c.family,
+            higher_is_better,
+            margin,
+        )
+    else:
+        error = c.std / math.sqrt(max(c.n, 1))
+        found = judge(
+            c.difference, error, c.n - 1, c.p_holm, alpha, c.family, higher_is_better=higher_is_better, margin=margin
+        )
+    needed = settled_at = None
+    if found.verdict != "unresolved":
+        settled_at = _settled_at(c, found, margin) if c.anytime else None
+    elif c.anytime:
+        needed = seeds_to_settle(c.difference, c.std, margin=margin, alpha=each)
+    else:
+        interval = Interval(c.difference, c.std, c.n, c.low_95, c.high_95)
+        needed = seeds_needed(interval, margin=margin, alpha=each)
+    return replace(
+        c, low=found.low, high=found.high, level=found.level, verdict=found.verdict, seeds_needed=needed,
+        settled_at=settled_at,
+    )  # fmt: skip
+
+
+def _settled_at(c: Comparison, found: Judgement, margin: float | None) -> int:
+    """Return the number of pairs after which the interval, at the level that decided, first said what it says now."""
+    for look in confidence_sequence(np.array(c.differences), 1 - found.level):
+        inside = margin is not None and -margin <= look.low and look.high <= margin
+        apart = look.low > 0 or look.high < 0
+        if inside if found.verdict == "equivalent" else apart:
+            return look.n
+    return c.n

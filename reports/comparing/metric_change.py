@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bench.spec.metrics import Metric
 from bench.statistics.comparisons import compare_paired, holm, mean_interval
-from bench.statistics.paired import holm_steps, judge
+from bench.statistics.judging import holm_steps, judge
 
 THROUGHPUT = "train_images_per_s"
 """Name of the metric that is compared in logarithms."""

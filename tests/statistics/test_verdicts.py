@@ -11,7 +11,8 @@ from statsmodels.stats.multitest import multipletests
 
 from bench.statistics import paired
 from bench.statistics.best import beaten
-from bench.statistics.paired import Comparison, compare_paired, holm_family, holm_steps
+from bench.statistics.judging import holm_steps
+from bench.statistics.paired import Comparison, compare_paired, holm_family
 
 
 @pytest.fixture

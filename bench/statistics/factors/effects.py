@@ -18,7 +18,7 @@ from itertools import combinations, pairwise
 import pandas as pd
 
 from bench.statistics.factors.grid import Contrast, make_grid, subtract
-from bench.statistics.paired import holm
+from bench.statistics.judging import holm
 
 ESTIMATE_COLUMNS = ["effect", "low", "high", "std", "n", "cells", "p", "p_holm", "cells_dropped", "seeds_dropped"]
 MAIN_COLUMNS = ["factor", "from_level", "to_level"]
