@@ -212,35 +212,6 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "table.parquet"), frame, check_dtype=False)
 
 
-def test_what_is_said_of_few_labels_is_on_the_published_page() -> None:
-    rows = pd.read_csv(ROOT / "reports" / "published" / "mnist-few-labels" / "summary.csv")
-
-    def wrong(metric: str, column: str) -> dict[str, str]:
-        own = rows[rows["metric"] == metric].set_index("arch")[column]
-        return {arch: f"{100 * (1 - value if column == 'mean' else value):.1f}" for arch, value in own.items()}
-
-    means, stds = wrong("m1m2_accuracy_l100", "mean"), wrong("m1m2_accuracy_l100", "std")
-    best = next(arch for arch in means if arch.startswith("cnn:"))
-    readme, science = (
-        " ".join((ROOT / name).read_text(encoding="utf-8").split()) for name in ("README.md", "docs/science.md")
-    )
-    assert f"five layers of 3×3 read {means[best]} % of the digits wrong, an mlp {means['mlp']} %" in readme
-    assert f"{means[best]} ± {stds[best]} % of the test images wrong" in science
-    assert f"the mlp's {means['mlp']} ± {stds['mlp']}; cnn2's {means['cnn2']} ± {stds['cnn2']}" in science
-    assert f"cnn3's {means['cnn3']} ± {stds['cnn3']} can't be told from that" in science
-    alone = sorted(float(value) for value in wrong("m1m2_alone_accuracy_l100", "mean").values())
-    assert f"is wrong in {alone[0]} to {alone[-1]} %" in science
-
-
-def test_what_is_said_of_more_labels_is_on_the_published_page() -> None:
-    rows = pd.read_csv(ROOT / "reports" / "published" / "mnist-few-labels-better-cnn" / "summary.csv")
-    means = rows.set_index("metric")["mean"]
-    science = " ".join((ROOT / "docs" / "science.md").read_text(encoding="utf-8").split())
-    for kind, words in (("", "are at {}, {}, {} and {} %"), ("_alone", "reader alone at {}, {}, {} and {}:")):
-        wrong = [f"{100 * (1 - means[f'm1m2{kind}_accuracy_l{labels}']):.1f}" for labels in (100, 600, 1000, 3000)]
-        assert words.format(*wrong) in science
-
-
 @pytest.mark.parametrize(
     ("page", "arch"),
     [
