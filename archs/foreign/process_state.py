@@ -17,6 +17,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import is_
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -34,19 +35,13 @@ VARIABLES = (
 )  # fmt: skip
 """The environment variables that can change numbers or speeds; other ones a library may set when it is imported."""
 
-SHARED_MODULES = (
-    "torch",
-    "torch.nn",
-    "torch.nn.functional",
-    "torch.nn.init",
-    "numpy",
-    "numpy.random",
-    "math",
-    "random",
+SHARED_MODULES = frozenset(
+    {"torch", "torch.nn", "torch.nn.functional", "torch.nn.init", "numpy", "numpy.random", "math", "random"}
 )
 """The modules, beside this project's, whose functions and classes are looked at."""
 
 OURS = ("archs", "bench")
+OUR_SUBMODULES = ("archs.", "bench.")
 
 
 class Setting(NamedTuple):
@@ -173,7 +168,7 @@ class ProcessState(NamedTuple):
 
 def holders() -> Iterator[Holder]:
     """Yield the modules that all architectures use, and the classes in them, each once."""
-    names = [name for name in sys.modules if name.partition(".")[0] in OURS or name in SHARED_MODULES]
+    names = [name for name in sys.modules if name in SHARED_MODULES or name in OURS or name.startswith(OUR_SUBMODULES)]
     modules = [sys.modules[name] for name in names if isinstance(sys.modules[name], ModuleType)]
     yield from modules
     classes = {value: None for module in modules for value in list(vars(module).values()) if isinstance(value, type)}
@@ -183,6 +178,8 @@ def holders() -> Iterator[Holder]:
 
 def restore_attributes(holder: Holder, attributes: Mapping[str, Any]) -> list[str]:
     """Put back the functions, classes and methods of a module or class; return the names of those that were changed."""
+    if are_the_same(vars(holder), attributes):
+        return []
     now, changed = vars(holder).copy(), []
     for name in [name for name, before in attributes.items() if now.get(name) is not before]:
         before, value = attributes[name], now.get(name)
@@ -195,6 +192,11 @@ def restore_attributes(holder: Holder, attributes: Mapping[str, Any]) -> list[st
                 delattr(holder, name)
                 changed.append(name)
     return changed
+
+
+def are_the_same(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Return whether the same names are bound to the same objects, in the same order: nearly always, so it is quick."""
+    return len(now) == len(before) and all(map(is_, now.values(), before.values())) and [*now] == [*before]
 
 
 def full_name(holder: Holder) -> str:

@@ -60,6 +60,8 @@ def none_for_missing(values: pd.Series) -> pd.Series:
 
 
 def _differs(runs: pd.DataFrame, name: str) -> bool:
+    if runs[name].nunique(dropna=False) <= 1:  # nearly always; to group all settings takes a quarter of a page's time
+        return False
     values = none_for_missing(runs[name])
     if name in OF_AN_ARCHITECTURE:
         return _differs_within_one(runs, values)

@@ -33,8 +33,9 @@ def machine_of(run: Mapping[Hashable, Any]) -> Machine:
 def machines_of(runs: pd.DataFrame) -> dict[Machine, tuple[str, ...]]:
     """Return each machine on which some of these runs were trained, with the architectures that were."""
     found: dict[Machine, dict[str, None]] = {}
-    for run in runs.reindex(columns=[*Machine._fields, "arch"]).drop_duplicates().to_dict("records"):
-        found.setdefault(machine_of(run), {})[run["arch"]] = None
+    shown = runs.reindex(columns=[*Machine._fields, "arch"])
+    for *values, arch in dict.fromkeys(zip(*(shown[name].tolist() for name in shown), strict=True)):
+        found.setdefault(machine_of(dict(zip(Machine._fields, values, strict=True))), {})[arch] = None
     return {machine: tuple(archs) for machine, archs in found.items()}
 
 

@@ -156,6 +156,8 @@ def test_it_is_planned_once_for_each_number_of_labels_and_only_when_asked_for() 
     assert [spec.settings["hidden"] for spec in planned[:2]] == [300, 500]
     assert len({spec.run_id for spec in planned}) == 4
     assert not lacking
+    both, _ = evaluation.plan([run, dataclasses.replace(run, arch="cnn3")], asked, "cnn2")
+    assert [spec.part for spec in both].count("few_labels") == 4, "each VAE has its own"
     full, _ = evaluation.plan([run], EvaluationRequest("full", labels=(100, 600)), "cnn2")
     assert full == planned[2:], "minutes of a CPU are not spent unasked"
 

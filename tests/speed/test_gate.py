@@ -18,7 +18,6 @@ from archs.registry import discover
 from bench import gate
 from bench.gate import main
 from bench.speed.gate_decision import Sample, judge, quickest
-from bench.speed.gate_session import read
 from bench.speed.reference import TURNS
 from bench.studies import gate_trial
 from bench.studies.gate_trial import table
@@ -180,20 +179,6 @@ def pytest_bench(*arguments: str, plugins: Path | None = None) -> subprocess.Com
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     environment |= {"PYTHONPATH": str(plugins)} if plugins else {}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-
-
-@pytest.mark.slow
-def test_the_gate_reads_what_the_benchmarks_write(tmp_path: Path) -> None:
-    file = tmp_path / "new.json"
-    done = pytest_bench("-k", "cnn3 and sampling", "--seconds", "0.01", f"--benchmark-json={file}")
-    assert done.returncode == 0, done.stdout
-    content = json.loads(file.read_text(encoding="utf-8"))["benchmarks"]
-    assert [one["extra_info"]["what"] for one in content] == ["cnn3 vae sampling"] * TURNS
-    for one in content:
-        assert len(one["extra_info"]["reference_seconds"]) == len(one["stats"]["data"]) + 1
-    session = read(file)
-    assert len(session.samples["cnn3 vae sampling"].seconds) == sum(len(one["stats"]["data"]) for one in content)
-    assert not session.unmeasured and session.environment["cpu_capability"]
 
 
 def test_documented_commands_parse() -> None:

@@ -11,6 +11,7 @@ import pytest
 from bench.gate import main
 from bench.gate import parser as gate_parser
 from bench.speed.gate_session import read
+from bench.speed.reference import TURNS
 from tests.conftest import ROOT
 from tests.house.test_doors import unread
 from tests.speed.test_gate import pytest_bench, sample, write
@@ -208,19 +209,27 @@ workloads.prepare = fails
 
 
 @pytest.mark.slow
-def test_a_session_names_what_raised(tmp_path: Path) -> None:
+def test_a_session_holds_what_was_measured_and_names_what_raised(tmp_path: Path) -> None:
+    """One session for both, since each loads torch and goes through its benchmarks `TURNS` times."""
     (tmp_path / "failing.py").write_text(FAILING)
     file = tmp_path / "new.json"
     chosen = ["-k", "(cnn3 or pool4) and inference", "--seconds", "0.01", f"--benchmark-json={file}"]
     assert pytest_bench("-p", "failing", *chosen, plugins=tmp_path).returncode == 1
+    content = json.loads(file.read_text(encoding="utf-8"))["benchmarks"]
+    assert [one["extra_info"]["what"] for one in content] == ["pool4 classifier inference"] * TURNS
+    for one in content:
+        assert len(one["extra_info"]["reference_seconds"]) == len(one["stats"]["data"]) + 1
     found = read(file)
     assert set(found.samples) == {"pool4 classifier inference"} and found.unmeasured == {"cnn3 vae inference"}
+    timings = found.samples["pool4 classifier inference"].seconds
+    assert len(timings) == sum(len(one["stats"]["data"]) for one in content)
     assert found.environment["cpu_capability"] and found.environment["numeric_settings"] is not None
 
 
 def test_a_session_that_came_to_nothing_leaves_no_earlier_one_to_be_taken_for_it(tmp_path: Path) -> None:
     file = Path(session(tmp_path / "new.json", 10))
-    assert pytest_bench("-k", "nosuch", f"--benchmark-json={file}").returncode == 5  # pytest's own: nothing to do
+    nothing = f"--ignore={ROOT / 'bench' / 'test_speed.py'}"  # which loads torch
+    assert pytest_bench(nothing, f"--benchmark-json={file}").returncode == 5  # pytest's own: nothing to do
     assert file.read_bytes() == b""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 from pathlib import Path
@@ -88,9 +89,14 @@ def folder(tmp_path: Path) -> Path:
     return copy
 
 
-def test_a_reports_records_are_added_to_tables_that_stay_as_they_are(
-    tmp_path: Path, folder: Path, undrawn: None
-) -> None:
+@pytest.fixture
+def few_splits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates of few splits, where the rows are looked at and not the rates: the default takes seconds for each table."""
+    monkeypatch.setattr(calibration, "real_aa", functools.partial(real_aa, splits=50))
+
+
+@pytest.mark.usefixtures("undrawn", "few_splits")
+def test_a_reports_records_are_added_to_tables_that_stay_as_they_are(tmp_path: Path, folder: Path) -> None:
     def score(arch: str, seed: int, trial: int) -> float:
         return -100 - abs(trial - 1) + float(np.random.default_rng([seed, trial, len(arch)]).normal())
 
@@ -120,6 +126,7 @@ def test_a_simulation_anew_keeps_the_real_tables_of_its_folder(folder: Path, mon
     assert "\n## Real repeats of the same architecture\n" in (folder / "table.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("few_splits")
 def test_each_task_may_have_a_job_of_its_own(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.studies.calibration_page.draw_figure", lambda *_: None)
     rows = tuned_records(8)
@@ -157,6 +164,7 @@ def test_a_folder_that_is_no_calibration_is_one_line(folder: Path, content: str 
     assert not (folder / "table.md").exists()
 
 
+@pytest.mark.usefixtures("few_splits")
 @pytest.mark.parametrize("content", ["[]", '{"tuning": []}', '{"tuning": {"space": [1]}}', "{"])
 def test_a_manifest_that_says_nothing_of_tuning_leaves_the_common_search_space(tmp_path: Path, content: str) -> None:
     tuned_records(8).to_csv(tmp_path / "records.csv", index=False)

@@ -132,7 +132,7 @@ def test_it_reads_digits_from_a_hundred_labels() -> None:
 
 
 def test_the_weight_is_part_of_a_run_and_reaches_its_loss() -> None:
-    spec = spec_of("cnn3", "m2", epochs=1, labels=100, classification_weight=0.1)
+    spec = spec_of("cnn3", "m2", epochs=1, labels=100, train_images=256, classification_weight=0.1)
     heavy = dataclasses.replace(spec, classification_weight=50.0)
     old = dataclasses.replace(spec, classification_weight=None)
     assert len({spec.run_id, heavy.run_id, old.run_id}) == 3

@@ -1,4 +1,4 @@
-"""Networks that behave in a way of their own: draw, count, forget their logits, are compiled; some can't be run."""
+"""Networks that behave in a way of their own: draw, count, forget their logits, are scripted; some can't be run."""
 
 from __future__ import annotations
 
@@ -141,10 +141,6 @@ def scripted(channels: int) -> nn.Module:
     return torch.jit.script(plain(channels))
 
 
-def compiled(channels: int) -> nn.Module:
-    return torch.compile(plain(channels), backend="eager")
-
-
 DROPOUT = small("dropout", dropping)
 STOCHASTIC_DEPTH = small("stochastic-depth", StochasticDepth)
 ALWAYS = small("always-drops", AlwaysDrops, AlwaysDropsPixels)
@@ -155,7 +151,6 @@ SEEDS_ITSELF = small("seeds-itself", seeds_itself)
 SIGMOID = small("sigmoid", decoder=with_sigmoid)
 TANH = small("tanh", decoder=with_tanh)
 SCRIPTED = small("scripted", scripted)
-COMPILED = small("compiled", compiled)
 EXTRA_STATE = small("extra-state", Pickled)
 PAIR = small("pair", Pair)
 CACHED = small("cached", cached)
