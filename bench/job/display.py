@@ -31,11 +31,22 @@ class Display:
         specs: what is to be done.
         already: how many pieces of work were done before.
         workers: how many of them are at work at once.
+        standing: where the question stands that rounds of work are to answer; empty if this is no such round.
+        estimate: of how long it takes, if something is known of that beforehand.
     """
 
-    def __init__(self, specs: Sequence[Work], already: int, workers: int):
+    def __init__(
+        self,
+        specs: Sequence[Work],
+        already: int,
+        workers: int,
+        standing: str = "",
+        estimate: Estimate | None = None,
+    ):
         self.console = Console(file=sys.stderr)
-        self.estimate = Estimate(specs, workers)
+        self.estimate = estimate or Estimate(specs, workers)
+        self.standing = standing
+        self.left = "left in this round" if standing else "left"
         self.total = len(specs)
         self.already = already
         self.flying: dict[str, Event] = {}
@@ -55,6 +66,10 @@ class Display:
         if self.already:
             of = self.already + self.total
             self.console.print(f"{self.already} of {of} runs are done already, {self.total} to train", highlight=False)
+        if self.standing:
+            seconds = self.estimate.remaining()
+            about = "" if seconds is None else f", about {duration(seconds)} {self.left}"
+            self.console.print(f"{self.standing}{about}", markup=False, highlight=False, soft_wrap=True)
         if self.console.is_terminal and self.total:
             self.live.start()
         return self
@@ -94,7 +109,7 @@ class Display:
         if event.kind is EventKind.FAILED:
             text += f": {event.error}"
         elif not self.live.is_started:
-            text += f", about {duration(self.estimate.remaining())} left"
+            text += f", about {duration(self.estimate.remaining())} {self.left}"
         if event.kind is EventKind.FAILED or not self.live.is_started:
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         self.said = time.monotonic()
@@ -103,7 +118,8 @@ class Display:
         self.said = time.monotonic()
         flying = "; ".join(f"{e.spec.label} {place_of(e)}" for e in self.flying.values() if e.spec and e.progress)
         left = duration(self.estimate.remaining())
-        text = f"[{len(self.estimate.ended)}/{self.total}] {flying or self._waiting() or 'starting'}, about {left} left"
+        what = flying or self._waiting() or "starting"
+        text = f"[{len(self.estimate.ended)}/{self.total}] {what}, about {left} {self.left}"
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _waiting(self) -> str:
@@ -118,7 +134,7 @@ class Display:
         left, spent = duration(self.estimate.remaining()), duration(time.monotonic() - self.begun)
         failed = f", {self.estimate.failed} failed" if self.estimate.failed else ""
         finished = len(self.estimate.ended)
-        words = f"{spent} spent, about {left} left{failed}"
+        words = f"{spent} spent, about {left} {self.left}{failed}"
         self.bar.update(self.task, completed=finished + shares, ended=finished, left=words)
         picture = Table.grid(padding=(0, 2))
         picture.add_row(self.bar)

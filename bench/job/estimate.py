@@ -36,9 +36,19 @@ class Estimate:
     kinds and at what is in flight.
     """
 
-    def __init__(self, specs: Iterable[Work], workers: int):
+    def __init__(self, specs: Iterable[Work], workers: int, before: Estimate | None = None):
+        """Estimate.
+
+        Args:
+            specs: what is to be done.
+            workers: how many of them are at work at once.
+            before: the estimate of work that has ended, from which is known how long each kind takes.
+        """
         self.workers = workers
-        self.kinds: dict[tuple[str, ...], Tally] = {}
+        known = before.kinds if before else {}
+        self.kinds: dict[tuple[str, ...], Tally] = {
+            kind: replace(tally, left=0) for kind, tally in known.items() if tally.timed
+        }
         for spec in specs:
             self.kinds.setdefault(spec.kind, Tally()).left += 1
         self.ended: set[str] = set()  # run ids

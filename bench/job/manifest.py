@@ -20,7 +20,7 @@ import msgspec
 from archs.errors import UserError
 from bench.data.dataset import DataDescription
 from bench.job.plan import JobPlan
-from bench.job.policies import Records
+from bench.job.policies.policy import Records
 from bench.job.recipe import Recipe
 from bench.job.report_folder import runs_path
 from bench.job.request import Request
@@ -39,7 +39,7 @@ def design_of(request: Request, plan: JobPlan, data: DataDescription, made: Coll
     Args:
         made: ids of the runs that the store holds already.
     """
-    work, recipe = plan.policy.planned({}), plan.recipe
+    work, recipe = plan.policy.possible(), plan.recipe
     runs = [each for each in work if isinstance(each, RunSpec)]
     parts = [each for each in work if isinstance(each, EvaluationSpec)]
     return Design(
@@ -69,9 +69,9 @@ def design_of(request: Request, plan: JobPlan, data: DataDescription, made: Coll
         ),
         tuning=_planned_tuning(plan),
         match=plan.match.by if plan.match is not None else None,
-        seeds=list(range(request.seeds)),
+        seeds=list(range(plan.stopping.seeds)),
         evaluation=designs.PlannedEvaluation(request.evaluate, _parts(parts)),
-        stopping=designs.Stopping("fixed", request.seeds),
+        stopping=plan.stopping,
         runs=designs.PlannedRuns(len(runs), sum(run.run_id in made for run in runs)),
     )
 
@@ -99,13 +99,14 @@ def _parts(evaluations: Sequence[EvaluationSpec]) -> list[designs.PlannedPart]:
 
 
 def is_as_designed(own: Design, kept: Design) -> bool:
-    """Whether a job plans what the design of its report folder does, in whatever order."""
+    """Whether a job plans what the design of its report folder does, in whatever order and however long."""
     ours, theirs = (msgspec.to_builtins(each) for each in (own, kept))
     for each in (ours, theirs):
         for name in ("architectures", "tasks"):
             each[name] = sorted(each[name], key=canonical_json)
         for name in ("created", "runs"):  # when it was written, and what was there then
             del each[name]
+        del each["stopping"]["max_minutes"]  # what it cuts short, the next job goes on with
     return bool(ours == theirs)
 
 
@@ -138,7 +139,7 @@ def describe(
         "evaluations_planned": len(evaluations),
         "archs": list(plan.archs),
         "tasks": list(plan.tasks),
-        "seeds": request.seeds,
+        "seeds": 1 + max((spec.seed for spec in work if isinstance(spec, RunSpec)), default=-1),
         "baseline": plan.baseline,
         "factors": {candidate.name: dict(candidate.factors) for candidate in plan.candidates if candidate.factors},
         "illegal": [{"arch": name, "reason": reason} for name, reason in plan.illegal.items()],

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from archs.errors import UserError
 from bench.data import datasets, fetch
@@ -86,12 +87,15 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
 
         site = site_of(request, plan, launcher, code)
         held = Held(request.runs_dir, request.retry_failed)
-        rounds = Rounds(plan.policy, site, launcher, trackers, held, request.fail_fast, plan.is_bad_trial)
+        until = None if request.max_minutes is None else begun + 60 * request.max_minutes
+        rounds = Rounds(plan.policy, site, launcher, trackers, held, request.fail_fast, plan.is_bad_trial, until)
         rounds.run()
+        say_conclusion(request, plan, rounds)
 
     with alone_in(folder):
-        work, records = plan.policy.planned(held.records), held.records
-        shown = {*held.again, *(each.run_id for each in work if each.run_id in records)}
+        work = rounds.work
+        records = {each.run_id: held.records[each.run_id] for each in work if each.run_id in held.records}
+        shown = {*held.again, *records}
         if kept := keep_earlier(folder, shown, plan.baseline):
             print(kept, file=sys.stderr, flush=True)
         speed, stopped_by = speed_of(request, plan, folder, rounds, code)
@@ -99,7 +103,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         if other_code := made_by_other_code(records.values(), code_now):
             print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
         circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
-        circumstances["design"] = design.identity
+        circumstances |= {"design": design.identity, **stopping(plan, rounds)}
         if stopped_by:
             circumstances["stopped_by"] = what_stopped(stopped_by)
         if request.launcher == "local":
@@ -120,6 +124,28 @@ def kept_design(folder: Path, request: Request, plan: JobPlan, data: Dataset) ->
         where = f"{folder / designs.FILE}, written {found.design.created:%Y-%m-%d %H:%M} UTC"
         print(f"{where}, plans something else than this job; it stays, and the page says in what", file=sys.stderr)
     return found
+
+
+def say_conclusion(request: Request, plan: JobPlan, rounds: Rounds) -> None:
+    """Say what was found while the plan grew, and whether that is all."""
+    if found := plan.policy.conclusion(rounds.held.records):
+        print(found, file=sys.stderr, flush=True)
+    if rounds.out_of_time:
+        print(
+            f"--max-minutes {request.max_minutes:g} is over, so no more seeds were begun; the same command goes on",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def stopping(plan: JobPlan, rounds: Rounds) -> dict[str, Any]:
+    """The manifest's entry on when seeds were to end, and what ended them; none for a fixed number."""
+    rule = plan.stopping
+    if rule.kind == "fixed":
+        return {}
+    ended = plan.policy.ended(rounds.held.records) or ("minutes" if rounds.out_of_time else "stopped")
+    entry = {"kind": rule.kind, "first_seeds": rule.first_seeds, "max_seeds": rule.seeds}
+    return {"stopping": {**entry, "max_minutes": rule.max_minutes, "ended": ended}}
 
 
 def speed_of(request: Request, plan: JobPlan, folder: Path, rounds: Rounds, code: Provenance) -> tuple[str, int]:
@@ -154,7 +180,7 @@ def data_of(request: Request, device: Device | None) -> tuple[Dataset, list[str]
 
 def check_labels(plan: JobPlan, data: Dataset) -> None:
     """Raise `UserError` if some class has too few training images for its share of the labels."""
-    work = plan.policy.planned({})
+    work = plan.policy.possible()
     known = [(each.labels, each.seed) for each in work if isinstance(each, RunSpec)]
     known += [(each.settings.get("labels"), each.run.seed) for each in work if isinstance(each, EvaluationSpec)]
     labels, seeds = max((count or 0 for count, _ in known), default=0), sorted({seed for count, seed in known if count})
@@ -184,6 +210,6 @@ def finished_runs(rounds: Rounds) -> list[RunSpec]:
     records = rounds.held.records
     return [
         run
-        for run in rounds.policy.planned(records)
+        for run in rounds.work
         if isinstance(run, RunSpec) and run.run_id in records and records[run.run_id].status == Status.FINISHED
     ]

@@ -11,7 +11,9 @@ from archs.registry import Registry, Resolved
 from bench import evaluation, tasks
 from bench.data.dataset import DataDescription
 from bench.evaluation import EvaluationRequest
-from bench.job.policies import EachOnce, Policy
+from bench.job.policies.fixed import EachOnce
+from bench.job.policies.policy import Policy
+from bench.job.policies.until_sure import UntilSure
 from bench.job.recipe import Recipe, recipe_of
 from bench.job.request import Request
 from bench.job.runs import Candidate, candidates_of, inapplicable, runs_of, trials_of
@@ -19,9 +21,10 @@ from bench.job.sharing import Sharing, sharing_of
 from bench.spec.declared import Declared
 from bench.spec.defaults import TIME
 from bench.spec.device import CPU, Device
-from bench.spec.run import RunSpec, Work
+from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.status import has_diverged
 from bench.speed.matching import Match, match_runs
+from bench.store.design import Stopping
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,16 @@ class JobPlan:
     recipe: Recipe
 
     runs: tuple[RunSpec, ...]
-    """Those with the recipe."""
+    """Those with the recipe; where seeds are added, all that there may be."""
 
     trials: tuple[tuple[RunSpec, ...], ...]
     """Of each run with the recipe those with others, [K − 1][runs]; empty unless each is tuned."""
 
     policy: Policy
     """What is run, and when."""
+
+    stopping: Stopping
+    """When there are enough seeds."""
 
     device: Device
     """Where runs are trained; the first of `devices`."""
@@ -117,14 +123,18 @@ def make_plan(request: Request, data: DataDescription, device: Device | None, ma
     recipe = recipe_of(request, device, data)
     candidates = candidates_of(resolved.archs)
     told = label_inputs(resolved.archs, wanted, recipe.latent_dim)
-    runs = runs_of(candidates, wanted, request.seeds, recipe, data, prints, told)
+    stopping = stopping_of(request)
+    runs = runs_of(candidates, wanted, stopping.seeds, recipe, data, prints, told)
     if not runs:
         names = ", ".join(candidate.name for candidate in candidates)
         raise UserError(f"nothing to run: {names} has no decoder; add --tasks classifier, or an architecture with one")
+    if request.until_sure:
+        check_comparable(runs, baseline)
     runs = tuple(map(match.applied, runs)) if match else runs
     trials = trials_of(runs, request.tune) if request.tune else ()
     asked = EvaluationRequest(request.evaluate, request.iwae_samples, request.iwae_images, request.labels)
     evaluations, lacking = evaluation.plan(runs, asked, baseline, declared.tasks)
+    sharing = sharing_of(request, device)
     return JobPlan(
         candidates=candidates,
         illegal=dict(resolved.illegal),
@@ -134,15 +144,58 @@ def make_plan(request: Request, data: DataDescription, device: Device | None, ma
         recipe=recipe,
         runs=runs,
         trials=trials,
-        policy=EachOnce((*dict.fromkeys([*runs, *by_seed(trials)]), *evaluations)),
+        policy=policy_of(stopping, runs, by_seed(trials), evaluations, baseline, declared, sharing),
+        stopping=stopping,
         device=device,
         devices=devices_of(request.device, device),
         device_name=device_name(device) if measurable else "",
-        sharing=sharing_of(request, device),
+        sharing=sharing,
         measurable=measurable,
         declared=declared,
         match=match,
     )
+
+
+def stopping_of(request: Request) -> Stopping:
+    if not request.until_sure:
+        return Stopping("fixed", request.seeds)
+    return Stopping("until sure", request.max_seeds, first_seeds=request.seeds, max_minutes=request.max_minutes)
+
+
+def policy_of(
+    stopping: Stopping,
+    runs: Sequence[RunSpec],
+    trials: Sequence[RunSpec],
+    evaluations: Sequence[EvaluationSpec],
+    baseline: str,
+    declared: Declared,
+    sharing: Sharing,
+) -> Policy:
+    """Return what decides which of these are run, and when."""
+    if stopping.first_seeds is None:
+        return EachOnce((*dict.fromkeys([*runs, *trials]), *evaluations))
+    return UntilSure(
+        runs=tuple(runs),
+        trials=tuple(trials),
+        evaluations=tuple(evaluations),
+        baseline=baseline,
+        declared=declared,
+        first_seeds=stopping.first_seeds,
+        max_seeds=stopping.seeds,
+        seeds_at_once=min(sharing.stack, stopping.first_seeds),
+    )
+
+
+def check_comparable(runs: Sequence[RunSpec], baseline: str) -> None:
+    """Raise `UserError` if no task has the baseline and another architecture."""
+    able: dict[str, set[str]] = {}
+    for run in runs:
+        able.setdefault(run.task, set()).add(run.arch)
+    if not any(baseline in archs and len(archs) > 1 for archs in able.values()):
+        raise UserError(
+            f"--until-sure: no other architecture has a task in common with the baseline {baseline}, so there is no "
+            "verdict to reach; name another in --archs, or leave --until-sure out"
+        )
 
 
 def matched(request: Request, plan: JobPlan, data: DataDescription) -> Match | None:
@@ -190,6 +243,11 @@ def compared(request: Request) -> tuple[Registry, Resolved, str]:
     """What can be had, the architectures that are asked for, and the name of the baseline among them."""
     registry = tasks.registry(request.plugins)
     resolved = registry.resolve(request.archs)
+    if request.until_sure and len(resolved.archs) == 1:
+        raise UserError(
+            f"--until-sure: {resolved.archs[0].name} is the only architecture, so there is no verdict to reach; name "
+            "another in --archs, or leave --until-sure out"
+        )
     return registry, resolved, _baseline(request.baseline, registry, resolved)
 
 

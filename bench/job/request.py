@@ -12,6 +12,7 @@ from bench.spec.defaults import (
     DEFAULT_LABELS,
     DEFAULT_LATENT,
     DEFAULT_LR,
+    DEFAULT_MAX_SEEDS,
     DEFAULT_SEEDS,
     EPOCHS_OF_ALL,
 )
@@ -31,6 +32,12 @@ class Request:
     plugins: tuple[str, ...] = ()
     tasks: tuple[str, ...] = DEFAULT
     seeds: int = DEFAULT_SEEDS
+    """With `until_sure` those of the first round."""
+    until_sure: bool = False
+    max_seeds: int = DEFAULT_MAX_SEEDS
+    """With `until_sure`."""
+    max_minutes: float | None = None
+    """With `until_sure`; None: as long as it takes."""
     baseline: str | None = None
     """None: the first architecture."""
     list_archs: bool = False

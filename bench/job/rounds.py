@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from archs.errors import UserError
 from bench.job.display import Display
-from bench.job.policies import Policy
+from bench.job.estimate import Estimate
+from bench.job.policies.policy import Policy
 from bench.launchers.events import Event, EventKind
 from bench.launchers.launcher import Launcher
 from bench.spec.run import RunSpec, Work
@@ -75,6 +77,15 @@ class Rounds:
     is_bad_trial: Callable[[Work, str | None], bool] = lambda work, error: False
     """is_bad_trial(work, error): whether that a piece of work has failed is an answer, and no failure of the job."""
 
+    no_round_after: float | None = None
+    """The moment, by `time.monotonic`, after which only the first round begins; None: there is none."""
+
+    work: Sequence[Work] = ()
+    """All that was planned when the last round began."""
+
+    out_of_time: bool = False
+    """Whether a round was not begun because of `no_round_after`."""
+
     stopped_by: int = 0
     """The exit status that a signal asks for; 0 if none did."""
 
@@ -84,21 +95,32 @@ class Rounds:
     trained: bool = False
     """Whether this job trained something, finished or not."""
 
+    _estimate: Estimate | None = None
+    """Of the last round: what it has learned holds for the next."""
+
     def run(self) -> None:
         """Ask the policy until it names nothing that wasn't tried. Each piece of work is tried once in a job."""
         tried: set[str] = set()
+        self.work = self.policy.planned({})
         while not self.is_over:
-            while ended := self.held.look(self.policy.planned(self.held.records)):
+            planned = self.policy.planned(self.held.records)
+            while ended := self.held.look(planned):
                 for each in ended:
                     self.trackers.ended(each, self.held.records[each.run_id])
+                planned = self.policy.planned(self.held.records)
             work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
+            if work and tried and self.no_round_after is not None and time.monotonic() > self.no_round_after:
+                self.out_of_time = True
+                break
+            self.work = planned
             if not work:
                 if not tried:  # nor will there be a round, which says what is done already
                     with Display([], len(self.held.records), self.site.workers):
                         pass
                 break
+            already = 0 if tried else len(self.held.records)
             tried.update(each.run_id for each in work)
-            self._round(work)
+            self._round(work, already)
             self.held.look_again(work)
 
     @property
@@ -106,10 +128,12 @@ class Rounds:
         """Whether the job was stopped, by a signal or by its first failure."""
         return bool(self.stopped_by) or (self.fail_fast and self.any_failed)
 
-    def _round(self, work: Sequence[Work]) -> None:
+    def _round(self, work: Sequence[Work], already: int) -> None:
         self.trained |= any(isinstance(each, RunSpec) for each in work)
+        self._estimate = Estimate(work, self.site.workers, self._estimate)
+        standing = self.policy.standing(self.held.records)
         with (
-            Display(work, len(self.held.records), self.site.workers) as display,
+            Display(work, already, self.site.workers, standing, self._estimate) as display,
             contextlib.closing(self.launcher.launch(work, self.site, self.held.again)) as events,
         ):
             try:

@@ -11,6 +11,7 @@ from bench.spec.arguments import integer, listed
 
 THROUGHPUT = ("off", "quick", "full")
 MOST_SEEDS = 10_000
+MOST_MINUTES = 1_000_000
 MOST_WEIGHT = 1_000_000
 SEVERAL_NUMBERS = re.compile(r"[\[(]?[0-9]+((, ?|; ?| |:|-|\.\.+|…)[0-9]+)+[\])]?")
 """How single seeds or a range of them might be written."""
@@ -26,6 +27,19 @@ def seeds(text: str) -> int:
                 f"--seeds {enough} has all of these"
             )
     return integer(1, MOST_SEEDS)(text)
+
+
+def minutes(text: str) -> float:
+    """Convert a number of minutes."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= MOST_MINUTES:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of minutes; expected one above 0, at most {MOST_MINUTES:,}"
+        )
+    return value
 
 
 def labelled(text: str) -> tuple[int, ...]:

@@ -16,7 +16,16 @@ from multiprocessing.connection import wait
 from bench.launchers.admission import claim_group
 from bench.launchers.events import Event, EventKind
 from bench.launchers.queue import Queue
-from bench.launchers.workers import InFlight, dispatch, groups_per_worker, receive, site_of_worker, start_worker
+from bench.launchers.workers import (
+    InFlight,
+    Worker,
+    dispatch,
+    end_workers,
+    groups_per_worker,
+    receive,
+    site_of_worker,
+    start_worker,
+)
 from bench.machine.child import start_context
 from bench.machine.processors import processors
 from bench.spec.device import Device
@@ -43,6 +52,7 @@ class ThisMachine:
             workers: as many as were asked for; None: as many as fit.
         """
         self.threads, self.workers = threads, workers
+        self.idle: list[Worker] = []  # of the last launch, which wait for the next one
 
     def device(self, requested: str) -> None:
         """Leave it to the plan to find out what this machine has."""
@@ -55,21 +65,38 @@ class ThisMachine:
 
     def launch(self, work: Sequence[Work], site: Site, retried: Mapping[str, Record]) -> Generator[Event, None, None]:
         """See `bench.launchers.launcher.Launcher.launch`."""
-        return launch(work, site, retried)
+        return launch(work, site, retried, self.idle)
 
     def close(self) -> None:
-        """Do nothing: the workers have ended with each launch."""
+        """End the workers."""
+        end_workers(self.idle)
+        self.idle = []
 
 
 def launch(
-    specs: Sequence[Work], site: Site, retried: Mapping[str, Record] | None = None
+    specs: Sequence[Work],
+    site: Site,
+    retried: Mapping[str, Record] | None = None,
+    idle: list[Worker] | None = None,
 ) -> Generator[Event, None, None]:
-    """Do what `bench.launchers.launcher.Launcher.launch` says, with worker processes of this machine."""
+    """Do what `bench.launchers.launcher.Launcher.launch` says, with worker processes of this machine.
+
+    Args:
+        specs: all work.
+        site: where it is done.
+        retried: failed records of runs that are tried once more.
+        idle: workers of an earlier launch at the same site, which have the data at hand and know the architectures;
+            they are taken, and when all work is done this launch leaves its own there. None: they end with the launch.
+    """
     queue, elsewhere, to_retry = Queue(specs), list[Work](), list[InFlight]()
     polled = time.monotonic()
     claims = Claims()
     context = start_context()
-    workers = [start_worker(context, site_of_worker(site, index)) for index in range(min(site.workers, len(specs)))]
+    workers = list(idle or ())
+    if idle:
+        idle.clear()
+    for index in range(len(workers), min(site.workers, len(specs))):
+        workers.append(start_worker(context, site_of_worker(site, index)))
     keys = itertools.count()
     try:
         while queue or elsewhere or to_retry or any(worker.in_flight for worker in workers):
@@ -108,11 +135,9 @@ def launch(
                             queue.mark_ended(event.spec)
                         yield event
             yield Event(EventKind.TICK)
+        if idle is not None:
+            idle += workers
+            workers = []
     finally:
-        for worker in workers:
-            worker.pipe.close()
-            worker.process.kill()  # at whatever it is: a record is written whole or not at all
-        for worker in workers:
-            if worker.in_flight:  # until it is gone it may be writing what is claimed; an idle one is not waited for
-                worker.process.join(5)
+        end_workers(workers)
         claims.close()

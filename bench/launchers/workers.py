@@ -189,6 +189,16 @@ def failed_record(spec: Work, site: Site, error: str) -> Record:
     return Record(spec.run_id, spec.content(), Status.FAILED, error, environment=where)
 
 
+def end_workers(workers: Sequence[Worker]) -> None:
+    """Kill workers, at whatever they are: a record is written whole or not at all."""
+    for worker in workers:
+        worker.pipe.close()
+        worker.process.kill()
+    for worker in workers:
+        if worker.in_flight:  # until it is gone it may be writing what is claimed; an idle one is not waited for
+            worker.process.join(5)
+
+
 def start_worker(context: Any, site: Site) -> Worker:
     """Start a worker process on a device of this machine.
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 DEFAULT_SEEDS = 3
+FEWEST_SEEDS = 3
+"""Of the first round of --until-sure: with fewer pairs nothing can be said at any look."""
+
+DEFAULT_MAX_SEEDS = 30
+"""Of --until-sure."""
+
 DEFAULT_EPOCHS = 10
 EPOCHS = {"digits": 30}
 """Data sets that need another number of epochs than the default."""

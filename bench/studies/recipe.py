@@ -32,7 +32,7 @@ from pathlib import Path
 import pandas as pd
 
 from archs.errors import UserError
-from bench.job.policies import EachOnce
+from bench.job.policies.fixed import EachOnce
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
 from bench.job.values import device as device_option

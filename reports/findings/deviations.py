@@ -32,9 +32,9 @@ class Deviation:
     """Something that is not as planned."""
 
     kind: str
-    """What is: "seeds", "baseline", "data set", "data", "setting", "labels", "metric", "direction", "margin", "trials",
-    "space of the trials", "equal", "evaluation", "unfinished", or "architecture" or "task" with "added", "missing" or
-    "changed"."""
+    """What is: "stopping", "seeds", "baseline", "data set", "data", "setting", "labels", "metric", "direction",
+    "margin", "trials", "space of the trials", "equal", "evaluation", "unfinished", or "architecture" or "task" with
+    "added", "missing" or "changed"."""
 
     subject: str
     """The architecture, task, setting or part of the evaluation; empty for the other kinds."""
@@ -67,8 +67,21 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
 
 
 def _seeds(experiment: Experiment, design: Design) -> Iterator[Deviation]:
-    if experiment.seeds != design.stopping.seeds:
-        yield Deviation("seeds", "", design.stopping.seeds, experiment.seeds)
+    planned, rule = design.stopping, _stopping(experiment)
+    if rule["kind"] != planned.kind:
+        yield Deviation("stopping", "", planned.kind, str(rule["kind"]))
+    found = experiment.seeds
+    if planned.kind == "fixed":
+        is_as_planned = found == planned.seeds
+    else:  # a verdict of fewer seeds is as planned, unless the rule was cut short
+        is_as_planned = found <= planned.seeds and not (rule.get("ended") == "most seeds" and found < planned.seeds)
+    if not is_as_planned:
+        yield Deviation("seeds", "", planned.seeds, found)
+
+
+def _stopping(experiment: Experiment) -> Mapping[str, Any]:
+    """Return when a job's seeds were to end; a manifest of a fixed number does not say so."""
+    return experiment.manifest.get("stopping") or {"kind": "fixed"}
 
 
 def _named(
@@ -179,6 +192,10 @@ def _settings_text(settings: object, protocol: object) -> str:
 
 def _unfinished(experiment: Experiment, design: Design) -> Iterator[Deviation]:
     """Yield how many of the planned runs, of what the report shows, have no result."""
+    if _stopping(experiment)["kind"] != "fixed":  # what is settled gets no more seeds
+        if missing := experiment.planned - len(experiment.finished):
+            yield Deviation("unfinished", "", experiment.planned, experiment.planned - missing)
+        return
     asked = [seed for seed in design.seeds if seed < experiment.seeds]
     labels: dict[str, list[int] | list[None]] = {
         task.name: task.labels or [None] for task in _shared_tasks(experiment, design)

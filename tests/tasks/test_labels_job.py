@@ -15,7 +15,7 @@ from bench.data.digits import digits
 from bench.job.options import parse
 from bench.job.perform import check_labels
 from bench.job.plan import make_plan
-from bench.job.policies import EachOnce
+from bench.job.policies.fixed import EachOnce
 from bench.job.recipe import recipe_of
 from bench.job.runs import candidates_of, runs_of
 from bench.spec.device import CPU

@@ -1,4 +1,4 @@
-"""What a job runs next, as far as it can be said from what the store holds: policies.
+"""What a policy is.
 
 A policy is pure: the same records always give the same answer. So a job can be stopped and taken up again at any
 point, and a test of a policy needs no training: made-up records in, specifications out.
@@ -7,7 +7,6 @@ point, and a test of a policy needs no training: made-up records in, specificati
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from bench.spec.run import Work
@@ -26,15 +25,14 @@ class Policy(Protocol):
     def planned(self, records: Records) -> Sequence[Work]:
         """All that the report is made of, done or not, as far as that is known by now."""
 
+    def possible(self) -> Sequence[Work]:
+        """All that may ever be planned, whatever the records say."""
 
-@dataclass(frozen=True)
-class EachOnce:
-    """A list that is fixed beforehand: every piece of work once."""
+    def standing(self, records: Records) -> str:
+        """Where the question stands, for who watches: "2 of 6 verdicts open, …"; empty if nothing can be said."""
 
-    work: tuple[Work, ...]
+    def conclusion(self, records: Records) -> str:
+        """What was found, and what is open, in a line; empty if there is nothing to say beyond the report."""
 
-    def next(self, records: Records) -> Sequence[Work]:
-        return [each for each in self.work if each.run_id not in records]
-
-    def planned(self, records: Records) -> Sequence[Work]:
-        return self.work
+    def ended(self, records: Records) -> str | None:
+        """Why nothing more is planned, in a word or two for the manifest; None while something is."""

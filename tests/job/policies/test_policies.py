@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.job.policies import EachOnce, Policy, Records
+from bench.job.policies.fixed import EachOnce
+from bench.job.policies.policy import Policy, Records
 from bench.job.rounds import Held, Rounds
 from bench.launchers.events import Event, EventKind
 from bench.spec.device import Device
@@ -68,7 +69,7 @@ def rounds_of(
 
 
 @dataclass(frozen=True)
-class UntilGood:
+class UntilGood(Policy):
     """One more seed until one is good enough, or there are three: a policy that plans as it goes."""
 
     good: float
