@@ -41,6 +41,7 @@ def test_a_run_that_gained_less_than_half_of_the_others_collapsed() -> None:
     assert collapsed_seeds(runs("b", [0.98, 0.10, 0.97, 0.6, 0.98], "classifier"), "accuracy") == (1,)
     assert collapsed_seeds(runs("b", [-105.0, -104.0, -560.0]), "elbo") == (2,)
     assert collapsed_seeds(runs("b", [-560.0, -559.0, -700.0]), "elbo") == ()  # none has learned anything
+    assert collapsed_seeds(runs("b", [0.12, 0.16, 0.10, 0.14], "classifier"), "accuracy") == ()
     assert collapsed_seeds(runs("b", [0.1, 0.9], "classifier"), "other") == ()
 
 
