@@ -61,9 +61,9 @@ def _of_task(finished: pd.DataFrame, ranking: Ranking) -> Iterator[Collapse]:
 
 
 def compared(ranking: Ranking) -> dict[str, Any]:
-    """Return architecture → its row against the baseline, each network once, of two pairs of seeds or more."""
-    versus = ranking.versus_baseline
-    return {arch: row for arch, row in versus.items() if arch not in ranking.same_as and row.n > 1}
+    """Return architecture → its row of two pairs of seeds or more; each network once, best first."""
+    rows = {arch: ranking.versus_baseline[arch] for arch in ranking.distinct if arch in ranking.versus_baseline}
+    return {arch: row for arch, row in rows.items() if row.n > 1}
 
 
 def standing_out(ranking: Ranking) -> dict[str, Any]:
