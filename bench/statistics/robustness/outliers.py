@@ -1,6 +1,6 @@
 """Finds values that stand out of a small sample, and samples that are skewed, at levels that hold for normal values.
 
-Both tests are held to 2.5 %, so that together they remark on at most 4 of 100 normal samples of 4 to 30 values.
+Both tests are held to 2.5 %, so that together they remark on fewer than 5 of 100 normal samples of 4 to 30 values.
 """
 
 from __future__ import annotations
