@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ import reports
 from reports.figures.seeds import Panel, draw
 from reports.findings.collapses import collapses
 from reports.findings.experiment import load
+from reports.sections import results
 from reports.wording.robustness.beside_means import STANDING_OUT
 from tests.audit.conftest import undrawn
 from tests.reports.synthetic import grid_names, write_experiment
@@ -43,6 +46,8 @@ CASES = {
                                      "metrics_of": lambda arch, seed: {"elbo": -185.0} if (arch, seed) == ("cnn3", 5)
                                      else {}},
     "nothing remarkable": {"archs": 2, "seeds": 3, "tasks": ("vae",)},
+    "always": {"archs": 2, "seeds": 3, "tasks": ("vae",),
+               "metrics_of": lambda arch, seed: COLLAPSED if arch == "cnn3" else {}},
     "one seed": {"archs": 2, "seeds": 1, "tasks": ("vae",)},
     "many": {"archs": 14, "seeds": 4, "tasks": ("vae",), "metrics_of": baseline_in_one},
 }  # fmt: skip
@@ -133,6 +138,11 @@ def test_a_page_where_nothing_stands_out_says_only_what_was_not_seen(case: Case)
     assert "<details><summary>Beside the means: medians and seeds won</summary>" in page(folder)
 
 
+def test_what_always_collapses_is_no_rare_failure(case: Case) -> None:
+    assert "Posterior collapse (VAE)" in page(case("always"))
+    assert "Collapsed in some seeds" not in page(case("always")) and "stand out" not in page(case("always"))
+
+
 def test_one_seed_has_no_such_words(case: Case) -> None:
     text = page(case("one seed"))
     assert "is not excluded" not in text and "seeds won" not in text
@@ -155,6 +165,11 @@ def test_a_collapsed_run_is_a_cross_in_the_figure(case: Case) -> None:
     panel = Panel("", "", ranking.metric, runs, summary, crossed=frozenset({(found.arch, found.seeds[0])}))
     dots, crosses = draw([panel], ("cnn2", "cnn3"), {"cnn2": "#000000", "cnn3": "#ff0000"}).axes[0].collections[:2]
     assert len(dots.get_offsets()) == 19 and [x for x, _ in crosses.get_offsets()] == [-206.0]
+    seen: list[Panel] = []
+    writer = SimpleNamespace(write=lambda name, alt, draw, panels, *more: seen.extend(panels))
+    context: Any = SimpleNamespace(experiment=experiment, colours={}, figures=writer)
+    list(results.blocks(context))
+    assert [each.crossed for each in seen] == [{("cnn3", 3)}, set()]
     assert "each × a run that collapsed" in page(case("a collapse"))
     assert "each ×" not in page(case("nothing remarkable"))
 
