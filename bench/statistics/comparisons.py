@@ -7,6 +7,7 @@ rooms need of them can be imported from here.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -19,6 +20,7 @@ from bench.statistics.estimates import ALPHA, Interval, mean_interval, seeds_ran
 from bench.statistics.judging import Verdict, holm
 from bench.statistics.networks import same_networks
 from bench.statistics.paired import Comparison, compare_paired, holm_family, same_network
+from bench.statistics.robustness import columns as robustness
 from bench.statistics.settings import refuse_mixed
 
 __all__ = [
@@ -40,14 +42,15 @@ COLUMNS += ["p_t", "p_holm", "family", "p_signflip", "effect_size", "verdict", "
 COLUMNS += ["seeds_needed", "seeds_fewest", "seeds_most"]
 COLUMNS += ["correlation", "correlation_low", "correlation_high", "spread_ratio"]
 COLUMNS += ["normal_assumption", "dropped", "n_failed", "anytime", "p_anytime", "settled_at"]
-"""Those of `bench.statistics.paired.Comparison`, and:
+COLUMNS += robustness.COLUMNS
+"""Those of `bench.statistics.paired.Comparison`, those of `bench.statistics.robustness.columns`, and:
 
 same_as        the architecture that is the same network on this task, whose row counts; None for most.
 seeds_fewest   of "unresolved": how few seeds could settle it, over all that these seeds leave open,
 seeds_most     and how many it could take; both as `bench.statistics.estimates.seeds_range` says, none if `anytime`.
 n_failed       the architecture's own runs that did not finish.
 """
-SEEDS = ["seeds_needed", "seeds_fewest", "seeds_most", "settled_at"]
+SEEDS = ["seeds_needed", "seeds_fewest", "seeds_most", "settled_at", "n_without"]
 
 
 def comparisons_frame(
@@ -99,13 +102,19 @@ def comparisons_frame(
             better, margin = _direction_and_margin(metric, declared, margins or {}, directions or {})
             description = declared.tasks.get(str(task))
             same = same_networks(frame, description is None or description.needs_decoder, baseline)
-            table = _family(frame, baseline, metric, better, margin, same, anytime)
+            values = values_by_arch(frame, metric)
+            judged = functools.partial(
+                _family, baseline=baseline, higher_is_better=better, margin=margin, same=same, anytime=anytime
+            )
+            table = judged(values)
+            more = robustness.robustness_columns(frame, values, baseline, metric, judged, higher_is_better=better)
             failed = frame[frame["status"] != "finished"]["arch"].value_counts()
             rows += [
                 {"task": task, "metric": metric, "arch": arch, "baseline": baseline}
                 | dataclasses.asdict(comparison)
                 | _range(comparison, margin)
                 | {"same_as": same.get(str(arch)), "n_failed": int(failed.get(arch, 0))}
+                | more[arch]
                 for arch, comparison in table.items()
             ]
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(SEEDS, "Int64"))
@@ -122,20 +131,18 @@ def _range(c: Comparison, margin: float | None) -> dict[str, int | None]:
 
 
 def _family(
-    frame: pd.DataFrame,
+    values: Mapping[Hashable, Mapping[int, float]],
     baseline: str,
-    metric: str,
     higher_is_better: bool,
     margin: float | None,
     same: Mapping[str, str],
     anytime: bool,
 ) -> dict[Hashable, Comparison]:
     """Compare every architecture of one task with the baseline; those of different networks are one family."""
-    arms = values_by_arch(frame, metric)
-    base = arms.pop(baseline)
     table: dict[Hashable, Comparison] = {
-        arch: compare_paired(arm, base, higher_is_better=higher_is_better, margin=margin, anytime=anytime)
-        for arch, arm in arms.items()
+        arch: compare_paired(arm, values[baseline], higher_is_better=higher_is_better, margin=margin, anytime=anytime)
+        for arch, arm in values.items()
+        if arch != baseline
     }
     family = {arch: comparison for arch, comparison in table.items() if arch not in same}
     judged = holm_family(family, higher_is_better=higher_is_better, margin=margin)

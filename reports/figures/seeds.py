@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from reports.figures.canvas import canvas, in_rows, row_height
 from reports.figures.palette import Colour
 from reports.wording.formatting import shorten_apart
 
+DOT: Mapping[str, Any] = {"s": 14, "alpha": 0.45, "linewidths": 0}
+CROSS: Mapping[str, Any] = {"s": 30, "marker": "x", "linewidths": 1.6, "zorder": 4}
 MOST_LARGE = 20
 """Rows up to which their names are in the usual size."""
 
@@ -41,6 +44,9 @@ class Panel:
 
     from_zero: bool = False
     """Whether the axis starts at 0, so that lengths along it can be compared."""
+
+    crossed: frozenset[tuple[str, int]] = frozenset()
+    """(Architecture, seed) of the runs that are drawn as × instead of a dot."""
 
 
 def draw(panels: Sequence[Panel], order: Sequence[str], colours: Mapping[str, Colour]) -> Figure:
@@ -72,9 +78,12 @@ def _panel(axis: Axes, panel: Panel, order: Sequence[str], colours: Mapping[str,
     runs = panel.runs[panel.runs[panel.metric.name].notna()]
     seeds = sorted(runs["seed"].unique())
     offsets = dict(zip(seeds, np.linspace(-0.16, 0.16, len(seeds)) if len(seeds) > 1 else [0.0], strict=True))
-    y = [rows[arch] + 0.14 + offsets[seed] for arch, seed in zip(runs["arch"], runs["seed"], strict=True)]
-    shades = [colours[arch] for arch in runs["arch"]]
-    axis.scatter(runs[panel.metric.name].to_numpy(dtype=float) * scale, y, s=14, c=shades, alpha=0.45, linewidths=0)
+    is_crossed = [each in panel.crossed for each in zip(runs["arch"], runs["seed"], strict=True)]
+    for wanted, style in ((False, DOT), (True, CROSS)):
+        own = runs[[each == wanted for each in is_crossed]]
+        y = [rows[arch] + 0.14 + offsets[seed] for arch, seed in zip(own["arch"], own["seed"], strict=True)]
+        shades = [colours[arch] for arch in own["arch"]]
+        axis.scatter(own[panel.metric.name].to_numpy(dtype=float) * scale, y, c=shades, **style)
     cells = panel.summary[panel.summary["mean"].notna()]
     y_means = np.array([rows[arch] for arch in cells["arch"]]) - 0.16
     mean, low, high = (cells[name].to_numpy(dtype=float) * scale for name in ("mean", "low", "high"))

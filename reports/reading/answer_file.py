@@ -82,6 +82,23 @@ class ComparisonAnswer(Struct, kw_only=True):
     seeds_needed: int | None
     seeds_fewest: int | None
     seeds_most: int | None
+    median: float | None = None
+    median_low: float | None = None
+    median_high: float | None = None
+    won: int | None = None
+    lost: int | None = None
+    tied: int | None = None
+    unseen_failure: float | None = None
+    skewness: float | None = None
+    skewed: bool | None = None
+    outliers: list[int] = []
+    collapsed: list[int] = []
+    collapsed_baseline: list[int] = []
+    n_without: int | None = None
+    difference_without: float | None = None
+    low_without: float | None = None
+    high_without: float | None = None
+    verdict_without: Verdict | None = None
 
 
 class SpeedAnswer(Struct, kw_only=True):

@@ -25,11 +25,14 @@ from reports.wording.design import clause
 from reports.wording.sanity_warnings import sanity_warnings
 
 NUMBERS = ("difference", "low", "high", "level", "low_95", "high_95", "std", "p_t", "p_signflip", "p_holm",
-           "effect_size")  # fmt: skip
+           "effect_size", "median", "median_low", "median_high", "unseen_failure", "skewness", "difference_without",
+           "low_without", "high_without")  # fmt: skip
 """Fields of a comparison that are numbers, called as the columns of comparisons.csv are."""
 Ended = Mapping[tuple[str, str], tuple[int, int]]
-COUNTS = ("seeds_needed", "seeds_fewest", "seeds_most")
+COUNTS = ("seeds_needed", "seeds_fewest", "seeds_most", "won", "lost", "tied", "n_without")
 """Those that are whole numbers, or nothing."""
+SEEDS = ("outliers", "collapsed", "collapsed_baseline")
+"""Those that are lists of seeds."""
 
 
 def answer_of(experiment: Experiment, paragraph: str) -> Answer:
@@ -148,6 +151,8 @@ def _comparison(experiment: Experiment, ranking: Ranking, arch: str) -> answer_f
         family=int(getattr(row, "family", 0)),
         normal_assumption=bool(getattr(row, "normal_assumption", False)),
         same_as=_text(getattr(row, "same_as", None)),
+        skewed=bool(getattr(row, "skewed", False)),
+        **_without(row),
         **_numbers(row, NUMBERS),
         **_counts(row),
     )
@@ -244,6 +249,12 @@ def _counts(row: Any) -> dict[str, Any]:
     """Return the whole numbers of a row of comparisons."""
     found = {name: getattr(row, name, None) for name in COUNTS}
     return {name: None if value is None or pd.isna(value) else int(value) for name, value in found.items()}
+
+
+def _without(row: Any) -> dict[str, Any]:
+    """Return the seeds that stand out, and the verdict without them."""
+    verdict = {"verdict_without": _text(getattr(row, "verdict_without", None))}
+    return verdict | {name: list(getattr(row, name, ())) for name in SEEDS}
 
 
 def _text(value: Any) -> str | None:

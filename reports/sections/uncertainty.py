@@ -15,6 +15,7 @@ from reports.findings.ranking import VERDICT_MARKS, Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
+from reports.sections.robustness import beside_means
 from reports.wording.formatting import NO_VALUE, difference, natural_list, number
 
 FEWEST_TO_CORRELATE = 4
@@ -48,9 +49,10 @@ def blocks(context: Context) -> Iterator[Block]:
     """Yield the section; nothing if no task has values per image for two architectures, or pairs of seeds."""
     experiment = context.experiment
     rows = [row for ranking in experiment.rankings.values() for row in _rows(experiment, ranking)]
-    gain = about_pairing(experiment)
-    if rows or gain:
+    gain, beside = about_pairing(experiment), list(beside_means.blocks(experiment))
+    if rows or gain or beside:
         yield Heading("How sure: seeds and test images")
+    yield from beside
     if gain:
         yield Text(gain)
     if not rows:

@@ -10,13 +10,14 @@ import pandas as pd
 
 from bench.spec.conduct import Conduct
 from bench.spec.metrics import IWAE, bound_images
+from bench.statistics.robustness.collapse import NOTHING_LEARNED
 from bench.store.record import Record
 from reports.findings.experiment import Experiment
 from reports.wording.formatting import number, significant
 
 IMPOSSIBLE_NLL = 78.0
 """Nats. NVAE, a very large network, reached 78.01 on dynamically binarised MNIST (Vahdat & Kautz 2020)."""
-EVEN_ODDS = -784 * math.log(2)
+EVEN_ODDS = NOTHING_LEARNED["elbo"]
 """Nats: the ELBO of a model that gives every pixel even odds, with no KL; an untrained one is close to it."""
 UNTRAINED_TOLERANCE = 0.25
 """Share of `EVEN_ODDS` that an untrained model may be off; one with a wrong scale is off tenfold."""

@@ -8,9 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import special, stats
 
 from tests.audit.computing.own_statistics import ALPHA, fisher, p_value, sample, seeds_needed, seeds_range
+from tests.audit.computing.robustness import (
+    collapsed,
+    differences,
+    is_skewed,
+    median_interval,
+    outliers,
+    without,
+)
 from tests.audit.computing.tuning import tuned
 from tests.audit.computing.verdicts import pairing_ratio, same_networks, versus
 from tests.audit.facts import TASKS, Facts
@@ -86,6 +94,7 @@ def expected_of(facts: Facts, task: str, arch: str) -> dict[str, Any]:
         "p_t": p_value(a - b, d) if d.sd > 0 else math.nan, "n_failed": len(gone),
         "spread_ratio": pairing_ratio(facts, task, arch), "effect_size": hedges_g(d.n, d.mean, d.sd),
     }  # fmt: skip
+    expected |= beside_the_mean(facts, task, arch)
     if d.n >= 4:
         expected |= dict(zip(("correlation", "correlation_low", "correlation_high"), fisher(a, b), strict=True))
     if arch in same_networks(facts, task):
@@ -101,6 +110,30 @@ def expected_of(facts: Facts, task: str, arch: str) -> dict[str, Any]:
         alpha = ALPHA / row.family
         needed = [seeds_needed(d, margin, alpha), *seeds_range(d, margin, alpha)]
     return expected | dict(zip(("seeds_needed", "seeds_fewest", "seeds_most"), needed, strict=True))
+
+
+def beside_the_mean(facts: Facts, task: str, arch: str) -> dict[str, Any]:
+    """Return what is said of a comparison beside its mean; of seeds without their order, as text."""
+    d, scale, found = differences(facts, task, arch), TASKS[task].scale, collapsed(facts, task)
+    low, high = median_interval(d)
+    has_skew = len(d) > 2 and np.ptp(d) > 1e-12 * d.abs().max()
+    expected: dict[str, Any] = {
+        "median": float(np.median(d)) / scale, "median_low": low / scale, "median_high": high / scale,
+        "won": int((d > 0).sum()), "lost": int((d < 0).sum()), "tied": int((d == 0).sum()),
+        "unseen_failure": float(stats.beta.ppf(0.95, 1, len(d))), "skewed": is_skewed(d),
+        "skewness": float(stats.skew(d)) if has_skew else math.nan, "outliers": str(tuple(outliers(d))),
+        "collapsed": str(tuple(found[arch])), "collapsed_baseline": str(tuple(found[facts.baseline])),
+    }  # fmt: skip
+    if arch in same_networks(facts, task):
+        return expected
+    names = ("n_without", "difference_without", "low_without", "high_without", "verdict_without")
+    if arch not in without(facts, task):
+        return expected | dict.fromkeys(names)
+    new = without(facts, task)[arch].judged
+    own = new.differences
+    return expected | dict(
+        zip(names, (own.n, own.mean / scale, new.low / scale, new.high / scale, new.verdict), strict=True)
+    )
 
 
 def hedges_g(n: int, mean: float, sd: float) -> float:

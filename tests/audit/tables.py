@@ -11,14 +11,18 @@ from tests.audit.page import Maker, Rows, Where, cells
 from tests.audit.tables_of_counts import COUNTS, LAYERS, PUBLISHED
 from tests.audit.tables_of_labels import LABELS
 from tests.audit.tables_of_results import RESULTS
+from tests.audit.tables_of_seeds import MEDIANS, SEEDS, STANDING_OUT
 
-TABLES = {**RESULTS, **COUNTS, **LABELS}
+TABLES = {**RESULTS, **COUNTS, **LABELS, **SEEDS}
+BY_COLUMN = {"layer": LAYERS, "without them": STANDING_OUT, "median difference": MEDIANS}
+"""Column that only one kind of table has → that kind, of those that share their heading with others."""
 
 
 def audit_table(facts: Facts, text: str, where: Where) -> list[str]:
     """Return what is wrong with a table, cell by cell."""
     printed = [[re.sub(r"\\([|_*&])", r"\1", cell) for cell in row] for row in cells(text)]
-    kind = LAYERS if "layer" in printed[0] else PUBLISHED if printed[0][0].startswith("published") else where.section
+    kind = PUBLISHED if printed[0][0].startswith("published") else where.section
+    kind = next((kind for column, kind in BY_COLUMN.items() if column in printed[0]), kind)
     make = TABLES.get(kind)
     if make is None:
         return ["no table of this section is audited"]

@@ -34,5 +34,8 @@ from tests.audit.sentences import (
     pictures as pictures,
 )
 from tests.audit.sentences import (
+    robustness as robustness,
+)
+from tests.audit.sentences import (
     tuning as tuning,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.audit.computing.robustness import sometimes
 from tests.audit.computing.tuning import counts as seed_counts
 from tests.audit.computing.tuning import with_tuned
 from tests.audit.computing.verdicts import best, same_networks, versus
@@ -86,8 +87,9 @@ def in_the_table_of_parts(facts: Facts, found: Found, where: Where) -> Found:
     return {"brackets": words if pair else ""}
 
 
-@sentence("Each dot is a run, each diamond a mean with its 95 % interval over seeds.")
+@sentence("Each dot is a run, each diamond a mean with its 95 % interval over seeds{crosses}.")
 def dots(facts: Facts, found: Found, where: Where) -> Found:
     if len(facts.values(facts.tasks[0])) < 2:
         raise Wrong("one seed has no interval")
-    return {}
+    is_crossed = any(sometimes(facts, task) for task in facts.tasks)
+    return {"crosses": ", each × a run that collapsed" if is_crossed else ""}

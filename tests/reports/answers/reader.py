@@ -26,7 +26,10 @@ Comparison = typed("Comparison", **CELL, metric=Text, arch=Text, baseline=Text, 
                    difference=Number, low=Number, high=Number, level=Number, low_95=Number, high_95=Number, std=Number,
                    p_t=Number, p_signflip=Number, p_holm=Number, family=int, effect_size=Number,
                    normal_assumption=bool, same_as=Maybe, seeds_needed=Whole, seeds_fewest=Whole,
-                   seeds_most=Whole)  # fmt: skip
+                   seeds_most=Whole, median=Number, median_low=Number, median_high=Number, won=Whole, lost=Whole,
+                   tied=Whole, unseen_failure=Number, skewness=Number, skewed=bool, outliers=list[int],
+                   collapsed=list[int], collapsed_baseline=list[int], n_without=Whole, difference_without=Number,
+                   low_without=Number, high_without=Number, verdict_without=Verdict | None)  # fmt: skip
 Speed = typed("Speed", **CELL, arch=Text, measured_apart=bool, images_per_s=Number, ratio=Number, ratio_low=Number,
               ratio_high=Number, resolved=bool | None, disturbed=bool, n=int, sessions=int)  # fmt: skip
 Size = typed("Size", arch=Text, task=Text, params_total=int, params_conv=int, params_fc=int)

@@ -81,6 +81,8 @@ def same(value: Any, cell: str) -> bool:
         return cell == ""
     if isinstance(value, bool | str):
         return str(value) == cell
+    if isinstance(value, list):
+        return str(tuple(value)) == cell
     return float(cell) == value
 
 

@@ -1,0 +1,1 @@
+"""What is said beside verdicts on means: collapses in some seeds, outliers, skewness, failures that went unseen."""

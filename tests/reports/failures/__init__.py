@@ -1,0 +1,1 @@
+"""What pages say of collapses in some seeds, and of seeds that stand out."""
