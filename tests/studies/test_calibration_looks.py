@@ -11,6 +11,7 @@ import pytest
 
 from archs.errors import UserError
 from bench.statistics.sequential.confidence import FIRST_LOOK, PRECISION
+from bench.studies.calibration_page import percent
 from bench.studies.looks import calibration, stopping
 from bench.studies.looks.calibration import COLUMNS, main, table_at, tables
 from bench.studies.looks.families import SCENARIOS, family, settle
@@ -99,6 +100,30 @@ def test_the_prior_in_use_is_the_one_of_the_committed_table(committed: dict[str,
 def test_the_committed_page_shows_the_committed_numbers(committed: dict[str, pd.DataFrame]) -> None:
     assert (DOCS / "table.md").read_text(encoding="utf-8") == page(committed)
     assert (DOCS / "figure.png").stat().st_size > 10_000
+
+
+def test_what_is_claimed_has_the_committed_numbers(committed: dict[str, pd.DataFrame]) -> None:
+    text = " ".join((DOCS.parents[1] / "science.md").read_text(encoding="utf-8").split())
+    found, settled = committed["errors.csv"].set_index("noise"), committed["settling.csv"]
+    rate = {name: percent(found.loc[name, "by_50"], 1 if name == "normal" else 0) for name in found.index}
+    once = {name: percent(found.loc[name, "fixed"], 0) for name in found.index}
+    rows = settled[(settled["noise"] == "normal") & settled["margin"].isna()].set_index("effect")
+    bias = [f"{rows.loc[effect, 'bias']:.2f}" for effect in (0.5, 1, 2, 5)]
+    median, fixed = ([f"{rows.loc[effect, name]:.0f}" for effect in (1, 2, 5)] for name in ("median", "fixed"))
+    for words in (
+        f"calls {percent(found.loc['normal', 'naive'], 0)} % of equals different by 50 seeds",
+        f"up to 50 seeds in {rate['normal']} % if they are normal",
+        f"any wrong verdict in at most {percent(committed['families.csv']['wrong'].max())} %",
+        f"settled by {median[0]}, {median[1]} and {median[2]} seeds in the median",
+        f"looks once needs {fixed[0]}, {fixed[1]} and {fixed[2]};",
+        f"hardly scattered, and {rate['two modes']} % are called different",
+        f"{rate['exponential']} % are called different if differences are exponential, {rate['log-normal']} % if",
+        f"{rate['one collapses']} % if one arm falls",
+        f"errs in {once['exponential']}, {once['log-normal']} and {once['one collapses']} %",
+        f"by {bias[0]}, {bias[1]}, {bias[2]} and {bias[3]} sd for true differences",
+        f"report {0.5 + rows.loc[0.5, 'bias_called']:.2f}.",
+    ):
+        assert words in text, words
 
 
 def test_a_tiny_run_writes_everything_and_its_page_can_be_made_again(

@@ -37,7 +37,7 @@ def draw_figure(tables: Mapping[str, pd.DataFrame], path: Path) -> None:
     left.set(xlabel="seeds, looked at after each", ylabel="called different by then (%)", ylim=(0, None))
     last = {kind: percent(lines[kind]["share"].iloc[-1]) for kind in ("naive", "false")}
     left.set_title(
-        f"Equals, normal differences: {last['false']} % called\ndifferent, not {last['naive']}, by {LOOKS} looks"
+        f"Equals, normal differences: {last['false']} % called\ndifferent, not {last['naive']}, by {LOOKS} seeds"
     )
     left.legend(fontsize=9)
 
