@@ -111,7 +111,8 @@ class Comparison:
     """Of "no difference", at any look: see `bench.statistics.sequential.confidence.anytime_p`. NaN unless `anytime`."""
 
     settled_at: int | None = None
-    """The number of pairs at which the interval first said what the verdict says; None unless `anytime` and settled."""
+    """The fewest pairs whose interval, at the level that decided, says what the verdict says; None unless `anytime` and
+    settled."""
 
     differences: tuple[float, ...] = ()
     """Of the pairs, by rising seed."""
@@ -138,7 +139,10 @@ def compare_paired(
     from n = 6 on; until then `low` and `high` are NaN, since a point would claim what the test does not. Equal
     differences inside a stated margin, identical results included, are equivalent.
 
-    With `anytime` the interval is a confidence sequence over the seeds in rising order; below n = 3 there is none.
+    With `anytime` the interval is one of a confidence sequence over the seeds in rising order; below n = 3 there is
+    none. Equal differences, identical results too, say nothing before 2 / 2ⁿ is below 5 % (n = 6): where a metric moves
+    in coarse steps, three ties at 0 are chance too often to stop there. More seeds may take any verdict back: "better"
+    becomes "equivalent" where the interval shrinks into the margin, and "unresolved" where a later seed contradicts.
     """
     seeds = sorted(set(a) & set(b))
     kept = [s for s in seeds if np.isfinite(a[s]) and np.isfinite(b[s])]
@@ -246,10 +250,10 @@ def _judged(c: Comparison, alpha: float, higher_is_better: bool, margin: float |
 
 
 def _settled_at(c: Comparison, found: Judgement, margin: float | None) -> int:
-    """Return the number of pairs after which the interval, at the level that decided, first said what it says now."""
+    """Return the fewest pairs, by rising seed, whose interval at the level that decided says what it says of all."""
     for look in confidence_sequence(np.array(c.differences), 1 - found.level):
         inside = margin is not None and -margin <= look.low and look.high <= margin
-        apart = look.low > 0 or look.high < 0
-        if inside if found.verdict == "equivalent" else apart:
+        apart = look.low > 0 if found.low > 0 else look.high < 0
+        if inside if found.verdict == "equivalent" else apart and not inside:
             return look.n
     return c.n

@@ -24,6 +24,7 @@ from bench.studies import (
     spread,
     store_scaling,
 )
+from bench.studies.looks import calibration as looks
 from bench.studies.racing import simulate as racing
 from tests.house.test_docs import commands
 
@@ -32,6 +33,7 @@ MEASURING = {
     compare_peers: "one_round",
     gate_trial: "run_trials",
     layer_speed: "convolution",
+    looks: "tables",
     overhead: "compare",
     racing: "simulate_all",
     recipe: "try_rates",
@@ -79,6 +81,9 @@ CASES = [
     (gate_trial, ["table", "none.jsonl"], "none.jsonl can't be read ([Errno 2] No such file"),
     (gate_trial, ["table", "README.md"], "README.md, line 1: object missing required field `work`; expected a file"),
     (layer_speed, ["--rounds", "3"], "unknown option '--rounds'"),
+    (looks, ["--out", "README.md"], "--out README.md/errors.csv: README.md is not a folder; name one"),
+    (looks, ["--out", "x", "--trials", "10"], "'10' is not a whole number from 2,000"),
+    (looks, ["--from", "none"], "--from none/errors.csv: can't be read (FileNotFoundError: [Errno 2] No such file"),
     (overhead, ["--rounds", "1"], "'1' is not a whole number from 2"),
     (overhead, ["--archs", "cnn2", "cnn33"], "unknown architecture 'cnn33'; did you mean 'cnn3'?"),
     (overhead, ["--archs", "cnn2", "pool4"], "architecture 'pool4' has no decoder: expected one that can be a VAE"),
