@@ -104,10 +104,21 @@ class PlannedEvaluation(Struct):
 class Stopping(Struct):
     """When there are enough seeds."""
 
-    kind: Literal["fixed"]
-    """ "fixed": after a number of seeds that is settled beforehand, whatever they say."""
+    kind: Literal["fixed", "until sure"]
+    """ "fixed": after a number of seeds that is settled beforehand, whatever they say. "until sure": seeds are added to
+    each comparison until its verdict, which holds at any number of them, is settled."""
 
     seeds: Count
+    """How many; of "until sure" the most."""
+
+    first_seeds: Count | None = None
+    """Of "until sure", how many everything gets before the first look."""
+
+    max_minutes: float | None = None
+    """Of "until sure", after how many minutes of a job no more are added; None: they don't matter."""
+
+    level: float = 0.05
+    """The share of comparisons of equals, at most, that are called different."""
 
 
 class TunedSetting(Struct):

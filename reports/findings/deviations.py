@@ -20,8 +20,9 @@ Value = str | float | bool | tuple[int, ...] | None
 SETTINGS_OF_SOME = ("likelihood", "latent_dim", "classification_weight")
 """Settings that mean nothing to some runs, which have None there."""
 
-OF_NO_VERDICT = ("architecture added", "task added", "evaluation", "unfinished")
-"""Kinds that leave every planned verdict what it was to be; what is unfinished the page says anyway."""
+OF_NO_VERDICT = ("architecture added", "task added", "evaluation", "unfinished", "ended", "first look", "most seeds")
+"""Kinds that leave every planned verdict what it was to be: what is unfinished the page says anyway, and verdicts that
+hold at any look may be looked at sooner or later than planned."""
 
 WHERE_RUN = ("device", "threads", "deterministic")
 """Settings of where a run is trained, which move the last digits of its results and not what they mean."""
@@ -32,9 +33,9 @@ class Deviation:
     """Something that is not as planned."""
 
     kind: str
-    """What is: "seeds", "baseline", "data set", "data", "setting", "labels", "metric", "direction", "margin", "trials",
-    "space of the trials", "equal", "evaluation", "unfinished", or "architecture" or "task" with "added", "missing" or
-    "changed"."""
+    """What is: "seeds", "stopping", "first look", "most seeds", "ended", "baseline", "data set", "data",
+    "setting", "labels", "metric", "direction", "margin", "trials", "space of the trials", "equal", "evaluation",
+    "unfinished", or "architecture" or "task" with "added", "missing" or "changed"."""
 
     subject: str
     """The architecture, task, setting or part of the evaluation; empty for the other kinds."""
@@ -56,7 +57,7 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
     archs_run = {str(spec["arch"]): str(spec["arch_fingerprint"]) for spec in specs}
     tasks_run = {experiment.task_run(spec["task"]): spec.get("task_fingerprint") for spec in specs}
     return [
-        *_seeds(experiment, design),
+        *_stopping(experiment, design),
         *_named("architecture", archs, experiment.archs, archs_run),
         *_named("task", tasks, experiment.manifest["tasks"], tasks_run),
         *_decided_by(experiment, design),
@@ -66,9 +67,23 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
     ]
 
 
-def _seeds(experiment: Experiment, design: Design) -> Iterator[Deviation]:
-    if experiment.seeds != design.stopping.seeds:
-        yield Deviation("seeds", "", design.stopping.seeds, experiment.seeds)
+def _stopping(experiment: Experiment, design: Design) -> Iterator[Deviation]:
+    """Yield whether there are seeds by another rule than was planned, or more or fewer of them by the same."""
+    planned, found = design.stopping, experiment.stopping
+    kind = str(found["kind"]) if found else "fixed"
+    if kind != planned.kind:
+        yield Deviation("stopping", "", planned.kind, kind)
+    elif found is None:
+        if experiment.seeds != planned.seeds:
+            yield Deviation("seeds", "", planned.seeds, experiment.seeds)
+    else:
+        pairs = {
+            "first look": (planned.first_seeds, found["first_seeds"]),
+            "most seeds": (planned.seeds, found["max_seeds"]),
+        }
+        yield from (Deviation(name, "", *pair) for name, pair in pairs.items() if pair[0] != pair[1])
+        if found["ended"] == "stopped":
+            yield Deviation("ended", "", "settled", "stopped")
 
 
 def _named(
@@ -190,10 +205,14 @@ def _unfinished(experiment: Experiment, design: Design) -> Iterator[Deviation]:
         for task in one.tasks
         for count in labels.get(task, [])
     ]
-    planned = set(product(cells, asked))
-    done = {
-        ((spec["arch"], experiment.task_run(spec["task"]), spec.get("labels")), spec["seed"])
-        for spec in (record.spec for record in experiment.records if record.status == Status.FINISHED)
+    ended = {
+        ((spec["arch"], experiment.task_run(spec["task"]), spec.get("labels")), spec["seed"]): record.status
+        for record in experiment.records
+        for spec in (record.spec,)
     }
-    if missing := len(planned - done):
-        yield Deviation("unfinished", "", len(planned), len(planned) - missing)
+    planned, unknown = set(product(cells, asked)), 0
+    if experiment.anytime:  # what was asked for by the results: nobody knows of what the runs without a record are
+        planned, unknown = {run for run in ended if run[0] in cells}, experiment.without_record
+    done = {run for run, status in ended.items() if status == Status.FINISHED}
+    if missing := len(planned - done) + unknown:
+        yield Deviation("unfinished", "", len(planned) + unknown, len(planned) + unknown - missing)

@@ -34,5 +34,8 @@ from tests.audit.sentences import (
     pictures as pictures,
 )
 from tests.audit.sentences import (
+    stopping as stopping,
+)
+from tests.audit.sentences import (
     tuning as tuning,
 )

@@ -25,8 +25,8 @@ Result = typed("Result", **CELL, metric=Text, arch=Text, n=int, n_failed=int, n_
 Comparison = typed("Comparison", **CELL, metric=Text, arch=Text, baseline=Text, verdict=Verdict, text=Text, n=int,
                    difference=Number, low=Number, high=Number, level=Number, low_95=Number, high_95=Number, std=Number,
                    p_t=Number, p_signflip=Number, p_holm=Number, family=int, effect_size=Number,
-                   normal_assumption=bool, same_as=Maybe, seeds_needed=Whole, seeds_fewest=Whole,
-                   seeds_most=Whole)  # fmt: skip
+                   normal_assumption=bool, anytime=bool, p_anytime=Number, settled_at=Whole, same_as=Maybe,
+                   seeds_needed=Whole, seeds_fewest=Whole, seeds_most=Whole)  # fmt: skip
 Speed = typed("Speed", **CELL, arch=Text, measured_apart=bool, images_per_s=Number, ratio=Number, ratio_low=Number,
               ratio_high=Number, resolved=bool | None, disturbed=bool, n=int, sessions=int)  # fmt: skip
 Size = typed("Size", arch=Text, task=Text, params_total=int, params_conv=int, params_fc=int)
@@ -35,7 +35,9 @@ Runs = typed("Runs", planned=int, finished=int, without_record=int, failed=list[
 Deviation = typed("Deviation", kind=Text, subject=Text, planned=Value, found=Value, text=Text)
 Design = typed("Design", state=Literal["kept", "missing", "changed"], created=Maybe, as_planned=bool | None,
                runs_planned=Whole, runs_made_before=Whole, deviations=list[Deviation])  # type: ignore[valid-type]  # fmt: skip
+Stopping = typed("Stopping", kind=Literal["until sure"], first_seeds=int, max_seeds=int, max_minutes=Number,
+                 ended=Literal["settled", "most seeds", "minutes", "stopped"])  # fmt: skip
 Answer = typed("Answer", version=Literal[1], question=Text, answer=Text, created=Maybe, dataset=Text,
                likelihood=Maybe, baseline=Text, archs=list[str], warnings=list[str], tasks=list[Task],  # type: ignore[valid-type]
                results=list[Result], comparisons=list[Comparison], speeds=list[Speed],  # type: ignore[valid-type]
-               sizes=list[Size], runs=Runs, design=Design | None)  # type: ignore[valid-type]  # fmt: skip
+               sizes=list[Size], runs=Runs, design=Design | None, stopping=Stopping | None)  # type: ignore[valid-type]  # fmt: skip
