@@ -69,6 +69,11 @@ class ReportComparison:
         return ReportPair(self.a, self.b).label(task)
 
     @property
+    def anytime(self) -> bool:
+        """Whether seeds were added in sight of the results of either report."""
+        return ReportPair(self.a, self.b).anytime
+
+    @property
     def quality(self) -> list[MetricChange]:
         """The changes that can fail a check: not of throughput, which a machine's load moves, and each network once."""
         changes = (change for change in self.changes if change.metric.name != THROUGHPUT)
@@ -241,5 +246,6 @@ def _changes(pair: ReportPair, metric: Metric, same_runs: Mapping[Cell, Collecti
             a, b = pair.values((arch, task), metric)
             if a and b:
                 same, repeated = same_runs.get((arch, task), ()), pair.is_repeated((arch, task))
-                changes.append(change_of(arch, task, metric, a, b, same, repeated))
+                anytime = pair.anytime and metric.name != THROUGHPUT
+                changes.append(change_of(arch, task, metric, a, b, same, repeated, anytime))
     return with_verdicts(changes)

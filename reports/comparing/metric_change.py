@@ -6,9 +6,12 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from bench.spec.metrics import Metric
 from bench.statistics.comparisons import compare_paired, holm, mean_interval
-from bench.statistics.judging import holm_steps, judge
+from bench.statistics.judging import holm_steps, judge, read
+from bench.statistics.sequential.confidence import anytime_interval
 
 THROUGHPUT = "train_images_per_s"
 """Name of the metric that is compared in logarithms."""
@@ -67,6 +70,10 @@ class MetricChange:
     """better, worse, equivalent (inside the metric's margin), unresolved; or, without a test, same (equal numbers),
     same runs, or same network (as another architecture, whose change counts)."""
 
+    differences: tuple[float, ...] | None = None
+    """B minus A by rising seed where the interval is a confidence sequence, for seeds that were added in sight of the
+    results; None where it is a t interval."""
+
     @property
     def is_judged(self) -> bool:
         """Whether the numbers are equal or their difference was tested, as one of a single pair is not."""
@@ -86,6 +93,7 @@ def change_of(
     b: dict[int, float],
     same_runs: Collection[int],
     is_repeated: bool = False,
+    anytime: bool = False,
 ) -> MetricChange:
     """Compare the values of one metric; the verdict is left empty until `with_verdicts` gives it.
 
@@ -97,14 +105,16 @@ def change_of(
         b: seed → value in B, of which there is at least one.
         same_runs: seeds whose run is one record in both reports.
         is_repeated: whether it is the same network as another architecture: its change is then in no test.
+        anytime: whether seeds were added in sight of the results, so that what is paired must hold at any look.
     """
     n, common = (len(a), len(b)), sorted(a.keys() & b.keys())
     paired = [seed for seed in common if seed not in same_runs]
     unmatched = (tuple(sorted(a.keys() - b.keys())), tuple(sorted(b.keys() - a.keys()))) if common else ((), ())
-    verdict = ""
+    verdict, differences = "", None
     if common:
         a, b = ({seed: values[seed] for seed in paired or common} for values in (a, b))
-        row = compare_paired(b, a)
+        row = compare_paired(b, a, anytime=anytime)
+        differences = row.differences if anytime else None
         difference, error, df, p = row.difference, row.std / math.sqrt(max(row.n, 1)), row.n - 1.0, row.p_holm
     else:
         difference, error, df, p = welch(list(b.values()), list(a.values()))
@@ -130,6 +140,7 @@ def change_of(
         same_run_seeds=tuple(seed for seed in common if seed in same_runs),
         unmatched_seeds=unmatched,
         verdict=verdict,
+        differences=differences,
     )
 
 
@@ -145,7 +156,14 @@ def _with_verdict(change: MetricChange, p: float, alpha: float, family: int) -> 
     if change.verdict:
         return change
     higher, margin = change.metric.higher_is_better is not False, change.metric.margin
-    found = judge(change.difference, change.error, change.df, p, alpha, family, higher_is_better=higher, margin=margin)
+    if change.differences is not None:
+        d = np.array(change.differences)
+        flat = change.error == 0
+        found = read(lambda level: anytime_interval(d, 1 - level), flat, p, alpha, family, higher, margin)
+    else:
+        found = judge(
+            change.difference, change.error, change.df, p, alpha, family, higher_is_better=higher, margin=margin
+        )
     return replace(change, p=p, low=found.low, high=found.high, verdict=found.verdict)
 
 

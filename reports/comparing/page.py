@@ -198,14 +198,17 @@ def _method(comparison: ReportComparison) -> str:
     if any(change.paired_seeds and not change.same_seeds for change in tested):
         tests = ["paired by seed, over the seeds that both have"]
     if any(not change.paired_seeds for change in tested):
-        tests.append("Welch's t test where no seed is common")
+        ordinary = ", which is for a number of seeds fixed beforehand," if comparison.anytime else ""
+        tests.append(f"Welch's t test{ordinary} where no seed is common")
     wide = "as wide as the verdicts among all changes of a metric take (Holm's method at 5 %), and 95 % or more"
-    how = f" with intervals over seeds ({' and '.join(tests)}), {wide}" if tests else ""
+    sequences = any(change.differences is not None for change in tested)
+    kind = "confidence sequences, which hold at any number of seeds," if sequences else "intervals over seeds"
+    how = f" with {kind} ({' and '.join(tests)}), {wide}" if tests else ""
     if any(change.paired_seeds and change.same_run_seeds for change in tested):
         how += "; of the seeds that both have, those whose run is one record in both are in no test"
     unmoved = "".join(f"; {text}" for verdict, text in UNTESTED.items() if verdict in verdicts)
     return (
         f"Differences are B − A{how}; ▲ better, ▼ worse, ≈ too small to matter, ? not resolvable{unmoved}. "
-        "Throughput is a ratio of geometric means; it never fails a check, for the load of a machine moves it between "
-        "two jobs."
+        f"Throughput is a ratio of geometric means{', with t intervals' if sequences else ''}; it never fails a check, "
+        "for the load of a machine moves it between two jobs."
     )

@@ -13,6 +13,7 @@ from bench.statistics.networks import same_networks
 from reports.comparing.metric_change import THROUGHPUT
 from reports.comparing.rendered_report import Cell, RenderedReport
 from reports.findings.machines import Machine, machines_of
+from reports.reading.manifest import holds_at_any_look
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class ReportPair:
         cells_a, cells_b = self.cells
         in_b = set(cells_b)
         return [cell for cell in cells_a if cell in in_b]
+
+    @property
+    def anytime(self) -> bool:
+        """Whether seeds were added in sight of the results of either, which their verdicts must allow."""
+        return holds_at_any_look(self.a.manifest) or holds_at_any_look(self.b.manifest)
 
     def primary(self, task: str) -> Metric | None:
         """Return a task's primary metric; None for a task that neither manifest knows."""

@@ -20,8 +20,9 @@ Value = str | float | bool | tuple[int, ...] | None
 SETTINGS_OF_SOME = ("likelihood", "latent_dim", "classification_weight")
 """Settings that mean nothing to some runs, which have None there."""
 
-OF_NO_VERDICT = ("architecture added", "task added", "evaluation", "unfinished")
-"""Kinds that leave every planned verdict what it was to be; what is unfinished the page says anyway."""
+OF_NO_VERDICT = ("architecture added", "task added", "evaluation", "unfinished", "ended", "first look", "most seeds")
+"""Kinds that leave every planned verdict what it was to be: what is unfinished the page says anyway, and verdicts that
+hold at any look may be looked at sooner or later than planned."""
 
 WHERE_RUN = ("device", "threads", "deterministic")
 """Settings of where a run is trained, which move the last digits of its results and not what they mean."""
@@ -32,9 +33,9 @@ class Deviation:
     """Something that is not as planned."""
 
     kind: str
-    """What is: "stopping", "seeds", "baseline", "data set", "data", "setting", "labels", "metric", "direction",
-    "margin", "trials", "space of the trials", "equal", "evaluation", "unfinished", or "architecture" or "task" with
-    "added", "missing" or "changed"."""
+    """What is: "seeds", "stopping", "first look", "most seeds", "ended", "baseline", "data set", "data",
+    "setting", "labels", "metric", "direction", "margin", "trials", "space of the trials", "equal", "evaluation",
+    "unfinished", or "architecture" or "task" with "added", "missing" or "changed"."""
 
     subject: str
     """The architecture, task, setting or part of the evaluation; empty for the other kinds."""
@@ -56,7 +57,7 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
     archs_run = {str(spec["arch"]): str(spec["arch_fingerprint"]) for spec in specs}
     tasks_run = {experiment.task_run(spec["task"]): spec.get("task_fingerprint") for spec in specs}
     return [
-        *_seeds(experiment, design),
+        *_stopping(experiment, design),
         *_named("architecture", archs, experiment.archs, archs_run),
         *_named("task", tasks, experiment.manifest["tasks"], tasks_run),
         *_decided_by(experiment, design),
@@ -66,22 +67,23 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
     ]
 
 
-def _seeds(experiment: Experiment, design: Design) -> Iterator[Deviation]:
-    planned, rule = design.stopping, _stopping(experiment)
-    if rule["kind"] != planned.kind:
-        yield Deviation("stopping", "", planned.kind, str(rule["kind"]))
-    found = experiment.seeds
-    if planned.kind == "fixed":
-        is_as_planned = found == planned.seeds
-    else:  # a verdict of fewer seeds is as planned, unless the rule was cut short
-        is_as_planned = found <= planned.seeds and not (rule.get("ended") == "most seeds" and found < planned.seeds)
-    if not is_as_planned:
-        yield Deviation("seeds", "", planned.seeds, found)
-
-
-def _stopping(experiment: Experiment) -> Mapping[str, Any]:
-    """Return when a job's seeds were to end; a manifest of a fixed number does not say so."""
-    return experiment.manifest.get("stopping") or {"kind": "fixed"}
+def _stopping(experiment: Experiment, design: Design) -> Iterator[Deviation]:
+    """Yield whether there are seeds by another rule than was planned, or more or fewer of them by the same."""
+    planned, found = design.stopping, experiment.stopping
+    kind = str(found["kind"]) if found else "fixed"
+    if kind != planned.kind:
+        yield Deviation("stopping", "", planned.kind, kind)
+    elif found is None:
+        if experiment.seeds != planned.seeds:
+            yield Deviation("seeds", "", planned.seeds, experiment.seeds)
+    else:
+        pairs = {
+            "first look": (planned.first_seeds, found["first_seeds"]),
+            "most seeds": (planned.seeds, found["max_seeds"]),
+        }
+        yield from (Deviation(name, "", *pair) for name, pair in pairs.items() if pair[0] != pair[1])
+        if found["ended"] == "stopped":
+            yield Deviation("ended", "", "settled", "stopped")
 
 
 def _named(
@@ -192,10 +194,6 @@ def _settings_text(settings: object, protocol: object) -> str:
 
 def _unfinished(experiment: Experiment, design: Design) -> Iterator[Deviation]:
     """Yield how many of the planned runs, of what the report shows, have no result."""
-    if _stopping(experiment)["kind"] != "fixed":  # what is settled gets no more seeds
-        if missing := experiment.planned - len(experiment.finished):
-            yield Deviation("unfinished", "", experiment.planned, experiment.planned - missing)
-        return
     asked = [seed for seed in design.seeds if seed < experiment.seeds]
     labels: dict[str, list[int] | list[None]] = {
         task.name: task.labels or [None] for task in _shared_tasks(experiment, design)
@@ -207,10 +205,14 @@ def _unfinished(experiment: Experiment, design: Design) -> Iterator[Deviation]:
         for task in one.tasks
         for count in labels.get(task, [])
     ]
-    planned = set(product(cells, asked))
-    done = {
-        ((spec["arch"], experiment.task_run(spec["task"]), spec.get("labels")), spec["seed"])
-        for spec in (record.spec for record in experiment.records if record.status == Status.FINISHED)
+    ended = {
+        ((spec["arch"], experiment.task_run(spec["task"]), spec.get("labels")), spec["seed"]): record.status
+        for record in experiment.records
+        for spec in (record.spec,)
     }
-    if missing := len(planned - done):
-        yield Deviation("unfinished", "", len(planned), len(planned) - missing)
+    planned, unknown = set(product(cells, asked)), 0
+    if experiment.anytime:  # what was asked for by the results: nobody knows of what the runs without a record are
+        planned, unknown = {run for run in ended if run[0] in cells}, experiment.without_record
+    done = {run for run, status in ended.items() if status == Status.FINISHED}
+    if missing := len(planned - done) + unknown:
+        yield Deviation("unfinished", "", len(planned) + unknown, len(planned) + unknown - missing)

@@ -41,7 +41,8 @@ class Experiment(ReportFolder):
     @cached_property
     def factor_analyses(self) -> list[FactorAnalysis]:
         """The factor analysis of each task that has one."""
-        return factor_analyses(self.runs, self.layers, self.rankings, self.manifest.get("factors") or {})
+        factors = self.manifest.get("factors") or {}
+        return factor_analyses(self.runs, self.layers, self.rankings, factors, self.anytime)
 
     @cached_property
     def matching(self) -> Matching | None:
@@ -109,7 +110,9 @@ def load(folder: Path, runs_dir: Path | None = None) -> Experiment:
 def experiment_of(read: ReportFolder) -> Experiment:
     """Rank the architectures of a report folder."""
     has_baseline = read.baseline in set(read.runs["arch"])
-    comparisons = comparisons_frame(read.runs, read.baseline, declared=read.declared) if has_baseline else None
+    comparisons = None
+    if has_baseline:
+        comparisons = comparisons_frame(read.runs, read.baseline, declared=read.declared, anytime=read.anytime)
     rankings = {task: rank(read, comparisons, task) for task in read.tasks}
     return Experiment(
         **{field.name: getattr(read, field.name) for field in OF_FOLDER},

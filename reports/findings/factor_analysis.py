@@ -36,6 +36,9 @@ class FactorAnalysis:
     factors: tuple[str, ...]
     """The factors that vary."""
 
+    common_seeds: int | None = None
+    """How many seeds every architecture has, of which the analysis is alone; None if there are no others."""
+
     @cached_property
     def sentences(self) -> list[str]:
         """The findings in words: effects in the metric's unit first, shares of the variance last."""
@@ -99,14 +102,21 @@ class FactorAnalysis:
 
 
 def factor_analyses(
-    runs: pd.DataFrame, layers: pd.DataFrame, rankings: Mapping[str, Ranking], factors: Factors
+    runs: pd.DataFrame, layers: pd.DataFrame, rankings: Mapping[str, Ranking], factors: Factors, anytime: bool
 ) -> list[FactorAnalysis]:
-    """Analyse every task whose architectures vary in at least one factor; those without factors are left out."""
-    found = [_analysis(runs, layers, ranking, factors) for ranking in rankings.values()]
+    """Analyse every task whose architectures vary in at least one factor; those without factors are left out.
+
+    Args:
+        anytime: whether architectures have as many seeds as settled them. Then the seeds count that all of them have:
+            of later ones the cells that were clear at once are missing, and a step would be taken over other cells.
+    """
+    found = [_analysis(runs, layers, ranking, factors, anytime) for ranking in rankings.values()]
     return [analysis for analysis in found if analysis is not None]
 
 
-def _analysis(runs: pd.DataFrame, layers: pd.DataFrame, ranking: Ranking, factors: Factors) -> FactorAnalysis | None:
+def _analysis(
+    runs: pd.DataFrame, layers: pd.DataFrame, ranking: Ranking, factors: Factors, anytime: bool
+) -> FactorAnalysis | None:
     """Return the analysis of one task; None if its architectures are no grid."""
     members = [arch for arch in ranking.order if arch in factors]
     if len(members) < 2 or not _has_decoder(layers, ranking.task, factors[members[0]]):
@@ -116,13 +126,20 @@ def _analysis(runs: pd.DataFrame, layers: pd.DataFrame, ranking: Ranking, factor
     cells = {tuple(factors[arch][name] for name in varying) for arch in members}
     if not varying or len(cells) < len(members):  # two in one cell: something that is no factor varies too
         return None
-    runs = runs[(runs["task"] == ranking.task) & runs["arch"].isin(members) & (runs["status"] == "finished")]
+    runs, common_seeds = runs[(runs["task"] == ranking.task) & runs["arch"].isin(members)], None
+    if anytime:
+        of_all = runs.groupby("seed")["arch"].nunique() == len(members)
+        common_seeds = None if of_all.all() else int(of_all.sum())
+        runs = runs[runs["seed"].map(of_all)]
+    runs = runs[runs["status"] == "finished"]
     frame = runs[["arch", "seed", "status", ranking.metric.name]].reset_index(drop=True)
     # an option of a plug-in's family may be called "seed", say
     columns = {name: f"option {name}" if name in frame else name for name in varying}
     for name, column in columns.items():
         frame[column] = [str(factors[arch][name]) for arch in runs["arch"]]
-    return FactorAnalysis(ranking.task, ranking.description.label, ranking.metric, frame, tuple(columns.values()))
+    return FactorAnalysis(
+        ranking.task, ranking.description.label, ranking.metric, frame, tuple(columns.values()), common_seeds
+    )
 
 
 def _has_decoder(layers: pd.DataFrame, task: str, levels: Mapping[str, str]) -> bool:

@@ -124,8 +124,8 @@ def few_labels(experiment: Experiment) -> FewLabels | None:
     return FewLabels(
         methods=tuple(methods),
         cells=tuple(sorted(found, key=lambda cell: (cell.labels, order.get(cell.arch, len(order))))),
-        versus=_versus(methods, experiment.baseline),
-        worth=_worth(methods),
+        versus=_versus(methods, experiment.baseline, experiment.anytime),
+        worth=_worth(methods, experiment.anytime),
     )
 
 
@@ -216,19 +216,19 @@ def _of_codes(experiment: Experiment) -> list[Method]:
     return methods
 
 
-def _versus(methods: list[Method], baseline: str) -> dict[tuple[str, Cell], Comparison]:
+def _versus(methods: list[Method], baseline: str, anytime: bool) -> dict[tuple[str, Cell], Comparison]:
     """Compare each architecture with the baseline, method by method and number by number: one family."""
     family: dict[tuple[str, Cell], Comparison] = {}
     for method in methods:
         for cell, values in method.errors.items():
             base = method.errors.get(Cell(cell.labels, baseline), {})
-            compared = compare_paired(values, base, higher_is_better=False, margin=ERROR.margin)
+            compared = compare_paired(values, base, higher_is_better=False, margin=ERROR.margin, anytime=anytime)
             if cell.arch != baseline and cell not in method.repeated and compared.n:
                 family[method.label, cell] = compared
     return holm_family(family, higher_is_better=False, margin=ERROR.margin)
 
 
-def _worth(methods: list[Method]) -> dict[tuple[str, str], dict[Cell, Comparison]]:
+def _worth(methods: list[Method], anytime: bool) -> dict[tuple[str, str], dict[Cell, Comparison]]:
     """Take each method's error less that of each that saw the labelled images alone, seed by seed.
 
     M2 is held against a reader of images, M1+M2 against that and the reader of its codes.
@@ -240,7 +240,7 @@ def _worth(methods: list[Method]) -> dict[tuple[str, str], dict[Cell, Comparison
             if method.is_alone or not alone.is_alone or not is_comparable:
                 continue
             cells = {
-                cell: compare_paired(values, alone.errors[cell], higher_is_better=False)
+                cell: compare_paired(values, alone.errors[cell], higher_is_better=False, anytime=anytime)
                 for cell, values in method.errors.items()
                 if cell in alone.errors
             }

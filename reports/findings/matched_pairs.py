@@ -67,7 +67,9 @@ def matched_pairs(experiment: Experiment, task: str) -> list[MatchedPair]:
     higher, margin = metric.higher_is_better is not False, metric.margin
     values = values_by_arch(experiment.runs[experiment.runs["task"] == task], metric.name)
     family = {
-        (more, less): compare_paired(values[more], values[less], higher_is_better=higher, margin=margin)
+        (more, less): compare_paired(
+            values[more], values[less], higher_is_better=higher, margin=margin, anytime=experiment.anytime
+        )
         for more, less in found
     }
     judged = holm_family(family, higher_is_better=higher, margin=margin)

@@ -40,6 +40,9 @@ class Tuning:
     chosen: tuple[Record, ...]
     """Of each run all of whose trials have ended the best by validation, without what was tuned in its settings."""
 
+    anytime: bool
+    """Whether seeds were added in sight of the results, so that intervals over them must hold at any look."""
+
     def of(self, task: str, arch: str | None = None) -> pd.DataFrame:
         """Return the rows of a task, or of one architecture on it."""
         rows = self.table[self.table["task"] == task]
@@ -52,7 +55,7 @@ class Tuning:
         arms = (rows[rows["chosen"]], rows[rows["trial"] == 0])
         tuned, common = (dict(zip(own["seed"], own["test"], strict=True)) for own in arms)
         better = metric.higher_is_better is not False
-        return compare_paired(tuned, common, higher_is_better=better, margin=metric.margin)
+        return compare_paired(tuned, common, higher_is_better=better, margin=metric.margin, anytime=self.anytime)
 
     def best_of(self, task: str, arch: str, metric: Metric) -> list[Interval]:
         """Return the test score to expect of the best of k trials by validation, for k = 1 … count, over seeds.
@@ -136,7 +139,7 @@ def tuning(folder: ReportFolder) -> Tuning | None:
             })  # fmt: skip
         if is_whole:
             chosen.append(without_settings(trials[best or 0], space))
-    return Tuning(int(known["trials"]), space, pd.DataFrame(rows), tuple(chosen))
+    return Tuning(int(known["trials"]), space, pd.DataFrame(rows), tuple(chosen), folder.anytime)
 
 
 def best_trial(trials: dict[int, Record], metric: Metric) -> int | None:

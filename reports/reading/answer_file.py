@@ -99,6 +99,9 @@ class ComparisonAnswer(Struct, kw_only=True):
     low_without: float | None = None
     high_without: float | None = None
     verdict_without: Verdict | None = None
+    anytime: bool = False
+    p_anytime: float | None = None
+    settled_at: int | None = None
 
 
 class SpeedAnswer(Struct, kw_only=True):
@@ -147,6 +150,16 @@ class RunsAnswer(Struct, kw_only=True):
     failed: list[FailedRun]
 
 
+class StoppingAnswer(Struct, kw_only=True):
+    """By what rule seeds were added, and what ended it."""
+
+    kind: str
+    first_seeds: int
+    max_seeds: int
+    max_minutes: float | None
+    ended: str
+
+
 class DeviationAnswer(Struct, kw_only=True):
     """Something that is not as planned."""
 
@@ -187,6 +200,7 @@ class Answer(Struct, kw_only=True):
     sizes: list[SizeAnswer]
     runs: RunsAnswer
     design: DesignAnswer | None
+    stopping: StoppingAnswer | None = None
 
 
 def content_of(answer: Answer) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -100,6 +101,16 @@ class Match(Struct):
     shares: list[Share]
 
 
+class Stopping(Struct):
+    """By what rule seeds were added in sight of the results, and what ended it."""
+
+    kind: Literal["until sure"]
+    first_seeds: Count
+    max_seeds: Count
+    ended: Literal["settled", "most seeds", "minutes", "stopped"]
+    max_minutes: Annotated[float, Meta(gt=0, le=1e9)] | None = None
+
+
 class Manifest(Struct, kw_only=True):
     """The fields that readers rely on; those that an older version did not write yet may be missing."""
 
@@ -117,7 +128,8 @@ class Manifest(Struct, kw_only=True):
     evaluations: list[Text] | None = None  # ids
     planned: Count | None = None  # number of runs
     evaluations_planned: Count | None = None
-    seeds: Count | None = None
+    seeds: Count | None = None  # the most that any architecture has, where each has as many as settled it
+    stopping: Stopping | None = None  # None: a number of seeds fixed beforehand
     workers: Count | None = None
     processors: Text | None = None  # what the job might use of its machine's
     stopped_by: Text | None = None  # a signal, before all was done
@@ -161,6 +173,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if lone_surrogate(content, manifest):
         raise UserError(f"{path} holds a character that can't be written")
     return dict(manifest)
+
+
+def holds_at_any_look(manifest: Mapping[str, Any]) -> bool:
+    """Return whether a report's seeds were added in sight of its results, so that verdicts must hold at any look."""
+    return bool(manifest.get("stopping"))
 
 
 def _wrong_tuning(tuning: dict[str, Any] | None) -> str:

@@ -19,7 +19,7 @@ from bench.statistics.settings import refuse_mixed
 from bench.store.evaluations import with_evaluations
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
-from reports.reading.manifest import read_manifest
+from reports.reading.manifest import holds_at_any_look, read_manifest
 from reports.reading.numbers_of_labels import Numbers, renamed, split_records, with_numbers
 from reports.reading.older_records import with_kl_units
 from reports.reading.speeds import MeasuredSpeeds, read_speeds
@@ -125,8 +125,23 @@ class ReportFolder:
 
     @property
     def seeds(self) -> int:
-        """The number of seeds that was asked for; where the manifest does not say, the number that was run."""
+        """The most seeds that were asked for; where the manifest does not say, the number that was run."""
         return int(self.manifest.get("seeds") or self.runs["seed"].nunique())
+
+    @property
+    def asked(self) -> int | None:
+        """The seeds that every architecture was asked for; None where each has as many as settled it."""
+        return None if self.anytime else self.seeds
+
+    @property
+    def stopping(self) -> Mapping[str, Any] | None:
+        """By what rule seeds were added, as the manifest has it; None for a number of seeds fixed beforehand."""
+        return self.manifest.get("stopping")
+
+    @property
+    def anytime(self) -> bool:
+        """Whether every verdict over seeds must hold at any look: the one place that decides it for the page."""
+        return holds_at_any_look(self.manifest)
 
     @property
     def planned(self) -> int:

@@ -25,11 +25,11 @@ from reports.wording.design import clause
 from reports.wording.sanity_warnings import sanity_warnings
 
 NUMBERS = ("difference", "low", "high", "level", "low_95", "high_95", "std", "p_t", "p_signflip", "p_holm",
-           "effect_size", "median", "median_low", "median_high", "unseen_failure", "skewness", "difference_without",
-           "low_without", "high_without")  # fmt: skip
+           "p_anytime", "effect_size", "median", "median_low", "median_high", "unseen_failure", "skewness",
+           "difference_without", "low_without", "high_without")  # fmt: skip
 """Fields of a comparison that are numbers, called as the columns of comparisons.csv are."""
 Ended = Mapping[tuple[str, str], tuple[int, int]]
-COUNTS = ("seeds_needed", "seeds_fewest", "seeds_most", "won", "lost", "tied", "n_without")
+COUNTS = ("seeds_needed", "seeds_fewest", "seeds_most", "settled_at", "won", "lost", "tied", "n_without")
 """Those that are whole numbers, or nothing."""
 SEEDS = ("outliers", "collapsed", "collapsed_baseline")
 """Those that are lists of seeds."""
@@ -70,6 +70,7 @@ def answer_of(experiment: Experiment, paragraph: str) -> Answer:
         ],
         runs=_runs(experiment),
         design=_design(experiment),
+        stopping=_stopping(experiment),
     )
 
 
@@ -134,8 +135,26 @@ def _result(experiment: Experiment, ranking: Ranking, arch: str, ended: Ended) -
         arch=arch,
         n=0 if cell is None else int(cell.n),
         n_failed=failed,
-        n_missing=max(0, experiment.seeds - run) if experiment.without_record else 0,
+        n_missing=max(0, _asked_of_all(experiment) - run) if experiment.without_record else 0,
         **_numbers(cell, ("mean", "std", "low", "high")),
+    )
+
+
+def _asked_of_all(experiment: Experiment) -> int:
+    """Return the seeds that every architecture was asked for, whatever the results."""
+    return experiment.seeds if experiment.stopping is None else int(experiment.stopping["first_seeds"])
+
+
+def _stopping(experiment: Experiment) -> answer_file.StoppingAnswer | None:
+    rule = experiment.stopping
+    if rule is None:
+        return None
+    return answer_file.StoppingAnswer(
+        kind=rule["kind"],
+        first_seeds=rule["first_seeds"],
+        max_seeds=rule["max_seeds"],
+        max_minutes=rule.get("max_minutes"),
+        ended=rule["ended"],
     )
 
 
@@ -150,6 +169,7 @@ def _comparison(experiment: Experiment, ranking: Ranking, arch: str) -> answer_f
         n=int(getattr(row, "n", 0)),
         family=int(getattr(row, "family", 0)),
         normal_assumption=bool(getattr(row, "normal_assumption", False)),
+        anytime=bool(getattr(row, "anytime", experiment.anytime)),
         same_as=_text(getattr(row, "same_as", None)),
         skewed=bool(getattr(row, "skewed", False)),
         **_without(row),

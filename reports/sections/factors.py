@@ -29,7 +29,9 @@ def blocks(context: Context) -> Iterator[Block]:
             f"are, too (*{EQUAL_COMPUTE}*): what it is worth is that of both together."
         )
     for analysis in found:
-        lines = "\n".join(f"- {md(sentence)}" for sentence in analysis.sentences)
+        n = analysis.common_seeds
+        of_common = [] if n is None else [f"Over the {plural(n, 'seed')} that all of the grid have."]
+        lines = "\n".join(f"- {md(sentence)}" for sentence in (*of_common, *analysis.sentences))
         yield Text(f"**{md(analysis.label)}, {md(analysis.metric.label)}**\n\n{lines}")
     drawn = [analysis for analysis in found if len(analysis.effects)]
     if drawn:

@@ -20,6 +20,7 @@ from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
 from reports.sections.context import Context
 from reports.wording.formatting import difference, number, plural, ratio
+from reports.wording.stopping.intervals import interval_kind
 from reports.wording.tables import value_header
 
 MOST_OPEN = 12
@@ -64,7 +65,7 @@ def blocks(context: Context) -> Iterator[Block]:
     if rows:
         headers = ("task", "more convolution", "conv", "less convolution", "conv", "size ratio", "difference", "")
         all_pairs = Table(headers, tuple(rows), "llrlrrrl", name="matched")
-        yield Text(_about_brackets(most))
+        yield Text(_about_brackets(most, interval_kind(experiment)))
         yield all_pairs if len(rows) <= MOST_OPEN else Details(f"All {len(rows)} pairs", [all_pairs])
 
 
@@ -115,16 +116,17 @@ def _conclusion(counts: Counter[str], total: int) -> str:
     return "So no effect of the conv share is resolved among such pairs." + caution
 
 
-def _about_brackets(family: int) -> str:
+def _about_brackets(family: int, kind: str) -> str:
     """Say what the intervals of pairs are: those of one difference differ from section to section, as the families do.
 
     Args:
         family: how many pairs a task has that could be tested, at most.
+        kind: what the intervals are called.
     """
     if family < 2:
-        return "Brackets are 95 % intervals of the paired difference over seeds."
+        return f"Brackets are 95 % {kind} of the paired difference over seeds."
     return (
-        "Brackets are intervals over seeds, each as wide as its verdict among all pairs of the task takes (Holm's "
+        f"Brackets are {kind} over seeds, each as wide as its verdict among all pairs of the task takes (Holm's "
         "method at 5 %), and 95 % or more."
     )
 

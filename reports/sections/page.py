@@ -17,15 +17,16 @@ from reports.sections import (
     reproduce,
     results,
     speed,
+    stopping,
     tuning,
     uncertainty,
 )
 from reports.sections.context import Context
 from reports.sections.generative import elbo, few_labels, pictures
-from reports.wording.answer import footnote
 from reports.wording.budget import page_title
 from reports.wording.notes import table_notes
 from reports.wording.sanity_warnings import sanity_warnings
+from reports.wording.stopping.intervals import assumption
 from reports.wording.tables import comparison_table
 
 Section = Callable[[Context], Iterator[Block]]
@@ -45,12 +46,13 @@ def head(context: Context) -> Iterator[Block]:
     yield Text(context.answer)
     table, common = comparison_table(experiment)
     yield table
-    notes = [*table_notes(experiment, common), footnote(experiment)]
+    notes = [*table_notes(experiment, common), assumption(experiment)]
     yield Text(" ".join(filter(None, notes)))
 
 
 SECTIONS: tuple[Section, ...] = (
     head,
+    stopping.blocks,
     results.blocks,
     parameters.blocks,
     parameters.readme_claims,

@@ -27,12 +27,8 @@ from reports.wording.phrases import (
 )
 from reports.wording.robustness.collapses import in_the_answer
 from reports.wording.speeds import basis_of
+from reports.wording.stopping.settled import how_added
 from reports.wording.tuning import whether_it_holds
-
-NORMALITY_NOTE = (
-    "Fewer than 6 seeds: the verdicts rest on paired t intervals, that is on roughly normal differences "
-    "(below 6 pairs a distribution-free sign-flip test can't reach 5 %)."
-)
 
 
 def answer(experiment: Experiment) -> str:
@@ -53,12 +49,6 @@ def answer(experiment: Experiment) -> str:
     return " ".join(filter(None, sentences))
 
 
-def footnote(experiment: Experiment) -> str:
-    """Return that verdicts from fewer than six seeds assume normal differences; empty when none of them does."""
-    rows = [row for ranking in experiment.shown_rankings for row in ranking.versus_baseline.values()]
-    return NORMALITY_NOTE if any(row.normal_assumption and row.verdict != "unresolved" for row in rows) else ""
-
-
 def _task(ranking: Ranking, archs: int, context: str) -> list[str]:
     """Return the sentences on one task, of which `archs` architectures were asked for."""
     if len(ranking.distinct) == 1:
@@ -76,6 +66,8 @@ def _context(experiment: Experiment, ranking: Ranking, said: set[str]) -> str:
     What `said` holds already is not repeated; empty when nothing is new.
     """
     words = [seeds] if (seeds := seeds_of(ranking)) else []
+    if seeds and ranking.versus_baseline and (added := how_added(experiment)):
+        words.append(added)
     if spent := budget(experiment.manifest, experiment.runs):
         words.append(spent)
     if of_run := of_a_run(experiment, ranking.task):

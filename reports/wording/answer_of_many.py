@@ -13,6 +13,7 @@ from reports.wording.phrases import (
     winner_lead,
     winner_phrase,
 )
+from reports.wording.stopping.settled import what_is_open
 
 VERDICT_WORDS = {
     "better": "better",
@@ -29,7 +30,7 @@ def sentences_for_many(ranking: Ranking, context: str) -> list[str]:
     """Return the sentences on one task; the baseline need not be among the architectures that have a result."""
     if ranking.one_seed:
         return [_measured_once(ranking, context)]
-    return [_leader(ranking, context), _against_baseline(ranking)]
+    return [_leader(ranking, context), _against_baseline(ranking), what_is_open(ranking)]
 
 
 def _higher(ranking: Ranking) -> bool:

@@ -13,8 +13,12 @@ from reports.markup.escape import md
 from reports.reading.design import read_design
 from reports.wording.formatting import natural_list, plural
 from reports.wording.speeds import MONTHS
+from reports.wording.stopping.settled import as_planned
 
 FIXED_BEFOREHAND = "the verdicts assume a number of seeds that was fixed beforehand"
+ADDED = "if they were added in sight of the results, the intervals don't hold"
+STOPPING = {"fixed": "a number of seeds fixed beforehand", "until sure": "seeds added until settled"}
+"""By what rule there are enough seeds → in words."""
 CAN_T_BE_TOLD = "so that what was planned can't be told"
 STATES = {
     "missing": f"{FILE}, the plan of what this page shows, is not there any more, {CAN_T_BE_TOLD}.",
@@ -24,6 +28,12 @@ EQUAL = {"epochs": "epochs", "flops": "training FLOPs", "time": "training time"}
 """What was equal for all architectures → in words."""
 ENDINGS = {"added": "added", "missing": "planned and not shown", "changed": "changed since"}
 """Second word of a deviation's kind → what is said of the architectures or tasks."""
+CLAUSES = {
+    "first look": "first look at {found} seeds instead of {planned}",
+    "most seeds": "at most {found} seeds instead of {planned}",
+    "ended": "stopped before all was settled",
+}
+"""Kind of a deviation of how seeds were added → its clause."""
 
 
 def about_design(experiment: Experiment) -> str:
@@ -36,7 +46,10 @@ def about_design(experiment: Experiment) -> str:
         return STATES[found.state]
     clauses = in_words(deviations(experiment, design))
     when = date_in_words(design.created)
-    head = f"**Not as planned** ({FILE}, {when}): {'; '.join(clauses)}." if clauses else f"As planned ({FILE}, {when})."
+    rule = f": {as_planned(experiment.stopping)}" if experiment.stopping else ""
+    head = f"As planned ({FILE}, {when}){rule}."
+    if clauses:
+        head = f"**Not as planned** ({FILE}, {when}): {'; '.join(clauses)}."
     return f"{head} {_made_before(design)}".rstrip()
 
 
@@ -45,7 +58,8 @@ def _made_before(design: Design) -> str:
     if not (before := design.runs.made_before):
         return ""
     planned = plural(design.runs.planned, "planned run")
-    many = f"All {planned} were" if before == design.runs.planned else f"{before} of the {planned} were"
+    of = f"at most {planned}" if design.stopping.kind != "fixed" else f"the {planned}"
+    many = f"All {planned} were" if before == design.runs.planned else f"{before} of {of} were"
     return f"{many} in the store when the plan was written: it could be made by their results."
 
 
@@ -57,8 +71,17 @@ def deviations_of_verdicts(experiment: Experiment) -> str:
     grave = [one for one in deviations(experiment, found.design) if one.bears_on_verdicts]
     if not grave:
         return ""
-    assumed = f" ({FIXED_BEFOREHAND})" if any(one.kind == "seeds" for one in grave) else ""
-    return f"Not as planned: {'; '.join(in_words(grave))}{assumed}."
+    return f"Not as planned: {'; '.join(in_words(grave))}{_what_follows(grave)}."
+
+
+def _what_follows(found: Iterable[Deviation]) -> str:
+    """Say in parentheses what other seeds than planned mean for the verdicts; empty if they are as planned."""
+    for one in found:
+        if (one.kind, one.found) == ("stopping", "fixed"):
+            return f" ({ADDED})"
+        if one.kind == "seeds":
+            return f" ({ADDED if _number(one.found) > _number(one.planned) else FIXED_BEFOREHAND})"
+    return ""
 
 
 def in_words(found: Iterable[Deviation]) -> list[str]:
@@ -87,6 +110,11 @@ def _clause(group: list[Deviation]) -> str:
         return f"evaluation {names[0]} with other settings"
     if one.kind == "seeds":
         return f"{plural(int(_number(one.found)), 'seed')} instead of {_text(one.planned)}"
+    if one.kind in CLAUSES:
+        return CLAUSES[one.kind].format(found=_text(one.found), planned=_text(one.planned))
+    if one.kind == "stopping":
+        found, planned = (STOPPING.get(str(value), _text(value)) for value in (one.found, one.planned))
+        return f"{found} instead of {planned}"
     if one.kind == "trials":
         return f"{plural(int(_number(one.found)), 'trial')} of each run instead of {_text(one.planned)}"
     if one.kind == "equal":

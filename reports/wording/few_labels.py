@@ -17,6 +17,7 @@ from reports.markup.escape import md
 from reports.wording.formatting import NO_VALUE, difference, mean_sd, natural_list, number, plural
 from reports.wording.notes import MARKS_EXPLAINED, SAME_NETWORK
 from reports.wording.phrases import FIRST_CHOSEN_BY_VALIDATION, mark_of_fewer, seeds_in_words
+from reports.wording.stopping.intervals import interval_kind
 
 MOST_NAMED = 4
 """Architectures whose numbers a sentence gives; of more the table has them."""
@@ -36,10 +37,10 @@ def error_table(experiment: Experiment, few: FewLabels) -> Table:
             text += f" {VERDICT_MARKS['same network']} {method.repeated[cell]}"
         elif verdict is not None:
             text += f" {VERDICT_MARKS[verdict.verdict]}"
-        return text + mark_of_fewer(found.n, failed, experiment.seeds, experiment.seeds)
+        return text + mark_of_fewer(found.n, failed, experiment.seeds, experiment.asked)
 
     def compared(row: Comparison | None) -> str:
-        fewer = "" if row is None or not row.n else mark_of_fewer(row.n, 0, experiment.seeds, experiment.seeds)
+        fewer = "" if row is None or not row.n else mark_of_fewer(row.n, 0, experiment.seeds, experiment.asked)
         return _difference(row) + fewer
 
     rows = []
@@ -93,13 +94,15 @@ def how_to_read(experiment: Experiment, few: FewLabels) -> str:
         return f"One seed: no interval, no verdict{' (?)' if few.versus else ''}{same}."
     text = f"± is the standard deviation over {seeds_in_words(count for count in counts if count > 1)}"
     if min(counts) < experiment.seeds:
-        text += f" (a cell of fewer than the {experiment.seeds} that were asked for says so)"
+        those = f"{experiment.seeds}" if experiment.anytime else f"the {experiment.seeds} that were asked for"
+        text += f" (a cell of fewer than {those} says so)"
     if few.versus:
         text += f"; against {md(experiment.baseline)} by the same method with as many labels: {MARKS_EXPLAINED}"
         text += _family(experiment, few)
     text += same
     if any(row.n > 1 for cells in few.worth.values() for row in cells.values()):
-        text += "; brackets are 95 % t intervals of the paired difference over seeds, each by itself"
+        kind = interval_kind(experiment, "t intervals")
+        text += f"; brackets are 95 % {kind} of the paired difference over seeds, each by itself"
     return f"{text}."
 
 
@@ -114,7 +117,7 @@ def _family(experiment: Experiment, few: FewLabels) -> str:
     return f" (Holm's method at 5 % over the {tests} comparisons of this table, {decided} decided{stricter})"
 
 
-def worth(few: FewLabels) -> str:
+def worth(experiment: Experiment, few: FewLabels) -> str:
     """Say in one sentence what the images without a label were worth, with the fewest; empty where nothing says so."""
     compared = {cell.labels for cells in few.worth.values() for cell, row in cells.items() if row.n}
     count = min(compared, default=0)
@@ -137,7 +140,7 @@ def worth(few: FewLabels) -> str:
     if max(seeds) < 2:
         over = "of one seed, without an interval"
     else:
-        over = f"with 95 % intervals over {'' if len(seeds) > 1 else f'{min(seeds)} '}paired seeds"
+        over = f"with 95 % {interval_kind(experiment)} over {'' if len(seeds) > 1 else f'{min(seeds)} '}paired seeds"
     return (
         f"**What the images without a label were worth** with {count:,} labels, in points of test error (below 0: they "
         f"helped), {over}: {'; '.join(found)}."

@@ -12,6 +12,8 @@ from reports.wording.formatting import LIKELIHOOD_IN_WORDS, natural_list
 from reports.wording.machines import about_rounding
 from reports.wording.phrases import seed_counts, seeds_in_words
 from reports.wording.speeds import speed_notes
+from reports.wording.stopping.intervals import about_brackets
+from reports.wording.stopping.peeking import peeking
 from reports.wording.tables import JOINT_ELBO
 from reports.wording.tuning import what_tuned_is
 
@@ -50,7 +52,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
     if max(counts, default=0) > 1:
         seeds = f"± is the standard deviation over {_seeds_of_spreads(experiment, counts)}"
         if compared:
-            brackets = "" if compact else _about_brackets(experiment)
+            brackets = "" if compact else about_brackets(experiment)
             seeds += f"; {brackets}; " if brackets else f"; against {md(experiment.baseline)}: "
             seeds += MARKS_EXPLAINED
             if any(ranking.same_as for ranking in experiment.shown_rankings):
@@ -87,6 +89,7 @@ def table_notes(experiment: Experiment, common: list[str], *, compact: bool = Fa
         notes.append(f"Parameters and speed are of the task {md(experiment.label(task))}{exceptions}{ratios}.")
         notes += speed_notes(experiment, task)
     notes += [about_match(experiment), what_tuned_is(experiment), one_recipe(experiment, compact=compact)]
+    notes.append(peeking(experiment))
     notes.append(about_rounding(machines_of(experiment.runs[experiment.runs["status"] == "finished"])))
     return list(filter(None, notes))
 
@@ -100,20 +103,3 @@ def _further_numbers(experiment: Experiment) -> str:
     tasks = natural_list([md(experiment.label(task)) for task in dict.fromkeys(task for task, _ in left_out)])
     counts = natural_list([f"{count:,}" for count in sorted({count for _, count in left_out})], 8)
     return f"{tasks} with {counts} labels: under *With few labels*."
-
-
-def _about_brackets(experiment: Experiment) -> str:
-    """Say what the intervals in the table are and claim; empty where it has none.
-
-    Of tuned runs it has the verdicts alone.
-    """
-    families = [row.family for one in experiment.rankings.values() for row in one.versus_baseline.values()]
-    if not families:
-        return ""
-    of = f"intervals of the paired difference from {md(experiment.baseline)}, over seeds"
-    if max(families) < 2:
-        return f"brackets are 95 % {of}"
-    return (
-        f"brackets are {of}: each as wide as its verdict among all of its column takes (Holm's method at 5 %), and "
-        "95 % or more; with 95 % confidence none of a column leaves out a true 0 (comparisons.csv has plain 95 % ones)"
-    )

@@ -21,6 +21,7 @@ from reports.wording.formatting import (
     shorten_middle,
     signed,
 )
+from reports.wording.stopping.settled import to_settle
 
 FIRST_CHOSEN_BY_VALIDATION = 4
 """The first protocol whose learning rate and warm-up were chosen without the test set."""
@@ -83,6 +84,8 @@ def seeds_needed_note(row: Any) -> str:
 
     Empty where nothing is known of that.
     """
+    if row.anytime:
+        return to_settle(row)
     needed, fewest, most = (
         None if _missing(value) else int(value) for value in (row.seeds_needed, row.seeds_fewest, row.seeds_most)
     )
@@ -146,14 +149,18 @@ def seeds_in_words(counts: Iterable[int]) -> str:
     return plural(max(known), "seed") if len(known) == 1 else f"{min(known)} to {max(known)} seeds"
 
 
-def mark_of_fewer(n: int, failed: int, most: int, asked: int) -> str:
+def mark_of_fewer(n: int, failed: int, most: int, asked: int | None) -> str:
     """Return what stands behind a number of fewer seeds than it should be of, such as " (2 of 6)"; mostly nothing.
+
+    Where seeds were added until settled there is no such number: the seeds of fewer than another has are " (4)".
 
     Args:
         n: seeds that it is of.
         failed: seeds that failed.
         most: seeds of the best-supplied number beside it.
-        asked: seeds that were asked for.
+        asked: seeds that were asked for; None where each has as many as settled it.
     """
+    if asked is None:
+        return f" ({n} of {n + failed})" if failed else f" ({n})" if n < most else ""
     full = max(n + failed, asked if n < most else 0)
     return f" ({n} of {full})" if n < full else ""

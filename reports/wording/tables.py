@@ -116,7 +116,7 @@ def baseline_in_header(experiment: Experiment) -> str:
 
 
 def value_cell(
-    ranking: Ranking, arch: str, failed: int, joint_elbo: str | None = None, *, most: int = 0, asked: int = 0
+    ranking: Ranking, arch: str, failed: int, joint_elbo: str | None = None, *, most: int = 0, asked: int | None = 0
 ) -> str:
     """Format an architecture's mean ± sd; where seeds failed or have not been run, with how many have.
 
@@ -124,7 +124,7 @@ def value_cell(
         failed: number of failed runs.
         joint_elbo: shown after the mean, if given.
         most: seeds of the best-supplied cell of the table.
-        asked: seeds that were asked for.
+        asked: seeds that were asked for; None where each has as many as settled it.
     """
     cell = ranking.cells.get(arch)
     if cell is None or cell.n == 0:
@@ -160,7 +160,7 @@ def _task_columns(experiment: Experiment, ranking: Ranking, compact: bool) -> li
         header, joint = header.replace(" ↑", " ↑ / − ln 10"), _joint_elbos(experiment, ranking)
 
     def value(arch: str) -> str:
-        text = value_cell(ranking, arch, failed.get(arch, 0), joint.get(arch), most=most, asked=experiment.seeds)
+        text = value_cell(ranking, arch, failed.get(arch, 0), joint.get(arch), most=most, asked=experiment.asked)
         mark = (
             VERDICT_MARKS[ranking.versus_baseline[arch].verdict] if compact and arch in ranking.versus_baseline else ""
         )
@@ -183,7 +183,7 @@ def _tuned_column(experiment: Experiment, tuned: Ranking) -> Column:
     """
     assert experiment.tuned is not None
     failed = experiment.tuned.failed_runs(tuned.task)
-    asked, most = experiment.seeds, max(seed_counts(experiment), default=0)
+    asked, most = experiment.asked, max(seed_counts(experiment), default=0)
 
     def value(arch: str) -> str:
         text = value_cell(tuned, arch, failed.get(arch, 0), most=most, asked=asked)

@@ -171,8 +171,8 @@ def how_to_read(experiment: Experiment) -> str:
         else ""
     )
     return (
-        f"± is the standard deviation over seeds{number_too}; *tuned − common*: paired by seed, with its 95 % t "
-        f"interval{verdicts}."
+        f"± is the standard deviation over seeds{number_too}; *tuned − common*: paired by seed, with its 95 % "
+        f"{'confidence sequence' if experiment.anytime else 't interval'}{verdicts}."
     )
 
 

@@ -15,7 +15,9 @@ import pytest
 import reports
 from tests.audit.computing.matching import operations
 from tests.audit.facts import Facts
+from tests.reports.answers.designs import planned, until_sure
 from tests.reports.few_labels.synthetic import invented_error, write_few_labels
+from tests.reports.stopping.synthetic import numbers_of_seeds, stopping
 from tests.reports.synthetic import grid_names, write_experiment
 
 SMALL = ["--dataset", "digits", "--train-images", "300", "--device", "cpu", "--throughput", "off"]
@@ -98,6 +100,23 @@ INVENTED: dict[str, dict[str, Any]] = {
     "tuned, the common rate at an end": {"archs": PAIR, "gap": 5, "seeds": 4, "common": 0.03, "trials": {
         "vae": {"cnn2": (9, -3), "cnn3": (9, -30)}, "cvae": {"cnn2": (0, 9), "cnn3": (0, 9)},
         "classifier": {"cnn2": (9, -40), "cnn3": (9, -40)}}},
+    "added until settled": {
+        "levels": dict(zip(CROSSING, (0, -22, -15, -4), strict=True)), "seeds": 6, "spread": 0.2,
+        "seeds_of": numbers_of_seeds(CROSSING, (6, 4, 4, 6)), "design": until_sure(30, made_before=10),
+        "manifest": {"stopping": stopping("settled")}},
+    "added up to the most": {
+        "levels": dict(zip(CROSSING, (0, -22, -0.25, -0.6), strict=True)), "seeds": 8,
+        "seeds_of": numbers_of_seeds(CROSSING, (8, 4, 8, 8)), "manifest": {"stopping": stopping("most seeds", 8)}},
+    "added while there was time": {
+        "archs": PAIR, "levels": {"cnn2": 0, "cnn3": 0.05}, "seeds": 9, "spread": 0.08, "design": until_sure(30),
+        "failures": {("cnn2", "vae", 4): "out of memory"},
+        "manifest": {"stopping": stopping("minutes", 30, 90.0)}},
+    "added until stopped, tuned": {
+        "archs": PAIR, "gap": 2, "seeds": 5, "design": until_sure(20), "manifest": {"stopping": stopping("stopped")},
+        "trials": {"vae": {"cnn2": (9, -3), "cnn3": (9, -30)}, "cvae": {"cnn2": (0, 9), "cnn3": (0, 9)},
+                   "classifier": {"cnn2": (9, -40), "cnn3": (9, -40)}}},
+    "fixed, planned until sure": {
+        "archs": PAIR, "gap": 5, "seeds": 4, "tasks": ("vae",), "design": until_sure(30)},
     "tuned": {"levels": dict.fromkeys(CROSSING, 0), "seeds": 3, "trials": {
         "vae": dict(zip(CROSSING, ((0, 5, 3), (-40, -30, -50), (-15, -15, -15), (-9, -2, 0)), strict=True)),
         "cvae": dict(zip(CROSSING, ((0, -5, 3), (-40, -30, -50), (-15, 3, 2), (-9, -2, 0)), strict=True)),
@@ -146,6 +165,9 @@ FEW_LABELS: dict[str, dict[str, Any]] = {
                                      "settings": {"dataset": "digits", "lr": 1e-3}},
     "one seed": {"archs": CROSSING, "tasks": ("m2", "reader"), "seeds": 1, "weight": None,
                  "error": few_labels_error, "settings": {"protocol": 3}},
+    "added until settled, M1+M2": {
+        "tasks": ("vae", "m2", "reader"), "labels": (100,), "seeds": 5, "failed": [("m2", "cnn3", 100, 4)],
+        "manifest": {"stopping": stopping("settled")}},
     "codes of many": {"archs": grid_names(9)[0], "tasks": ("vae",), "labels": (100, 600, 3000), "seeds": 2},
 }  # fmt: skip
 """Pages of invented results with few labels: the first is audited as a whole, of the others that section."""
@@ -193,7 +215,6 @@ def timed(function: object, runs: Any, *arguments: object, **options: object) ->
 
 def written(name: str, folder: Path) -> Path:
     """Write invented records and the page on them, and return its folder."""
-    from tests.reports.answers.designs import planned
     from tests.reports.tuning.synthetic import add_trials
     from tests.reports.wording.matched import match_report
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from tests.audit.computing import sequential
 from tests.audit.computing.own_statistics import ALPHA, fisher, p_value, sample, seeds_needed, seeds_range
 from tests.audit.computing.robustness import (
     collapsed,
@@ -86,6 +87,8 @@ def expected_of(facts: Facts, task: str, arch: str) -> dict[str, Any]:
     a, b = values[[arch, facts.baseline]].dropna().to_numpy().T
     d = sample(a - b, float(values.abs().max().max()))
     low, high = d.interval()
+    if facts.anytime:
+        low, high = sequential.interval(a - b, float(values.abs().max().max()), ALPHA)
     flips = [abs(np.dot(signs, a - b)) for signs in itertools.product((1, -1), repeat=d.n)]
     at_least = abs((a - b).sum()) - 1e-9 * np.abs(a - b).sum()
     expected: dict[str, Any] = {
@@ -93,22 +96,27 @@ def expected_of(facts: Facts, task: str, arch: str) -> dict[str, Any]:
         "low_95": low / scale, "high_95": high / scale, "p_signflip": float(np.mean(np.array(flips) >= at_least)),
         "p_t": p_value(a - b, d) if d.sd > 0 else math.nan, "n_failed": len(gone),
         "spread_ratio": pairing_ratio(facts, task, arch), "effect_size": hedges_g(d.n, d.mean, d.sd),
+        "anytime": facts.anytime,
     }  # fmt: skip
     expected |= beside_the_mean(facts, task, arch)
     if d.n >= 4:
         expected |= dict(zip(("correlation", "correlation_low", "correlation_high"), fisher(a, b), strict=True))
     if arch in same_networks(facts, task):
-        same = {"verdict": "same network", "same_as": same_networks(facts, task)[arch], "family": 0}
+        same = {"verdict": "same network", "same_as": same_networks(facts, task)[arch], "family": 0, "settled_at": None}
         return expected | same | {"low": None, "high": None, "p_holm": None, "seeds_needed": None}
     row = versus(facts, task)[arch]
+    size = float(values.abs().max().max())
+    expected |= {"settled_at": row.settled_at}
+    expected |= {"p_anytime": sequential.p_at_any_look(a - b, size) if facts.anytime else math.nan}
     expected |= {"verdict": row.verdict, "same_as": None, "family": row.family, "p_holm": row.p_holm,
                  "low": row.low / scale, "high": row.high / scale}  # fmt: skip
     half = (row.high - row.low) / 2 / (d.sd / math.sqrt(d.n))
-    expected["level"] = float(1 - 2 * special.stdtr(d.n - 1, -half))
+    expected["level"] = 1 - row.alpha if facts.anytime else float(1 - 2 * special.stdtr(d.n - 1, -half))
     needed: list[int | None] = [None, None, None]
     if row.verdict == "unresolved":
         alpha = ALPHA / row.family
         needed = [seeds_needed(d, margin, alpha), *seeds_range(d, margin, alpha)]
+        needed = [sequential.would_settle(d, margin, alpha), None, None] if facts.anytime else needed
     return expected | dict(zip(("seeds_needed", "seeds_fewest", "seeds_most"), needed, strict=True))
 
 

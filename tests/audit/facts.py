@@ -164,10 +164,17 @@ class Facts:
         """How many seeds the results are of, fewest first: one number if all are of as many."""
         return sorted({self.seeds(task, arch) for task in self.tasks for arch in self.ranked(task)})
 
+    @property
+    def anytime(self) -> bool:
+        """Whether seeds were added until comparisons were settled, so that verdicts hold at any look."""
+        return "stopping" in self.manifest
+
     def mark(self, task: str, arch: str, most: int) -> str:
         """Return what stands behind a number of fewer seeds than `most`: of the best-supplied one, or all asked for."""
         n = self.seeds(task, arch)
         gone = self.failed[(self.failed["task"] == task) & (self.failed["arch"] == arch)]
+        if self.anytime:
+            return f" ({n} of {n + len(gone)})" if len(gone) else f" ({n})" if n < most else ""
         full = max(n + len(gone), self.manifest["seeds"] if n < most else 0)
         return f" ({n} of {full})" if n < full else ""
 

@@ -10,7 +10,7 @@ from tests.audit.facts import Facts, Wrong
 from tests.audit.page import Maker, Rows, Where, cells
 from tests.audit.tables_of_counts import COUNTS, LAYERS, PUBLISHED
 from tests.audit.tables_of_labels import LABELS
-from tests.audit.tables_of_results import RESULTS
+from tests.audit.tables_of_results import RESULTS, SETTLED
 from tests.audit.tables_of_seeds import MEDIANS, SEEDS, STANDING_OUT
 
 TABLES = {**RESULTS, **COUNTS, **LABELS, **SEEDS}
@@ -23,6 +23,7 @@ def audit_table(facts: Facts, text: str, where: Where) -> list[str]:
     printed = [[re.sub(r"\\([|_*&])", r"\1", cell) for cell in row] for row in cells(text)]
     kind = PUBLISHED if printed[0][0].startswith("published") else where.section
     kind = next((kind for column, kind in BY_COLUMN.items() if column in printed[0]), kind)
+    kind = SETTLED if SETTLED in printed[0] else kind
     make = TABLES.get(kind)
     if make is None:
         return ["no table of this section is audited"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.audit.computing.few_labels import PUBLISHED, Cell, Errors, cells, methods, repeated, verdicts, worth
-from tests.audit.computing.own_statistics import Sample, sd
+from tests.audit.computing.few_labels import PUBLISHED, Cell, Errors, Worth, cells, methods, repeated, verdicts, worth
+from tests.audit.computing.own_statistics import sd
 from tests.audit.facts import Facts
 from tests.audit.page import Maker, Rows, Where
 from tests.audit.shown import NONE, gap, mean_sd
@@ -33,16 +33,18 @@ def error(facts: Facts, label: str, method: Errors, cell: Cell) -> str:
     mark = f" {judged.mark}" if judged else ""
     if label == "Reader alone" and cell in repeated(facts):
         mark = f" = {repeated(facts)[cell]}"
-    return mean_sd(values.mean(), sd(values), 2) + mark + fewer(facts, len(values))
+    return mean_sd(values.mean(), sd(values), 2) + mark + fewer(facts, len(values), n - len(values))
 
 
-def difference(facts: Facts, row: Sample | None) -> str:
-    return gap(row.mean, *row.interval(), 2) + fewer(facts, row.n) if row else NONE
+def difference(facts: Facts, row: Worth | None) -> str:
+    return gap(row.mean, row.low, row.high, 2) + fewer(facts, row.n, 0) if row else NONE
 
 
-def fewer(facts: Facts, n: int) -> str:
-    """Return what stands behind a number of fewer seeds than were asked for."""
+def fewer(facts: Facts, n: int, failed: int) -> str:
+    """Return what stands behind a number of fewer seeds than were asked for, or than another has."""
     asked = facts.manifest["seeds"]
+    if facts.anytime:
+        return f" ({n} of {n + failed})" if failed else f" ({n})" if n < asked else ""
     return f" ({n} of {asked})" if n < asked else ""
 
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from tests.audit.computing import matching, networks
+from tests.audit.computing import matching, networks, sequential
 from tests.audit.computing.effects import effects
-from tests.audit.computing.own_statistics import sample, sd
+from tests.audit.computing.own_statistics import ALPHA, sample, sd
 from tests.audit.computing.speeds import disturbed, ratios
 from tests.audit.computing.tuning import Tuned, counts, of_tuned, rates, tuned
 from tests.audit.computing.verdicts import best, distinct, matched_pairs, same_networks, versus
@@ -100,7 +100,8 @@ def tuning(facts: Facts, where: Where) -> Rows:
         gain = (own.values(task)[arch] - facts.values(task)[arch]).dropna().to_numpy()
         size = float(np.abs([one.values(task)[arch].abs().max() for one in (facts, own)]).max())
         worth = sample(gain, size)
-        texts += [gap(worth.mean, *worth.interval(), digits), difference(own, task, arch)]
+        ends_of_gain = sequential.interval(gain, size, ALPHA) if facts.anytime else worth.interval()
+        texts += [gap(worth.mean, *ends_of_gain, digits), difference(own, task, arch)]
         ends = list(dict.fromkeys(significant(rates(facts, task, arch)[i], 2) for i in (0, -1)))
         rows.append([arch, *texts, " to ".join(ends)])
     return rows
@@ -139,8 +140,10 @@ def behind(facts: Facts, where: Where) -> Rows:
         asked = facts.manifest["seeds"]
         texts = [mean_sd(values[a].mean(), spreads[a], digits) + facts.mark(task, a, asked) for a in archs]
         for arch in others:
-            own = sample((values[arch] - values[facts.baseline]).to_numpy(), float(values.abs().max().max()))
-            texts.append(gap(own.mean, *own.interval(), digits))
+            d, size = (values[arch] - values[facts.baseline]).to_numpy(), float(values.abs().max().max())
+            own = sample(d, size)
+            ends = sequential.interval(d, size, ALPHA) if facts.anytime else own.interval()
+            texts.append(gap(own.mean, *ends, digits))
         rows.append([label, *texts, meaning])
     return [["", *archs, *(f"{arch} − {facts.baseline}" for arch in others), "what it is"], *rows]
 
@@ -204,7 +207,24 @@ def equal_compute(facts: Facts, where: Where) -> Rows:
     return rows
 
 
+def settled(facts: Facts, where: Where) -> Rows:
+    """Return at how many seeds each comparison was settled, or would be."""
+    rows = [["task", "architecture", "paired seeds", "difference", "settled at", "would settle at"]]
+    for task in facts.tasks:
+        for arch in (arch for arch in distinct(facts, task) if arch != facts.baseline):
+            row = versus(facts, task)[arch]
+            at, would = str(row.settled_at or NONE), NONE
+            if row.verdict == "unresolved":
+                n = sequential.would_settle(row.differences, TASKS[task].margin, ALPHA / row.family)
+                would = "above 10,000" if n is None else f"about {n:,}"
+            texts = [str(row.differences.n), difference(facts, task, arch), at, would]
+            rows.append([TASKS[task].label, arch, *texts])
+    return rows
+
+
+SETTLED = "settled at"
 RESULTS: dict[str, Maker] = {
+    SETTLED: settled,
     "": comparison,
     "Equal compute": equal_compute,
     "When each is tuned": tuning,

@@ -126,6 +126,7 @@ def write_experiment(
     arrays_too: Mapping[str, np.ndarray] | None = None,
     environment: Mapping[str, Any] | None = None,
     environment_of: Callable[[str, int], Mapping[str, Any]] = lambda arch, seed: {},
+    seeds_of: Mapping[tuple[str, str], int] | None = None,
 ) -> Path:
     """Write `folder`/runs and `folder`/report/manifest.json; return the report folder.
 
@@ -135,6 +136,7 @@ def write_experiment(
     salt: another value draws other noise for the same seeds. metrics: added to those of every latent model;
         metrics_of(arch, seed) to those of this one. lacking: metrics and arrays that no record has, as in older ones.
     arrays_too: added to the arrays of every latent model.
+    seeds_of: (arch, task) → its number of seeds where that is not `seeds`, as where they are added until settled.
     environment: added to that of every run; environment_of(arch, seed) to that of this one.
     """
     names, known = grid_names(archs) if isinstance(archs, int) else (list(archs), {})
@@ -148,7 +150,7 @@ def write_experiment(
         for task in tasks:
             if arch == "pool4" and task != "classifier":
                 continue
-            for seed in range(seeds):
+            for seed in range((seeds_of or {}).get((arch, task), seeds)):
                 latent = task != "classifier"
                 spec = RunSpec(
                     arch=arch,

@@ -8,7 +8,7 @@ import pytest
 
 import reports
 from reports.markup.escape import plain
-from reports.wording.answer import footnote
+from reports.wording.stopping.intervals import assumption
 from tests.reports.synthetic import write_experiment
 
 CLAIMS = ("better", "best", "worse", "classifies", "faster", "slower")
@@ -37,7 +37,7 @@ def test_a_tiny_gap_is_not_resolvable_and_says_how_many_seeds_would_be_needed(tm
     assert "As VAEs they can't be told apart: −105.2 nats (cnn2) vs −105.1 nats (cnn3) of test ELBO, difference" in text
     assert "about" in text and "seeds would be needed" in text
     assert not any(word in text for word in CLAIMS)
-    assert footnote(reports.load(folder)) == "", "no verdict, so nothing rests on normal differences"
+    assert assumption(reports.load(folder)) == "", "no verdict, so nothing rests on normal differences"
 
 
 def test_a_gap_inside_the_margin_is_equivalent(tmp_path: Path) -> None:
@@ -93,11 +93,11 @@ def test_a_failed_baseline_leaves_nothing_to_compare_with(tmp_path: Path) -> Non
     assert "The baseline cnn2 has no result there, so nothing is compared with it." in paragraph(folder)
 
 
-def test_verdicts_below_six_seeds_carry_a_footnote(tmp_path: Path) -> None:
-    assert "normal differences" in footnote(
+def test_verdicts_below_six_seeds_carry_a_assumption(tmp_path: Path) -> None:
+    assert "normal differences" in assumption(
         reports.load(write_experiment(tmp_path / "3", 2, tasks=("vae",), n_test=10))
     )
-    assert footnote(reports.load(write_experiment(tmp_path / "6", 2, tasks=("vae",), seeds=6, n_test=10))) == ""
+    assert assumption(reports.load(write_experiment(tmp_path / "6", 2, tasks=("vae",), seeds=6, n_test=10))) == ""
 
 
 def test_the_terminal_shows_the_answer_the_table_and_the_warnings(tmp_path: Path) -> None:

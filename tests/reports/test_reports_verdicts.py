@@ -13,7 +13,7 @@ import reports
 from reports.findings.matched_pairs import matched_pairs
 from reports.findings.pareto import COSTS, cost_and_quality
 from reports.markup.escape import plain
-from reports.wording.answer import footnote
+from reports.wording.stopping.intervals import assumption
 from tests.reports.synthetic import write_experiment
 
 pytestmark = pytest.mark.usefixtures("unmade")
@@ -137,7 +137,7 @@ def test_two_names_of_one_network_are_one_result(tmp_path: Path) -> None:
     assert re.match(
         r"cnn2 reaches [\d.]+ % of test accuracy \[[^]]+\] \(3 seeds\)\. There cnn2\+cnn3 is the same", text
     )
-    assert "told apart" not in text and "equivalent" not in text and footnote(reports.load(folder)) == ""
+    assert "told apart" not in text and "equivalent" not in text and assumption(reports.load(folder)) == ""
 
 
 def test_the_seeds_that_would_be_needed_have_a_condition_and_a_range(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from reports.sections.context import Context
 from reports.wording.formatting import NO_VALUE, difference, mean_sd
 from reports.wording.generative import sentences
 from reports.wording.phrases import mark_of_fewer
+from reports.wording.stopping.intervals import interval_kind
 
 BASIC = ("reconstruction", "kl", "bits_per_dim", "active_units", "kl_units", "sample_spread", "aggregate_kl")
 UNITS = ("active_units", "kl_units")
@@ -87,7 +88,7 @@ def table(experiment: Experiment, task: str) -> Table:
         row = found.get((arch, metric.name))
         if row is None:
             return NO_VALUE
-        mark = mark_of_fewer(row.n, row.n_failed, experiment.seeds, experiment.seeds)
+        mark = mark_of_fewer(row.n, row.n_failed, experiment.seeds, experiment.asked)
         return mean_sd(metric, row.mean, row.std) + mark
 
     name = f"generative_{task}"
@@ -111,7 +112,7 @@ def table(experiment: Experiment, task: str) -> Table:
 
 
 def differences(experiment: Experiment, task: str, order: list[str], metrics: list[Metric]) -> dict[str, str]:
-    """Return metric → the paired difference of two architectures, with its 95 % interval over seeds.
+    """Return metric → the paired difference of two architectures, with its 95 % interval over seeds, each by itself.
 
     Empty unless `is_pair`.
     """
@@ -121,7 +122,14 @@ def differences(experiment: Experiment, task: str, order: list[str], metrics: li
     names = [metric.name for metric in metrics]
     # comparisons_frame wants a direction for its verdict, which some metrics have not; the verdict is not used here
     directions = {metric.name: metric.higher_is_better is not False for metric in metrics}
-    found = comparisons_frame(runs, experiment.baseline, names, directions=directions, declared=experiment.declared)
+    found = comparisons_frame(
+        runs,
+        experiment.baseline,
+        names,
+        directions=directions,
+        declared=experiment.declared,
+        anytime=experiment.anytime,
+    )
     rows = {row.metric: row for row in found.itertuples(index=False)}
     texts = dict.fromkeys(names, NO_VALUE)
     for metric in metrics:
@@ -136,7 +144,8 @@ def spreads(experiment: Experiment, tasks: list[str]) -> str:
         return ""
     text = "± is the standard deviation over seeds"
     if any(is_pair(experiment, task) for task in tasks):
-        text += "; brackets are 95 % t intervals of the paired difference over seeds, each for its row alone"
+        kind = interval_kind(experiment, "t intervals")
+        text += f"; brackets are 95 % {kind} of the paired difference over seeds, each for its row alone"
     return f"{text}."
 
 

@@ -35,7 +35,7 @@ def blocks(context: Context) -> Iterator[Block]:
     shown = wording.error_table(experiment, few)
     yield shown if len(shown.rows) <= MOST_OPEN else Details(f"Test errors in {len(shown.rows)} rows", [shown])
     yield Text(wording.how_to_read(experiment, few))
-    if text := wording.worth(few):
+    if text := wording.worth(experiment, few):
         yield Text(text)
     yield from _over_passes(context)
     for text in (*wording.collapsed(experiment, few), wording.choices(experiment)):

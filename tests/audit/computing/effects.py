@@ -55,6 +55,8 @@ def cube(facts: Facts, task: str) -> tuple[np.ndarray, list[tuple[str, str, str]
     if [len(own) for own in levels.values()] != [2, 2] or len(archs) != 4 or task == "classifier":
         raise Wrong("no crossing of two with two")
     values = facts.values(task)
+    if facts.anytime:  # the cells that were settled early have no later seeds
+        values = values[archs].dropna()
     cell = {(factors[arch]["encoder"], factors[arch]["decoder"]): values[arch].to_numpy() for arch in archs}
     table = np.array([[cell[e, d] for d in levels["decoder"]] for e in levels["encoder"]])
     return table, [(name, own[0], own[1]) for name, own in levels.items()]

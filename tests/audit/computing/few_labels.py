@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.audit.computing.own_statistics import Sample, sample
+from tests.audit.computing import sequential
+from tests.audit.computing.own_statistics import ALPHA, sample
 from tests.audit.computing.verdicts import Judged, judged_family
 from tests.audit.facts import Facts
 
@@ -112,11 +113,20 @@ def verdicts(facts: Facts) -> dict[tuple[str, Cell], Judged]:
             own, base = both(method, cell, method, Cell(cell.labels, facts.baseline))
             if not left_out and len(own):
                 pairs[label, cell] = (-own, -base)  # the lower error is the better
-    return judged_family(pairs, MARGIN)
+    return judged_family(pairs, MARGIN, facts.anytime)
+
+
+class Worth(NamedTuple):
+    """The mean of paired differences with its 95 % interval."""
+
+    n: int
+    mean: float
+    low: float
+    high: float
 
 
 @cache
-def worth(facts: Facts) -> dict[tuple[str, str], dict[Cell, Sample]]:
+def worth(facts: Facts) -> dict[tuple[str, str], dict[Cell, Worth]]:
     """Return (method, that on the labelled images alone) → cell → the error of the first less that of the second."""
     found = {}
     for label, method in methods(facts).items():
@@ -127,7 +137,10 @@ def worth(facts: Facts) -> dict[tuple[str, str], dict[Cell, Sample]]:
             for cell in method.by_seed:
                 a, b = both(method, cell, methods(facts)[other], cell)
                 if len(a):
-                    rows[cell] = sample(a - b, float(max(np.abs(a).max(), np.abs(b).max())))
+                    size = float(max(np.abs(a).max(), np.abs(b).max()))
+                    own = sample(a - b, size)
+                    ends = sequential.interval(a - b, size, ALPHA) if facts.anytime else own.interval()
+                    rows[cell] = Worth(own.n, own.mean, *ends)
             if rows:
                 found[label, other] = rows
     return found

@@ -37,5 +37,8 @@ from tests.audit.sentences import (
     robustness as robustness,
 )
 from tests.audit.sentences import (
+    stopping as stopping,
+)
+from tests.audit.sentences import (
     tuning as tuning,
 )

@@ -7,6 +7,7 @@ import math
 from tests.audit.computing.effects import headline
 from tests.audit.computing.learning import concerned_and_improving
 from tests.audit.computing.own_statistics import ALPHA, seeds_needed, seeds_range
+from tests.audit.computing.sequential import would_settle
 from tests.audit.computing.speeds import disturbed, ratios
 from tests.audit.computing.verdicts import WORDS, Judged, best, distinct, rivals, same_networks, versus
 from tests.audit.facts import TASKS, Facts, Task, Wrong
@@ -84,12 +85,16 @@ def no_winner(facts: Facts, found: Found, where: Where) -> Found:
     own["gap"] = gap(row.differences.mean, row.low, row.high, task.digits, task.unit_of_difference)
     if "margin" in found:
         return {**own, "margin": f"{task.margin} {task.unit_of_difference}"}
-    return {**own, "needed": needed(row, task)}
+    return {**own, "needed": needed(row, task, facts.anytime)}
 
 
-def needed(row: Judged, task: Task) -> str:
+def needed(row: Judged, task: Task, anytime: bool) -> str:
     """Return how many seeds would settle it."""
     alpha, n = ALPHA / row.family, row.differences.n
+    if anytime:
+        would = would_settle(row.differences, task.margin, alpha)
+        would_do = "nor would 10,000 do" if would is None else f"about {would:,} would do"
+        return f"; not settled with {n} seeds, {would_do} if the difference and its spread stay as they are"
     about = seeds_needed(row.differences, task.margin, alpha)
     fewest, most = seeds_range(row.differences, task.margin, alpha)
     span = f"{fewest:,} or more" if most is None else f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
@@ -167,6 +172,18 @@ def against(facts: Facts, found: Found, where: Where) -> Found:
     if len(parts) < 2:
         raise Wrong(f"all are: {parts}")
     return {"base": facts.baseline, "parts": listed(parts)}
+
+
+@sentence("Not settled: {parts}, if differences and their spreads stay as they are.")
+def not_settled(facts: Facts, found: Found, where: Where) -> Found:
+    rows, task, parts = versus(facts, where.task), TASKS[where.task], []
+    if not facts.anytime or len(distinct(facts, where.task)) < 3:
+        raise Wrong("of a pair it is said behind the difference, and of a fixed number of seeds nothing")
+    for arch in by_verdict(facts, where.task)["unresolved"]:
+        would = would_settle(rows[arch].differences, task.margin, ALPHA / rows[arch].family)
+        would_do = "10,000 would not do" if would is None else f"about {would:,} would do"
+        parts.append(f"{arch} ({rows[arch].differences.n} seeds; {would_do})")
+    return {"parts": listed(parts, 3)}
 
 
 @sentence("There {pairs}, since no decoder is used.")

@@ -126,11 +126,12 @@ def caution(facts: Facts, found: Found, where: Where) -> Found:
 @sentence("Brackets are {what}.")
 def brackets(facts: Facts, found: Found, where: Where) -> Found:
     families = [row.family for task in facts.tasks for _, _, row in matched_pairs(facts, task)]
+    kind = "confidence sequences" if facts.anytime else "intervals"
     wide = (
-        "intervals over seeds, each as wide as its verdict among all pairs of the task takes (Holm's method at 5 %), "
+        f"{kind} over seeds, each as wide as its verdict among all pairs of the task takes (Holm's method at 5 %), "
         "and 95 % or more"
     )
-    return {"what": wide if max(families) > 1 else "95 % intervals of the paired difference over seeds"}
+    return {"what": wide if max(families) > 1 else f"95 % {kind} of the paired difference over seeds"}
 
 
 @sentence("Dotted lines join such pairs: parameters within 10 % of each other, not equal.")

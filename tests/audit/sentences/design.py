@@ -32,8 +32,7 @@ def written(facts: Facts) -> str:
 def deviations(facts: Facts) -> Iterator[tuple[bool, str]]:
     """Yield whether the verdicts depend on it, and its words."""
     plan, manifest = design(facts), facts.manifest
-    if manifest["seeds"] != plan["stopping"]["seeds"]:
-        yield True, f"{count(manifest['seeds'], 'seed')} instead of {plan['stopping']['seeds']}"
+    yield from _of_stopping(manifest, plan["stopping"])
     for what, shown in (("architecture", manifest["archs"]), ("task", manifest["tasks"])):
         names = [one["name"] for one in plan[f"{what}s"]]
         added, missing = [name for name in shown if name not in names], [name for name in names if name not in shown]
@@ -60,8 +59,28 @@ def deviations(facts: Facts) -> Iterator[tuple[bool, str]]:
         yield False, f"{lacking} of {_planned_here(facts)} planned runs without a result"
 
 
+def _of_stopping(manifest: dict[str, Any], planned: dict[str, Any]) -> Iterator[tuple[bool, str]]:
+    """Yield in what there are other seeds than planned."""
+    words = {"fixed": "a number of seeds fixed beforehand", "until sure": "seeds added until settled"}
+    rule = manifest.get("stopping", {"kind": "fixed"})
+    if rule["kind"] != planned["kind"]:
+        yield True, f"{words[rule['kind']]} instead of {words[planned['kind']]}"
+    elif rule["kind"] == "fixed":
+        if manifest["seeds"] != planned["seeds"]:
+            yield True, f"{count(manifest['seeds'], 'seed')} instead of {planned['seeds']}"
+    else:
+        if rule["first_seeds"] != planned["first_seeds"]:
+            yield False, f"first look at {rule['first_seeds']} seeds instead of {planned['first_seeds']}"
+        if rule["max_seeds"] != planned["seeds"]:
+            yield False, f"at most {rule['max_seeds']} seeds instead of {planned['seeds']}"
+        if rule["ended"] == "stopped":
+            yield False, "stopped before all was settled"
+
+
 def _planned_here(facts: Facts) -> int:
     """Return how many runs were planned of what the page shows."""
+    if facts.anytime:
+        return len(facts.all_runs)
     seeds = min(facts.manifest["seeds"], design(facts)["stopping"]["seeds"])
     return seeds * len(_cells(facts))
 
@@ -78,11 +97,17 @@ def _finished_here(facts: Facts) -> set[tuple[str, str, int]]:
     return {(arch, task, seed) for arch, task, seed in found if (arch, task) in _cells(facts) and seed < seeds}
 
 
-@sentence("As planned (design.json, {when}).")
+@sentence("As planned (design.json, {when}){rule}.")
 def as_planned(facts: Facts, found: Found, where: Where) -> Found:
     if list(deviations(facts)):
         raise Wrong("it is not")
-    return {"when": written(facts)}
+    if not facts.anytime:
+        return {"when": written(facts), "rule": ""}
+    rule = facts.manifest["stopping"]
+    ended = {"settled": "settled", "most seeds": "most seeds reached", "minutes": "time used up"}[rule["ended"]]
+    limit = f" or {rule['max_minutes']:g} minutes" if rule["max_minutes"] else ""
+    text = f": until sure, at most {rule['max_seeds']} seeds{limit}; ended: {ended}"
+    return {"when": written(facts), "rule": text}
 
 
 @sentence("**Not as planned** (design.json, {when}): {what}.")
@@ -98,8 +123,12 @@ def verdicts_not_as_planned(facts: Facts, found: Found, where: Where) -> Found:
     grave = [words for is_grave, words in deviations(facts) if is_grave]
     if not grave:
         raise Wrong("every verdict is")
-    fixed = any(" seed" in words for words in grave)
-    note = " (the verdicts assume a number of seeds that was fixed beforehand)" if fixed else ""
+    fixed, planned = not facts.anytime, design(facts)["stopping"]
+    note = ""
+    if fixed and (planned["kind"] != "fixed" or facts.manifest["seeds"] > planned["seeds"]):
+        note = " (if they were added in sight of the results, the intervals don't hold)"
+    elif fixed and facts.manifest["seeds"] < planned["seeds"]:
+        note = " (the verdicts assume a number of seeds that was fixed beforehand)"
     return {"what": "; ".join(grave) + note}
 
 
@@ -108,8 +137,8 @@ def made_before(facts: Facts, found: Found, where: Where) -> Found:
     runs = design(facts)["runs"]
     if not runs["made_before"]:
         raise Wrong("none was")
-    is_all = runs["made_before"] == runs["planned"]
-    return {"many": f"All {runs['planned']}" if is_all else f"{runs['made_before']} of the {runs['planned']}"}
+    is_all, of = runs["made_before"] == runs["planned"], "at most" if facts.anytime else "the"
+    return {"many": f"All {runs['planned']}" if is_all else f"{runs['made_before']} of {of} {runs['planned']}"}
 
 
 @sentence(

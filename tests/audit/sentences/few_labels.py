@@ -6,8 +6,17 @@ import math
 import re
 from collections import Counter
 
-from tests.audit.computing.few_labels import COLLAPSED, PUBLISHED, SUMMARIES, cells, methods, repeated, verdicts, worth
-from tests.audit.computing.own_statistics import Sample
+from tests.audit.computing.few_labels import (
+    COLLAPSED,
+    PUBLISHED,
+    SUMMARIES,
+    Worth,
+    cells,
+    methods,
+    repeated,
+    verdicts,
+    worth,
+)
 from tests.audit.facts import Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
@@ -117,13 +126,15 @@ def how_to_read(facts: Facts, found: Found, where: Where) -> Found:
         raise Wrong("not of this section")
     spreads = [n for n in seeds(facts) if n > 1]
     span = count(spreads[-1], "seed") if len(spreads) == 1 else f"{spreads[0]} to {spreads[-1]} seeds"
+    kind = "confidence sequences" if facts.anytime else "t intervals"
+    those = f"{facts.manifest['seeds']}" if facts.anytime else f"the {facts.manifest['seeds']} that were asked for"
     asked, paired = facts.manifest["seeds"], [row.n for rows in worth(facts).values() for row in rows.values()]
     return {
         "seeds": span,
-        "fewer": f" (a cell of fewer than the {asked} that were asked for says so)" if seeds(facts)[0] < asked else "",
+        "fewer": f" (a cell of fewer than {those} says so)" if seeds(facts)[0] < asked else "",
         "against": against(facts) if verdicts(facts) else "",
         "crossed": CROSSED if repeated(facts) else "",
-        "brackets": "; brackets are 95 % t intervals of the paired difference over seeds, each by itself"
+        "brackets": f"; brackets are 95 % {kind} of the paired difference over seeds, each by itself"
         if max(paired, default=0) > 1
         else "",
     }
@@ -157,20 +168,19 @@ def worth_of_the_others(facts: Facts, found: Found, where: Where) -> Found:
         for (one, other), rows in parts.items()
         if rows
     ]
-    over = f"with 95 % intervals over {min(paired)} paired seeds"
-    if len(paired) > 1:
-        over = "with 95 % intervals over paired seeds"
+    kind = "confidence sequences" if facts.anytime else "intervals"
+    over = f"with 95 % {kind} over {'' if len(paired) > 1 else f'{min(paired)} '}paired seeds"
     if paired == {1}:
         over = "of one seed, without an interval"
     return {"labels": f"{fewest:,}", "over": over, "parts": "; ".join(texts)}
 
 
-def _listed(rows: dict[str, Sample], *, are_counted: bool) -> str:
+def _listed(rows: dict[str, Worth], *, are_counted: bool) -> str:
     """Return the differences of up to four architectures; of how many seeds, where not all are of as many."""
     texts = []
     for arch, row in list(rows.items())[:4]:
         of = f", {count(row.n, 'seed')}" if are_counted else ""
-        texts.append(f"{gap(row.mean, *row.interval(), 2)} ({arch}{of})")
+        texts.append(f"{gap(row.mean, row.low, row.high, 2)} ({arch}{of})")
     return listed([*texts, *([f"{len(rows) - 4} more in the table"] if len(rows) > 4 else [])], 5)
 
 

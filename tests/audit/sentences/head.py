@@ -27,6 +27,18 @@ def budget(facts: Facts) -> str:
     return f"{known} images × {count(epochs, 'epoch')}{f' of the baseline, {equal}' if is_matched else ''}"
 
 
+def added(facts: Facts) -> str:
+    """Return until when seeds were added."""
+    rule = facts.manifest["stopping"]
+    until = {
+        "settled": "settled",
+        "most seeds": f"settled or {rule['max_seeds']}",
+        "minutes": f"settled or {rule['max_minutes'] or 0:g} minutes were over",
+        "stopped": "the job was stopped",
+    }[rule["ended"]]
+    return f"added until {until}: intervals hold at any look"
+
+
 @cache
 def context(facts: Facts, task: str) -> str:
     """Return in brackets what is said with a task's result: seeds, budget, pixels, each the first time."""
@@ -36,6 +48,7 @@ def context(facts: Facts, task: str) -> str:
         seeds = {row.differences.n for row in rows.values()} or {len(facts.values(name))}
         span = str(min(seeds)) if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
         words = [f"{span} {'paired ' if rows else ''}seeds"] if max(seeds) > 1 else []
+        words += [added(facts)] if facts.anytime and rows else []
         words += [budget(facts)] * bool(budget(facts))
         words += [matching.of_a_run(facts, name, TASKS[name].label)] if "match" in facts.manifest else []
         words += [PIXELS[facts.only("likelihood")]] if TASKS[name].metric == "elbo" else []

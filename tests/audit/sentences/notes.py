@@ -17,6 +17,8 @@ WIDE = (
     "confidence none of a column leaves out a true 0 (comparisons.csv has plain 95 % ones)"
 )
 
+ANY_LOOK = ": they hold at every number of seeds at once, so that seeds could be added in sight of them"
+
 
 def seeds_of_cells(facts: Facts) -> str:
     counts = seed_counts(facts)
@@ -31,13 +33,16 @@ def seeds_of_cells(facts: Facts) -> str:
     "seeds{wide}; {marks}."
 )
 def spreads(facts: Facts, found: Found, where: Where) -> Found:
-    families = [len(versus(facts, task)) for task in facts.tasks]
+    families, kind, wide = [len(versus(facts, task)) for task in facts.tasks], "intervals", WIDE
+    if facts.anytime:
+        kind = "confidence sequences"
+        wide = f"; each is{WIDE.removeprefix(': each')}".replace("column leaves", "column ever leaves")
     is_crossed = any(same_networks(one, task) for one in with_tuned(facts) for task in one.tasks)
     return {
         "seeds": seeds_of_cells(facts),
-        "brackets": "95 % intervals" if max(families) < 2 else "intervals",
+        "brackets": f"95 % {kind}" if max(families) < 2 else kind,
         "base": facts.baseline,
-        "wide": "" if max(families) < 2 else WIDE,
+        "wide": (ANY_LOOK if facts.anytime else "") + ("" if max(families) < 2 else wide),
         "marks": MARKS + (", = the same network, since the task uses no decoder" if is_crossed else ""),
     }
 
@@ -75,7 +80,7 @@ def whose(facts: Facts, found: Found, where: Where) -> Found:
 )
 def few_seeds(facts: Facts, found: Found, where: Where) -> Found:
     rows = [row for one in with_tuned(facts) for task in one.tasks for row in versus(one, task).values()]
-    if not any(row.differences.n < 6 and row.verdict != "unresolved" for row in rows):
+    if facts.anytime or not any(row.differences.n < 6 and row.verdict != "unresolved" for row in rows):
         raise Wrong("no verdict rests on fewer than six")
     return {}
 
@@ -83,7 +88,8 @@ def few_seeds(facts: Facts, found: Found, where: Where) -> Found:
 @sentence("± is the standard deviation over seeds{brackets}.")
 def in_the_table_of_parts(facts: Facts, found: Found, where: Where) -> Found:
     pair = len(facts.manifest["archs"]) == 2
-    words = "; brackets are 95 % t intervals of the paired difference over seeds, each for its row alone"
+    kind = "confidence sequences" if facts.anytime else "t intervals"
+    words = f"; brackets are 95 % {kind} of the paired difference over seeds, each for its row alone"
     return {"brackets": words if pair else ""}
 
 

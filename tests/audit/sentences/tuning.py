@@ -178,13 +178,14 @@ def of_a_task(facts: Facts, found: Found, where: Where) -> Found:
 
 
 @sentence(
-    "± is the standard deviation over seeds{numbers}; *tuned − common*: paired by seed, with its 95 % t interval; "
+    "± is the standard deviation over seeds{numbers}; *tuned − common*: paired by seed, with its 95 % {interval}; "
     "verdicts as in the table at the top, with Holm's method over the tuned column by itself."
 )
 def how_to_read(facts: Facts, found: Found, where: Where) -> Found:
     if max(of_tuned(facts).counts) < 2:
         raise Wrong("one seed has no interval")
-    return {"numbers": ", their number in parentheses" if len(counts(facts)) > 1 else ""}
+    numbers = ", their number in parentheses" if len(counts(facts)) > 1 else ""
+    return {"numbers": numbers, "interval": "confidence sequence" if facts.anytime else "t interval"}
 
 
 @sentence(

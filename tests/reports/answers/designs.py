@@ -66,3 +66,14 @@ def planned(report: Path, change: Callable[[dict[str, Any]], object] = lambda de
     (report / "design.json").write_text(json.dumps(design), encoding="utf-8")
     (report / "manifest.json").write_text(json.dumps({**manifest, "design": digest(design)}), encoding="utf-8")
     return report
+
+
+def until_sure(most: int, first: int = 3, made_before: int = 0) -> Callable[[dict[str, Any]], None]:
+    """Return what makes a plan one of seeds that are added until settled, at most so many."""
+
+    def change(design: dict[str, Any]) -> None:
+        design["stopping"] = {"kind": "until sure", "seeds": most, "first_seeds": first, "max_minutes": None}
+        design["seeds"] = list(range(most))
+        design["runs"]["made_before"] = made_before
+
+    return change

@@ -25,8 +25,9 @@ Result = typed("Result", **CELL, metric=Text, arch=Text, n=int, n_failed=int, n_
 Comparison = typed("Comparison", **CELL, metric=Text, arch=Text, baseline=Text, verdict=Verdict, text=Text, n=int,
                    difference=Number, low=Number, high=Number, level=Number, low_95=Number, high_95=Number, std=Number,
                    p_t=Number, p_signflip=Number, p_holm=Number, family=int, effect_size=Number,
-                   normal_assumption=bool, same_as=Maybe, seeds_needed=Whole, seeds_fewest=Whole,
-                   seeds_most=Whole, median=Number, median_low=Number, median_high=Number, won=Whole, lost=Whole,
+                   normal_assumption=bool, anytime=bool, p_anytime=Number, settled_at=Whole, same_as=Maybe,
+                   seeds_needed=Whole, seeds_fewest=Whole, seeds_most=Whole, median=Number, median_low=Number, median_high=Number,
+                   won=Whole, lost=Whole,
                    tied=Whole, unseen_failure=Number, skewness=Number, skewed=bool, outliers=list[int],
                    collapsed=list[int], collapsed_baseline=list[int], n_without=Whole, difference_without=Number,
                    low_without=Number, high_without=Number, verdict_without=Verdict | None)  # fmt: skip
@@ -38,7 +39,9 @@ Runs = typed("Runs", planned=int, finished=int, without_record=int, failed=list[
 Deviation = typed("Deviation", kind=Text, subject=Text, planned=Value, found=Value, text=Text)
 Design = typed("Design", state=Literal["kept", "missing", "changed"], created=Maybe, as_planned=bool | None,
                runs_planned=Whole, runs_made_before=Whole, deviations=list[Deviation])  # type: ignore[valid-type]  # fmt: skip
+Stopping = typed("Stopping", kind=Literal["until sure"], first_seeds=int, max_seeds=int, max_minutes=Number,
+                 ended=Literal["settled", "most seeds", "minutes", "stopped"])  # fmt: skip
 Answer = typed("Answer", version=Literal[1], question=Text, answer=Text, created=Maybe, dataset=Text,
                likelihood=Maybe, baseline=Text, archs=list[str], warnings=list[str], tasks=list[Task],  # type: ignore[valid-type]
                results=list[Result], comparisons=list[Comparison], speeds=list[Speed],  # type: ignore[valid-type]
-               sizes=list[Size], runs=Runs, design=Design | None)  # type: ignore[valid-type]  # fmt: skip
+               sizes=list[Size], runs=Runs, design=Design | None, stopping=Stopping | None)  # type: ignore[valid-type]  # fmt: skip

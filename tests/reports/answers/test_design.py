@@ -22,7 +22,7 @@ from reports.figures.canvas import FigureWriter
 from reports.rendering import markdown
 from reports.sections import reproduce
 from reports.sections.context import Context
-from tests.reports.answers.designs import planned
+from tests.reports.answers.designs import planned, until_sure
 from tests.reports.few_labels.synthetic import write_few_labels
 from tests.reports.synthetic import write_experiment
 
@@ -111,6 +111,7 @@ def seeds(count: int) -> Change:
 
 GRAVE: dict[str, tuple[Change, str]] = {
     "more seeds": (seeds(2), "3 seeds instead of 2"),
+    "until sure": (until_sure(30), "a number of seeds fixed beforehand instead of seeds added until settled"),
     "fewer seeds": (seeds(10), "3 seeds instead of 10"),
     "an architecture missing": (with_more("architectures", "pool4"), "architecture pool4 planned and not shown"),
     "an architecture changed": (
@@ -146,13 +147,18 @@ GRAVE: dict[str, tuple[Change, str]] = {
     "other data": (setting("dataset", fingerprint="xyz"), "fingerprint of the data dddddddd instead of xyz"),
 }  # fmt: skip
 
+OF_SEEDS = {
+    "more seeds": " (if they were added in sight of the results, the intervals don't hold)",
+    "fewer seeds": " (the verdicts assume a number of seeds that was fixed beforehand)",
+    "until sure": " (if they were added in sight of the results, the intervals don't hold)",
+}
+
 
 @pytest.mark.parametrize("name", GRAVE)
 def test_a_deviation_that_verdicts_depend_on_is_said_in_the_first_paragraph_too(name: str, report: Path) -> None:
     change, clause = GRAVE[name]
-    fixed = " (the verdicts assume a number of seeds that was fixed beforehand)" if "seeds" in name else ""
     first, behind = said(planned(report, change))
-    assert first == f"Not as planned: {clause}{fixed}."
+    assert first == f"Not as planned: {clause}{OF_SEEDS.get(name, '')}."
     assert behind == f"**Not as planned** ({WHEN}): {clause}."
     design = reports.answer_data(report)["design"]
     assert [one["text"] for one in design["deviations"]] == [clause] and design["as_planned"] is False

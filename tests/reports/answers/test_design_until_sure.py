@@ -1,70 +1,60 @@
-"""A job that adds seeds until verdicts are settled is as planned however few it took, but not beyond its most."""
+"""A page whose seeds were added until settled says whether that was planned, by what rule, and what ended it."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import reports
-from bench.store.store import Store
-from tests.reports.answers.designs import planned
-from tests.reports.synthetic import write_experiment
+from tests.reports.answers.designs import planned, until_sure
+from tests.reports.answers.test_design import WHEN, said
+from tests.reports.stopping.synthetic import write_until_sure
 
-GROWING = {"kind": "until sure", "first_seeds": 3, "max_minutes": None}
-
-
-def deviations(folder: Path, most_planned: int | None, rule: dict[str, Any] | None) -> list[tuple[str, object, object]]:
-    """Kind, planned and found of each deviation of three seeds; None: a fixed number of seeds."""
-    report = write_experiment(folder, tasks=("vae",), seeds=3, n_test=20, manifest={"evaluate": "basic"})
-    if rule is not None:
-        path = report / "manifest.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "stopping": rule}), encoding="utf-8")
-    kind = {**GROWING, "seeds": most_planned} if most_planned else {"kind": "fixed", "seeds": 3}
-    planned(report, lambda design: design.update(seeds=list(range(most_planned or 3)), stopping=kind))
-    found = reports.answer_data(report)["design"]
-    assert found["state"] == "kept"
-    return [(one["kind"], one["planned"], one["found"]) for one in found["deviations"]]
+pytestmark = pytest.mark.usefixtures("unmade")
 
 
-def rule(most: int, ended: str) -> dict[str, Any]:
-    return {**GROWING, "max_seeds": most, "ended": ended}
-
-
-@pytest.mark.parametrize("ended", ["settled", "minutes", "stopped"])
-def test_fewer_seeds_than_the_most_are_as_planned(ended: str, tmp_path: Path) -> None:
-    assert deviations(tmp_path, 30, rule(30, ended)) == []
+def written(folder: Path, ended: str = "settled", **options: object) -> Path:
+    return write_until_sure(folder, {"cnn2": 5, "cnn3": 4, "mlp": 5}, ended, **options)
 
 
 @pytest.mark.parametrize(
-    "most_planned, found, expected",
+    ("ended", "minutes", "words"),
     [
-        (3, rule(3, "most seeds"), []),
-        (2, rule(30, "settled"), [("seeds", 2, 3)]),
-        (30, rule(3, "most seeds"), [("seeds", 30, 3)]),
-        (30, None, [("stopping", "until sure", "fixed")]),
-        (None, rule(30, "settled"), [("stopping", "fixed", "until sure")]),
-        (None, None, []),
+        ("settled", None, "until sure, at most 30 seeds; ended: settled"),
+        ("most seeds", None, "until sure, at most 30 seeds; ended: most seeds reached"),
+        ("minutes", 90.0, "until sure, at most 30 seeds or 90 minutes; ended: time used up"),
     ],
-    ids=["the most", "beyond it", "cut short", "a fixed number", "not fixed", "fixed"],
 )
-def test_what_the_rule_did_not_plan_is_a_deviation(
-    most_planned: int | None, found: dict[str, Any] | None, expected: list[tuple[str, object, object]], tmp_path: Path
+def test_as_planned_says_the_rule_and_what_ended_it(
+    tmp_path: Path, ended: str, minutes: float | None, words: str
 ) -> None:
-    assert deviations(tmp_path, most_planned, found) == expected
+    """Whatever the seeds are: nobody planned how many it would take."""
+    report = planned(written(tmp_path, ended, minutes=minutes), until_sure(30))
+    assert said(report) == [f"As planned ({WHEN}): {words}."]
+    assert reports.answer_data(report)["design"]["as_planned"]
 
 
-def test_what_is_settled_is_not_said_to_be_unfinished(tmp_path: Path) -> None:
-    """Two of three architectures have two seeds less than the first: that is the rule's doing."""
-    report = write_experiment(tmp_path, tasks=("vae",), seeds=3, n_test=20, manifest={"evaluate": "basic"})
-    path, store = report / "manifest.json", Store(report.parent / "runs")
-    content = json.loads(path.read_text())
-    kept = [one for one in content["run_ids"] if (spec := store.load(one).spec)["seed"] == 0 or spec["arch"] == "cnn2"]
-    assert len(kept) < len(content["run_ids"])
-    for planned_runs, expected in ((len(kept), []), (len(kept) + 1, ["unfinished"])):
-        content |= {"run_ids": kept, "planned": planned_runs, "stopping": rule(3, "settled")}
-        path.write_text(json.dumps(content), encoding="utf-8")
-        planned(report, lambda design: design.update(stopping={**GROWING, "seeds": 3}))
-        assert [one["kind"] for one in reports.answer_data(report)["design"]["deviations"]] == expected
+def test_more_seeds_than_planned_leave_verdicts_that_hold_at_any_look(tmp_path: Path) -> None:
+    report = planned(written(tmp_path), until_sure(20, first=5))
+    clauses = "first look at 3 seeds instead of 5; at most 30 seeds instead of 20"
+    assert said(report) == [f"**Not as planned** ({WHEN}): {clauses}."]
+
+
+def test_a_number_of_seeds_that_was_to_be_fixed_is_another_plan(tmp_path: Path) -> None:
+    report = planned(written(tmp_path))
+    clause = "seeds added until settled instead of a number of seeds fixed beforehand"
+    assert said(report) == [f"Not as planned: {clause}.", f"**Not as planned** ({WHEN}): {clause}."]
+
+
+def test_a_job_that_was_stopped_is_not_as_planned(tmp_path: Path) -> None:
+    """One run failed, and two that were asked for have no record."""
+    failures = {("cnn3", "vae", 2): "boom"}
+    report = planned(written(tmp_path, "stopped", failures=failures, manifest={"planned": 16}), until_sure(30))
+    clauses = "stopped before all was settled; 3 of 16 planned runs without a result"
+    assert said(report) == [f"**Not as planned** ({WHEN}): {clauses}."]
+
+
+def test_runs_that_were_there_before_are_of_those_that_could_be_asked_for(tmp_path: Path) -> None:
+    report = planned(written(tmp_path), until_sure(30, made_before=9))
+    assert "9 of at most 14 planned runs were in the store when the plan was written" in said(report)[0]
