@@ -123,7 +123,7 @@ def without(facts: Facts, task: str) -> dict[str, Without]:
                 (other, base): ((kept if other == arch else values)[other].to_numpy(), values[base].to_numpy())
                 for other in versus(facts, task)
             }
-            found[arch] = Without(reasons, judged_family(columns, TASKS[task].margin)[arch, base])
+            found[arch] = Without(reasons, judged_family(columns, TASKS[task].margin, facts.anytime)[arch, base])
     return found
 
 

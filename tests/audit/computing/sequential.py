@@ -50,10 +50,9 @@ def sequence(values: np.ndarray, size: float, alpha: float) -> list[Look]:
     looks: list[Look] = []
     for n in range(FIRST, len(values) + 1):
         own = sample(values[:n], size)
+        half = 0.0 if 2 / 2**n < alpha else math.inf
         if own.sd > 0:
             half = critical(n, alpha) * own.sd / math.sqrt(n)
-        else:
-            half = 0.0 if 2 / 2**n < alpha else math.inf
         looks.append(Look(n, own.mean - half, own.mean + half))
     return looks
 

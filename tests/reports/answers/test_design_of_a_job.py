@@ -111,7 +111,7 @@ def test_more_seeds_and_architectures_in_the_same_folder_are_deviations(
         ("architecture added", None, "cnn:depth=1,channels=3"),
     ]
     head, _, behind = page(here).partition("## How to reproduce")
-    assert "Not as planned: 3 seeds instead of 2 (the verdicts assume a number of seeds" in head
+    assert "Not as planned: 3 seeds instead of 2 (if they were added in sight of the results" in head
     assert "3 seeds instead of 2; architecture cnn:depth=1,channels=3 added." in behind
 
 

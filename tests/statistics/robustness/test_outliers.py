@@ -45,7 +45,7 @@ def test_one_step_is_never_an_outlier() -> None:
     for n in range(3, 31):
         assert outliers(np.array([0.0] * (n - 1) + [0.0033])) == []
     tenth = [0.3 - 0.2, 0.4 - 0.3, 0.1, 0.7 - 0.6, 1.1 - 1.0]
-    assert len(set(tenth)) == 5 and outliers(np.array([*tenth, 0.2])) == []  # the same but for rounding
+    assert len(set(tenth)) > 1 and outliers(np.array([*tenth, 0.2])) == []  # the same but for rounding
 
 
 def test_an_outlier_is_told_from_its_distance_by_hand() -> None:
