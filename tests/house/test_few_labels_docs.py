@@ -54,3 +54,24 @@ def test_what_another_processor_changed_is_the_difference_of_two_published_pages
     said = re.search(r"moved the test ELBO by at most (\S+) nats.*? by at most (\S+) points of test error", text)
     assert said
     assert said.groups() == (f"{moved('elbo'):.4f}", f"{100 * moved('m1m2_accuracy_l100'):.2f}")
+
+
+def test_what_is_said_of_m2_is_on_its_published_page() -> None:
+    folder = PUBLISHED / "mnist-m2"
+    rows = pd.read_csv(folder / "summary.csv").set_index(["task", "metric"])
+    science = " ".join((ROOT / "docs" / "science.md").read_text(encoding="utf-8").split())
+    m2, reader = (
+        f"{100 * (1 - rows.loc[(task, 'accuracy'), 'mean']):.1f} ± {100 * rows.loc[(task, 'accuracy'), 'std']:.1f}"
+        for task in ("m2", "reader")
+    )
+    assert f"M2 of the mlp is wrong in {m2} %" in science and f"its reader alone in {reader}" in science
+    assert f"| {m2} % wrong of the test images |" in science
+    worth = re.findall(
+        r"less Reader alone is −([\d.]+) \[−([\d.]+), −([\d.]+)\] \(mlp\)", (folder / "report.md").read_text()
+    )
+    assert len(worth) == 2
+    for (mean, most, least), words in zip(
+        worth, ("were worth {} points [{}, {}]", "the same mlp {} [{}, {}]"), strict=True
+    ):
+        mean, least, most = (f"{float(number) + 1e-9:.1f}" for number in (mean, least, most))
+        assert words.format(mean, least, most) in science
