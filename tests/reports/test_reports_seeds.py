@@ -47,7 +47,7 @@ def expected(folder: Path, arch: str, seed: int) -> str:
 
 
 def test_mcnemar_is_of_the_lowest_seed_that_all_finished(tmp_path: Path) -> None:
-    text, (table,) = shown(tmp_path, uncertainty, tasks=("vae", "classifier"), failures=failed(("cnn3", 0)))
+    text, (table, *_) = shown(tmp_path, uncertainty, tasks=("vae", "classifier"), failures=failed(("cnn3", 0)))
     assert "the two models of seed 1 gets" in text and table.headers[-1] == "McNemar (seed 1)"
     cells = {row[1]: row[-1] for row in table.rows if row[0] == "classifier"}
     assert set(cells) == {"cnn3", "mlp"}
@@ -58,7 +58,7 @@ def test_mcnemar_is_of_the_lowest_seed_that_all_finished(tmp_path: Path) -> None
 def test_mcnemar_names_the_seed_of_each_row_where_none_is_common(tmp_path: Path) -> None:
     """cnn3 shares seeds 1 and 2 with the baseline, mlp only seed 0."""
     failures = failed(("cnn3", 0), ("mlp", 1), ("mlp", 2))
-    text, (table,) = shown(tmp_path, uncertainty, tasks=("classifier",), failures=failures)
+    text, (table, *_) = shown(tmp_path, uncertainty, tasks=("classifier",), failures=failures)
     cells = {row[1]: row[-1] for row in table.rows}
     assert table.headers[-1] == "McNemar (seed)" and "the seed in brackets" in text
     for arch, seed in (("cnn3", 1), ("mlp", 0)):
@@ -66,7 +66,7 @@ def test_mcnemar_names_the_seed_of_each_row_where_none_is_common(tmp_path: Path)
 
 
 def test_without_a_classifier_there_is_no_mcnemar(tmp_path: Path) -> None:
-    text, (table,) = shown(tmp_path, uncertainty, tasks=("vae",))
+    text, (table, *_) = shown(tmp_path, uncertainty, tasks=("vae",))
     assert "McNemar" not in text and table.headers[-1] == "over images" == table.headers[len(table.rows[0]) - 1]
 
 
