@@ -57,7 +57,7 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
     tasks_run = {experiment.task_run(spec["task"]): spec.get("task_fingerprint") for spec in specs}
     return [
         *_seeds(experiment, design),
-        *_named("architecture", archs, experiment.archs, archs_run),
+        *_named("architecture", archs, [*experiment.archs, *_raced(experiment)], archs_run),
         *_named("task", tasks, experiment.manifest["tasks"], tasks_run),
         *_decided_by(experiment, design),
         *_tuned_and_matched(experiment, design),
@@ -71,6 +71,11 @@ def _seeds(experiment: Experiment, design: Design) -> Iterator[Deviation]:
     if rule["kind"] != planned.kind:
         yield Deviation("stopping", "", planned.kind, str(rule["kind"]))
     found = experiment.seeds
+    if planned.kind == "race":
+        confirmed = int(rule.get("confirmed", 0))
+        if confirmed != (planned.confirm or 0):
+            yield Deviation("seeds", "", planned.confirm, confirmed)
+        return
     if planned.kind == "fixed":
         is_as_planned = found == planned.seeds
     else:  # a verdict of fewer seeds is as planned, unless the rule was cut short
@@ -81,7 +86,15 @@ def _seeds(experiment: Experiment, design: Design) -> Iterator[Deviation]:
 
 def _stopping(experiment: Experiment) -> Mapping[str, Any]:
     """Return when a job's seeds were to end; a manifest of a fixed number does not say so."""
+    if race := experiment.manifest.get("race"):
+        return {"kind": "race", **race}
     return experiment.manifest.get("stopping") or {"kind": "fixed"}
+
+
+def _raced(experiment: Experiment) -> list[str]:
+    """Return the architectures that raced and are not shown: whoever lost is left out as planned."""
+    names = (experiment.manifest.get("race") or {}).get("archs", ())
+    return [name for name in names if name not in experiment.archs]
 
 
 def _named(
