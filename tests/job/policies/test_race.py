@@ -20,7 +20,7 @@ from bench.statistics.sequential.race import standing
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.worker.site import Site
-from tests.job.test_policies import FakeLauncher, rounds_of
+from tests.job.policies.test_policies import FakeLauncher, rounds_of
 
 SHORT, FULL = 1, 4
 """Epochs of the race and of the confirmation."""
