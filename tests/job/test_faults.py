@@ -37,6 +37,17 @@ def test_kills_lose_nothing_and_two_jobs_share_a_store() -> None:
     assert re.search(r"^4 kills .* no finished run lost or trained again, no record wrong", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.slow
+def test_a_plan_that_grows_ends_with_the_same_runs_and_the_same_page_however_often_it_is_killed() -> None:
+    """The long mode is `python -m tests.job.faults --kills 200 --seeds 3 --until-sure 6`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.job.faults", "--kills", "4", "--seed", "1", "--seeds", "3", "--until-sure", "5"],
+        cwd=ROOT, capture_output=True, text=True, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^4 kills .* every final report the same", done.stdout, re.MULTILINE)
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A job of two finished runs."""

@@ -204,3 +204,17 @@ def test_plain_lines_name_the_run_and_the_count(capsys: pytest.CaptureFixture) -
     assert lines[0] == "1 of 3 runs are done already, 2 to train"
     assert lines[1] == "[1/2] cnn2 vae lr 0.001 seed 0 finished in 0:03, about 0:03 left"
     assert lines[2] == "[2/2] cnn2 vae lr 0.001 seed 1 failed in 0:01: ValueError: [bold]no[/bold]"
+
+
+def test_a_round_begins_with_what_earlier_rounds_have_learned(capsys: pytest.CaptureFixture) -> None:
+    first = Estimate(specs(2), 1)
+    for spec in specs(2):
+        first.update(Event(EventKind.FINISHED, spec, seconds=40.0))
+    second = Estimate(specs(3)[2:], 1, first)
+    assert second.remaining() == pytest.approx(40)
+    with Display(specs(3)[2:], 0, 1, "1 of 2 verdicts open", second) as display:
+        display.show(Event(EventKind.FINISHED, specs(3)[2], seconds=20.0))
+    assert capsys.readouterr().err.splitlines() == [
+        "1 of 2 verdicts open, about 0:40 left in this round",
+        "[1/1] cnn2 vae lr 0.001 seed 2 finished in 0:20, about 0:00 left in this round",
+    ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -36,6 +38,7 @@ NOTICED_SOON = {"health_check_period_ms": 300, "health_check_initial_delay_ms": 
 HELPER = """
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 WIDTH = 4
 WAIT_SECONDS = 60
@@ -195,3 +198,19 @@ def test_no_room_on_the_cluster_is_one_line(two_nodes: object, tmp_path: Path, c
     command = [*TINY, "--launcher", "ray", "--ray-address", address, "--threads", "64"]
     assert main([*command, "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]) == 2
     assert "--threads 64: no node of the Ray cluster has that many CPUs" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_plan_that_grows_does_its_rounds_on_a_cluster(two_nodes: object, tmp_path: Path) -> None:
+    address = two_nodes.address  # type: ignore[attr-defined]
+    archs = [f"cnn:depth=1,channels={channels}" for channels in (2, 3, 4)]  # of two comparisons three pairs settle none
+    command = [*TINY, "--archs", *archs, "--tasks", "classifier", "--epochs", "1", "--until-sure", "--max-seeds", "5"]
+    manifests = []
+    for name, launcher in (("ray", ["--launcher", "ray", "--ray-address", address]), ("local", [])):
+        where = ["--runs-dir", str(tmp_path / name), "--out", str(tmp_path / f"{name}-report")]
+        with patch("reports.build"), patch("reports.load"), patch("reports.terminal_summary", return_value=""):
+            assert main([*command, *launcher, *where]) == 0
+        manifests.append(json.loads((tmp_path / f"{name}-report" / "manifest.json").read_text(encoding="utf-8")))
+    ray, local = manifests
+    assert ray["seeds"] > 3 and ray["run_ids"] == local["run_ids"] and ray["stopping"] == local["stopping"]
+    assert Store(tmp_path / "ray").run_ids() == Store(tmp_path / "local").run_ids()
