@@ -134,6 +134,13 @@ def test_a_failed_arm_is_out_and_one_that_fails_at_times_is_not() -> None:
     assert (alone.ended, alone.winner, alone.survivors) == ("one left", "b", ("b",))
 
 
+def test_a_value_that_is_not_finite_is_a_failure_and_the_others_count() -> None:
+    values = arms(np.random.default_rng(6), [0, 50])
+    values["b"][0] = math.inf
+    race = standing(values, first=4, most=10)
+    assert race.out == (Elimination("a", 4, "b"),) and race.winner == "b"
+
+
 def test_an_arm_gains_nothing_by_failing_at_a_hard_seed() -> None:
     """Seed 2 is 100 worse for everyone: without it the mean of "b" would be far above."""
     values = {"a": series(1.0, 1.1, -99.0, 1.2), "b": series(0.9, 1.2, math.nan, 1.0)}
