@@ -72,8 +72,22 @@ def design_of(request: Request, plan: JobPlan, data: DataDescription, made: Coll
         seeds=list(range(plan.stopping.seeds)),
         evaluation=designs.PlannedEvaluation(request.evaluate, _parts(parts)),
         stopping=plan.stopping,
-        runs=designs.PlannedRuns(len(runs), sum(run.run_id in made for run in runs)),
+        limits=_limits(request),
+        left_out=[designs.LeftOut(name, reason) for name, reason in plan.left_out.items()],
+        runs=designs.PlannedRuns(_most_runs(plan, runs), sum(run.run_id in made for run in runs)),
     )
+
+
+def _most_runs(plan: JobPlan, runs: Sequence[RunSpec]) -> int:
+    """How many of these there are at most: whoever wins a race is confirmed, and it alone beside the baseline."""
+    fresh = [run for run in runs if plan.stopping.kind == "race" and run.seed >= plan.stopping.seeds]
+    return len(runs) - len(fresh) + min(len(fresh), 2 * (plan.stopping.confirm or 0))
+
+
+def _limits(request: Request) -> designs.PlannedLimits | None:
+    """How large an architecture may be; None if it doesn't matter."""
+    asked = request.max_params, request.max_macs
+    return None if asked == (None, None) else designs.PlannedLimits(*asked)
 
 
 def _planned_tuning(plan: JobPlan) -> designs.PlannedTuning | None:
@@ -122,14 +136,16 @@ def describe(
     """The manifest's content.
 
     Args:
-        work: all that was planned.
+        work: all that was planned, of what the report shows.
         records: those of it that have ended.
         circumstances: further entries, such as the number of workers.
     """
     runs = [spec.run_id for spec in work if isinstance(spec, RunSpec) and not plan.is_only_trial(spec)]
     evaluations = [spec.run_id for spec in work if isinstance(spec, EvaluationSpec)]
+    shown = [spec for spec in work if isinstance(spec, RunSpec)]
+    archs = archs_of(plan, shown)
     return {
-        "title": title(plan.archs, data.name),
+        "title": title(archs, data.name),
         "command": shlex.join(["python", "run_ablation.py", *request.arguments]),
         "runs_dir": runs_path(folder, request.runs_dir),
         "run_ids": [run_id for run_id in runs if run_id in records],
@@ -137,16 +153,21 @@ def describe(
         "evaluate": request.evaluate,
         "evaluations": [run_id for run_id in evaluations if run_id in records],
         "evaluations_planned": len(evaluations),
-        "archs": list(plan.archs),
+        "archs": archs,
         "tasks": list(plan.tasks),
-        "seeds": 1 + max((spec.seed for spec in work if isinstance(spec, RunSpec)), default=-1),
+        "seeds": len({spec.seed for spec in shown}),
         "baseline": plan.baseline,
-        "factors": {candidate.name: dict(candidate.factors) for candidate in plan.candidates if candidate.factors},
+        "factors": {one.name: dict(one.factors) for one in plan.candidates if one.factors and one.name in archs},
         "illegal": [{"arch": name, "reason": reason} for name, reason in plan.illegal.items()],
+        **(
+            {"left_out": [{"arch": name, "reason": why} for name, why in plan.left_out.items()]}
+            if plan.left_out
+            else {}
+        ),
         "skipped": [dict(one) for one in plan.skipped],
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "dataset": data.as_dict(),
-        "schedule": schedule(plan.recipe, data),
+        "schedule": schedule(plan.recipe, data, shown),
         "declared": plan.declared.as_dict(),
         **({"tuning": tuning(plan, records)} if plan.trials else {}),
         **({"match": plan.match.as_dict()} if plan.match else {}),
@@ -154,10 +175,27 @@ def describe(
     }
 
 
-def schedule(recipe: Recipe, data: DataDescription) -> dict[str, int]:
-    """Return the number of steps of each run of whole epochs, and how many of them the learning rate rises over."""
+def archs_of(plan: JobPlan, shown: Sequence[RunSpec]) -> list[str]:
+    """Return what is compared, in order: all that was planned, or of a race the baseline before what is left beside it.
+
+    Args:
+        shown: the runs that the report shows.
+    """
+    if plan.stopping.kind != "race":
+        return list(plan.archs)
+    names = {run.arch for run in shown}
+    return sorted((name for name in plan.archs if name in names), key=lambda name: name != plan.baseline)
+
+
+def schedule(recipe: Recipe, data: DataDescription, shown: Sequence[RunSpec] = ()) -> dict[str, int]:
+    """Return the number of steps of each run of whole epochs, and how many of them the learning rate rises over.
+
+    Args:
+        shown: the runs that the report shows; those of a race have epochs of their own.
+    """
     images = recipe.images(data)
-    steps = recipe.epochs * (images // min(recipe.batch_size, images))
+    epochs = {run.epochs for run in shown if run.steps is None} or {recipe.epochs}
+    steps = max(epochs) * (images // min(recipe.batch_size, images))
     return {"steps": steps, "warm_up_steps": warm_up_steps(steps)}
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from archs.errors import UserError, nearest
 from bench.evaluation import LEVELS
 from bench.job.parser import parser
+from bench.job.policies import options as seed_options
 from bench.job.request import Request
 from bench.spec.arguments import listed
-from bench.spec.defaults import DEFAULT_MAX_SEEDS, FEWEST_SEEDS, MATCHES
+from bench.spec.defaults import MATCHES
 from bench.spec.extras import require
 from bench.spec.paths import data_dir
 from bench.spec.run import LIKELIHOODS
@@ -41,7 +41,7 @@ def parse(arguments: Sequence[str]) -> Request:
     if chosen.parquet:
         require("pyarrow", "--parquet", "parquet")
     values = vars(chosen)
-    check_stopping(values)
+    seed_options.check(values)
     values["archs"] = tuple(one for word in chosen.archs for one in archs_in(word))
     values["plugins"], values["tasks"] = tuple(chosen.plugins), tuple(dict.fromkeys(chosen.tasks))
     values["labels"] = tuple(dict.fromkeys(count for counts in chosen.labels for count in counts))
@@ -49,24 +49,6 @@ def parse(arguments: Sequence[str]) -> Request:
     asked = {kind.name: values.pop(kind.name) for kind in kinds()}
     values["trackers"] = {name: value for name, value in asked.items() if value is not None}
     return Request(**values, arguments=tuple(arguments))
-
-
-def check_stopping(asked: dict[str, Any]) -> None:
-    """Fill in the most seeds; raise `UserError` for numbers of seeds that don't go together, by option names."""
-    if not asked["until_sure"]:
-        for name in ("max_seeds", "max_minutes"):
-            if asked[name] is not None:
-                option = f"--{name.replace('_', '-')}"
-                raise UserError(f"{option} limits --until-sure, which is not asked for; add it, or leave {option} out")
-    first, most = asked["seeds"], asked["max_seeds"] or DEFAULT_MAX_SEEDS
-    if asked["until_sure"] and first < FEWEST_SEEDS:
-        raise UserError(
-            f"--until-sure --seeds {first}: expected at least {FEWEST_SEEDS} for the first round, or no --seeds"
-        )
-    if asked["until_sure"] and first > most:
-        wanted = f"add --max-seeds {first} or more" if asked["max_seeds"] is None else "raise --max-seeds"
-        raise UserError(f"--until-sure --seeds {first}: the first round has more than the most seeds, {most}; {wanted}")
-    asked["max_seeds"] = most
 
 
 def archs_in(word: str) -> list[str]:

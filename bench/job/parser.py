@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bench.job import values
+from bench.job.policies.options import add_options
 from bench.spec.arguments import Parser, integer
 from bench.spec.defaults import (
     DEFAULT_BATCH,
@@ -14,11 +15,8 @@ from bench.spec.defaults import (
     DEFAULT_LABELS,
     DEFAULT_LATENT,
     DEFAULT_LR,
-    DEFAULT_MAX_SEEDS,
-    DEFAULT_SEEDS,
     EPOCHS,
     EPOCHS_OF_ALL,
-    FEWEST_SEEDS,
     QUICK,
 )
 from bench.spec.paths import path
@@ -31,6 +29,7 @@ EXAMPLES = """examples:
   python run_ablation.py --archs cnn2/cnn3+cnn2/cnn3 --tasks vae        cross encoders with decoders
   python run_ablation.py --archs cnn:depth=2/3,kernel=3/5 --quick       a grid, at a glance
   python run_ablation.py --archs cnn2 cnn3 --until-sure                 as many seeds as the verdicts need
+  python run_ablation.py --archs cnn2 cnn:depth=2/3,kernel=3/5 --race --tasks vae   the best of five, confirmed
   python run_ablation.py --archs cnn2 my_arch --plugin my_arch.py       your own beside ours
 """
 
@@ -68,34 +67,22 @@ def parser() -> argparse.ArgumentParser:
         metavar="TASK",
         help=f"of {', '.join(names())}; default: {', '.join(DEFAULT)}, if the architecture can",
     )
-    what.add_argument(
-        "--seeds",
-        type=values.seeds,
-        default=DEFAULT_SEEDS,
-        metavar="N",
-        help=f"how many seeds: 0…N−1, paired across architectures; with --until-sure, of the first round; "
-        f"default: {DEFAULT_SEEDS}",
-    )
-    what.add_argument(
-        "--until-sure",
-        action="store_true",
-        help="add seeds, one at a time, to each comparison with the baseline that is not settled yet, until all are "
-        "better, worse or equivalent; verdicts and intervals are of a kind that may be looked at after each seed",
-    )
-    what.add_argument(
-        "--max-seeds",
-        type=integer(FEWEST_SEEDS, values.MOST_SEEDS),
-        metavar="N",
-        help=f"of --until-sure: no comparison gets more; default: {DEFAULT_MAX_SEEDS}",
-    )
-    what.add_argument(
-        "--max-minutes",
-        type=values.minutes,
-        metavar="M",
-        help="of --until-sure: after so many minutes no more seeds are begun; the same command goes on with M more",
-    )
     what.add_argument("--baseline", metavar="ARCH", help="what the others are compared with; default: the first")
+    what.add_argument(
+        "--max-params",
+        type=integer(1, values.MOST_SIZE),
+        metavar="N",
+        help="leave out what has more parameters, on the largest of the tasks; the baseline always stays",
+    )
+    what.add_argument(
+        "--max-macs",
+        type=integer(1, values.MOST_SIZE),
+        metavar="N",
+        help="leave out what takes more multiply-accumulates for one image, forward; the baseline always stays",
+    )
     what.add_argument("--list", dest="list_archs", action="store_true", help="print the architectures and stop")
+
+    add_options(build.add_argument_group("how many seeds"))
 
     data = build.add_argument_group("data")
     data.add_argument("--dataset", default="auto", help="auto, mnist, fashion_mnist, kmnist or digits; default: auto")

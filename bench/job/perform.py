@@ -18,7 +18,8 @@ from bench.data import datasets, fetch
 from bench.data.dataset import Dataset
 from bench.job.manifest import describe, design_of, is_as_designed, write_manifest
 from bench.job.plan import JobPlan, check, make_plan, matched
-from bench.job.report_folder import keep_earlier, report_folder
+from bench.job.policies.policy import Policy
+from bench.job.report_folder import keep_earlier, manifest_in, report_folder
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
 from bench.launchers.launcher import Launcher
@@ -80,20 +81,23 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         if request.match != EPOCHS_OF_ALL:
             match = matched(request, plan, data.describe())
             plan = call_in_child(make_plan, request, data.describe(), device, match)
-        folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir, plan.baseline)
+        folder = report_folder(request.out, plan.policy.planned({}), request.runs_dir, plan.baseline, plan.raced_for)
+        policy = resumed(plan, folder)
         design = kept_design(folder, request, plan, data)
         for warning in warnings:
             print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
+        if plan.note:
+            print(plan.note, file=sys.stderr, flush=True)
 
         site = site_of(request, plan, launcher, code)
         held = Held(request.runs_dir, request.retry_failed)
         until = None if request.max_minutes is None else begun + 60 * request.max_minutes
-        rounds = Rounds(plan.policy, site, launcher, trackers, held, request.fail_fast, plan.is_bad_trial, until)
+        rounds = Rounds(policy, site, launcher, trackers, held, request.fail_fast, plan.is_bad_trial, until)
         rounds.run()
         say_conclusion(request, plan, rounds)
 
     with alone_in(folder):
-        work = rounds.work
+        work, shown_work = rounds.work, rounds.shown
         records = {each.run_id: held.records[each.run_id] for each in work if each.run_id in held.records}
         shown = {*held.again, *records}
         if kept := keep_earlier(folder, shown, plan.baseline):
@@ -109,11 +113,24 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         if request.launcher == "local":
             circumstances["processors"] = str(processors())
         circumstances["wall_seconds"] = round(time.monotonic() - begun, 1)
-        write_manifest(folder, describe(request, plan, data.describe(), work, records, folder, circumstances))
+        write_manifest(folder, describe(request, plan, data.describe(), shown_work, records, folder, circumstances))
         ended = [(each, records[each.run_id]) for each in work if each.run_id in records]
         failed = sum(one.status == Status.FAILED and not plan.is_bad_trial(each, one.error) for each, one in ended)
         undone = sum(each.run_id not in records for each in work)
         yield Outcome(folder, len(finished_runs(rounds)), failed, undone, stopped_by)
+
+
+def resumed(plan: JobPlan, folder: Path) -> Policy:
+    """The policy of a plan, as the report in a folder left it; if that ended something for good, that is said."""
+    entry = manifest_in(folder).get(plan.stopping.kind)
+    policy = plan.policy.resumed(entry if isinstance(entry, dict) else {})
+    if policy is not plan.policy:
+        print(
+            f"the race in {folder} ended when its time was up, and its winner stays; to race on, name another --out",
+            file=sys.stderr,
+            flush=True,
+        )
+    return policy
 
 
 def kept_design(folder: Path, request: Request, plan: JobPlan, data: Dataset) -> designs.StoredDesign:
@@ -128,11 +145,12 @@ def kept_design(folder: Path, request: Request, plan: JobPlan, data: Dataset) ->
 
 def say_conclusion(request: Request, plan: JobPlan, rounds: Rounds) -> None:
     """Say what was found while the plan grew, and whether that is all."""
-    if found := plan.policy.conclusion(rounds.held.records):
+    if found := rounds.policy.conclusion(rounds.held.records):
         print(found, file=sys.stderr, flush=True)
     if rounds.out_of_time:
+        then = "the race ended there, and stays so in this report" if request.race else "the same command goes on"
         print(
-            f"--max-minutes {request.max_minutes:g} is over, so no more seeds were begun; the same command goes on",
+            f"--max-minutes {request.max_minutes:g} is over, so no more seeds were begun; {then}",
             file=sys.stderr,
             flush=True,
         )
@@ -143,7 +161,11 @@ def stopping(plan: JobPlan, rounds: Rounds) -> dict[str, Any]:
     rule = plan.stopping
     if rule.kind == "fixed":
         return {}
-    ended = plan.policy.ended(rounds.held.records) or ("minutes" if rounds.out_of_time else "stopped")
+    if rule.kind == "race":
+        factors = {one.name: dict(one.factors) for one in plan.candidates if one.factors}
+        entry = rounds.policy.entry(rounds.held.records)
+        return {"race": {**entry, "max_minutes": rule.max_minutes, "factors": factors}}
+    ended = rounds.policy.ended(rounds.held.records) or ("minutes" if rounds.out_of_time else "stopped")
     entry = {"kind": rule.kind, "first_seeds": rule.first_seeds, "max_seeds": rule.seeds}
     return {"stopping": {**entry, "max_minutes": rule.max_minutes, "ended": ended}}
 
@@ -154,7 +176,8 @@ def speed_of(request: Request, plan: JobPlan, folder: Path, rounds: Rounds, code
         return "not measured apart: the job was stopped", rounds.stopped_by
     effort = request.throughput if plan.measurable else "off"
     try:
-        trained = finished_runs(rounds)
+        shown = {each.run_id for each in rounds.shown}
+        trained = [run for run in finished_runs(rounds) if run.run_id in shown]
         where = plan.device, plan.device_name
         said = measure_apart(folder, effort, trained, *where, request.plugins, code, anew=rounds.trained)
     except KeyboardInterrupt as interrupt:

@@ -11,9 +11,8 @@ from archs.registry import Registry, Resolved
 from bench import evaluation, tasks
 from bench.data.dataset import DataDescription
 from bench.evaluation import EvaluationRequest
-from bench.job.policies.fixed import EachOnce
+from bench.job.policies.asked import check_comparable, check_count, parts_of, policy_of, seeds_of, stopping_of
 from bench.job.policies.policy import Policy
-from bench.job.policies.until_sure import UntilSure
 from bench.job.recipe import Recipe, recipe_of
 from bench.job.request import Request
 from bench.job.runs import Candidate, candidates_of, inapplicable, runs_of, trials_of
@@ -21,7 +20,7 @@ from bench.job.sharing import Sharing, sharing_of
 from bench.spec.declared import Declared
 from bench.spec.defaults import TIME
 from bench.spec.device import CPU, Device
-from bench.spec.run import EvaluationSpec, RunSpec, Work
+from bench.spec.run import RunSpec, Work
 from bench.spec.status import has_diverged
 from bench.speed.matching import Match, match_runs
 from bench.store.design import Stopping
@@ -37,6 +36,9 @@ class JobPlan:
     illegal: Mapping[str, str]
     """Cells of a grid that can't be built → the reason."""
 
+    left_out: Mapping[str, str]
+    """Architectures over the limits on their size → the reason."""
+
     baseline: str
     """Name of the architecture that the others are compared with."""
 
@@ -49,7 +51,7 @@ class JobPlan:
     recipe: Recipe
 
     runs: tuple[RunSpec, ...]
-    """Those with the recipe; where seeds are added, all that there may be."""
+    """Those with the recipe, a race's before those that confirm it; where seeds are added, all that there may be."""
 
     trials: tuple[tuple[RunSpec, ...], ...]
     """Of each run with the recipe those with others, [K − 1][runs]; empty unless each is tuned."""
@@ -80,9 +82,17 @@ class JobPlan:
     match: Match | None = None
     """How many steps each architecture trains, where that is not the same for all."""
 
+    note: str = ""
+    """What is to be said before anything is trained; empty for nothing."""
+
     @property
     def archs(self) -> tuple[str, ...]:
         return tuple(candidate.name for candidate in self.candidates)
+
+    @property
+    def raced_for(self) -> str:
+        """What tells the report of a race from others of the same runs; empty if this is none."""
+        return f"race for {self.recipe.epochs} epochs" if self.stopping.kind == "race" else ""
 
     def is_only_trial(self, run: RunSpec) -> bool:
         """Whether a run is done for tuning alone, and not with the recipe that all runs have in common."""
@@ -113,6 +123,7 @@ def make_plan(request: Request, data: DataDescription, device: Device | None, ma
     from bench.job.devices import device_of, devices_of
     from bench.machine.cuda import device_name
     from bench.worker.label_inputs import label_inputs
+    from bench.worker.sizes import Limits, within
 
     registry, resolved, baseline = compared(request)
     measurable = device in (None, CPU) or torch.cuda.is_available()  # not on the GPUs of other machines
@@ -121,30 +132,32 @@ def make_plan(request: Request, data: DataDescription, device: Device | None, ma
     declared = tasks.declared(wanted)
     prints = {task.name: tasks.fingerprint(task.name, registry.plugins) for task in wanted}
     recipe = recipe_of(request, device, data)
-    candidates = candidates_of(resolved.archs)
-    told = label_inputs(resolved.archs, wanted, recipe.latent_dim)
-    stopping = stopping_of(request)
-    runs = runs_of(candidates, wanted, stopping.seeds, recipe, data, prints, told)
+    sized = within(resolved.archs, wanted, recipe.latent_dim, Limits(request.max_params, request.max_macs), baseline)
+    candidates = candidates_of(sized.archs)
+    told = label_inputs(sized.archs, wanted, recipe.latent_dim)
+    stopping = stopping_of(request, recipe.epochs)
+    runs = runs_of(candidates, wanted, seeds_of(stopping), recipe, data, prints, told)
     if not runs:
         names = ", ".join(candidate.name for candidate in candidates)
         raise UserError(f"nothing to run: {names} has no decoder; add --tasks classifier, or an architecture with one")
-    if request.until_sure:
-        check_comparable(runs, baseline)
+    check_comparable(runs, baseline, declared, request)
     runs = tuple(map(match.applied, runs)) if match else runs
+    parts = parts_of(runs, stopping)
     trials = trials_of(runs, request.tune) if request.tune else ()
     asked = EvaluationRequest(request.evaluate, request.iwae_samples, request.iwae_images, request.labels)
-    evaluations, lacking = evaluation.plan(runs, asked, baseline, declared.tasks)
+    evaluations, lacking = evaluation.plan(parts.reported, asked, baseline, declared.tasks)
     sharing = sharing_of(request, device)
     return JobPlan(
         candidates=candidates,
         illegal=dict(resolved.illegal),
+        left_out=sized.left_out,
         baseline=baseline,
         tasks=tuple(task.name for task in wanted),
         skipped=(*inapplicable(candidates, wanted), *({"reason": reason} for reason in lacking)),
         recipe=recipe,
-        runs=runs,
+        runs=parts.all,
         trials=trials,
-        policy=policy_of(stopping, runs, by_seed(trials), evaluations, baseline, declared, sharing),
+        policy=policy_of(stopping, parts, by_seed(trials), evaluations, baseline, declared, sharing.stack),
         stopping=stopping,
         device=device,
         devices=devices_of(request.device, device),
@@ -153,49 +166,8 @@ def make_plan(request: Request, data: DataDescription, device: Device | None, ma
         measurable=measurable,
         declared=declared,
         match=match,
+        note=sized.said,
     )
-
-
-def stopping_of(request: Request) -> Stopping:
-    if not request.until_sure:
-        return Stopping("fixed", request.seeds)
-    return Stopping("until sure", request.max_seeds, first_seeds=request.seeds, max_minutes=request.max_minutes)
-
-
-def policy_of(
-    stopping: Stopping,
-    runs: Sequence[RunSpec],
-    trials: Sequence[RunSpec],
-    evaluations: Sequence[EvaluationSpec],
-    baseline: str,
-    declared: Declared,
-    sharing: Sharing,
-) -> Policy:
-    """Return what decides which of these are run, and when."""
-    if stopping.first_seeds is None:
-        return EachOnce((*dict.fromkeys([*runs, *trials]), *evaluations))
-    return UntilSure(
-        runs=tuple(runs),
-        trials=tuple(trials),
-        evaluations=tuple(evaluations),
-        baseline=baseline,
-        declared=declared,
-        first_seeds=stopping.first_seeds,
-        max_seeds=stopping.seeds,
-        seeds_at_once=min(sharing.stack, stopping.first_seeds),
-    )
-
-
-def check_comparable(runs: Sequence[RunSpec], baseline: str) -> None:
-    """Raise `UserError` if no task has the baseline and another architecture."""
-    able: dict[str, set[str]] = {}
-    for run in runs:
-        able.setdefault(run.task, set()).add(run.arch)
-    if not any(baseline in archs and len(archs) > 1 for archs in able.values()):
-        raise UserError(
-            f"--until-sure: no other architecture has a task in common with the baseline {baseline}, so there is no "
-            "verdict to reach; name another in --archs, or leave --until-sure out"
-        )
 
 
 def matched(request: Request, plan: JobPlan, data: DataDescription) -> Match | None:
@@ -243,11 +215,7 @@ def compared(request: Request) -> tuple[Registry, Resolved, str]:
     """What can be had, the architectures that are asked for, and the name of the baseline among them."""
     registry = tasks.registry(request.plugins)
     resolved = registry.resolve(request.archs)
-    if request.until_sure and len(resolved.archs) == 1:
-        raise UserError(
-            f"--until-sure: {resolved.archs[0].name} is the only architecture, so there is no verdict to reach; name "
-            "another in --archs, or leave --until-sure out"
-        )
+    check_count([arch.name for arch in resolved.archs], request)
     return registry, resolved, _baseline(request.baseline, registry, resolved)
 
 

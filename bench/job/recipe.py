@@ -37,6 +37,8 @@ def recipe_of(request: Request, device: Device, data: DataDescription) -> Recipe
     if request.quick:
         epochs = epochs or QUICK["epochs"]
         train_images = train_images or QUICK["train_images"]
+    if request.race and not request.confirm:  # nothing is trained for longer than the race's runs
+        epochs = request.race_epochs or epochs
     if train_images is not None and train_images >= data.train_images:
         train_images = None  # all of them: the same run as without the option
     return Recipe(

@@ -30,7 +30,9 @@ EARLIER = "earlier"
 """The folder, within a report's, of reports that were there before it and show what it does not."""
 
 
-def report_folder(out: str | None, work: Sequence[Work], runs_dir: str, baseline: str | None = None) -> Path:
+def report_folder(
+    out: str | None, work: Sequence[Work], runs_dir: str, baseline: str | None = None, raced_for: str = ""
+) -> Path:
     """The folder that was asked for, or one named by what is compared; made, and checked to be fit for a report.
 
     Its name ends with a hash of every setting but the number of seeds, so that more seeds go to the same report.
@@ -39,7 +41,7 @@ def report_folder(out: str | None, work: Sequence[Work], runs_dir: str, baseline
         UserError: it can't be written to, or its page could not find the runs.
     """
     runs = [each for each in work if isinstance(each, RunSpec)]
-    folder = Path(out) if out else Path("reports/generated") / name_of(runs, baseline)
+    folder = Path(out) if out else Path("reports/generated") / name_of(runs, baseline, raced_for)
     if folder.is_symlink() and not os.path.exists(folder):
         raise UserError(f"report folder {folder}: it is a link that leads nowhere; mend it, or name another with --out")
     probe = folder / f".probe-{uuid.uuid4().hex}"
@@ -61,12 +63,17 @@ def report_folder(out: str | None, work: Sequence[Work], runs_dir: str, baseline
     return folder
 
 
-def name_of(runs: Sequence[RunSpec], baseline: str | None = None) -> str:
-    """The name of a report, by what it compares; by its baseline too if that is not the first architecture."""
+def name_of(runs: Sequence[RunSpec], baseline: str | None = None, raced_for: str = "") -> str:
+    """The name of a report, by what it compares; by its baseline too if that is not the first architecture.
+
+    Args:
+        raced_for: what tells a race from another comparison of these runs; empty if it is none.
+    """
     names = list(dict.fromkeys(run.arch for run in runs))
-    slug = re.sub(r"[^a-z0-9]+", "-", "-".join(names))[:60].strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", "-".join([*(["race"] if raced_for else []), *names]))[:60].strip("-")
     identity = sorted({dataclasses.replace(run, seed=0).run_id for run in runs})
     identity += [f"baseline {baseline}"] if baseline not in (None, names[0]) else []
+    identity += [raced_for] if raced_for else []
     digest = hashlib.sha256(" ".join(identity).encode()).hexdigest()[:6]
     return f"{runs[0].dataset}-{slug}-{digest}"
 
@@ -156,6 +163,11 @@ def _files(folder: Path) -> list[Path]:
     found = [folder / name for name in (*ALL_FILES, *tables)]
     found += [path for pattern in DRAWN for path in sorted(folder.glob(pattern))]
     return [path for path in found if path.is_file()]
+
+
+def manifest_in(folder: Path) -> dict[str, Any]:
+    """Return the manifest of the report in a folder; an empty one if there is none that can be read."""
+    return _manifest(folder) or {}
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

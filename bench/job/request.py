@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bench.spec.defaults import (
     DEFAULT_BATCH,
     DEFAULT_CLASSIFICATION_WEIGHT,
+    DEFAULT_CONFIRM,
     DEFAULT_IWAE_SAMPLES,
     DEFAULT_LABELS,
     DEFAULT_LATENT,
@@ -32,12 +33,19 @@ class Request:
     plugins: tuple[str, ...] = ()
     tasks: tuple[str, ...] = DEFAULT
     seeds: int = DEFAULT_SEEDS
-    """With `until_sure` those of the first round."""
+    """With `until_sure` and `race` those of the first round."""
     until_sure: bool = False
+    race: bool = False
     max_seeds: int = DEFAULT_MAX_SEEDS
-    """With `until_sure`."""
+    """With `until_sure` and `race`."""
     max_minutes: float | None = None
-    """With `until_sure`; None: as long as it takes."""
+    """With `until_sure` and `race`; None: as long as it takes."""
+    race_epochs: int | None = None
+    """With `race`; None: `epochs`."""
+    confirm: int = DEFAULT_CONFIRM
+    """With `race`."""
+    max_params: int | None = None
+    max_macs: int | None = None
     baseline: str | None = None
     """None: the first architecture."""
     list_archs: bool = False

@@ -84,7 +84,7 @@ class Rounds:
     """All that was planned when the last round began."""
 
     out_of_time: bool = False
-    """Whether a round was not begun because of `no_round_after`."""
+    """Whether a round that the policy asked for was not begun because of `no_round_after`."""
 
     stopped_by: int = 0
     """The exit status that a signal asks for; 0 if none did."""
@@ -98,6 +98,9 @@ class Rounds:
     _estimate: Estimate | None = None
     """Of the last round: what it has learned holds for the next."""
 
+    _epochs: set[int] = field(default_factory=set)
+    """Of the trainings of the last round."""
+
     def run(self) -> None:
         """Ask the policy until it names nothing that wasn't tried. Each piece of work is tried once in a job."""
         tried: set[str] = set()
@@ -110,8 +113,13 @@ class Rounds:
                 planned = self.policy.planned(self.held.records)
             work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
             if work and tried and self.no_round_after is not None and time.monotonic() > self.no_round_after:
-                self.out_of_time = True
-                break
+                self.no_round_after = None
+                shorter = self.policy.shortened(self.held.records)
+                self.out_of_time = shorter is not self.policy
+                if shorter is None:
+                    break
+                self.policy = shorter
+                continue
             self.work = planned
             if not work:
                 if not tried:  # nor will there be a round, which says what is done already
@@ -124,13 +132,19 @@ class Rounds:
             self.held.look_again(work)
 
     @property
+    def shown(self) -> Sequence[Work]:
+        """What of all that was planned the report shows."""
+        planned = {each.run_id for each in self.work}
+        return [each for each in self.policy.shown(self.held.records) if each.run_id in planned]
+
+    @property
     def is_over(self) -> bool:
         """Whether the job was stopped, by a signal or by its first failure."""
         return bool(self.stopped_by) or (self.fail_fast and self.any_failed)
 
     def _round(self, work: Sequence[Work], already: int) -> None:
         self.trained |= any(isinstance(each, RunSpec) for each in work)
-        self._estimate = Estimate(work, self.site.workers, self._estimate)
+        self._estimate = Estimate(work, self.site.workers, self._estimate if self._is_as_long(work) else None)
         standing = self.policy.standing(self.held.records)
         with (
             Display(work, already, self.site.workers, standing, self._estimate) as display,
@@ -145,6 +159,11 @@ class Rounds:
                         break
             except KeyboardInterrupt as interrupt:
                 self.stopped_by = stopping_status(interrupt)
+
+    def _is_as_long(self, work: Sequence[Work]) -> bool:
+        """Whether trainings have as many epochs as those of the last round, which then tell how long they take."""
+        before, self._epochs = self._epochs, {each.epochs for each in work if isinstance(each, RunSpec)}
+        return self._epochs <= before
 
     def _is_failure(self, event: Event) -> bool:
         if event.kind is not EventKind.FAILED:

@@ -12,6 +12,7 @@ from bench.spec.arguments import integer, listed
 THROUGHPUT = ("off", "quick", "full")
 MOST_SEEDS = 10_000
 MOST_MINUTES = 1_000_000
+MOST_SIZE = 10**11
 MOST_WEIGHT = 1_000_000
 SEVERAL_NUMBERS = re.compile(r"[\[(]?[0-9]+((, ?|; ?| |:|-|\.\.+|…)[0-9]+)+[\])]?")
 """How single seeds or a range of them might be written."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 DEFAULT_SEEDS = 3
 FEWEST_SEEDS = 3
-"""Of the first round of --until-sure: with fewer pairs nothing can be said at any look."""
+"""Of the first round of --until-sure and --race: with fewer pairs nothing can be said at any look."""
 
 DEFAULT_MAX_SEEDS = 30
-"""Of --until-sure."""
+"""Of --until-sure and --race."""
+
+DEFAULT_CONFIRM = 5
+"""Fresh seeds of the winner of a race, and of the baseline."""
 
 DEFAULT_EPOCHS = 10
 EPOCHS = {"digits": 30}

@@ -104,21 +104,43 @@ class PlannedEvaluation(Struct):
 class Stopping(Struct):
     """When there are enough seeds."""
 
-    kind: Literal["fixed", "until sure"]
+    kind: Literal["fixed", "until sure", "race"]
     """ "fixed": after a number of seeds that is settled beforehand, whatever they say. "until sure": seeds are added to
-    each comparison until its verdict, which holds at any number of them, is settled."""
+    each comparison until its verdict, which holds at any number of them, is settled. "race": seeds are added to those
+    that may still be the best, and the winner is confirmed at further ones."""
 
     seeds: Count
-    """How many; of "until sure" the most."""
+    """How many; of "until sure" and of the race the most."""
 
     first_seeds: Count | None = None
-    """Of "until sure", how many everything gets before the first look."""
+    """Of these two, how many everything gets before the first look."""
 
     max_minutes: float | None = None
-    """Of "until sure", after how many minutes of a job no more are added; None: they don't matter."""
+    """Of these two, after how many minutes of a job no more are added; None: they don't matter."""
 
     level: float = 0.05
-    """The share of comparisons of equals, at most, that are called different."""
+    """The share of comparisons of equals, at most, that are called different; of races in which the best is thrown
+    out."""
+
+    race_epochs: Count | None = None
+    """Of a race, the epochs of its runs; those of the recipe are for the confirmation."""
+
+    confirm: Count | None = None
+    """Of a race, at how many seeds above the most its winner and the baseline are trained again."""
+
+
+class PlannedLimits(Struct):
+    """The sizes that an architecture may have on the tasks compared; None: any."""
+
+    max_params: int | None
+    max_macs: int | None
+
+
+class LeftOut(Struct):
+    """An architecture that was asked for and is over a limit."""
+
+    arch: Text
+    reason: Text
 
 
 class TunedSetting(Struct):
@@ -164,6 +186,10 @@ class Design(Struct, kw_only=True):
     seeds: list[Count]
     evaluation: PlannedEvaluation
     stopping: Stopping
+    limits: PlannedLimits | None = None
+    """None: there are none."""
+
+    left_out: list[LeftOut] = []
     runs: PlannedRuns
 
 

@@ -58,7 +58,7 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
     tasks_run = {experiment.task_run(spec["task"]): spec.get("task_fingerprint") for spec in specs}
     return [
         *_stopping(experiment, design),
-        *_named("architecture", archs, experiment.archs, archs_run),
+        *_named("architecture", archs, [*experiment.archs, *_raced(experiment)], archs_run),
         *_named("task", tasks, experiment.manifest["tasks"], tasks_run),
         *_decided_by(experiment, design),
         *_tuned_and_matched(experiment, design),
@@ -69,10 +69,14 @@ def deviations(experiment: Experiment, design: Design) -> list[Deviation]:
 
 def _stopping(experiment: Experiment, design: Design) -> Iterator[Deviation]:
     """Yield whether there are seeds by another rule than was planned, or more or fewer of them by the same."""
-    planned, found = design.stopping, experiment.stopping
-    kind = str(found["kind"]) if found else "fixed"
+    planned, found, race = design.stopping, experiment.stopping, experiment.manifest.get("race")
+    kind = "race" if race else str(found["kind"]) if found else "fixed"
     if kind != planned.kind:
         yield Deviation("stopping", "", planned.kind, kind)
+    elif race:
+        confirmed = int(race.get("confirmed", 0))
+        if confirmed != (planned.confirm or 0):
+            yield Deviation("seeds", "", planned.confirm, confirmed)
     elif found is None:
         if experiment.seeds != planned.seeds:
             yield Deviation("seeds", "", planned.seeds, experiment.seeds)
@@ -84,6 +88,12 @@ def _stopping(experiment: Experiment, design: Design) -> Iterator[Deviation]:
         yield from (Deviation(name, "", *pair) for name, pair in pairs.items() if pair[0] != pair[1])
         if found["ended"] == "stopped":
             yield Deviation("ended", "", "settled", "stopped")
+
+
+def _raced(experiment: Experiment) -> list[str]:
+    """Return the architectures that raced and are not shown: whoever lost is left out as planned."""
+    names = (experiment.manifest.get("race") or {}).get("archs", ())
+    return [name for name in names if name not in experiment.archs]
 
 
 def _named(
@@ -211,7 +221,9 @@ def _unfinished(experiment: Experiment, design: Design) -> Iterator[Deviation]:
         for spec in (record.spec,)
     }
     planned, unknown = set(product(cells, asked)), 0
-    if experiment.anytime:  # what was asked for by the results: nobody knows of what the runs without a record are
+    if experiment.anytime or experiment.manifest.get(
+        "race"
+    ):  # asked for by the results: nobody knows of what the runs without a record are
         planned, unknown = {run for run in ended if run[0] in cells}, experiment.without_record
     done = {run for run, status in ended.items() if status == Status.FINISHED}
     if missing := len(planned - done) + unknown:

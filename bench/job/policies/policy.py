@@ -7,7 +7,7 @@ point, and a test of a policy needs no training: made-up records in, specificati
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from bench.spec.run import Work
 from bench.store.record import Record
@@ -23,7 +23,11 @@ class Policy(Protocol):
         """The work to do now, in this order; empty when the question is answered."""
 
     def planned(self, records: Records) -> Sequence[Work]:
-        """All that the report is made of, done or not, as far as that is known by now."""
+        """All that answers the question, done or not, as far as that is known by now."""
+
+    def shown(self, records: Records) -> Sequence[Work]:
+        """What of that the report shows; unless a policy says otherwise all of it."""
+        return self.planned(records)
 
     def possible(self) -> Sequence[Work]:
         """All that may ever be planned, whatever the records say."""
@@ -36,3 +40,15 @@ class Policy(Protocol):
 
     def ended(self, records: Records) -> str | None:
         """Why nothing more is planned, in a word or two for the manifest; None while something is."""
+
+    def shortened(self, records: Records) -> Policy | None:
+        """What to go on with when no time is left to add seeds; None, unless a policy says otherwise: with nothing."""
+        return None
+
+    def resumed(self, entry: Mapping[str, Any]) -> Policy:
+        """What to go on with where a report is that holds this `entry`."""
+        return self
+
+    def entry(self, records: Records) -> dict[str, Any]:
+        """What a manifest keeps under the name of the rule, beside what the report shows; empty: nothing."""
+        return {}

@@ -172,8 +172,11 @@ def test_workers_stay_from_one_round_to_the_next(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments, expected",
     [
-        (["--max-seeds", "9"], "--max-seeds limits --until-sure, which is not asked for; add it, or leave --max-seeds"),
-        (["--max-minutes", "9"], "--max-minutes limits --until-sure, which is not asked for; add it, or leave"),
+        (
+            ["--max-seeds", "9"],
+            "--max-seeds limits --until-sure or --race, and neither is asked for; add one of them, or",
+        ),
+        (["--max-minutes", "9"], "--max-minutes limits --until-sure or --race, and neither is asked for; add one of"),
         (["--until-sure", "--seeds", "2"], "--until-sure --seeds 2: expected at least 3 for the first round, or no"),
         (
             ["--until-sure", "--seeds", "31"],
