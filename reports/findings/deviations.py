@@ -221,9 +221,8 @@ def _unfinished(experiment: Experiment, design: Design) -> Iterator[Deviation]:
         for spec in (record.spec,)
     }
     planned, unknown = set(product(cells, asked)), 0
-    if experiment.anytime or experiment.manifest.get(
-        "race"
-    ):  # asked for by the results: nobody knows of what the runs without a record are
+    if experiment.anytime or experiment.manifest.get("race"):
+        # asked for in sight of results: nobody knows of what the runs without a record are
         planned, unknown = {run for run in ended if run[0] in cells}, experiment.without_record
     done = {run for run, status in ended.items() if status == Status.FINISHED}
     if missing := len(planned - done) + unknown:
