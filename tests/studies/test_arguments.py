@@ -24,6 +24,7 @@ from bench.studies import (
     spread,
     store_scaling,
 )
+from bench.studies.racing import simulate as racing
 from tests.house.test_docs import commands
 
 MEASURING = {
@@ -32,6 +33,7 @@ MEASURING = {
     gate_trial: "run_trials",
     layer_speed: "convolution",
     overhead: "compare",
+    racing: "simulate_all",
     recipe: "try_rates",
     scaling: "measure",
     speed_table: "row",
@@ -80,6 +82,10 @@ CASES = [
     (overhead, ["--rounds", "1"], "'1' is not a whole number from 2"),
     (overhead, ["--archs", "cnn2", "cnn33"], "unknown architecture 'cnn33'; did you mean 'cnn3'?"),
     (overhead, ["--archs", "cnn2", "pool4"], "architecture 'pool4' has no decoder: expected one that can be a VAE"),
+    (racing, ["--out", "README.md"], "--out README.md/racing.csv: README.md is not a folder; name one"),
+    (racing, ["--out", "x", "--races", "100"], "'100' is not a whole number from 2,000"),
+    (racing, ["--from", "x"], "--from x: has no racing.csv; expected a folder that --out wrote"),
+    (racing, ["--from", ".", "--races", "2000"], "--races with --from: --from simulates nothing; leave one of them"),
     (recipe, ["--out", "README.md"], "--out README.md/recipe.csv: README.md is not a folder; name one"),
     (recipe, ["--rates", "1e-3", "20"], "'20' is not a learning rate"),
     (recipe, ["--warm-up", "--warm-ups", "5"], "'5' is no warm-up; expected a share of all steps such as 0.05"),

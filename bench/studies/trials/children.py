@@ -23,7 +23,7 @@ from bench.store.record import one_line
 
 Order = TypeVar("Order")
 
-TEXT = ("arch", "task", "metric", "status", "run_id", "source", "variant")
+TEXT = ("arch", "task", "metric", "status", "run_id", "source", "variant", "truth", "noise")
 """Columns of the studies' tables that hold text; the others hold numbers, which are read as they were written."""
 
 
