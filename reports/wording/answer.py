@@ -25,6 +25,7 @@ from reports.wording.phrases import (
     winner_lead,
     winner_phrase,
 )
+from reports.wording.racing.said import in_the_answer
 from reports.wording.speeds import basis_of
 from reports.wording.stopping.settled import how_added
 from reports.wording.tuning import whether_it_holds
@@ -42,7 +43,13 @@ def answer(experiment: Experiment) -> str:
         if ranking.order:
             sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
         sentences.append(whether_it_holds(experiment, ranking))
-    sentences += [still_improving(experiment), cost(experiment), main_factor(experiment), failures(experiment)]
+    sentences += [
+        in_the_answer(experiment),
+        still_improving(experiment),
+        cost(experiment),
+        main_factor(experiment),
+        failures(experiment),
+    ]
     sentences.append(deviations_of_verdicts(experiment))
     return " ".join(filter(None, sentences))
 
