@@ -10,16 +10,17 @@ from tests.audit.facts import Facts, Wrong
 from tests.audit.page import Maker, Rows, Where, cells
 from tests.audit.tables_of_counts import COUNTS, LAYERS, PUBLISHED
 from tests.audit.tables_of_labels import LABELS
+from tests.audit.tables_of_races import LEFT_OUT, RACES
 from tests.audit.tables_of_results import RESULTS, SETTLED
 
-TABLES = {**RESULTS, **COUNTS, **LABELS}
+TABLES = {**RESULTS, **COUNTS, **LABELS, **RACES}
 
 
 def audit_table(facts: Facts, text: str, where: Where) -> list[str]:
     """Return what is wrong with a table, cell by cell."""
     printed = [[re.sub(r"\\([|_*&])", r"\1", cell) for cell in row] for row in cells(text)]
     kind = LAYERS if "layer" in printed[0] else PUBLISHED if printed[0][0].startswith("published") else where.section
-    kind = SETTLED if SETTLED in printed[0] else kind
+    kind = SETTLED if SETTLED in printed[0] else LEFT_OUT if printed[0][-1] == LEFT_OUT else kind
     make = TABLES.get(kind)
     if make is None:
         return ["no table of this section is audited"]

@@ -12,7 +12,7 @@ from reports.wording.formatting import natural_list, number, plural, signed
 from reports.wording.phrases import value_with_unit
 
 NO_ORDER = "Nothing is promised of the order among the others, some of which may be out by bad luck."
-CONFIRM = "`--confirm N` adds fresh ones"
+NOT_CONFIRMED = "No fresh seeds confirm it; `--confirm N` adds some."
 FLATTERS = "by which it was chosen, and which tend to flatter it"
 
 
@@ -23,8 +23,7 @@ def in_the_answer(experiment: Experiment) -> str:
         return ""
     many = len(raced.candidates)
     if raced.winner is None:
-        why = "no run finished" if raced.ended == "all failed" else "no round is over"
-        return f"Of a race of {many} {why}: nothing was chosen."
+        return f"Of a race of {many} {_why_none(raced)}: nothing was chosen."
     if raced.ended == "stopped":
         left = f"{len(raced.race.survivors)} left after {plural(raced.seeds, 'seed')}"
         return (
@@ -69,7 +68,7 @@ def _minutes(value: float) -> str:
 def _why_it_ended(raced: Raced) -> str:
     seeds, left = plural(raced.seeds, "seed"), len(raced.race.survivors)
     if raced.winner is None:
-        return "No run of it finished." if raced.ended == "all failed" else "It was stopped in its first round."
+        return f"It has no winner: {_why_none(raced)}."
     winner = md(raced.winner)
     beside = f"{left - 1} left beside {winner}"
     return {
@@ -78,8 +77,11 @@ def _why_it_ended(raced: Raced) -> str:
         "most seeds": f"It ended at the most seeds, {raced.seeds:,}, with {beside}.",
         "budget": f"It ended after {seeds}, when its time was used up, with {beside}.",
         "stopped": f"It is not over: the job was stopped after {seeds}, with {beside}.",
-        "all failed": "No run of it finished.",
     }[raced.ended]
+
+
+def _why_none(raced: Raced) -> str:
+    return "no run finished" if raced.ended == "all failed" else "no round is over"
 
 
 def by_more(raced: Raced) -> str:
@@ -161,8 +163,8 @@ def own_number(experiment: Experiment, raced: Raced) -> list[str]:
     if not raced.confirmed or ranking is None or cell is None or not cell.n:
         if raced.ended == "stopped":
             return [f"So far {md(winner)} has {own}."]
-        why = "The confirmation has no result yet" if raced.confirmed else f"No fresh seeds confirm it; {CONFIRM}"
-        return [f"In the race {md(winner)} had {own}, of the seeds {FLATTERS}.", f"{why}."]
+        sentences = [f"In the race {md(winner)} had {own}, of the seeds {FLATTERS}."]
+        return sentences if raced.confirmed else [*sentences, NOT_CONFIRMED]
     row = ranking.versus_baseline.get(winner)
     pairs, gap = (0, math.nan) if row is None else (int(row.n), float(row.difference))
     fresh = _numbers(raced, experiment, float(cell.mean), int(cell.n), pairs, gap, winner)

@@ -34,6 +34,9 @@ from tests.audit.sentences import (
     pictures as pictures,
 )
 from tests.audit.sentences import (
+    racing as racing,
+)
+from tests.audit.sentences import (
     stopping as stopping,
 )
 from tests.audit.sentences import (

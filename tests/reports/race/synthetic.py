@@ -31,6 +31,7 @@ def write_race(
     epochs: int = 10,
     confirm: int = 5,
     rounds: int | None = None,
+    stopped_at: int | None = None,
     budget: bool = False,
     minutes: float | None = None,
     failed: Collection[tuple[str, int]] = (),
@@ -43,6 +44,7 @@ def write_race(
     Args:
         levels: architecture → its distance from −105 nats; the first is the baseline.
         epochs: of the race's runs; those of the confirmation are 10.
+        stopped_at: how many runs there are of a race that was stopped, within a round.
         rounds: after which it was stopped, or its time was up; None: when it is over.
         budget: whether that was its time.
         failed: (architecture, seed) of the race's runs that failed.
@@ -51,11 +53,22 @@ def write_race(
         options: of `write_experiment`, of the confirmation.
     """
     runs, race = _raced(
-        Store(folder / "runs"), levels, task, spread, first, most, at_once, epochs, rounds, budget, set(failed)
+        Store(folder / "runs"),
+        levels,
+        task,
+        spread,
+        first,
+        most,
+        at_once,
+        epochs,
+        rounds,
+        budget,
+        set(failed),
+        stopped_at,
     )
     ended = race.ended or "stopped"
     fresh = confirm if race.winner is not None and race.ended else 0
-    shown = list(dict.fromkeys([next(iter(levels)), race.winner or next(iter(levels))]))
+    shown = list(dict.fromkeys([next(iter(levels)), race.winner])) if race.winner else list(levels)
     own = {arch: (shift or {}).get(arch, levels[arch]) for arch in shown}
     manifest = {
         "title": f"{' vs '.join(shown)} on MNIST",
@@ -104,6 +117,7 @@ def _raced(
     rounds: int | None,
     budget: bool,
     failed: Collection[tuple[str, int]],
+    stopped_at: int | None,
 ) -> tuple[dict[tuple[str, int], str], Race[str]]:
     """Run what the race wants, round by round; return (arch, seed) → run id, and how it stands."""
     runs: dict[tuple[str, int], str] = {}
@@ -117,6 +131,8 @@ def _raced(
 
     while (race := now()).ended is None and (rounds is None or len(race.rounds) < rounds):
         for arch, seed in race.wanted:
+            if len(runs) == stopped_at:
+                return runs, now()
             index = list(levels).index(arch)
             noise = np.random.default_rng([77, index, TASKS.index(task), seed])
             spec = RunSpec(
