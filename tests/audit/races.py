@@ -13,6 +13,8 @@ RACED: dict[str, dict[str, Any]] = {
         "failed": [("cnn2", 1), ("mlp", 0), ("mlp", 1), ("mlp", 2)], "manifest": {"left_out": [SMALL]}},
     "a race that tells some apart": {
         "levels": dict(zip(SEVEN, (-9, -0.6, 0, -0.8, -0.9, -6, -15), strict=True)), "most": 6, "at_once": 2},
+    "a race that ended with another as good": {
+        "levels": dict(zip(SEVEN, (-6, -14, 0, -7, -0.4, -8, -15), strict=True))},
     "a race that was cut short": {
         "levels": dict(zip(SEVEN, (-0.4, -0.6, 0, -0.9, -0.8, -6, -15), strict=True)), "rounds": 2, "budget": True,
         "confirm": 0, "minutes": 90.0, "spread": 0.2},
