@@ -136,8 +136,8 @@ def _rivals(
     One is out if another beats it (which happens to the best with 2.5 % at most) or if it is worse than the baseline by
     the verdict of the table (2.5 % too, since only one side of it can be an error; of verdicts that hold at any look
     2.6 % each, since the evidence is half for either side). The baseline is out if the leader is better by that
-    verdict, so that the table never doubts what the page calls the best. Who beats the leader, which can be where they
-    have different seeds, is not out.
+    verdict, so that the table never doubts what the page calls the best. Where they have different seeds the leader may
+    be beaten too: by one that is beaten by none, which is then not out.
     """
     by_arch = values_by_arch(runs, metric.name)
     values = {arch: by_arch[arch] for arch in distinct}
@@ -146,8 +146,6 @@ def _rivals(
     verdicts = {arch: row.verdict for arch, row in versus.items()}
 
     def is_out(arch: str) -> bool:
-        if arch in found[distinct[0]]:
-            return False
         if arch == baseline:
             return verdicts.get(distinct[0]) == "better"
         return bool(found[arch]) or verdicts.get(arch) == "worse"

@@ -130,7 +130,7 @@ def versus(facts: Facts, task: str) -> dict[str, Judged]:
 def rivals(facts: Facts, task: str) -> list[str]:
     """Return those beside the leader that may be the best."""
     archs, values, against = distinct(facts, task), facts.values(task), versus(facts, task)
-    alpha, margin, losers, leaders = ALPHA / max(len(archs) - 1, 1), TASKS[task].margin, set(), set()
+    alpha, margin, losers = ALPHA / max(len(archs) - 1, 1), TASKS[task].margin, set()
     for a, b in combinations(archs, 2):
         differences, size = (values[a] - values[b]).to_numpy(), float(values.abs().max().max())
         d = sample(differences, size)
@@ -138,13 +138,9 @@ def rivals(facts: Facts, task: str) -> list[str]:
         inside = -margin <= low and high <= margin
         is_clear = d.sd > 0 or p_value(differences, d) < alpha
         if (low > 0 or high < 0) and is_clear and not inside:
-            winner, loser = (a, b) if low > 0 else (b, a)
-            losers.add(loser)
-            leaders |= {winner} if loser == archs[0] else set()
+            losers.add(b if low > 0 else a)
 
     def is_out(arch: str) -> bool:
-        if arch in leaders:
-            return False
         if arch == facts.baseline:
             return archs[0] in against and against[archs[0]].verdict == "better"
         return arch in losers or against[arch].verdict == "worse"
