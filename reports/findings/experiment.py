@@ -14,6 +14,8 @@ from bench.statistics.comparisons import comparisons_frame
 from bench.statistics.frames import metric_names, records_frame, summary_frame
 from reports.findings.factor_analysis import FactorAnalysis, factor_analyses
 from reports.findings.matching import Matching, Share, matching
+from reports.findings.racing.raced import Raced
+from reports.findings.racing.raced import of_folder as raced
 from reports.findings.ranking import Ranking, rank
 from reports.findings.tuning import Tuning, tuning
 from reports.reading.report_folder import ReportFolder, read_folder
@@ -58,6 +60,11 @@ class Experiment(ReportFolder):
     def tuning(self) -> Tuning | None:
         """What became of the trials; None if nothing was tuned."""
         return tuning(self)
+
+    @cached_property
+    def race(self) -> Raced | None:
+        """The race by which what is shown was chosen; None if there was none."""
+        return raced(self)
 
     @cached_property
     def tuned(self) -> Experiment | None:

@@ -160,6 +160,23 @@ class StoppingAnswer(Struct, kw_only=True):
     ended: str
 
 
+class RaceAnswer(Struct, kw_only=True):
+    """The race by which what the report shows was chosen."""
+
+    task: str
+    metric: str
+    archs: list[str]
+    winner: str | None
+    ended: str
+    seeds: int
+    left: list[str]
+    open: list[str]
+    runs: int
+    full_grid: int
+    epochs: int
+    confirmed: int
+
+
 class DeviationAnswer(Struct, kw_only=True):
     """Something that is not as planned."""
 
@@ -201,6 +218,7 @@ class Answer(Struct, kw_only=True):
     runs: RunsAnswer
     design: DesignAnswer | None
     stopping: StoppingAnswer | None = None
+    race: RaceAnswer | None = None
 
 
 def content_of(answer: Answer) -> dict[str, Any]:

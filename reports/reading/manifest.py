@@ -18,6 +18,7 @@ from bench.spec.declared import of_manifest
 from bench.spec.run import RunSpec
 from bench.store.content import lone_surrogate
 from bench.store.validation import type_problem
+from reports.reading.race_entry import LeftOut, Race, wrong_race
 
 LARGEST_COUNT = 10_000_000
 """Of runs, seeds or workers: a larger number is a mistake, or was put there to exhaust the reader."""
@@ -136,11 +137,13 @@ class Manifest(Struct, kw_only=True):
     wall_seconds: Seconds | None = None
     factors: dict[Text, dict[Text, Text]] | None = None  # architecture → factor → level
     illegal: list[Illegal] | None = None
+    left_out: list[LeftOut] | None = None
     skipped: list[Skipped] | None = None
     provenance: Provenance | None = None
     schedule: Schedule | None = None
     tuning: Tuning | None = None
     match: Match | None = None
+    race: Race | None = None
     dataset: dict[str, Any] | None = None  # its name and the numbers of images
 
 
@@ -170,14 +173,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise UserError(f"{path}: unknown task {task[:40]!r}{nearest(task[:40], known)}")
     if wrong := _wrong_tuning(manifest.get("tuning")):
         raise UserError(f"{path}: tuning: {wrong}")
+    if wrong := wrong_race(manifest.get("race"), manifest["tasks"]):
+        raise UserError(f"{path}: race: {wrong}")
     if lone_surrogate(content, manifest):
         raise UserError(f"{path} holds a character that can't be written")
     return dict(manifest)
 
 
 def holds_at_any_look(manifest: Mapping[str, Any]) -> bool:
-    """Return whether a report's seeds were added in sight of its results, so that verdicts must hold at any look."""
-    return bool(manifest.get("stopping"))
+    """Return whether a report's seeds were added in sight of its results, so that verdicts must hold at any look.
+
+    Those of a race were, which a report shows that has no fresh ones.
+    """
+    race = manifest.get("race")
+    return bool(manifest.get("stopping")) or (race is not None and not race["confirmed"])
 
 
 def _wrong_tuning(tuning: dict[str, Any] | None) -> str:

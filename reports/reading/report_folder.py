@@ -53,6 +53,9 @@ class ReportFolder:
     trials: tuple[tuple[Record, ...], ...]
     """Of tuned runs the further trials, by their number, 1 first; empty if no run was tuned."""
 
+    raced: tuple[Record, ...]
+    """The runs of the race by which what is shown was chosen, failed ones included; empty if there was none."""
+
     numbers_of_labels: Numbers
     """The tasks that stand for a task with one of several numbers of labels: `reports.reading.numbers_of_labels`."""
 
@@ -181,6 +184,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
     records, numbers = split_records([with_kl_units(record) for record in records])
     tuning = (manifest.get("tuning") or {}).get("run_ids", ())
     trials = (_records(where, [str(one) for one in run_ids], set(), of_manifest(manifest))[0] for run_ids in tuning)
+    raced = (manifest.get("race") or {}).get("run_ids", ())
     runs = records_frame(records)
     for column in ("dataset", "likelihood"):
         kinds = sorted(set(runs[column].dropna()))
@@ -196,6 +200,7 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
         summary=summary_frame(runs, metric_names(records)),
         layers=layers_frame(records),
         trials=tuple(tuple(renamed(trial, numbers)) for trial in trials),
+        raced=tuple(_records(where, [str(one) for one in raced], set(), of_manifest(manifest))[0]),
         numbers_of_labels=numbers,
     )
 

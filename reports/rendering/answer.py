@@ -71,6 +71,7 @@ def answer_of(experiment: Experiment, paragraph: str) -> Answer:
         runs=_runs(experiment),
         design=_design(experiment),
         stopping=_stopping(experiment),
+        race=_race(experiment),
     )
 
 
@@ -155,6 +156,26 @@ def _stopping(experiment: Experiment) -> answer_file.StoppingAnswer | None:
         max_seeds=rule["max_seeds"],
         max_minutes=rule.get("max_minutes"),
         ended=rule["ended"],
+    )
+
+
+def _race(experiment: Experiment) -> answer_file.RaceAnswer | None:
+    raced = experiment.race
+    if raced is None:
+        return None
+    return answer_file.RaceAnswer(
+        task=raced.task,
+        metric=raced.metric.name,
+        archs=list(experiment.manifest["race"]["archs"]),
+        winner=raced.winner,
+        ended=raced.ended,
+        seeds=raced.seeds,
+        left=list(raced.race.survivors),
+        open=list(raced.race.open),
+        runs=raced.runs,
+        full_grid=raced.full_grid,
+        epochs=raced.epochs,
+        confirmed=raced.confirmed,
     )
 
 

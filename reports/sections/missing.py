@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md, one_line
 from reports.sections.context import Context
-from reports.wording.formatting import plural
+from reports.wording.formatting import natural_list, plural
+
+MOST_LISTED = 200
+"""Rows of a folded table."""
 
 
 def blocks(context: Context) -> Iterator[Block]:
@@ -18,6 +21,7 @@ def blocks(context: Context) -> Iterator[Block]:
         for row in experiment.failed.itertuples(index=False)
     ]
     illegal = [(str(item["arch"]), one_line(item["reason"])) for item in experiment.manifest.get("illegal") or []]
+    left_out = [(str(item["arch"]), one_line(item["reason"])) for item in experiment.manifest.get("left_out") or []]
     skipped = [str(item["reason"]) for item in experiment.manifest.get("skipped") or []]
     without_record = experiment.without_record
     failed_evaluations = [
@@ -30,7 +34,7 @@ def blocks(context: Context) -> Iterator[Block]:
         )
         for run, evaluation in experiment.failed_evaluations
     ]
-    if not (failed or illegal or skipped or without_record or failed_evaluations):
+    if not (failed or illegal or left_out or skipped or without_record or failed_evaluations):
         return
     yield Heading("What is not in the numbers")
     if failed:
@@ -54,5 +58,12 @@ def blocks(context: Context) -> Iterator[Block]:
         are = "is" if len(illegal) == 1 else "are"
         yield Text(f"{plural(len(illegal), 'cell')} of the grid {are} not a legal architecture:")
         yield Table(("cell", "reason"), tuple(illegal), "ll")
+    if left_out:
+        named = natural_list([md(name) for name, _ in left_out])
+        are = "is" if len(left_out) == 1 else "are"
+        yield Text(f"{plural(len(left_out), 'architecture')} {are} over a limit of size and not trained: {named}.")
+        if len(left_out) <= MOST_LISTED:
+            table = Table(("architecture", "reason"), tuple(left_out), "ll")
+            yield Details(f"What is left out, and why ({len(left_out)})", [table])
     if skipped:
         yield Text("Not computed: " + "; ".join(md(reason) for reason in dict.fromkeys(skipped)) + ".")

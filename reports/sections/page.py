@@ -23,6 +23,7 @@ from reports.sections import (
 )
 from reports.sections.context import Context
 from reports.sections.generative import elbo, few_labels, pictures
+from reports.sections.racing import race
 from reports.wording.budget import page_title
 from reports.wording.notes import table_notes
 from reports.wording.sanity_warnings import sanity_warnings
@@ -52,6 +53,7 @@ def head(context: Context) -> Iterator[Block]:
 
 SECTIONS: tuple[Section, ...] = (
     head,
+    race.blocks,
     stopping.blocks,
     results.blocks,
     parameters.blocks,

@@ -25,7 +25,8 @@ from reports.wording.phrases import (
     winner_lead,
     winner_phrase,
 )
-from reports.wording.robustness.collapses import in_the_answer
+from reports.wording.racing.said import in_the_answer as race_in_the_answer
+from reports.wording.robustness.collapses import in_the_answer as collapses_in_the_answer
 from reports.wording.speeds import basis_of
 from reports.wording.stopping.settled import how_added
 from reports.wording.tuning import whether_it_holds
@@ -43,7 +44,8 @@ def answer(experiment: Experiment) -> str:
         if ranking.order:
             sentences += _task(ranking, len(experiment.order), _context(experiment, ranking, said))
         sentences.append(whether_it_holds(experiment, ranking))
-    sentences += in_the_answer(experiment)
+    sentences.append(race_in_the_answer(experiment))
+    sentences += collapses_in_the_answer(experiment)
     sentences += [still_improving(experiment), cost(experiment), main_factor(experiment), failures(experiment)]
     sentences.append(deviations_of_verdicts(experiment))
     return " ".join(filter(None, sentences))

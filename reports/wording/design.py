@@ -17,7 +17,7 @@ from reports.wording.stopping.settled import as_planned
 
 FIXED_BEFOREHAND = "the verdicts assume a number of seeds that was fixed beforehand"
 ADDED = "if they were added in sight of the results, the intervals don't hold"
-STOPPING = {"fixed": "a number of seeds fixed beforehand", "until sure": "seeds added until settled"}
+STOPPING = {"fixed": "a number of seeds fixed beforehand", "until sure": "seeds added until settled", "race": "a race"}
 """By what rule there are enough seeds → in words."""
 CAN_T_BE_TOLD = "so that what was planned can't be told"
 STATES = {

@@ -15,6 +15,7 @@ import pytest
 import reports
 from tests.audit.computing.matching import operations
 from tests.audit.facts import Facts
+from tests.audit.races import RACED
 from tests.reports.answers.designs import planned, until_sure
 from tests.reports.few_labels.synthetic import invented_error, write_few_labels
 from tests.reports.stopping.synthetic import numbers_of_seeds, stopping
@@ -123,6 +124,7 @@ INVENTED: dict[str, dict[str, Any]] = {
         "classifier": dict(zip(CROSSING, ((0, -5, 3), (-40, 9, 30)) * 2, strict=True))}},
 }  # fmt: skip
 """Pages of invented results, for sentences that the small jobs may not need; the numbers are what invites them."""
+INVENTED |= {name: {"race": race} for name, race in RACED.items()}
 
 
 def few_labels_error(method: str, place: int, labels: int, seed: int) -> float:
@@ -218,6 +220,8 @@ def written(name: str, folder: Path) -> Path:
     from tests.reports.tuning.synthetic import add_trials
     from tests.reports.wording.matched import match_report
 
+    if race := INVENTED[name].get("race"):
+        return written_race(folder, race)
     case = {"archs": CROSSING, **INVENTED[name]}
     archs, trials, luck = case.pop("archs"), case.pop("trials", None), case.pop("luck", LUCK)
     asked, design = case.pop("asked", case["seeds"]), case.pop("design", None)
@@ -234,6 +238,16 @@ def written(name: str, folder: Path) -> Path:
         count = len(trials["vae"]["cnn2"])
         add_trials(report, lambda *trial: of_trial(trials, luck, *trial), count, lr=common)
     reports.build(planned(report, design) if design else report)
+    return report
+
+
+def written_race(folder: Path, race: dict[str, Any]) -> Path:
+    """Write an invented race, its confirmation and their page, and return its folder."""
+    from tests.reports.race.synthetic import write_race
+
+    manifest = {"warnings": [WARNING], "evaluate": "basic", "throughput": "not measured apart: --throughput off"}
+    report = write_race(folder, **{**race, "manifest": {**manifest, **race.get("manifest", {})}})
+    reports.build(report)
     return report
 
 

@@ -167,7 +167,7 @@ class Facts:
     @property
     def anytime(self) -> bool:
         """Whether seeds were added until comparisons were settled, so that verdicts hold at any look."""
-        return "stopping" in self.manifest
+        return "stopping" in self.manifest or self.manifest.get("race", {"confirmed": 1})["confirmed"] == 0
 
     def mark(self, task: str, arch: str, most: int) -> str:
         """Return what stands behind a number of fewer seeds than `most`: of the best-supplied one, or all asked for."""
@@ -234,7 +234,10 @@ class Facts:
     @cached_property
     def _records(self) -> dict[str, Path]:
         where = self.folder / self.manifest["runs_dir"]
-        further = self.manifest.get("tuning", {}).get("run_ids", [])
+        further = [
+            *self.manifest.get("tuning", {}).get("run_ids", []),
+            self.manifest.get("race", {}).get("run_ids", []),
+        ]
         return {run_id: where / run_id for run_id in chain(self.manifest["run_ids"], *further)}
 
     def record(self, run_id: str) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from tests.audit.facts import Facts, Wrong
 from tests.audit.page import Maker, Rows, Where, cells
 from tests.audit.tables_of_counts import COUNTS, LAYERS, PUBLISHED
 from tests.audit.tables_of_labels import LABELS
+from tests.audit.tables_of_races import LEFT_OUT, RACES
 from tests.audit.tables_of_results import RESULTS, SETTLED
 from tests.audit.tables_of_seeds import MEDIANS, SEEDS, STANDING_OUT
 
-TABLES = {**RESULTS, **COUNTS, **LABELS, **SEEDS}
+TABLES = {**RESULTS, **COUNTS, **LABELS, **SEEDS, **RACES}
 BY_COLUMN = {"layer": LAYERS, "without them": STANDING_OUT, "median difference": MEDIANS}
 """Column that only one kind of table has → that kind, of those that share their heading with others."""
 
@@ -24,6 +25,7 @@ def audit_table(facts: Facts, text: str, where: Where) -> list[str]:
     kind = PUBLISHED if printed[0][0].startswith("published") else where.section
     kind = next((kind for column, kind in BY_COLUMN.items() if column in printed[0]), kind)
     kind = SETTLED if SETTLED in printed[0] else kind
+    kind = LEFT_OUT if printed[0][-1] == LEFT_OUT else kind
     make = TABLES.get(kind)
     if make is None:
         return ["no table of this section is audited"]

@@ -24,6 +24,7 @@ from tests.audit.csv_files import wrong_comparisons, wrong_summaries
 from tests.audit.facts import Facts
 from tests.audit.mutations import mutations, survivors
 from tests.audit.page import Where
+from tests.audit.races import RACED
 from tests.audit.registry import PATTERNS, audit, static_texts, walk
 
 STANDARD_ERRORS = 5
@@ -111,7 +112,7 @@ def test_a_changed_sentence_turns_the_audit_red(name: str, page: Callable[[str],
     assert tried >= (100 if name in (*JOBS, *WHOLE) else 20)
 
 
-@pytest.mark.parametrize("name", [*OF_JOBS, *FEW_LABELS, "added up to the most"])
+@pytest.mark.parametrize("name", [*OF_JOBS, *FEW_LABELS, "added up to the most", *RACED])
 def test_a_changed_cell_turns_the_audit_red(name: str, page: Callable[[str], Facts]) -> None:
     facts, draw, tried, missed = page(name), random.Random(21), 0, list[str]()
     tables = [

@@ -127,6 +127,7 @@ def write_experiment(
     environment: Mapping[str, Any] | None = None,
     environment_of: Callable[[str, int], Mapping[str, Any]] = lambda arch, seed: {},
     seeds_of: Mapping[tuple[str, str], int] | None = None,
+    first_seed: int = 0,
 ) -> Path:
     """Write `folder`/runs and `folder`/report/manifest.json; return the report folder.
 
@@ -137,6 +138,7 @@ def write_experiment(
         metrics_of(arch, seed) to those of this one. lacking: metrics and arrays that no record has, as in older ones.
     arrays_too: added to the arrays of every latent model.
     seeds_of: (arch, task) → its number of seeds where that is not `seeds`, as where they are added until settled.
+    first_seed: the number of the first, as of a race's confirmation.
     environment: added to that of every run; environment_of(arch, seed) to that of this one.
     """
     names, known = grid_names(archs) if isinstance(archs, int) else (list(archs), {})
@@ -150,7 +152,7 @@ def write_experiment(
         for task in tasks:
             if arch == "pool4" and task != "classifier":
                 continue
-            for seed in range((seeds_of or {}).get((arch, task), seeds)):
+            for seed in range(first_seed, first_seed + (seeds_of or {}).get((arch, task), seeds)):
                 latent = task != "classifier"
                 spec = RunSpec(
                     arch=arch,

@@ -23,6 +23,7 @@ ENDED = {
     "stopped": "stopped before all was settled",
 }
 """What ended the adding of seeds, as manifests have it → in words."""
+IN_A_RACE = "in a race: intervals hold at any look"
 HOW_TO_READ = (
     "*Settled at*: the paired seeds after which the interval, at the level that its verdict is read from, first said "
     "what it says now. *Would settle at*: where an open one comes to a verdict if the difference and its spread stay "
@@ -34,7 +35,7 @@ def how_added(experiment: Experiment) -> str:
     """Say behind a number of seeds that they were added, until when, and that intervals allow it; mostly empty."""
     stopping = experiment.stopping
     if stopping is None:
-        return ""
+        return f"added {IN_A_RACE}" if experiment.anytime else ""
     until = {
         "settled": "until settled",
         "most seeds": f"until settled or {stopping['max_seeds']:,}",

@@ -34,6 +34,9 @@ from tests.audit.sentences import (
     pictures as pictures,
 )
 from tests.audit.sentences import (
+    racing as racing,
+)
+from tests.audit.sentences import (
     robustness as robustness,
 )
 from tests.audit.sentences import (

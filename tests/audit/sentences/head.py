@@ -29,6 +29,8 @@ def budget(facts: Facts) -> str:
 
 def added(facts: Facts) -> str:
     """Return until when seeds were added."""
+    if "stopping" not in facts.manifest:
+        return "added in a race: intervals hold at any look"
     rule = facts.manifest["stopping"]
     until = {
         "settled": "settled",

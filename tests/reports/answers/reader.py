@@ -41,7 +41,11 @@ Design = typed("Design", state=Literal["kept", "missing", "changed"], created=Ma
                runs_planned=Whole, runs_made_before=Whole, deviations=list[Deviation])  # type: ignore[valid-type]  # fmt: skip
 Stopping = typed("Stopping", kind=Literal["until sure"], first_seeds=int, max_seeds=int, max_minutes=Number,
                  ended=Literal["settled", "most seeds", "minutes", "stopped"])  # fmt: skip
+Race = typed("Race", task=Text, metric=Text, archs=list[str], winner=Maybe, seeds=int, left=list[str], open=list[str],
+             ended=Literal["one left", "close", "most seeds", "budget", "all failed", "stopped"], runs=int,
+             full_grid=int, epochs=int, confirmed=int)  # fmt: skip
 Answer = typed("Answer", version=Literal[1], question=Text, answer=Text, created=Maybe, dataset=Text,
                likelihood=Maybe, baseline=Text, archs=list[str], warnings=list[str], tasks=list[Task],  # type: ignore[valid-type]
                results=list[Result], comparisons=list[Comparison], speeds=list[Speed],  # type: ignore[valid-type]
-               sizes=list[Size], runs=Runs, design=Design | None, stopping=Stopping | None)  # type: ignore[valid-type]  # fmt: skip
+               sizes=list[Size], runs=Runs, design=Design | None, stopping=Stopping | None,  # type: ignore[valid-type]
+               race=Race | None)  # type: ignore[valid-type]  # fmt: skip

@@ -1,0 +1,1 @@
+"""How what a page shows was chosen: the race that it won."""
