@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-import pandas as pd
 
 from bench.spec.status import Status
 from bench.store.code_versions import made_by_other_code
@@ -19,20 +16,12 @@ from reports.markup.escape import one_line, plain
 from reports.reading import answer_file
 from reports.reading.answer_file import Answer
 from reports.reading.design import read_design
-from reports.wording.answer import verdict_line
+from reports.rendering.answer_comparisons import cell_of, comparison, number, numbers
 from reports.wording.budget import page_title
 from reports.wording.design import clause
 from reports.wording.sanity_warnings import sanity_warnings
 
-NUMBERS = ("difference", "low", "high", "level", "low_95", "high_95", "std", "p_t", "p_signflip", "p_holm",
-           "p_anytime", "effect_size", "median", "median_low", "median_high", "unseen_failure", "skewness",
-           "difference_without", "low_without", "high_without")  # fmt: skip
-"""Fields of a comparison that are numbers, called as the columns of comparisons.csv are."""
 Ended = Mapping[tuple[str, str], tuple[int, int]]
-COUNTS = ("seeds_needed", "seeds_fewest", "seeds_most", "settled_at", "won", "lost", "tied", "n_without")
-"""Those that are whole numbers, or nothing."""
-SEEDS = ("outliers", "collapsed", "collapsed_baseline")
-"""Those that are lists of seeds."""
 
 
 def answer_of(experiment: Experiment, paragraph: str) -> Answer:
@@ -56,7 +45,7 @@ def answer_of(experiment: Experiment, paragraph: str) -> Answer:
         warnings=warnings_of(experiment),
         tasks=[_task(experiment, ranking) for ranking in rankings],
         results=[_result(experiment, ranking, arch, ended) for ranking, arch in cells],
-        comparisons=[_comparison(experiment, ranking, arch) for ranking, arch in cells if arch != experiment.baseline],
+        comparisons=[comparison(experiment, ranking, arch) for ranking, arch in cells if arch != experiment.baseline],
         speeds=list(_speeds(experiment)),
         sizes=[
             answer_file.SizeAnswer(
@@ -89,12 +78,6 @@ def _rankings(experiment: Experiment) -> list[Ranking]:
     return [*experiment.rankings.values(), *(rank(experiment, None, task) for task in empty)]
 
 
-def _named(experiment: Experiment, task: str) -> dict[str, Any]:
-    """Return how a task is called in files: its own name, and its number of labels where it has several."""
-    name, labels = experiment.numbers_of_labels.get(task, (task, None))
-    return {"task": name, "labels": labels}
-
-
 def _ended(experiment: Experiment) -> dict[tuple[str, str], tuple[int, int]]:
     """Return (task, architecture) → how many runs have a record, and how many of those failed."""
     failed = experiment.runs["status"] != Status.FINISHED
@@ -114,7 +97,7 @@ def _asked(experiment: Experiment, ranking: Ranking, ended: Ended) -> list[str]:
 def _task(experiment: Experiment, ranking: Ranking) -> answer_file.TaskAnswer:
     metric = ranking.metric
     return answer_file.TaskAnswer(
-        **_named(experiment, ranking.task),
+        **cell_of(experiment, ranking.task),
         label=ranking.description.label,
         metric=metric.name,
         higher_is_better=metric.higher_is_better,
@@ -131,13 +114,13 @@ def _result(experiment: Experiment, ranking: Ranking, arch: str, ended: Ended) -
     cell = ranking.cells.get(arch)
     run, failed = ended.get((ranking.task, arch), (0, 0))
     return answer_file.Result(
-        **_named(experiment, ranking.task),
+        **cell_of(experiment, ranking.task),
         metric=ranking.metric.name,
         arch=arch,
         n=0 if cell is None else int(cell.n),
         n_failed=failed,
         n_missing=max(0, _asked_of_all(experiment) - run) if experiment.without_record else 0,
-        **_numbers(cell, ("mean", "std", "low", "high")),
+        **numbers(cell, ("mean", "std", "low", "high")),
     )
 
 
@@ -179,32 +162,12 @@ def _race(experiment: Experiment) -> answer_file.RaceAnswer | None:
     )
 
 
-def _comparison(experiment: Experiment, ranking: Ranking, arch: str) -> answer_file.ComparisonAnswer:
-    row = ranking.versus_baseline.get(arch)
-    named = {**_named(experiment, ranking.task), "metric": ranking.metric.name, "arch": arch}
-    return answer_file.ComparisonAnswer(
-        **named,
-        baseline=experiment.baseline,
-        verdict=getattr(row, "verdict", "unresolved"),
-        text=plain(verdict_line(ranking, arch)),
-        n=int(getattr(row, "n", 0)),
-        family=int(getattr(row, "family", 0)),
-        normal_assumption=bool(getattr(row, "normal_assumption", False)),
-        anytime=bool(getattr(row, "anytime", experiment.anytime)),
-        same_as=_text(getattr(row, "same_as", None)),
-        skewed=bool(getattr(row, "skewed", False)),
-        **_without(row),
-        **_numbers(row, NUMBERS),
-        **_counts(row),
-    )
-
-
 def _speeds(experiment: Experiment) -> Iterator[answer_file.SpeedAnswer]:
     """Yield the training speeds; those that were measured apart hold for every number of labels."""
     seen = set[str]()
     for task in experiment.tasks:
         is_apart, run = measured_apart(experiment, task) is not None, experiment.task_run(task)
-        named = {"task": run, "labels": None} if is_apart else _named(experiment, task)
+        named = {"task": run, "labels": None} if is_apart else cell_of(experiment, task)
         if is_apart and run in seen:
             continue
         seen.add(run)
@@ -216,10 +179,10 @@ def _speeds(experiment: Experiment) -> Iterator[answer_file.SpeedAnswer]:
                 **named,
                 arch=arch,
                 measured_apart=is_apart,
-                images_per_s=_number(speeds[arch]),
-                ratio=_number(found and found.value),
-                ratio_low=_number(found and found.low),
-                ratio_high=_number(found and found.high),
+                images_per_s=number(speeds[arch]),
+                ratio=number(found and found.value),
+                ratio_low=number(found and found.low),
+                ratio_high=number(found and found.high),
                 resolved=None if found is None else bool(found.resolved),
                 disturbed=arch in disturbed,
                 n=0 if found is None else int(found.n),
@@ -230,7 +193,7 @@ def _speeds(experiment: Experiment) -> Iterator[answer_file.SpeedAnswer]:
 def _runs(experiment: Experiment) -> answer_file.RunsAnswer:
     failed = [
         answer_file.FailedRun(
-            **_named(experiment, row.task), arch=row.arch, seed=int(row.seed), error=one_line(row.error or "")
+            **cell_of(experiment, row.task), arch=row.arch, seed=int(row.seed), error=one_line(row.error or "")
         )
         for row in experiment.failed.itertuples(index=False)
     ]
@@ -274,30 +237,3 @@ def _design(experiment: Experiment) -> answer_file.DesignAnswer | None:
 def _plain_value(value: Value) -> Any:
     """Return a value as JSON has it."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def _numbers(row: Any, names: Iterable[str]) -> dict[str, Any]:
-    """Return these numbers of a row of a frame, which need not be there."""
-    return {name: _number(getattr(row, name, None)) for name in names}
-
-
-def _number(value: Any) -> float | None:
-    """Return a number, or None where there is no finite one."""
-    return None if value is None or pd.isna(value) or not math.isfinite(value) else float(value)
-
-
-def _counts(row: Any) -> dict[str, Any]:
-    """Return the whole numbers of a row of comparisons."""
-    found = {name: getattr(row, name, None) for name in COUNTS}
-    return {name: None if value is None or pd.isna(value) else int(value) for name, value in found.items()}
-
-
-def _without(row: Any) -> dict[str, Any]:
-    """Return the seeds that stand out, and the verdict without them."""
-    verdict = {"verdict_without": _text(getattr(row, "verdict_without", None))}
-    return verdict | {name: list(getattr(row, name, ())) for name in SEEDS}
-
-
-def _text(value: Any) -> str | None:
-    """Return a text, or None where a frame has none."""
-    return value if isinstance(value, str) else None

@@ -14,6 +14,8 @@ from tests.reports.synthetic import write_experiment
 
 RULE = {"kind": "race", "seeds": 20, "first_seeds": 3, "max_minutes": None, "race_epochs": 1, "confirm": 3}
 
+ENTRY = {"task": "vae", "epochs": 1, "first_seeds": 3, "max_seeds": 20, "at_once": 1, "run_ids": [], "planned": 0}
+
 
 def deviations(folder: Path, race: dict[str, Any] | None) -> list[tuple[str, object, object]]:
     """Kind, planned and found of each deviation of a report of three seeds whose design has one architecture more."""
@@ -21,7 +23,9 @@ def deviations(folder: Path, race: dict[str, Any] | None) -> list[tuple[str, obj
     path = report / "manifest.json"
     content = json.loads(path.read_text())
     if race is not None:
-        path.write_text(json.dumps({**content, "race": {"archs": [*content["archs"], "lost"], **race}}))
+        entry = {**ENTRY, "archs": [*content["archs"], "lost"], "winner": content["archs"][0], **race}
+        entry["full_grid"] = len(entry["archs"]) * entry["max_seeds"]
+        path.write_text(json.dumps({**content, "race": entry}))
 
     def change(design: dict[str, Any]) -> None:
         design["architectures"].append({**design["architectures"][0], "name": "lost"})
@@ -39,7 +43,7 @@ def deviations(folder: Path, race: dict[str, Any] | None) -> list[tuple[str, obj
         ({"ended": "budget", "confirmed": 3}, []),
         ({"ended": "one left", "confirmed": 5}, [("seeds", 3, 5)]),
         ({"ended": "stopped", "confirmed": 0}, [("seeds", 3, 0)]),
-        ({"archs": [], "confirmed": 3}, [("architecture missing", "lost", None)]),
+        ({"archs": ["cnn2", "cnn3"], "ended": "one left", "confirmed": 3}, [("architecture missing", "lost", None)]),
         (None, [("stopping", "race", "fixed"), ("architecture missing", "lost", None)]),
     ],
     ids=["confirmed", "out of time", "more seeds", "not confirmed", "not raced", "no race"],
