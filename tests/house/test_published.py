@@ -1,0 +1,46 @@
+"""What is published can be made by whoever reads it, and what the documents say of it is there."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT
+
+PAGES = sorted((ROOT / "reports" / "published").glob("*/manifest.json"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.parent.name)
+def test_a_published_command_runs_anywhere(path: Path) -> None:
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    words = shlex.split(manifest["command"])
+    assert words[-2] == "--out" and words[-1].startswith("reports/")
+    assert not [word for word in words if word.startswith(("/", "~")) or word == "--data-dir"]
+    assert manifest["runs_dir"].startswith("../../") and not manifest["runs_dir"].startswith("../../../..")
+
+
+def test_what_is_said_of_seeds_added_until_settled_is_on_the_published_pages() -> None:
+    text = " ".join((ROOT / "docs" / "stopping.md").read_text(encoding="utf-8").split())
+    pages = ROOT / "reports" / "published"
+    sure, six = (
+        pd.read_csv(pages / name / "comparisons.csv").query("arch == 'cnn3'").set_index("task")
+        for name in ("mnist-2cnn-vs-3cnn-until-sure", "mnist-2cnn-vs-3cnn")
+    )
+    assert list(sure["settled_at"][["vae", "cvae", "classifier"]]) == [3, 3, 4] and sure["anytime"].all()
+    assert len(pd.read_csv(pages / "mnist-2cnn-vs-3cnn-until-sure" / "records.csv")) == 20
+    vae, fixed, read = sure.loc["vae"], six.loc["vae"], 100 * sure.loc["classifier", ["difference", "low", "high"]]
+    assert f"{-vae.difference:.1f} nats [{-vae.high:.1f}, {-vae.low:.1f}], where six seeds give" in text
+    assert f"give {-fixed.difference:.1f} [{-fixed.high:.1f}, {-fixed.low:.1f}]" in text
+    assert f"worse by {-read.difference:.2f} points [{-read.high:.2f}, {-read.low:.2f}]" in text
+    fourteen = pages / "mnist-cnn2-vs-cnn3-classifiers"
+    found = pd.read_csv(fourteen / "comparisons.csv").iloc[0]
+    mean, low, high = (f"{100 * found[name]:.2f}".replace("-", "−") for name in ("difference", "low", "high"))
+    assert found["n"] == 14 and found["verdict"] == "equivalent" and f"equivalent: {mean} [{low}, {high}]" in text
+    values = pd.read_csv(fourteen / "records.csv").pivot(index="seed", columns="arch", values="accuracy")
+    differences = 100 * (values["cnn3"] - values["cnn2"])
+    assert f"within {differences[:4].max() - differences[:4].min():.2f} points of each other" in text
+    assert f"spread over {differences.max() - differences.min():.2f} points" in text
