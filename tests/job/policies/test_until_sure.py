@@ -241,7 +241,8 @@ def test_the_end_is_the_same_whatever_the_order_and_however_often_it_is_killed(c
 def test_policy_and_page_agree_on_what_is_open() -> None:
     for number in range(3):
         rule = policy("a b c d", most=7)
-        result = {each: 3.0 * (each.arch == "b") + noise(run(each.arch, "vae", 100 * number + each.seed)) for each in rule.runs}  # fmt: skip  # noqa: E501
+        chance = {each: noise(run(each.arch, "vae", 100 * number + each.seed)) for each in rule.runs}
+        result = {each: 3.0 * (each.arch == "b") + luck for each, luck in chance.items()}
         records = performed(rule, result.__getitem__)
         found = verdicts(rule, records)
         still_open = set(found.index[found["verdict"] == "unresolved"])
@@ -264,12 +265,15 @@ def test_who_watches_is_told_where_it_stands() -> None:
     assert rule.conclusion(done) == "settled: far vae better at 4 seeds; open after 9 seeds: near vae"
 
 
-@pytest.mark.parametrize("spread, said", [(0.4, "expected to be settled by the "), (9.0, "not all expected to be settled by the 30th")])  # fmt: skip  # noqa: E501
+@pytest.mark.parametrize(
+    "spread, said", [(0.4, ", expected to be settled by the "), (9.0, ", not all expected to be settled by the 30th")]
+)
 def test_who_watches_is_told_what_to_expect(spread: float, said: str) -> None:
     """Differences of 1 + the spread × (−1, 0, 1): the evidence against 0 grows as if they went on like that."""
     rule = policy("a b", most=30)
     values = {seed: 1 + spread * (seed - 1) for seed in range(3)}
-    first = {each.run_id: record(each, values[each.seed] if each.arch == "b" else 0.0) for each in rule.planned({}) if isinstance(each, RunSpec)}  # fmt: skip  # noqa: E501
+    runs = [each for each in rule.planned({}) if isinstance(each, RunSpec)]
+    first = {each.run_id: record(each, values[each.seed] if each.arch == "b" else 0.0) for each in runs}
     assert said in rule.standing(first)
 
 
