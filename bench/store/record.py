@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,12 @@ class Record:
             return ended
         taken = (self.metrics.get("train_seconds"), self.environment.get("evaluation_seconds"))
         return float(begun + sum(seconds or 0.0 for seconds in taken))
+
+    def validation_score(self, metric: str) -> float:
+        """Return a primary metric on the validation images after the last epoch; NaN if the run did not finish."""
+        if self.status != Status.FINISHED or not self.history:
+            return math.nan
+        return float(self.history[-1].get(f"val_{metric}", math.nan))
 
     def arrays(self, *wanted: str) -> dict[str, np.ndarray]:
         """Return the arrays of the run and of its evaluations by name; none for a failed run.

@@ -134,7 +134,7 @@ def tuning(folder: ReportFolder) -> Tuning | None:
                 **{dimension.name: float(record.spec.get(dimension.name) or math.nan) for dimension in space},
                 "run_id": record.run_id, "error": record.error,
                 "diverged": record.status != Status.FINISHED and has_diverged(record.error),
-                "validation": validation_score(record, metric), "test": record.metrics.get(metric.name, math.nan),
+                "validation": record.validation_score(metric.name), "test": record.metrics.get(metric.name, math.nan),
                 "is_whole": is_whole, "chosen": number == best,
             })  # fmt: skip
         if is_whole:
@@ -145,16 +145,9 @@ def tuning(folder: ReportFolder) -> Tuning | None:
 def best_trial(trials: dict[int, Record], metric: Metric) -> int | None:
     """Return the number of the best trial by validation, of equal ones the first; None if all failed."""
     sign = -1 if metric.higher_is_better is False else 1
-    scores = {number: sign * validation_score(record, metric) for number, record in sorted(trials.items())}
+    scores = {number: sign * record.validation_score(metric.name) for number, record in sorted(trials.items())}
     known = {number: score for number, score in scores.items() if math.isfinite(score)}
     return max(known, key=lambda number: known[number], default=None)
-
-
-def validation_score(record: Record, metric: Metric) -> float:
-    """Return a metric on the validation images after the last epoch; NaN if the run did not finish."""
-    if record.status != Status.FINISHED or not record.history:
-        return math.nan
-    return float(record.history[-1].get(f"val_{metric.name}", math.nan))
 
 
 def without_settings(record: Record, space: Sequence[Dimension]) -> Record:

@@ -15,7 +15,7 @@ LEFT_OUT = "reason"
 def candidates(facts: Facts, where: Where) -> Rows:
     """Return a row per architecture that raced: its size, seeds and mean, and what became of it."""
     task, own, table = TASKS[entry(facts)["task"]], race(facts), runs(facts)
-    head = f"{task.name_of_metric} ↑ ({task.unit}) in the race"
+    head = f"validation {task.name_of_metric} ↑ ({task.unit}) in the race"
     rows = [["candidate", "parameters", "seeds", head, "what became of it"]]
     for arch in in_order(facts):
         found, seeds = of(facts, arch), len(values(facts)[arch])

@@ -1,7 +1,8 @@
 """The policy of a race: seeds are added to who may still be the best, and the winner is confirmed at fresh ones.
 
-Who is out, who rests and when it is over is decided by `bench.statistics.sequential.race`, from the primary metric of
-the runs. What won is reported from runs that had no part in that: a race favours whoever was lucky at its seeds.
+Who is out, who rests and when it is over is decided by `bench.statistics.sequential.race`, from the primary metric on
+validation images, so that test images choose nothing. What won is reported from runs that had no part in that: a race
+favours whoever was lucky at its seeds.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from bench.job.policies.policy import Policy, Records
 from bench.job.policies.until_sure import ordinal
 from bench.spec.declared import Declared
 from bench.spec.run import EvaluationSpec, RunSpec, Work
-from bench.spec.status import Status
 from bench.store.record import Record
 
 if TYPE_CHECKING:
@@ -232,11 +232,8 @@ class Racing(Policy):
 
 
 def _value(record: Record | None, metric: str) -> float | None:
-    """Return what a run scored; NaN if it failed, None if it has not ended."""
-    if record is None:
-        return None
-    value = record.metrics.get(metric) if record.status == Status.FINISHED else None
-    return float("nan") if value is None else float(value)
+    """Return what a run scored on validation images; NaN if it failed, None if it has not ended."""
+    return None if record is None else record.validation_score(metric)
 
 
 def _left(race: Race[str]) -> str:

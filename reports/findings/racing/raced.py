@@ -30,7 +30,7 @@ class Candidate:
     place: Place
 
     values: Mapping[int, float]
-    """Seed → its primary metric, in the raw unit; NaN if it failed."""
+    """Seed → its primary metric on validation images, in the raw unit; NaN if it failed."""
 
     out_at: int | None
     """The seeds that it had had when it was out."""
@@ -78,6 +78,9 @@ class Raced:
     confirmed: int
     """Fresh seeds that the page is made of; 0: it shows the race's own runs."""
 
+    fresh: Mapping[str, Mapping[int, float]]
+    """Of those seeds: architecture → seed → its score as in the race, with the epochs of the page."""
+
     race: Race[str]
     """Run again."""
 
@@ -119,15 +122,6 @@ class Raced:
         """Return who ended so."""
         return [one.arch for one in self.candidates if one.place == place]
 
-    def difference(self, arch: str, other: str) -> tuple[int, float]:
-        """Return over how many seeds both finished, and by how much `arch` is more there, in the raw unit."""
-        one, two = self.of(arch), self.of(other)
-        if one is None or two is None:
-            return 0, math.nan
-        pairs = [value - two.values.get(seed, math.nan) for seed, value in one.values.items()]
-        pairs = [value for value in pairs if math.isfinite(value)]
-        return len(pairs), float(np.mean(pairs)) if pairs else math.nan
-
 
 def of_folder(folder: ReportFolder) -> Raced | None:
     """Return the race of a report folder; None if it has none."""
@@ -135,10 +129,8 @@ def of_folder(folder: ReportFolder) -> Raced | None:
     if not entry:
         return None
     metric, is_cut = folder.declared.primary(entry["task"]), entry["ended"] == "budget"
-    values: dict[str, dict[int, float]] = {arch: {} for arch in entry["archs"]}
-    for record in folder.raced:
-        if record.spec["arch"] in values:
-            values[str(record.spec["arch"])][int(record.spec["seed"])] = _value(record, metric)
+    found = _scores(folder.raced, metric)
+    values = {arch: found.get(arch, {}) for arch in entry["archs"]}
     most_seen = entry.get("seeds") if is_cut else None
     race = standing(
         {
@@ -162,6 +154,7 @@ def of_folder(folder: ReportFolder) -> Raced | None:
         max_minutes=entry.get("max_minutes"),
         full_grid=entry["full_grid"],
         confirmed=entry["confirmed"],
+        fresh=_scores(folder.records, metric) if entry["confirmed"] else {},
         race=race,
         candidates=_candidates(race, values, folder.raced, metric),
         runs=len(folder.raced),
@@ -171,8 +164,12 @@ def of_folder(folder: ReportFolder) -> Raced | None:
     )
 
 
-def _value(record: Record, metric: Metric) -> float:
-    return float(record.metrics.get(metric.name, math.nan)) if record.status == Status.FINISHED else math.nan
+def _scores(records: Sequence[Record], metric: Metric) -> dict[str, dict[int, float]]:
+    """Return architecture → seed → its score on validation images; NaN if it failed."""
+    found: dict[str, dict[int, float]] = {}
+    for record in records:
+        found.setdefault(str(record.spec["arch"]), {})[int(record.spec["seed"])] = record.validation_score(metric.name)
+    return found
 
 
 def _candidates(

@@ -55,10 +55,10 @@ def _survivors(raced: Raced) -> list[tuple[int, int]]:
 
 
 def _table(raced: Raced) -> Table:
-    """Return a row per candidate: its size, its seeds and mean in the race, and what became of it."""
+    """Return a row per candidate: its size, its seeds and mean score in the race, and what became of it."""
     metric = raced.metric
     arrow = " ↓" if metric.higher_is_better is False else " ↑"
-    head = f"{metric.label}{arrow}{f' ({metric.unit})' if metric.unit else ''} in the race"
+    head = f"validation {metric.label}{arrow}{f' ({metric.unit})' if metric.unit else ''} in the race"
     rows = [
         (
             one.arch,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+
+import numpy as np
 
 from bench.statistics.estimates import ALPHA
 from reports.findings.experiment import Experiment
@@ -54,7 +57,7 @@ def how_it_went(experiment: Experiment, raced: Raced) -> str:
     a_round = "one more seed" if raced.at_once == 1 else f"{raced.at_once} more seeds"
     limit = "" if raced.max_minutes is None else f", for at most {_minutes(raced.max_minutes)}"
     return (
-        f"{plural(len(raced.candidates), 'candidate')} raced for the best {md(raced.metric.label)} ({task}, "
+        f"{plural(len(raced.candidates), 'candidate')} raced for the best validation {md(raced.metric.label)} ({task}, "
         f"{plural(raced.epochs, 'epoch')} a run): all began with {plural(raced.first_seeds, 'seed')}, whoever was "
         f"shown to be worse than another was out, and the others had {a_round} a round, up to {raced.max_seeds:,}"
         f"{limit}. {_why_it_ended(raced)}"
@@ -150,27 +153,25 @@ def contradiction(raced: Raced) -> str:
 
 
 def own_number(experiment: Experiment, raced: Raced) -> list[str]:
-    """Return sentences on the winner's number in the race beside the confirmed one, and why the first flatters it."""
+    """Return sentences on the winner's score in the race beside that of fresh seeds, and why the first flatters it.
+
+    Both are of validation images, as the race was judged: only like is compared with like.
+    """
     winner = raced.winner
     found = None if winner is None else raced.of(winner)
     if winner is None or found is None or not found.finished:
         return []
-    own = _numbers(
-        raced, experiment, found.mean, len(found.finished), *raced.difference(winner, experiment.baseline), winner
-    )
-    ranking = experiment.rankings.get(raced.task)
-    cell = ranking.cells.get(winner) if ranking else None
-    if not raced.confirmed or ranking is None or cell is None or not cell.n:
-        if raced.ended == "stopped":
-            return [f"So far {md(winner)} has {own}."]
-        sentences = [f"In the race {md(winner)} had {own}, of the seeds {FLATTERS}."]
+    racing = {one.arch: one.values for one in raced.candidates}
+    own, fresh = (_numbers(raced, winner, experiment.baseline, scores) for scores in (racing, raced.fresh))
+    score = f"a validation {md(raced.metric.label)} of {own}"
+    if raced.ended == "stopped":
+        return [f"So far {md(winner)} has {score}."]
+    if not fresh:
+        sentences = [f"In the race {md(winner)} had {score}, of the seeds {FLATTERS}."]
         return sentences if raced.confirmed else [*sentences, NOT_CONFIRMED]
-    row = ranking.versus_baseline.get(winner)
-    pairs, gap = (0, math.nan) if row is None else (int(row.n), float(row.difference))
-    fresh = _numbers(raced, experiment, float(cell.mean), int(cell.n), pairs, gap, winner)
     sentences = [
-        f"In the race {md(winner)} had {own}; on fresh seeds it has {fresh}.",
-        f"The race's own number is of the seeds {FLATTERS}: the one to quote is that of the fresh seeds.",
+        f"In the race {md(winner)} had {score}; on fresh seeds it has {fresh}.",
+        f"The race's own number is of the seeds {FLATTERS}: the one to quote is the test score of the fresh seeds.",
     ]
     epochs = sorted({int(value) for value in experiment.runs["epochs"].dropna()})
     if epochs and epochs != [raced.epochs]:
@@ -182,18 +183,22 @@ def own_number(experiment: Experiment, raced: Raced) -> list[str]:
     return sentences
 
 
-def _numbers(
-    raced: Raced, experiment: Experiment, mean: float, n: int, pairs: int, difference: float, winner: str
-) -> str:
-    """Return a mean over seeds and the difference to the baseline over paired ones, without an interval."""
-    metric = raced.metric
-    text = f"{value_with_unit(metric, mean)} over {plural(n, 'seed')}"
-    if winner == experiment.baseline or not pairs:
+def _numbers(raced: Raced, winner: str, baseline: str, scores: Mapping[str, Mapping[int, float]]) -> str:
+    """Return a mean over seeds and the difference to the baseline over paired ones, without an interval.
+
+    Empty if no run of the winner finished.
+    """
+    own = {seed: value for seed, value in sorted(scores.get(winner, {}).items()) if math.isfinite(value)}
+    if not own:
+        return ""
+    metric, others = raced.metric, scores.get(baseline, {})
+    text = f"{value_with_unit(metric, float(np.mean(list(own.values()))))} over {plural(len(own), 'seed')}"
+    pairs = [value - others[seed] for seed, value in own.items() if math.isfinite(others.get(seed, math.nan))]
+    if winner == baseline or not pairs:
         return text
     unit = f" {metric.unit_of_difference}" if metric.unit_of_difference else ""
-    paired = plural(pairs, "paired seed")
-    gap = f"{signed(difference * metric.scale, metric.digits)}{unit}"
-    return f"{text} ({gap} against {md(experiment.baseline)}, {paired})"
+    gap = f"{signed(float(np.mean(pairs)) * metric.scale, metric.digits)}{unit}"
+    return f"{text} ({gap} against {md(baseline)}, {plural(len(pairs), 'paired seed')})"
 
 
 def about_figure(raced: Raced, drawn: int, named: int) -> str:

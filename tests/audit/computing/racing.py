@@ -51,12 +51,12 @@ def entry(facts: Facts) -> dict[str, Any]:
 
 @cache
 def runs(facts: Facts) -> pd.DataFrame:
-    """Return a row per run: arch, seed, value as it is shown (NaN of one that failed), parameters."""
+    """Return a row per run: arch, seed, validation score as it is shown (NaN of one that failed), parameters."""
     task, rows = TASKS[entry(facts)["task"]], []
     for run_id in entry(facts)["run_ids"]:
         record = facts.record(run_id)
         is_whole = record["status"] == "finished"
-        value = record["metrics"][task.metric] * task.scale if is_whole else math.nan
+        value = record["history"][-1][f"val_{task.metric}"] * task.scale if is_whole else math.nan
         size = sum(layer["weights"] + layer["biases"] for layer in record["layers"]) if is_whole else math.nan
         rows.append((record["spec"]["arch"], record["spec"]["seed"], value, size))
     return pd.DataFrame(rows, columns=["arch", "seed", "value", "params"])

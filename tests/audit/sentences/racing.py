@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tests.audit.computing.racing import Race, against_baseline, entry, in_order, of, race, runs
@@ -74,8 +76,8 @@ def nobody(facts: Facts, found: Found, where: Where) -> Found:
 
 
 @sentence(
-    "{many} candidates raced for the best {metric} ({task}, {epochs} a run): all began with {first} seeds, whoever was "
-    "shown to be worse than another was out, and the others had {further} a round, up to {most}{limit}."
+    "{many} candidates raced for the best validation {metric} ({task}, {epochs} a run): all began with {first} seeds, "
+    "whoever was shown to be worse than another was out, and the others had {further} a round, up to {most}{limit}."
 )
 def how(facts: Facts, found: Found, where: Where) -> Found:
     rule = entry(facts)
@@ -113,6 +115,19 @@ def left(facts: Facts, found: Found, where: Where) -> Found:
     return {"winner": own.winner, "by": by_margin(facts), "names": listed(names, 6)}
 
 
+def metric(facts: Facts) -> str:
+    return TASKS[entry(facts)["task"]].name_of_metric
+
+
+def fresh(facts: Facts) -> dict[str, dict[int, float]]:
+    """Return architecture → seed → validation score as it is shown, of the confirmation; NaN of a run that failed."""
+    task, found = TASKS[entry(facts)["task"]], dict[str, dict[int, float]]()
+    for row in facts.all_runs.itertuples():
+        last = facts.record(row.run_id)["history"][-1] if row.status == "finished" else {}
+        found.setdefault(row.arch, {})[row.seed] = last.get(f"val_{task.metric}", math.nan) * task.scale
+    return found
+
+
 def in_race(facts: Facts) -> tuple[str, str]:
     """Return the winner, and its numbers in the race."""
     own = race(facts)
@@ -130,35 +145,40 @@ def numbers(facts: Facts, winner: str, scores: list[float], differences: list[fl
     return f"{text} ({gap} against {facts.baseline}, {count(len(differences), 'paired seed')})"
 
 
-@sentence("In the race {winner} had {own}; on fresh seeds it has {fresh}.")
+@sentence("In the race {winner} had a validation {metric} of {own}; on fresh seeds it has {fresh}.")
 def confirmed(facts: Facts, found: Found, where: Where) -> Found:
     won(facts)
     winner, own = in_race(facts)
-    table = facts.values(entry(facts)["task"])
-    gaps = (table[winner] - table[facts.baseline]).dropna()
-    return {"winner": winner, "own": own, "fresh": numbers(facts, winner, list(table[winner].dropna()), list(gaps))}
+    table = fresh(facts)
+    gaps = [value - table[facts.baseline][seed] for seed, value in table[winner].items()]
+    of_winner = [value for value in table[winner].values() if math.isfinite(value)]
+    shown = numbers(facts, winner, of_winner, [gap for gap in gaps if math.isfinite(gap)])
+    return {"winner": winner, "metric": metric(facts), "own": own, "fresh": shown}
 
 
-@sentence("In the race {winner} had {own}, of the seeds by which it was chosen, and which tend to flatter it.")
+@sentence(
+    "In the race {winner} had a validation {metric} of {own}, of the seeds by which it was chosen, and which tend to "
+    "flatter it."
+)
 def not_confirmed(facts: Facts, found: Found, where: Where) -> Found:
     if race(facts).ended == "stopped" or entry(facts)["confirmed"]:
         raise Wrong("it is not over, or was confirmed")
     winner, own = in_race(facts)
-    return {"winner": winner, "own": own}
+    return {"winner": winner, "metric": metric(facts), "own": own}
 
 
-@sentence("So far {winner} has {own}.")
+@sentence("So far {winner} has a validation {metric} of {own}.")
 def so_far(facts: Facts, found: Found, where: Where) -> Found:
     if race(facts).ended != "stopped":
         raise Wrong("it is over")
     winner, own = in_race(facts)
-    return {"winner": winner, "own": own}
+    return {"winner": winner, "metric": metric(facts), "own": own}
 
 
 @sentence("No fresh seeds confirm it; `--confirm N` adds some.")
 @sentence(
     "The race's own number is of the seeds by which it was chosen, and which tend to flatter it: the one to quote is "
-    "that of the fresh seeds."
+    "the test score of the fresh seeds."
 )
 @sentence("Nothing is promised of the order among the others, some of which may be out by bad luck.")
 @sentence(
