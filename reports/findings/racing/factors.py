@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bench.spec.status import Status
 from bench.statistics.frames import layers_frame, records_frame
 from reports.findings.factor_analysis import FactorAnalysis, analysis_of
 from reports.findings.racing.raced import Raced
@@ -57,8 +56,8 @@ def race_factors(folder: ReportFolder, raced: Raced | None) -> RaceFactors | Non
     if metric.name not in runs:
         return None  # no run finished
     place = {arch: i for i, arch in enumerate(raced.race.seeds)}  # levels come in the order of the command line
-    runs = runs[(runs["seed"] < seeds) & (runs["status"] == Status.FINISHED) & runs[metric.name].notna()]
-    runs = runs[runs["arch"].isin(place)].sort_values("arch", key=lambda names: names.map(place), kind="stable")
+    runs = runs[runs["arch"].isin(place) & (runs["seed"] < seeds) & runs[metric.name].notna()]
+    runs = runs.sort_values("arch", key=lambda names: names.map(place), kind="stable")
     archs = list(dict.fromkeys(runs["arch"]))
     analysis = analysis_of(runs, layers_frame(folder.raced), archs, factors, description, metric)
     if analysis is None or analysis.effects.empty:

@@ -23,8 +23,9 @@ def of_which_runs(experiment: Experiment, raced: Raced, found: RaceFactors) -> l
         f"{who} candidates are cells of a grid of {names}.",
         f"What a step of a factor is worth is taken from the race's first round: {plural(found.seeds, 'seed')} of "
         f"{plural(raced.epochs, 'epoch')}, which all of them had before any was out.",
-        "Later seeds are in no effect, since who has them was chosen by result.",
-        f"Effects are on {score}; intervals are ordinary ones of 95 %, of a number of seeds settled beforehand.",
+        "Later seeds have no part, since who has them was chosen by result.",
+        f"Effects are on {score}, while the race went by validation {md(raced.metric.label)}; intervals are ordinary "
+        "ones of 95 %, of a number of seeds settled beforehand.",
     ]
 
 

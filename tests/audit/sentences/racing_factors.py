@@ -42,9 +42,13 @@ def first_seeds(facts: Facts, found: Found, where: Where) -> Found:
     return {"seeds": count(*seeds, "seed"), "epochs": count(*epochs, "epoch")}
 
 
-@sentence("Effects are on {score}; intervals are ordinary ones of 95 %, of a number of seeds settled beforehand.")
+@sentence(
+    "Effects are on {score}, while the race went by validation {metric}; intervals are ordinary ones of 95 %, of a "
+    "number of seeds settled beforehand."
+)
 def score(facts: Facts, found: Found, where: Where) -> Found:
-    return {"score": TASKS[entry(facts)["task"]].measured}
+    task = TASKS[entry(facts)["task"]]
+    return {"score": task.measured, "metric": task.name_of_metric}
 
 
 @sentence(
