@@ -14,6 +14,7 @@ from bench.statistics.comparisons import comparisons_frame
 from bench.statistics.frames import metric_names, records_frame, summary_frame
 from reports.findings.factor_analysis import FactorAnalysis, factor_analyses
 from reports.findings.matching import Matching, Share, matching
+from reports.findings.racing.factors import RaceFactors, race_factors
 from reports.findings.racing.raced import Raced
 from reports.findings.racing.raced import of_folder as raced
 from reports.findings.ranking import Ranking, rank
@@ -65,6 +66,11 @@ class Experiment(ReportFolder):
     def race(self) -> Raced | None:
         """The race by which what is shown was chosen; None if there was none."""
         return raced(self)
+
+    @cached_property
+    def race_factors(self) -> RaceFactors | None:
+        """What the factors of the grid that raced are worth; None without a race, or a grid in it."""
+        return race_factors(self, self.race)
 
     @cached_property
     def tuned(self) -> Experiment | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
 
 from bench.spec.metrics import Metric
+from bench.spec.task import TaskDescription
 from bench.statistics.factors import NumberFormat, headline, interactions, main_effects, sentences
 from bench.statistics.factors.grid import ordered_levels
 from reports.findings.ranking import Ranking
@@ -110,36 +111,48 @@ def factor_analyses(
         anytime: whether architectures have as many seeds as settled them. Then the seeds count that all of them have:
             of later ones the cells that were clear at once are missing, and a step would be taken over other cells.
     """
-    found = [_analysis(runs, layers, ranking, factors, anytime) for ranking in rankings.values()]
+    found = [
+        analysis_of(runs, layers, one.order, factors, one.description, one.metric, anytime) for one in rankings.values()
+    ]
     return [analysis for analysis in found if analysis is not None]
 
 
-def _analysis(
-    runs: pd.DataFrame, layers: pd.DataFrame, ranking: Ranking, factors: Factors, anytime: bool
+def analysis_of(
+    runs: pd.DataFrame,
+    layers: pd.DataFrame,
+    archs: Sequence[str],
+    factors: Factors,
+    description: TaskDescription,
+    metric: Metric,
+    anytime: bool = False,
 ) -> FactorAnalysis | None:
-    """Return the analysis of one task; None if its architectures are no grid."""
-    members = [arch for arch in ranking.order if arch in factors]
-    if len(members) < 2 or not _has_decoder(layers, ranking.task, factors[members[0]]):
+    """Return the analysis of one task; None if its architectures are no grid.
+
+    Args:
+        archs: those with a finished run; who has no factors is left out.
+        anytime: as of `factor_analyses`.
+    """
+    task = description.name
+    members = [arch for arch in archs if arch in factors]
+    if len(members) < 2 or not _has_decoder(layers, task, factors[members[0]]):
         return None
     shared = [name for name in factors[members[0]] if all(name in factors[arch] for arch in members)]
     varying = tuple(name for name in shared if len({factors[arch][name] for arch in members}) > 1)
     cells = {tuple(factors[arch][name] for name in varying) for arch in members}
     if not varying or len(cells) < len(members):  # two in one cell: something that is no factor varies too
         return None
-    runs, common_seeds = runs[(runs["task"] == ranking.task) & runs["arch"].isin(members)], None
+    runs, common_seeds = runs[(runs["task"] == task) & runs["arch"].isin(members)], None
     if anytime:
         of_all = runs.groupby("seed")["arch"].nunique() == len(members)
         common_seeds = None if of_all.all() else int(of_all.sum())
         runs = runs[runs["seed"].map(of_all)]
     runs = runs[runs["status"] == "finished"]
-    frame = runs[["arch", "seed", "status", ranking.metric.name]].reset_index(drop=True)
+    frame = runs[["arch", "seed", "status", metric.name]].reset_index(drop=True)
     # an option of a plug-in's family may be called "seed", say
     columns = {name: f"option {name}" if name in frame else name for name in varying}
     for name, column in columns.items():
         frame[column] = [str(factors[arch][name]) for arch in runs["arch"]]
-    return FactorAnalysis(
-        ranking.task, ranking.description.label, ranking.metric, frame, tuple(columns.values()), common_seeds
-    )
+    return FactorAnalysis(task, description.label, metric, frame, tuple(columns.values()), common_seeds)
 
 
 def _has_decoder(layers: pd.DataFrame, task: str, levels: Mapping[str, str]) -> bool:

@@ -39,6 +39,7 @@ class Race(Struct, kw_only=True):
     winner: Text | None = None
     max_minutes: Annotated[float, Meta(gt=0, le=1e9)] | None = None
     seeds: Number | None = None  # that it came to; one that was cut short looks at no others
+    factors: dict[Text, dict[Text, Text]] | None = None  # of all that raced: architecture → factor → level
 
 
 def wrong_race(race: dict[str, Any] | None, tasks: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -18,9 +18,12 @@ from reports.wording.formatting import difference, number, plural
 
 
 def blocks(context: Context) -> Iterator[Block]:
-    """Yield the section; nothing if the architectures are no grid."""
+    """Yield the section; nothing if the architectures are no grid.
+
+    Nor is there one of the two that a race has left, where the race itself has the factors of all that raced.
+    """
     found = context.experiment.factor_analyses
-    if not found:
+    if not found or context.experiment.race_factors is not None:
         return
     yield Heading("What caused the difference")
     if matched := at_equal(context.experiment.matching):
@@ -28,6 +31,15 @@ def blocks(context: Context) -> Iterator[Block]:
             f"A{matched[1:]} a step of a factor changes how many training steps there "
             f"are, too (*{EQUAL_COMPUTE}*): what it is worth is that of both together."
         )
+    yield from effects_of(context, found)
+
+
+def effects_of(context: Context, found: Sequence[FactorAnalysis], prefix: str = "") -> Iterator[Block]:
+    """Yield what analyses show: sentences, the effects as a figure, the strongest interaction, and a folded table.
+
+    Args:
+        prefix: of the names of files, where a page has others of these names.
+    """
     for analysis in found:
         n = analysis.common_seeds
         of_common = [] if n is None else [f"Over the {plural(n, 'seed')} that all of the grid have."]
@@ -37,26 +49,26 @@ def blocks(context: Context) -> Iterator[Block]:
     if drawn:
         panels = [(a.label, a.effects, a.metric, _resolved(a)) for a in drawn]
         alt = "What each step of a factor is worth, with its 95 % interval over seeds"
-        yield context.figures.write("effects", alt, effects.effects, panels)
+        yield context.figures.write(f"{prefix}effects", alt, effects.effects, panels)
         yield Text(
             "Steps are compared within a seed, over cells equal in every other factor. Grey: not resolved, or too "
             "small to matter."
         )
-    yield from _heatmaps(context, found)
+    yield from _heatmaps(context, found, prefix)
     rows = [row for analysis in found for row in _rows(analysis)]
     if rows:
         headers = ("task", "effect", "size", "p (Holm)", "cells", "verdict")
-        yield Details("Every effect and interaction", [Table(headers, tuple(rows), "llrrrl", name="effects")])
+        yield Details("Every effect and interaction", [Table(headers, tuple(rows), "llrrrl", name=f"{prefix}effects")])
 
 
-def _heatmaps(context: Context, found: list[FactorAnalysis]) -> Iterator[Block]:
+def _heatmaps(context: Context, found: Sequence[FactorAnalysis], prefix: str) -> Iterator[Block]:
     """Yield the means at the levels of the two factors that interact most."""
     panels = [(a.label, a.strongest_interaction[0], a.metric) for a in found if a.strongest_interaction is not None]
     if not panels:
         return
     settings = {a.strongest_interaction[1] for a in found if a.strongest_interaction is not None}
     yield context.figures.write(
-        "interactions", "Means at the levels of the two factors that interact most", effects.heatmaps, panels
+        f"{prefix}interactions", "Means at the levels of the two factors that interact most", effects.heatmaps, panels
     )
     if max(settings) > 1 or any(len(a.factors) > 2 for a in found):
         yield Text(

@@ -23,6 +23,7 @@ from reports.sections import (
 )
 from reports.sections.context import Context
 from reports.sections.generative import elbo, few_labels, pictures
+from reports.sections.racing import factors as race_factors
 from reports.sections.racing import race
 from reports.wording.budget import page_title
 from reports.wording.notes import table_notes
@@ -53,9 +54,10 @@ def head(context: Context) -> Iterator[Block]:
 
 SECTIONS: tuple[Section, ...] = (
     head,
-    race.blocks,
     stopping.blocks,
     results.blocks,
+    race.blocks,
+    race_factors.blocks,
     parameters.blocks,
     parameters.readme_claims,
     learning_curves.equal_compute,

@@ -7,6 +7,21 @@ from typing import Any
 SEVEN = ("cnn2", "cnn:kernel=3", "cnn3", "cnn:depth=4", "cnn:depth=3", "cnn:kernel=4", "mlp")
 SMALL = {"arch": "cnn:depth=1", "reason": "99,999 parameters of the task VAE, at most 60,000"}
 
+CROSSING = ("cnn2", "cnn3", "cnn2+cnn3", "cnn3+cnn2")
+GRID = {
+    f"cnn:depth={depth},kernel={kernel}{'' if padding == 'same' else ',padding=valid'}": {
+        "depth": depth, "kernel": kernel, "padding": padding, "stride": "2"}
+    for padding in ("valid", "same") for depth in ("2", "1", "3") for kernel in ("3", "5")
+    if (depth, kernel, padding) not in (("3", "5", "same"), ("3", "3", "valid"))
+}  # fmt: skip
+"""With two holes."""
+
+
+def of_grid(depth: str, kernel: str, padding: str, **rest: str) -> float:
+    """Return the level of a cell: the deeper the better, and padding matters only with large kernels."""
+    return 4.0 * int(depth) - 15 + 0.1 * (kernel == "5") - 3.0 * (padding == "valid") * (kernel == "5")
+
+
 RACED: dict[str, dict[str, Any]] = {
     "a race that was won": {
         "levels": dict(zip(SEVEN, (-9, -12, 0, -4, -2, -6, -15), strict=True)), "epochs": 4, "most": 12,
@@ -23,4 +38,11 @@ RACED: dict[str, dict[str, Any]] = {
         "entry": {"winner": "mlp"}},
     "a race in its first round": {
         "levels": {"cnn2": 0, "cnn3": -5, "cnn2+cnn3": -2, "cnn3+cnn2": -1}, "first": 4, "stopped_at": 14},
+    "a race over a grid with holes": {
+        "levels": {"cnn2": -8.0, **{arch: of_grid(**own) for arch, own in GRID.items()}, "cnn3": 0.0}, "epochs": 3,
+        "failed": [("cnn:depth=1,kernel=3", 1), *(("cnn:depth=2,kernel=5", seed) for seed in range(3)), ("cnn2", 0)],
+        "entry": {"factors": GRID}, "manifest": {"left_out": [SMALL]}},
+    "a race over a crossing": {
+        "levels": dict(zip(CROSSING, (-12, 0, -5, -9), strict=True)), "first": 4,
+        "entry": {"factors": {arch: {"encoder": arch[:4], "decoder": arch[-4:]} for arch in CROSSING}}},
 }  # fmt: skip

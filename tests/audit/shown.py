@@ -66,4 +66,4 @@ def count(n: int, word: str) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    return f"{100 * share:.{digits}f} %"
+    return f"{number(100 * share, digits)} %"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tests.audit.computing.grids import OF_RACE
 from tests.audit.computing.racing import entry, in_order, of, race, runs, values
 from tests.audit.facts import TASKS, Facts
 from tests.audit.page import Maker, Rows, Where
 from tests.audit.shown import NONE, mean_sd
+from tests.audit.tables_of_results import causes
 
 LEFT_OUT = "reason"
 
@@ -37,5 +39,5 @@ def left_out(facts: Facts, where: Where) -> Rows:
     return [["architecture", "reason"], *([one["arch"], one["reason"]] for one in facts.manifest["left_out"])]
 
 
-RACES: dict[str, Maker] = {"The race": candidates, LEFT_OUT: left_out}
+RACES: dict[str, Maker] = {"The race": candidates, OF_RACE: causes, LEFT_OUT: left_out}
 """Heading, or the last column of a table → its rows, the header first."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.audit.computing import matching, networks, sequential
 from tests.audit.computing.effects import effects
+from tests.audit.computing.grids import OF_RACE
 from tests.audit.computing.own_statistics import ALPHA, sample, sd
 from tests.audit.computing.speeds import disturbed, ratios
 from tests.audit.computing.tuning import Tuned, counts, of_tuned, rates, tuned
@@ -150,15 +151,14 @@ def behind(facts: Facts, where: Where) -> Rows:
 
 def causes(facts: Facts, where: Where) -> Rows:
     rows = [["task", "effect", "size", "p (Holm)", "cells", "verdict"]]
-    for task in facts.tasks:
-        if task == "classifier":
+    is_of_race = where.section == OF_RACE
+    for task in [facts.manifest["race"]["task"]] if is_of_race else facts.tasks:
+        if task == "classifier" and not is_of_race:
             continue
-        both = effects(facts, task)
-        names = [one.name.replace("→", " → ") for one in both[:2]]
-        for one, name in zip(both, [*names, " × ".join(names)], strict=True):
+        for one in effects(facts, task, where.section):
             p = "< 0.001" if one.p_holm < 0.001 else number(one.p_holm, 3)
             size = f"{gap(one.sample.mean, *one.ends, one.digits)} {one.unit}"
-            rows.append([TASKS[task].label, name, size, p, str(one.cells), one.verdict])
+            rows.append([TASKS[task].label, one.row, size, p, str(one.cells), one.verdict])
     return rows
 
 

@@ -1,14 +1,19 @@
-"""What the two factors of a crossing are worth, and how much of the variance goes with them: grids of 2 × 2."""
+"""What the factors of a grid are worth, and how much of the variance goes with them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import combinations
 
 import numpy as np
+import pandas as pd
+from patsy import dmatrix
 
+from tests.audit.computing.grids import Grid, complete, grid
 from tests.audit.computing.own_statistics import Sample, holm, p_value, sample
-from tests.audit.facts import TASKS, Facts, Wrong
+from tests.audit.facts import TASKS, Facts
 from tests.audit.shown import number, signed
 
 
@@ -16,13 +21,35 @@ from tests.audit.shown import number, signed
 class Effect:
     """A step of a factor, or an interaction, in shown units."""
 
-    name: str
+    factors: tuple[str, ...]
+    """One, or the two that interact."""
+
+    steps: tuple[tuple[str, str], ...]
+    """From and to which level of each."""
+
     sample: Sample
-    p_holm: float
+    p: float
     cells: int
     margin: float
     digits: int
     unit: str
+    p_holm: float = np.nan
+    level: str = ""
+    """Of the other factor, if it is the step within one."""
+
+    @property
+    def name(self) -> str:
+        """As sentences have it: of an interaction without its levels."""
+        return " × ".join(self.factors) if len(self.factors) > 1 else f"{self.factors[0]} {self.arrow}"
+
+    @property
+    def arrow(self) -> str:
+        return "→".join(self.steps[0])
+
+    @property
+    def row(self) -> str:
+        """As tables have it."""
+        return " × ".join(f"{name} {a} → {b}" for name, (a, b) in zip(self.factors, self.steps, strict=True))
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -45,76 +72,126 @@ class Effect:
     def corrected(self) -> str:
         return ", corrected for the number of effects" if self.ends[0] > 0 or self.ends[1] < 0 else ""
 
+    @property
+    def claim(self) -> str:
+        """Return what is said of a step."""
+        return {
+            "negligible": f"does not matter: {self.amount}, inside ±{self.margin}",
+            "resolved": f"is worth {self.amount}",
+            "unresolved": f"is not resolved with {self.sample.n} seeds{self.corrected}: {self.amount}",
+        }[self.verdict]
+
+
+def over_cells(effects: Sequence[Effect]) -> str:
+    """Return in parentheses over how many cells effects are means."""
+    counts = sorted({effect.cells for effect in effects})
+    if counts[-1] == 1:
+        return ""
+    each = "each a mean" if len(effects) > 1 else "a mean"
+    return f" ({each} over {' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} matched cells)"
+
 
 @cache
-def cube(facts: Facts, task: str) -> tuple[np.ndarray, list[tuple[str, str, str]]]:
-    """Return values [encoders, decoders, seeds] and (factor, from, to) of each factor."""
-    factors = facts.manifest["factors"]
-    archs = [arch for arch in facts.manifest["archs"] if arch in factors and arch in set(facts.of(task)["arch"])]
-    levels = {name: list(dict.fromkeys(factors[arch][name] for arch in archs)) for name in ("encoder", "decoder")}
-    if [len(own) for own in levels.values()] != [2, 2] or len(archs) != 4 or task == "classifier":
-        raise Wrong("no crossing of two with two")
-    values = facts.values(task)
-    if facts.anytime:  # the cells that were settled early have no later seeds
-        values = values[archs].dropna()
-    cell = {(factors[arch]["encoder"], factors[arch]["decoder"]): values[arch].to_numpy() for arch in archs}
-    table = np.array([[cell[e, d] for d in levels["decoder"]] for e in levels["encoder"]])
-    return table, [(name, own[0], own[1]) for name, own in levels.items()]
+def effects(facts: Facts, task: str, section: str = "") -> list[Effect]:
+    """Return the effects of single factors that can be estimated, and then the interactions."""
+    own = grid(facts, task, section)
+    main = [
+        _effect(own, task, (name,), (step,), own.differences(name, step))
+        for name in own.levels
+        for step in own.steps(name)
+    ]
+    both = [
+        _effect(own, task, (a, b), (one, other), own.blocks(a, one, b, other))
+        for a, b in combinations(own.levels, 2)
+        for one in own.steps(a)
+        for other in own.steps(b)
+    ]
+    return [*_adjusted(main), *_adjusted(both)]
 
 
-@cache
-def effects(facts: Facts, task: str) -> list[Effect]:
-    """Return the effect of the encoder, of the decoder, and their interaction."""
-    y, steps = cube(facts, task)
-    main = [(y[1] - y[0]).mean(0), (y[:, 1] - y[:, 0]).mean(0)]
-    both = (y[1, 1] - y[0, 1]) - (y[1, 0] - y[0, 0])
-    samples = [sample(values, np.abs(y).max()) for values in (*main, both)]
-    p = [p_value(values, own) for values, own in zip((*main, both), samples, strict=True)]
-    adjusted = [*holm(p[:2])[0], *holm(p[2:])[0]]
-    names = [f"{name} {a}→{b}" for name, a, b in steps]
-    names.append(f"{steps[0][0]} × {steps[1][0]}")
-    own = TASKS[task]
-    rows = zip(names, samples, adjusted, (2, 2, 1), strict=True)
-    return [Effect(*row, own.margin, own.digits, own.unit_of_difference) for row in rows]
+def _effect(
+    own: Grid, task: str, names: tuple[str, ...], steps: tuple[tuple[str, str], ...], rows: list[np.ndarray]
+) -> Effect:
+    table, known = complete(rows), TASKS[task]
+    values = table.mean(axis=0) if len(table) else np.empty(0)
+    found = sample(values, own.size)
+    p = p_value(values, found)
+    return Effect(names, steps, found, p, len(table), known.margin, known.digits, known.unit_of_difference)
 
 
-def within(facts: Facts, task: str) -> tuple[str, str, dict[str, Effect]]:
-    """Return the step of the factor that explains less, the other factor, and its levels → what the step is worth."""
-    y, steps = cube(facts, task)
-    parts = shares(facts, task)
-    subject, by = (0, 1) if parts[steps[0][0]] <= parts[steps[1][0]] else (1, 0)
-    values = [(y[1, i] - y[0, i]) if subject == 0 else (y[i, 1] - y[i, 0]) for i in (0, 1)]
-    samples = [sample(each, np.abs(y).max()) for each in values]
-    adjusted, _ = holm([p_value(each, own) for each, own in zip(values, samples, strict=True)])
-    like = effects(facts, task)[subject]
-    found = [replace(like, sample=own, p_holm=p, cells=1) for own, p in zip(samples, adjusted, strict=True)]
-    return like.name, steps[by][0], dict(zip(steps[by][1:], found, strict=True))
+def _adjusted(found: list[Effect]) -> list[Effect]:
+    """Return those that can be estimated, with Holm's adjusted p over them."""
+    found = [effect for effect in found if effect.cells]
+    adjusted, _ = holm([effect.p for effect in found])
+    return [replace(effect, p_holm=p) for effect, p in zip(found, adjusted, strict=True)]
+
+
+def main_effects(facts: Facts, task: str, section: str = "") -> list[Effect]:
+    return [effect for effect in effects(facts, task, section) if len(effect.factors) == 1]
+
+
+def interactions(facts: Facts, task: str, section: str = "") -> list[Effect]:
+    return [effect for effect in effects(facts, task, section) if len(effect.factors) == 2]
+
+
+def within(facts: Facts, task: str, section: str, a: str, b: str) -> tuple[str, str, list[Effect]]:
+    """Return the step of the factor that explains less, where two interact most; the other one; and by its levels what
+    the step is worth.
+    """
+    own, parts = grid(facts, task, section), shares(facts, task, section)
+    found = [each for each in interactions(facts, task, section) if each.factors == (a, b)]
+    most = max((each for each in found if each.verdict == "resolved"), key=lambda each: abs(each.sample.mean))
+    subject, by = (0, 1) if parts[a] <= parts[b] else (1, 0)
+    name, other, wanted = (a, b)[subject], (a, b)[by], most.steps[subject]
+    rows = [
+        replace(_effect(own, task, (name,), (step,), own.differences(name, step, **{other: level})), level=level)
+        for step in own.steps(name)
+        for level in own.levels[other]
+    ]
+    kept = [effect for effect in _adjusted(rows) if effect.steps == (wanted,)]
+    return kept[0].name, other, kept
 
 
 def headline(facts: Facts, task: str) -> str:
     """Return the sentence on the largest effects, without its beginning."""
-    main = sorted(effects(facts, task)[:2], key=lambda effect: -abs(effect.sample.mean))
+    main = sorted(main_effects(facts, task), key=lambda effect: -abs(effect.sample.mean))
     worth = [effect for effect in main if effect.verdict == "resolved"]
     if not worth and all(effect.verdict == "negligible" for effect in main):
         return f"no step of a factor matters: the effect of each is inside ±{main[0].margin} {main[0].unit}."
     if not worth:
         return f"no effect of a factor is resolved{main[0].corrected}; the largest is {main[0].name}, {main[0].amount}."
     parts = [f"{worth[0].name} is worth {worth[0].amount}", *(f"{one.name} {one.amount}" for one in worth[1:])]
-    return f"{', '.join(parts)} ({'each ' if len(worth) > 1 else ''}a mean over 2 matched cells)."
+    return f"{', '.join(parts)}{over_cells(worth)}."
 
 
 @cache
-def shares(facts: Facts, task: str) -> dict[str, float]:
-    """Return term → its share of the sum of squares over all runs."""
-    y, steps = cube(facts, task)
-    centred = y - y.mean()
-    parts = {
-        steps[0][0]: y[0].size * (centred.mean((1, 2)) ** 2).sum(),
-        steps[1][0]: y[0].size * (centred.mean((0, 2)) ** 2).sum(),
-        "seed": 4 * (centred.mean((0, 1)) ** 2).sum(),
-    }
-    cells = y.shape[2] * (centred.mean(2) ** 2).sum()
-    parts[f"{steps[0][0]} × {steps[1][0]}"] = cells - parts[steps[0][0]] - parts[steps[1][0]]
-    total = (centred**2).sum()
-    parts["residual"] = total - cells - parts["seed"]
+def shares(facts: Facts, task: str, section: str = "") -> dict[str, float]:
+    """Return term → its share of the sum of squares over all runs, of type II: factors, pairs, then what is left."""
+    own = grid(facts, task, section)
+    names = list(own.levels)
+    rows = [
+        (*cell, seed, float(value))
+        for cell, values in own.values.items()
+        for seed, value in enumerate(values)
+        if np.isfinite(value)
+    ]
+    frame = pd.DataFrame(rows, columns=[*(f"f{i}" for i in range(len(names))), "seed", "y"])
+    frame["cell"] = ["-".join(row[: len(names)]) for row in rows]
+    ways = [(i,) for i in range(len(names))] + list(combinations(range(len(names)), 2))
+    terms = {each: ":".join(f"C(f{i})" for i in each) for each in ways} | {(): "C(seed)"}
+
+    def left(chosen: Iterable[str]) -> float:
+        design, y = np.asarray(dmatrix(" + ".join(["1", *chosen]), frame)), frame["y"].to_numpy()
+        return float(((y - design @ np.linalg.pinv(design) @ y) ** 2).sum())
+
+    def adds(each: tuple[int, ...]) -> float:
+        """What a term adds to all that do not contain it."""
+        others = [term for other, term in terms.items() if not (each and set(each) <= set(other)) and other != each]
+        return left(others) - left([*others, terms[each]])
+
+    parts = {" × ".join(names[i] for i in each): adds(each) for each in ways} | {"seed": adds(())}
+    residual = left(["C(cell)", "C(seed)"])
+    parts |= {"higher interactions": left(terms.values()) - residual, "residual": residual}
+    total = ((frame["y"] - frame["y"].mean()) ** 2).sum()
+    parts["shared (unbalanced)"] = total - sum(parts.values())
     return {name: float(part / total) for name, part in parts.items()}

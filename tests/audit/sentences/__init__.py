@@ -37,6 +37,9 @@ from tests.audit.sentences import (
     racing as racing,
 )
 from tests.audit.sentences import (
+    racing_factors as racing_factors,
+)
+from tests.audit.sentences import (
     robustness as robustness,
 )
 from tests.audit.sentences import (

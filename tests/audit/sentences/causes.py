@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from tests.audit.computing.effects import cube, effects, shares, within
+from tests.audit.computing.effects import interactions, main_effects, over_cells, shares, within
+from tests.audit.computing.grids import grid
 from tests.audit.computing.verdicts import WORDS, distinct, matched_pairs
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
@@ -21,54 +22,55 @@ def heading_of_a_task(facts: Facts, found: Found, where: Where) -> Found:
     return {"label": found["label"], "metric": TASKS[where.task].name_of_metric}
 
 
-@sentence("- {factor} {a}→{b} {claim} (a mean over {cells} matched cells).")
+@sentence("- {factor} {claims}.")
 def main_effect(facts: Facts, found: Found, where: Where) -> Found:
-    (effect,) = (one for one in effects(facts, where.task) if one.name == "{factor} {a}→{b}".format(**found))
-    n = effect.sample.n
-    claim = {
-        "negligible": f"does not matter: {effect.amount}, inside ±{effect.margin}",
-        "resolved": f"is worth {effect.amount}",
-        "unresolved": f"is not resolved with {n} seeds{effect.corrected}: {effect.amount}",
-    }[effect.verdict]
-    return {**found, "claim": claim, "cells": str(effect.cells)}
+    own = [each for each in main_effects(facts, where.task, where.section) if each.factors == (found["factor"],)]
+    if not own:
+        raise Wrong("no such factor")
+    claims = "; ".join(f"{each.arrow} {each.claim}" for each in own)
+    return {"factor": found["factor"], "claims": claims + over_cells(own)}
 
 
 @sentence("- No two-way interaction is resolved{corrected}; the largest is {name}, {amount}.")
 def no_interaction(facts: Facts, found: Found, where: Where) -> Found:
-    both = effects(facts, where.task)[2]
-    if both.verdict == "resolved":
-        raise Wrong("it is resolved")
-    return {"corrected": both.corrected, "name": both.name, "amount": both.amount}
+    both = interactions(facts, where.task, where.section)
+    if any(each.verdict == "resolved" for each in both):
+        raise Wrong("one is resolved")
+    most = max(both, key=lambda each: abs(each.sample.mean))
+    return {"corrected": most.corrected, "name": most.name, "amount": most.amount}
 
 
 @sentence("- {step} {verb} at {by} {level}: {listed}.")
 @sentence("- What {step} is worth depends on {by}: {listed}.")
 def interaction(facts: Facts, found: Found, where: Where) -> Found:
-    if effects(facts, where.task)[2].verdict != "resolved":
-        raise Wrong("no interaction is resolved")
-    step, by, rows = within(facts, where.task)
-    listed = ", ".join(f"{row.amount} at {by} {level}" for level, row in rows.items())
+    resolved = [one for one in interactions(facts, where.task, where.section) if one.verdict == "resolved"]
+    pairs = {one.factors for one in resolved}
+    own = [within(facts, where.task, where.section, *pair) for pair in sorted(pairs)]
+    step, by, rows = {(one[0].split()[0], one[1]): one for one in own}[found["step"].split()[0], found["by"]]
+    listed = ", ".join(f"{row.amount} at {by} {row.level}" for row in rows)
     expected = {"step": step, "by": by, "listed": listed}
-    resolved = [level for level, row in rows.items() if row.verdict == "resolved"]
-    if (len(resolved) == 1) != ("verb" in found):
-        raise Wrong(f"resolved at {resolved}")
-    if len(resolved) == 1:
-        others = {row.verdict for row in rows.values()} - {"resolved"}
-        expected |= {"verb": "matters only" if others == {"negligible"} else "is resolved only", "level": resolved[0]}
+    levels = [row.level for row in rows if row.verdict == "resolved"]
+    is_single = len(levels) == 1 and len(rows) > 1
+    if is_single != ("verb" in found):
+        raise Wrong(f"resolved at {levels}")
+    if is_single:
+        others = {row.verdict for row in rows} - {"resolved"}
+        expected |= {"verb": "matters only" if others == {"negligible"} else "is resolved only", "level": levels[0]}
     return expected
+
+
+REST = ("seed", "higher interactions", "residual", "shared (unbalanced)")
 
 
 @sentence("- Of the variance over all {runs} runs: {listed}.")
 def variance(facts: Facts, found: Found, where: Where) -> Found:
-    y, steps = cube(facts, where.task)
-    parts = shares(facts, where.task)
-    both = f"{steps[0][0]} × {steps[1][0]}"
-    named = [steps[0][0], steps[1][0], *([both] if parts[both] >= 0.005 else [])]
+    own, parts = grid(facts, where.task, where.section), shares(facts, where.task, where.section)
+    named = [name for name in parts if name not in REST and (name in own.levels or parts[name] >= 0.005)]
     named.sort(key=lambda name: -parts[name])
-    rest = [name for name in ("seed", "residual") if parts[name] >= 0.005]
-    words = [", ".join(f"{n} {percent(parts[n]) if parts[n] >= 0.005 else 'under 1 %'}" for n in own)
-             for own in (named, rest) if own]  # fmt: skip
-    return {"runs": str(y.size), "listed": "; ".join(words)}
+    rest = [name for name in REST if abs(parts[name]) >= 0.005]
+    words = [", ".join(f"{n} {percent(parts[n]) if abs(parts[n]) >= 0.005 else 'under 1 %'}" for n in each)
+             for each in (named, rest) if each]  # fmt: skip
+    return {"runs": str(own.runs), "listed": "; ".join(words)}
 
 
 @sentence("**{label}**: {verdict}.")

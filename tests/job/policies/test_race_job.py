@@ -54,6 +54,15 @@ def test_the_report_is_of_the_confirmation_and_names_the_race(raced: tuple[Path,
     assert "stopping" not in content
 
 
+def test_the_report_has_what_the_factor_of_the_two_cells_is_worth(raced: tuple[Path, list[str]]) -> None:
+    folder, _ = raced
+    assert set(manifest(folder)["race"]["factors"]) == {FIRST, SMALL}
+    found = reports.load(folder / "report").race_factors
+    assert found is not None and (found.candidates, found.members, found.seeds) == (3, 2, 3)
+    ((_, step),) = found.analysis.effects.iterrows()
+    assert (step["factor"], step["from_level"], step["to_level"], step["n"]) == ("channels", "2", "3", 3)
+
+
 def test_what_is_too_large_is_named_and_not_trained(raced: tuple[Path, list[str]]) -> None:
     folder, lines = raced
     (left_out,) = manifest(folder)["left_out"]

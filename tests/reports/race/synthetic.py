@@ -164,12 +164,3 @@ def _raced(
             store.write(Record(**shared, status="finished", metrics=metrics, history=history, layers=layers), arrays)
             values[arch][seed] = history[-1][f"val_{name}"]
     return runs, now(is_over=True)
-
-
-def ladder(count: int, step: float = 0.6) -> dict[str, float]:
-    """Name → level of so many cells, the baseline in the middle and the best somewhere."""
-    from tests.reports.synthetic import grid_names
-
-    names, _ = grid_names(count - 1)
-    places = np.random.default_rng(5).permutation(count - 1)
-    return {"cnn2": -step * count / 2, **{name: -step * int(place) for name, place in zip(names, places, strict=True)}}

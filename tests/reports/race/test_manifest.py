@@ -48,6 +48,8 @@ def test_a_sound_entry_is_read(tmp_path: Path) -> None:
         ({"confirmed": -1}, r"race\.confirmed is -1"),
         ({"run_ids": "gone"}, r"race .*run_ids"),
         ({"max_minutes": 0}, r"race\.max_minutes is 0"),
+        ({"factors": ["depth"]}, r"race\.factors is \['depth'\]"),
+        ({"factors": {"cnn3": {"depth": 3}}}, r"race\.factors"),
     ],
 )
 def test_a_broken_entry_is_refused_by_name(tmp_path: Path, values: dict[str, Any], said: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 import reports
 from bench.store.store import Store
 from reports.markup.escape import plain
-from tests.reports.race.synthetic import ladder, write_race
+from tests.reports.race.synthetic import write_race
 from tests.reports.synthetic import write_experiment
 
 pytestmark = pytest.mark.usefixtures("unmade")
@@ -221,11 +221,6 @@ def test_seeds_after_the_budget_ran_out_have_no_part(tmp_path: Path) -> None:
     assert answer_of(report)["race"]["seeds"] == 6
     found = answer_of(changed(report, ended="budget", seeds=3))["race"]
     assert (found["ended"], found["seeds"]) == ("budget", 3)
-
-
-def test_factors_of_the_race_are_not_analysed(tmp_path: Path) -> None:
-    report = changed(write_race(tmp_path, ladder(8)), factors={"cnn2": {"depth": "2"}})
-    assert "## What caused the difference" not in page_of(report)
 
 
 @pytest.mark.parametrize(("count", "has_table"), [(1, True), (12, True), (300, False)])
