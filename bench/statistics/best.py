@@ -28,8 +28,11 @@ def beaten(
     is among those that are beaten by none (of normal differences), whichever arm leads. Differences without a spread
     are judged by the sign-flip test, as everywhere.
 
-    With `anytime` each pair is tested by its confidence sequence at that level, of which nothing says that one side has
-    half: so with 95 % confidence the best arm is never beaten, however often one looks.
+    With `anytime` each pair is tested by its confidence sequence at that level, of which half is on that side too: its
+    evidence is the mean of both sides', and that of the side where a difference does not lie is below 1, so that level
+    alpha errs on one side with alpha / (2 − alpha) at most (2.6 % of 5 %). A one-sided bound at 2.5 % is as wide to
+    0.1 %; at 5 % it would be narrower than what the page shows of the pair, and would leave nothing for the verdicts
+    against the baseline, by which arms are ruled out too (`reports.findings.ranking`).
 
     Args:
         arms: arm → seed → value; pairs are common seeds with finite values.

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bench.spec.status import Status
-from bench.store.design import Design, PlannedTask
+from bench.store.design import Design, PlannedTask, Stopping
 from reports.findings.experiment import Experiment
 
 Value = str | float | bool | tuple[int, ...] | None
@@ -33,12 +33,12 @@ class Deviation:
     """Something that is not as planned."""
 
     kind: str
-    """What is: "seeds", "stopping", "first look", "most seeds", "ended", "baseline", "data set", "data",
-    "setting", "labels", "metric", "direction", "margin", "trials", "space of the trials", "equal", "evaluation",
-    "unfinished", or "architecture" or "task" with "added", "missing" or "changed"."""
+    """What is: "seeds", "stopping", "first look", "most seeds", "ended", "race", "confirmation", "baseline",
+    "data set", "data", "setting", "labels", "metric", "direction", "margin", "trials", "space of the trials", "equal",
+    "evaluation", "unfinished", or "architecture" or "task" with "added", "missing" or "changed"."""
 
     subject: str
-    """The architecture, task, setting or part of the evaluation; empty for the other kinds."""
+    """The architecture, task, setting, part of the evaluation or of a race's rule; empty for the other kinds."""
 
     planned: Value
     found: Value
@@ -74,9 +74,7 @@ def _stopping(experiment: Experiment, design: Design) -> Iterator[Deviation]:
     if kind != planned.kind:
         yield Deviation("stopping", "", planned.kind, kind)
     elif race:
-        confirmed = int(race.get("confirmed", 0))
-        if confirmed != (planned.confirm or 0):
-            yield Deviation("seeds", "", planned.confirm, confirmed)
+        yield from _race(race, planned)
     elif found is None:
         if experiment.seeds != planned.seeds:
             yield Deviation("seeds", "", planned.seeds, experiment.seeds)
@@ -88,6 +86,20 @@ def _stopping(experiment: Experiment, design: Design) -> Iterator[Deviation]:
         yield from (Deviation(name, "", *pair) for name, pair in pairs.items() if pair[0] != pair[1])
         if found["ended"] == "stopped":
             yield Deviation("ended", "", "settled", "stopped")
+
+
+def _race(race: Mapping[str, Any], planned: Stopping) -> Iterator[Deviation]:
+    """Yield in what a race was by another rule than planned, and whether its winner was confirmed at other seeds."""
+    rule = {
+        "first seeds": (planned.first_seeds, race["first_seeds"]),
+        "most seeds": (planned.seeds, race["max_seeds"]),
+        "epochs": (planned.race_epochs, race["epochs"]),
+    }
+    yield from (Deviation("race", name, was, found) for name, (was, found) in rule.items() if was != found)
+    if race["ended"] == "stopped":
+        yield Deviation("ended", "", "over", "stopped")
+    elif race.get("winner") is not None and race["confirmed"] != (planned.confirm or 0):
+        yield Deviation("confirmation", "", planned.confirm or 0, race["confirmed"])
 
 
 def _raced(experiment: Experiment) -> list[str]:
@@ -168,7 +180,7 @@ def _settings(experiment: Experiment, design: Design) -> Iterator[Deviation]:
             yield Deviation(kind, "", planned, found)
             break  # another data set has other data
     for name in design.recipe.__struct_fields__:
-        planned = getattr(design.recipe, name)
+        planned = _setting(name, experiment, design)
         whole = [spec for spec in specs if name != "epochs" or spec.get("steps") is None]  # others have steps instead
         values = {spec.get(name) for spec in whole} - ({None} if name in SETTINGS_OF_SOME else set())
         for value in sorted(values - {planned}, key=str):
@@ -182,6 +194,14 @@ def _settings(experiment: Experiment, design: Design) -> Iterator[Deviation]:
         yield Deviation("evaluation", "", design.evaluation.level, str(level))
     else:
         yield from _parts(experiment, design)
+
+
+def _setting(name: str, experiment: Experiment, design: Design) -> Any:
+    """Return the planned setting of the runs that are shown: those of a race, until its winner is confirmed."""
+    race = experiment.manifest.get("race")
+    if name == "epochs" and race and not race["confirmed"] and design.stopping.race_epochs:
+        return design.stopping.race_epochs
+    return getattr(design.recipe, name)
 
 
 def _parts(experiment: Experiment, design: Design) -> Iterator[Deviation]:

@@ -101,8 +101,9 @@ def _rows(experiment: Experiment) -> Iterator[tuple[str, str]]:
             f"{number(float(manifest['wall_seconds']), 0)} s (finished runs are not trained again)",
         )
     further = sum(record.metrics.get("train_seconds", 0.0) for trial in experiment.trials for record in trial)
+    which = "the runs shown" if experiment.race else "all runs"
     of_trials = " and their further trials" if experiment.tuning else ""
-    yield f"training time of all runs{of_trials}", f"{number(float(runs['train_seconds'].sum()) + further, 0)} s"
+    yield f"training time of {which}{of_trials}", f"{number(float(runs['train_seconds'].sum()) + further, 0)} s"
     yield "created", str(manifest.get("created", "unknown"))
 
 

@@ -12,6 +12,7 @@ from reports.findings.experiment import Experiment
 from reports.markup.escape import md
 from reports.reading.design import read_design
 from reports.wording.formatting import natural_list, plural
+from reports.wording.racing import planned as racing
 from reports.wording.speeds import MONTHS
 from reports.wording.stopping.settled import as_planned
 
@@ -31,9 +32,11 @@ ENDINGS = {"added": "added", "missing": "planned and not shown", "changed": "cha
 CLAUSES = {
     "first look": "first look at {found} seeds instead of {planned}",
     "most seeds": "at most {found} seeds instead of {planned}",
-    "ended": "stopped before all was settled",
+    "ended": "stopped before {planned}",
 }
 """Kind of a deviation of how seeds were added → its clause."""
+TO_COME = {"settled": "all was settled", "over": "the race was over"}
+"""How the adding of seeds was to end → what had not come when it was stopped."""
 
 
 def about_design(experiment: Experiment) -> str:
@@ -47,6 +50,8 @@ def about_design(experiment: Experiment) -> str:
     clauses = in_words(deviations(experiment, design))
     when = date_in_words(design.created)
     rule = f": {as_planned(experiment.stopping)}" if experiment.stopping else ""
+    if experiment.race is not None:
+        rule = f": {racing.as_planned(experiment.race, design)}"
     head = f"As planned ({FILE}, {when}){rule}."
     if clauses:
         head = f"**Not as planned** ({FILE}, {when}): {'; '.join(clauses)}."
@@ -79,7 +84,7 @@ def _what_follows(found: Iterable[Deviation]) -> str:
     for one in found:
         if (one.kind, one.found) == ("stopping", "fixed"):
             return f" ({ADDED})"
-        if one.kind == "seeds":
+        if one.kind == "seeds" or (one.kind == "confirmation" and one.found and one.planned):
             return f" ({ADDED if _number(one.found) > _number(one.planned) else FIXED_BEFOREHAND})"
     return ""
 
@@ -111,7 +116,10 @@ def _clause(group: list[Deviation]) -> str:
     if one.kind == "seeds":
         return f"{plural(int(_number(one.found)), 'seed')} instead of {_text(one.planned)}"
     if one.kind in CLAUSES:
-        return CLAUSES[one.kind].format(found=_text(one.found), planned=_text(one.planned))
+        planned = TO_COME.get(str(one.planned), _text(one.planned))
+        return CLAUSES[one.kind].format(found=_text(one.found), planned=planned)
+    if one.kind in ("race", "confirmation"):
+        return racing.clause(one)
     if one.kind == "stopping":
         found, planned = (STOPPING.get(str(value), _text(value)) for value in (one.found, one.planned))
         return f"{found} instead of {planned}"

@@ -246,8 +246,10 @@ def written_race(folder: Path, race: dict[str, Any]) -> Path:
     from tests.reports.race.synthetic import write_race
 
     manifest = {"warnings": [WARNING], "evaluate": "basic", "throughput": "not measured apart: --throughput off"}
-    report = write_race(folder, **{**race, "manifest": {**manifest, **race.get("manifest", {})}})
-    reports.build(report)
+    options = {**race, "manifest": {**manifest, **race.get("manifest", {})}}
+    design = options.pop("design", None)
+    report = write_race(folder, **options)
+    reports.build(planned(report, design) if design else report)
     return report
 
 

@@ -120,7 +120,8 @@ def settings(facts: Facts, where: Where) -> Rows:
         ["code", _code(environments[0])],
         ["hash of the code around the architectures", str(facts.only("code"))],
         ["wall time of the last call", f"{manifest['wall_seconds']:.0f} s (finished runs are not trained again)"],
-        [f"training time of all runs{' and their further trials' if 'tuning' in manifest else ''}",
+        [f"training time of {'the runs shown' if 'race' in manifest else 'all runs'}"
+         f"{' and their further trials' if 'tuning' in manifest else ''}",
          f"{number(float(facts.trials['train_seconds'].sum()), 0)} s"],
         ["created", manifest["created"]],
     ]  # fmt: skip

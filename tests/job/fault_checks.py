@@ -12,6 +12,7 @@ import reports
 from bench.job.manifest import write_manifest
 from bench.store.differences import NOT_COMPARED, differences, is_timing
 from bench.store.store import Record, Store
+from reports.reading import answer_file
 from tests.conftest import without_figures
 
 
@@ -64,7 +65,7 @@ def timeless(record: Record) -> Record:
 
 
 def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
-    """The report, made from a timeless copy of the records: its text and tables, byte by byte, without its figures."""
+    """The report, made from a timeless copy of the records: text, tables and verdicts, byte by byte, no figures."""
     store = Store(copy / "runs")
     for record in sound_records(folder):
         store.write(timeless(record), {name: np.array(array) for name, array in record.arrays().items()})
@@ -74,4 +75,5 @@ def neutral_page(folder: Path, copy: Path) -> dict[str, bytes]:
     write_manifest(copy / "report", manifest)
     with without_figures():
         reports.build(copy / "report")
-    return {path.name: path.read_bytes() for path in (copy / "report").iterdir() if path.suffix in (".md", ".csv")}
+    shown = [path for path in (copy / "report").iterdir() if path.suffix in (".md", ".csv")]
+    return {path.name: path.read_bytes() for path in (*shown, copy / "report" / answer_file.FILE)}

@@ -2,13 +2,15 @@
 
     python -m tests.job.faults --kills 200
     python -m tests.job.faults --kills 200 --seeds 3 --until-sure 6    # a plan that grows by what was found
+    python -m tests.job.faults --kills 200 --seeds 3 --race 6
 
 A campaign is one store: a job is started, something of it is killed, the job is started again, until all runs are
-there. Killed is a worker, the main process, or both at once; at any moment, or in the middle of a write; alone, or
-beside a second job on the same store. Or a signal tells a job to stop, its main process or all of it, as batch systems
-do. After every kill each record must be sound, every finished run still there and untouched, and equal bit for bit to
-that of an undisturbed job; at the end the report must be the same too. Before all that, two undisturbed jobs share a
-store, and no run may be trained twice.
+there. Killed is a worker, the main process, or both at once; at any moment (where the plan grows: when the store holds
+so many records), or in the middle of a write; alone, or beside a second job on the same store. Or a signal tells a job
+to stop, its main process or all of it, as batch systems do. After every kill each record must be sound, every finished
+run still there and untouched, and equal bit for bit to that of an undisturbed job; at the end the report must be the
+same too. Before all that, where the plan is a fixed one, two undisturbed jobs share a store, and no run may be trained
+twice.
 
 The jobs are real: `run_ablation.main` in a process of its own, workers from a fork server. Both are forked from this
 process, which has imported everything, since starting Python and torch anew would take most of each cycle.
@@ -17,7 +19,6 @@ process, which has imported everything, since starting Python and torch anew wou
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
@@ -38,21 +39,24 @@ from bench.machine import child
 from bench.spec.signals import STOPPING
 from bench.store.store import Record
 from tests.job.fault_checks import check, inspect, neutral_page, sound_records
+from tests.job.strikes import in_turns, kill, moment, victims
 
 PLAN = [
     "--archs", "cnn:depth=1,channels=2", "cnn:depth=1,channels=3", "--tasks", "vae", "classifier", "--retry-failed",
 ]  # fmt: skip
+RACE = [
+    "--archs", "cnn:depth=1,channels=2", "cnn:depth=1,channels=1", "cnn:depth=1", "--tasks", "vae", "--epochs", "3",
+    "--batch-size", "8",
+]  # fmt: skip
+"""What is instead of that in a race: one is out at the first look, and another than the baseline wins."""
+CONFIRM = 2
 SIZE = [
     "--dataset", "digits", "--train-images", "128", "--epochs", "2", "--latent-dim", "2", "--device", "cpu",
     "--workers", "2", "--throughput", "off",
 ]  # fmt: skip
-KINDS = (
-    "worker", "parent", "both", "worker in a write", "parent in a write", "both in a write", "one job of two",
-    "signal to the parent", "signal to both", "signal to both in a write",
-)  # fmt: skip
 TOLD = {128 + number for number in STOPPING} | {-number for number in STOPPING}
 """How a job may end that a signal has told to stop: by itself, or of it before it could listen."""
-JOB_SECONDS = 120
+JOB_SECONDS = 300
 KILLED_BEFORE = f"error: {child.described(make_plan)} was killed by SIGKILL"
 """What a job says, with status 2, whose plan was not made yet."""
 COUNTED = """
@@ -84,21 +88,27 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--until-sure", type=int, default=0, metavar="MOST", help="add seeds to the first up to so many"
     )
+    parser.add_argument("--race", type=int, default=0, metavar="MOST", help="race with the first and up to so many")
     chosen = parser.parse_args(arguments)
     begun = time.monotonic()
     chance = random.Random(chosen.seed)
     kinds, plan = in_turns(chance), [*PLAN, "--seeds", str(chosen.seeds)]
     plan += ["--tune", str(chosen.tune)] if chosen.tune > 1 else []
+    plan += RACE if chosen.race else []
     growing = ["--until-sure", "--max-seeds", str(chosen.until_sure)] if chosen.until_sure else []
+    if chosen.race:
+        growing = ["--race", "--max-seeds", str(chosen.race), "--confirm", str(CONFIRM)]
+    most = chosen.until_sure or chosen.race + CONFIRM
     kills: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         child.start_context()  # the fork server of all jobs
-        together(Path(scratch) / "together", 8 * chosen.seeds)
+        if not growing:
+            together(Path(scratch) / "together", 8 * chosen.seeds)
         undisturbed = Path(scratch) / "undisturbed"
         seconds = reference(undisturbed, [*plan, *growing])  # by now the fork server has imported everything
         wanted = run_ids(undisturbed)
         if growing:  # a run that a killed worker failed can lead to seeds that the undisturbed job had no need of
-            reference(undisturbed.with_name("all"), [*plan, "--seeds", str(chosen.until_sure)])
+            reference(undisturbed.with_name("all"), [*plan, "--seeds", str(most)])
         theirs = {
             record.run_id: record for record in sound_records(undisturbed.with_name("all") if growing else undisturbed)
         }
@@ -121,12 +131,6 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def in_turns(chance: random.Random) -> Iterator[str]:
-    """Each kind of kill once, in some order, then each once more, without an end."""
-    while True:
-        yield from chance.sample(KINDS, len(KINDS))
-
-
 def reference(folder: Path, plan: list[str]) -> float:
     """An undisturbed job; returns how long it takes, in seconds."""
     begun = time.monotonic()
@@ -136,9 +140,10 @@ def reference(folder: Path, plan: list[str]) -> float:
 
 
 def run_ids(folder: Path) -> set[str]:
-    """The runs that the report shows, all trials included."""
+    """The runs that the report shows, all trials included, and those of its race."""
     manifest = json.loads((folder / "report" / "manifest.json").read_text(encoding="utf-8"))
-    return {*manifest["run_ids"], *chain.from_iterable((manifest.get("tuning") or {}).get("run_ids", ()))}
+    trials = chain.from_iterable((manifest.get("tuning") or {}).get("run_ids", ()))
+    return {*manifest["run_ids"], *trials, *(manifest.get("race") or {}).get("run_ids", ())}
 
 
 def together(folder: Path, runs: int) -> None:
@@ -226,7 +231,8 @@ def campaign(
         strikes = {"worker": 3, "nothing": 0}.get(kind.split()[0], 1)  # a job goes on without one of its workers
         status = None
         for _ in range(strikes):
-            status = ended(jobs[0], moment(folder, kind, chance, seconds))
+            left = len(wanted - kept.keys()) if "--max-seeds" in plan else 0
+            status = ended(jobs[0], moment(folder, kind, chance, seconds, left))
             if status is not None or kills.total() >= most:
                 break
             number = chance.choice(STOPPING) if kind.startswith("signal") else signal.SIGKILL
@@ -242,45 +248,6 @@ def campaign(
         if statuses[-1] == 0:
             check(wanted <= kept.keys(), f"{len(kept)} of {len(wanted)} runs after a job that says all is done")
             return
-
-
-def victims(kind: str, main_process: int, chance: random.Random) -> list[int]:
-    alive = workers()
-    if kind.startswith("worker"):
-        return [chance.choice(alive)] if alive else []
-    return [main_process, *(alive if "both" in kind else [])]
-
-
-def moment(folder: Path, kind: str, chance: random.Random, seconds: float) -> float:
-    """Waits for a write to be in flight, where the kind asks for that; returns how long to wait from now on."""
-    if not kind.endswith("in a write"):
-        return chance.uniform(0, seconds / 4)
-    deadline = time.monotonic() + seconds
-    skip = chance.randrange(3)  # not always the first
-    seen: set[str] = set()
-    while time.monotonic() < deadline:
-        with contextlib.suppress(FileNotFoundError):
-            seen |= {name for name in os.listdir(folder / "runs") if name.startswith(".partial-")}
-        if len(seen) > skip:
-            return chance.choice([0, 0, 0.001, 0.003])
-    return 0
-
-
-def workers() -> list[int]:
-    """The fork server's children: of all jobs, orphans included."""
-    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-    listed = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="ascii")
-    return [int(word) for word in listed.split()]
-
-
-def kill(processes: list[int], number: int) -> bool:
-    """Whether something was there to be sent the signal."""
-    hit = False
-    for process in processes:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, number)
-            hit = True
-    return hit
 
 
 if __name__ == "__main__":

@@ -51,6 +51,22 @@ CASES = [
         "--race finds the best by one result, but 2 numbers of labels are asked for (10, 20); name one: --labels 10",
     ),
     (["--race", "--tasks", "vae", "--confirm", "-1"], "'-1' is not a whole number from 0 to 1,000"),
+    (["--race", "--tasks", "vae", "--confirm", "1001"], "'1001' is not a whole number from 0 to 1,000"),
+    (["--race", "--tasks", "vae", "--race-epochs", "0"], "'0' is not a whole number from 1 to 100,000"),
+    (["--race", "--tasks", "vae", "--max-seeds", "2"], "'2' is not a whole number from 3 to 10,000"),
+    (["--race", "--tasks", "vae", "--max-minutes", "0"], "'0' is no number of minutes; expected one above 0"),
+    (
+        ["--race", "--tasks", "vae", "classifier"],
+        "--race finds the best by one result, but 2 tasks are asked for (vae, classifier); name one: --tasks vae",
+    ),
+    (
+        ["--race", "--tasks", "vae", "--archs", "pool4", "cnn2"],
+        "--race: no other architecture has a task in common with the baseline pool4, so there is no race; name another",
+    ),
+    (
+        ["--race", "--tasks", "vae", "--max-params", "10"],
+        "--max-params 10: nothing but the baseline cnn2 is left; cnn3 has 40,977 parameters of the task VAE,",
+    ),
     (["--max-params", "0"], "'0' is not a whole number from 1"),
     (["--max-params", "9"], "--max-params 9: nothing but the baseline cnn2 is left; cnn3 has 47,057 parameters of the"),
     (["--tasks", "vae", "--max-macs", "9"], "--max-macs 9: nothing but the baseline cnn2 is left; cnn3 has "),

@@ -30,7 +30,7 @@ def test_kills_lose_nothing_and_two_jobs_share_a_store() -> None:
     """The long mode is `python -m tests.job.faults --kills 200`."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.job.faults", "--kills", "4", "--seed", "5", "--seeds", "3"],
-        cwd=ROOT, capture_output=True, text=True, timeout=280,
+        cwd=ROOT, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "two jobs, 24 runs: each trained once" in done.stdout
@@ -38,11 +38,14 @@ def test_kills_lose_nothing_and_two_jobs_share_a_store() -> None:
 
 
 @pytest.mark.slow
-def test_a_plan_that_grows_ends_with_the_same_runs_and_the_same_page_however_often_it_is_killed() -> None:
-    """The long mode is `python -m tests.job.faults --kills 200 --seeds 3 --until-sure 6`."""
+@pytest.mark.parametrize("rule", [("--until-sure", "5", "--seed", "1"), ("--race", "6", "--seed", "1")], ids=" ".join)
+def test_a_plan_that_grows_ends_with_the_same_runs_and_the_same_page_however_often_it_is_killed(
+    rule: tuple[str, ...],
+) -> None:
+    """The long mode is `python -m tests.job.faults --kills 200 --seeds 3 --until-sure 6`, or `--race 6`."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.job.faults", "--kills", "4", "--seed", "1", "--seeds", "3", "--until-sure", "5"],
-        cwd=ROOT, capture_output=True, text=True, timeout=280,
+        [sys.executable, "-m", "tests.job.faults", "--kills", "4", "--seeds", "3", *rule],
+        cwd=ROOT, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert re.search(r"^4 kills .* every final report the same", done.stdout, re.MULTILINE)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bench.job.policies.ordinals import ordinals
 from bench.job.policies.policy import Policy, Records
-from bench.job.policies.until_sure import ordinal
 from bench.spec.declared import Declared
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.store.record import Record
@@ -112,9 +112,8 @@ class Racing(Policy):
             most = f"of at most {self.max_seeds}"
             if not race.rounds:
                 return f"race: {len(self.archs)} architectures, first {self._goal(race)} {most} seeds"
-            first, last = race.rounds[-1].seeds + 1, self._goal(race)
-            which = ordinal(last) if first == last else f"{ordinal(first)} to {ordinal(last)}"
-            return f"race: {_left(race)} after {first - 1} seeds, {which} {most}"
+            seeds = race.rounds[-1].seeds
+            return f"race: {_left(race)} after {seeds} seeds, {ordinals(seeds + 1, self._goal(race))} {most}"
         confirmation = self._confirmation(race)
         if all(each.run_id in records for each in confirmation):
             return ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.job.policies.ordinals import ordinal, ordinals
 from bench.job.policies.policy import Policy, Records
 from bench.spec.declared import Declared
 from bench.spec.run import EvaluationSpec, RunSpec, Work
@@ -129,8 +130,7 @@ class UntilSure(Policy):
         first, last = min(one.before for one in waiting) + 1, max(one.seeds for one in waiting)
         if first == 1:
             return f"{text}, first {last} of at most {self.max_seeds} seeds"
-        which = ordinal(last) if first == last else f"{ordinal(first)} to {ordinal(last)}"
-        return f"{text}, {which} of at most {self.max_seeds} seeds{self._expectation(waiting)}"
+        return f"{text}, {ordinals(first, last)} of at most {self.max_seeds} seeds{self._expectation(waiting)}"
 
     def conclusion(self, records: Records) -> str:
         settled, still_open, given_up = [], [], []
@@ -246,9 +246,3 @@ def _named(names: Sequence[str]) -> str:
     """Return a list of names that is no longer than a line or two."""
     rest = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
     return ", ".join([*names[:MOST_NAMED], *rest])
-
-
-def ordinal(number: int) -> str:
-    """Return 1st, 2nd, 3rd, 4th, …"""
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
-    return f"{number}{ending}"

@@ -17,6 +17,7 @@ and what once was left out would stay so, but a collapse that is seen late would
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,12 +88,17 @@ def half_width(n: Floats, std: Floats, alpha: float, precision: float = PRECISIO
     return np.sqrt(squared * (n - 1) / n) * std
 
 
-def equal_tell(n: Floats, alpha: float) -> NDArray[np.bool_]:
+def equal_tell(n: Floats, alpha: float, sides: Literal[1, 2] = 2) -> NDArray[np.bool_]:
     """Return whether `n` equal differences tell anything at this level: whether so many coins rarely fall alike.
 
-    Below that ties are chance where a metric moves in coarse steps, such as accuracy on few images.
+    Below that ties are chance where a metric moves in coarse steps, such as accuracy on few images. Of differences that
+    are symmetric about a mean all n lie on one side of it with a chance of 2⁻ⁿ at most, which only shrinks from look to
+    look.
+
+    Args:
+        sides: on how many a mistake can lie: 1 if the question is whether the mean is below something.
     """
-    return 2.0 ** (1 - n) < alpha
+    return np.asarray((n >= FIRST_LOOK) & (sides * 2.0**-n < alpha))
 
 
 def confidence_sequence(differences: Floats, alpha: float) -> list[Look]:

@@ -57,12 +57,3 @@ def reach(n: Floats, alpha: float) -> Floats:
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     found[looked] = np.where(enough, high, np.inf)
     return found
-
-
-def equal_ones_suffice(n: Floats, alpha: float) -> NDArray[np.bool_]:
-    """Return whether n equal differences, which have no std, are enough to say that the mean is no larger.
-
-    Of differences that are symmetric about a larger mean each is below it with a chance of at most one half, and all n
-    of 2⁻ⁿ, which only shrinks from look to look.
-    """
-    return np.asarray((n >= FIRST_LOOK) & (n >= -np.log2(alpha)))

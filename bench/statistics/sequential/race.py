@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.statistics.estimates import ALPHA
-from bench.statistics.sequential.confidence import FIRST_LOOK
-from bench.statistics.sequential.one_sided import equal_ones_suffice, reach
+from bench.statistics.sequential.confidence import FIRST_LOOK, equal_tell
+from bench.statistics.sequential.one_sided import reach
 
 Key = TypeVar("Key", bound=Hashable)
 Floats = NDArray[np.float64]
@@ -275,7 +275,7 @@ def shown(table: Floats, margin: float, alpha: float) -> tuple[Counts, Counts]:
         with np.errstate(invalid="ignore"):  # inf times 0, where there is no spread
             bound = mean + reaches[n] * np.sqrt(squares / np.maximum(n - 1, 1))
         same = np.where(np.abs(mean) > ROUNDING * size, mean, 0.0)
-        same = np.where(equal_ones_suffice(n, alpha), same, np.inf)
+        same = np.where(equal_tell(n, alpha, sides=1), same, np.inf)
         bound = np.where(high - low > ROUNDING * size, bound, same)
         beaten_at[there & (bound < 0) & (beaten_at == NEVER)] = seed + 1
         close_at[there & (bound <= margin) & (close_at == NEVER)] = seed + 1

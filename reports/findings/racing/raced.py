@@ -93,6 +93,9 @@ class Raced:
     failed: int
     """How many of these failed."""
 
+    train_seconds: float
+    """That the others trained, summed."""
+
     missing: int
     """Runs that it came to by its rule and that have no record."""
 
@@ -159,6 +162,7 @@ def of_folder(folder: ReportFolder) -> Raced | None:
         candidates=_candidates(race, values, folder.raced, metric),
         runs=len(folder.raced),
         failed=sum(record.status != Status.FINISHED for record in folder.raced),
+        train_seconds=sum(float(record.metrics.get("train_seconds", 0.0)) for record in folder.raced),
         missing=max(entry["planned"] - len(folder.raced), 0),
         as_written=(entry["ended"], entry.get("winner")),
     )

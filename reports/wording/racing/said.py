@@ -123,7 +123,7 @@ def promise(raced: Raced) -> str:
 
 
 def what_it_took(experiment: Experiment, raced: Raced) -> str:
-    """Say how many runs the race took, what that saved, and which have no result."""
+    """Say how many runs and how much training the race took, what that saved, and which runs have no result."""
     saved = 1 - raced.runs / raced.full_grid
     text = f"The race took {plural(raced.runs, 'run')} of the full grid's {raced.full_grid:,}"
     if raced.ended != "stopped":
@@ -131,6 +131,10 @@ def what_it_took(experiment: Experiment, raced: Raced) -> str:
     if raced.confirmed:
         text += f"; its confirmation is {plural(experiment.planned, 'run')} more"
     sentences = [f"{text}."]
+    if finished := raced.runs - raced.failed:
+        sentences.append(
+            f"Its {plural(finished, 'finished run')} trained for {number(raced.train_seconds, 0)} s in all."
+        )
     if raced.failed:
         sentences.append(
             f"{raced.failed:,} of its runs failed: a seed at which a run failed is left out of the pairs with it."

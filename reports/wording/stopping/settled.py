@@ -67,7 +67,11 @@ def as_planned(stopping: Mapping[str, Any]) -> str:
 
 
 def _minutes(stopping: Mapping[str, Any]) -> str:
-    value = float(stopping.get("max_minutes") or 0)
+    return minutes_in_words(float(stopping.get("max_minutes") or 0))
+
+
+def minutes_in_words(value: float) -> str:
+    """Return a number of minutes with its unit."""
     return f"{value:,g} minute{'' if value == 1 else 's'}"
 
 

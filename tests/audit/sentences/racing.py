@@ -217,6 +217,15 @@ def took(facts: Facts, found: Found, where: Where) -> Found:
     return {"runs": count(own, "run"), "grid": f"{grid:,}", "saved": saved, "more": more}
 
 
+@sentence("Its {runs} trained for {seconds} s in all.")
+def trained(facts: Facts, found: Found, where: Where) -> Found:
+    records = [facts.record(run_id) for run_id in entry(facts)["run_ids"]]
+    seconds = [one["metrics"]["train_seconds"] for one in records if one["status"] == "finished"]
+    if not seconds:
+        raise Wrong("none finished")
+    return {"runs": count(len(seconds), "finished run"), "seconds": f"{sum(seconds):,.0f}"}
+
+
 @sentence("{n} of its runs failed: a seed at which a run failed is left out of the pairs with it.")
 def failed(facts: Facts, found: Found, where: Where) -> Found:
     gone = int(runs(facts)["value"].isna().sum())

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 import pandas as pd
 import pytest
 
-from bench.job.policies.until_sure import UntilSure, ordinal
+from bench.job.policies.ordinals import ordinal, ordinals
+from bench.job.policies.until_sure import UntilSure
 from bench.spec.declared import built_in
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.status import Status
@@ -281,3 +282,4 @@ def test_numbers_as_ordinals() -> None:
     assert [ordinal(n) for n in (1, 2, 3, 4, 11, 12, 13, 21, 102, 111)] == [
         "1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd", "111th",
     ]  # fmt: skip
+    assert (ordinals(4, 4), ordinals(4, 6)) == ("4th", "4th to 6th")

@@ -77,3 +77,18 @@ def until_sure(most: int, first: int = 3, made_before: int = 0) -> Callable[[dic
         design["runs"]["made_before"] = made_before
 
     return change
+
+
+def raced(
+    *lost: str, most: int, first: int = 3, epochs: int = 10, confirm: int = 5, made_before: int = 0
+) -> Callable[[dict[str, Any]], None]:
+    """Return what makes a plan one of a race, in which there were some that the report does not show."""
+
+    def change(design: dict[str, Any]) -> None:
+        design["architectures"] += [{**design["architectures"][0], "name": name} for name in lost]
+        design["stopping"] = {"kind": "race", "seeds": most, "first_seeds": first, "max_minutes": None}
+        design["stopping"] |= {"race_epochs": epochs, "confirm": confirm}
+        design["seeds"] = list(range(most))
+        design["runs"]["made_before"] = made_before
+
+    return change

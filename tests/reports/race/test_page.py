@@ -199,6 +199,18 @@ def test_runs_without_a_record_and_failed_ones_are_counted(tmp_path: Path) -> No
     gone = entry["planned"] - len(entry["run_ids"])
     assert f"{gone} of the {entry['planned']} runs that it came to have no record." in text
     assert "1 of its runs failed: a seed at which a run failed is left out of the pairs with it." in text
+    store = Store(report / "../runs")
+    seconds = [store.load(run_id).metrics.get("train_seconds") for run_id in entry["run_ids"]]
+    trained = sum(value for value in seconds if value is not None)
+    assert seconds.count(None) == 1 and len(seconds) == 12
+    assert f"Its 11 finished runs trained for {trained:.0f} s in all." in text
+
+
+def test_the_race_is_run_again_from_its_first_round(tmp_path: Path) -> None:
+    """Nobody is out by a look at three seeds of a race that begins with five, where three would be enough."""
+    text = section(write_race(tmp_path, FOUR, first=5))
+    assert "after 5 seeds, when cnn3 alone was left" in text and "The job had" not in text
+    assert {row[4] for row in rows(text)[2:] if row[0] != "cnn3"} == {"out at 5 seeds, by cnn3"}
 
 
 def test_the_page_does_not_hang_on_the_order_of_the_records(tmp_path: Path) -> None:

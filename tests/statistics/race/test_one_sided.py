@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from bench.statistics.sequential.confidence import PRECISION, evidence
-from bench.statistics.sequential.one_sided import equal_ones_suffice, log_evidence_below, reach
+from bench.statistics.sequential.confidence import PRECISION, equal_tell, evidence, half_width
+from bench.statistics.sequential.one_sided import log_evidence_below, reach
 
 
 def effects(differences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +68,17 @@ def test_whoever_looks_after_each_difference_errs_as_rarely_as_is_said() -> None
 
 def test_equal_differences_count_like_throws_of_a_coin() -> None:
     n = np.arange(12)
-    assert equal_ones_suffice(n, 0.05).argmax() == 5  # 1 / 2⁵ = 3.1 %
-    assert equal_ones_suffice(n, 0.05 / 9).argmax() == 8
-    assert equal_ones_suffice(n, 0.5).argmax() == 3  # the first look
+    assert equal_tell(n, 0.05, sides=1).argmax() == 5  # 1 / 2⁵ = 3.1 %
+    assert equal_tell(n, 0.05 / 9, sides=1).argmax() == 8
+    assert equal_tell(n, 0.5, sides=1).argmax() == 3  # the first look
+    assert equal_tell(n, 0.05).argmax() == 6  # 2 / 2⁶ = 3.1 %
+
+
+def test_a_two_sided_bound_has_half_of_its_level_on_either_side() -> None:
+    """So that who asks on one side of it, as `bench.statistics.best` does, errs half as often."""
+    n = np.arange(4.0, 60)
+    for alpha in (0.05, 0.05 / 3, 0.05 / 9):
+        assert half_width(n, np.ones(len(n)), alpha) == pytest.approx(reach(n, alpha / 2), rel=1e-3)
+        assert (reach(n, alpha / (2 - alpha)) < half_width(n, np.ones(len(n)), alpha)).all()
+    effect = np.linspace(0.01, 5, 50)[:, None]  # of means that do not lie below 0, the evidence that they do
+    assert (log_evidence_below(n, effect) < 0).all()
