@@ -7,8 +7,8 @@ A campaign is one store: a job is started, something of it is killed, the job is
 there. Killed is a worker, the main process, or both at once; at any moment, or in the middle of a write; alone, or
 beside a second job on the same store. Or a signal tells a job to stop, its main process or all of it, as batch systems
 do. After every kill each record must be sound, every finished run still there and untouched, and equal bit for bit to
-that of an undisturbed job; at the end the report must be the same too. Before all that, two undisturbed jobs share a
-store, and no run may be trained twice.
+that of an undisturbed job; at the end the report must be the same too. Before all that, unless the plan grows, two
+undisturbed jobs share a store, and no run may be trained twice.
 
 The jobs are real: `run_ablation.main` in a process of its own, workers from a fork server. Both are forked from this
 process, which has imported everything, since starting Python and torch anew would take most of each cycle.
@@ -93,12 +93,13 @@ def main(arguments: list[str]) -> int:
     kills: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         child.start_context()  # the fork server of all jobs
-        together(Path(scratch) / "together", 8 * chosen.seeds)
         undisturbed = Path(scratch) / "undisturbed"
-        seconds = reference(undisturbed, [*plan, *growing])  # by now the fork server has imported everything
-        wanted = run_ids(undisturbed)
         if growing:  # a run that a killed worker failed can lead to seeds that the undisturbed job had no need of
             reference(undisturbed.with_name("all"), [*plan, "--seeds", str(chosen.until_sure)])
+        else:  # what two jobs are to share is a fixed list of runs
+            together(Path(scratch) / "together", 8 * chosen.seeds)
+        seconds = reference(undisturbed, [*plan, *growing])  # by now the fork server has imported everything
+        wanted = run_ids(undisturbed)
         theirs = {
             record.run_id: record for record in sound_records(undisturbed.with_name("all") if growing else undisturbed)
         }
