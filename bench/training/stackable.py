@@ -7,7 +7,6 @@ and two evaluations of copies, stacked and alone.
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from archs.foreign.random_states import RandomStates, seeded
 from bench.models.streams import generator
+from bench.models.trying import copied
 from bench.spec.run import RunSpec
 from bench.tasks import Task
 from bench.training.adam import Adam
@@ -58,7 +58,7 @@ def why_not_stack(models: Sequence[nn.Module], task: Task, spec: RunSpec) -> str
     numbers = [plain_state(model) for model in some]
     with seeded(0, next(models[0].parameters()).device):
         try:
-            alone, together = ([copy.deepcopy(model) for model in some] for _ in range(2))
+            alone, together = ([copied(model) for model in some] for _ in range(2))
         except torch.OutOfMemoryError:
             raise
         except Exception as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from archs.layers import layer_table
 from bench import tasks
 from bench.models.label_input import ONE_HOT
 from bench.models.latent import CLASSES
-from bench.models.trying import takes_channels_last
+from bench.models.trying import copied, takes_channels_last
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
 from bench.store.record import Record
@@ -103,7 +102,7 @@ registry = functools.cache(tasks.registry)
 def layers_of(model: nn.Module, task: Task) -> list[dict[str, Any]]:
     """Return the layer table of the whole model, traced with one blank image; neither model nor generators notice."""
     with contextlib.suppress(Exception):  # some can't be copied: where a tensor is computed from others, for instance
-        model = copy.deepcopy(model)
+        model = copied(model)
     x, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
     with seeded(0):
         rows = layer_table(model, lambda: model(x, labels))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
-from bench.statistics.robustness.collapse import collapsed_seeds
+from bench.statistics.robustness.collapse import collapsed_by_arch
 from bench.statistics.robustness.differences import rate_interval
+from reports.findings.experiment import Experiment
 from reports.findings.ranking import Ranking
+from reports.reading.once import once
 
 
 @dataclass(frozen=True)
@@ -38,26 +37,22 @@ class Collapse:
         return rate_interval(len(self.seeds), self.finished)
 
 
-def collapses(runs: pd.DataFrame, rankings: Iterable[Ranking]) -> list[Collapse]:
-    """Return what collapsed in some seeds, task by task and best architecture first, each network once.
-
-    Args:
-        runs: in the columns of records.csv.
-        rankings: of the tasks that are looked at.
-    """
-    return [found for ranking in rankings for found in _of_task(runs[runs["status"] == "finished"], ranking)]
-
-
-def _of_task(finished: pd.DataFrame, ranking: Ranking) -> Iterator[Collapse]:
-    metric = ranking.metric
-    own = finished[finished["task"] == ranking.task]
+@once
+def collapses(experiment: Experiment, task: str) -> list[Collapse]:
+    """Return what collapsed in some seeds of a task, best architecture first, each network once."""
+    ranking, runs, found = experiment.rankings[task], experiment.runs, list[Collapse]()
+    metric, finished = ranking.metric, runs[(runs["status"] == "finished") & (runs["task"] == task)]
+    collapsed = collapsed_by_arch(finished, metric.name)
     for arch in ranking.distinct:
-        runs = own[own["arch"] == arch]
-        seeds = collapsed_seeds(runs, metric.name)
-        if 0 < len(seeds) < len(runs):
-            is_in = runs["seed"].isin(seeds)
-            gap = float(runs.loc[~is_in, metric.name].mean() - runs.loc[is_in, metric.name].mean())
-            yield Collapse(ranking, arch, seeds, len(runs), gap if metric.higher_is_better is not False else -gap)
+        if not (seeds := collapsed[arch]):
+            continue
+        own = finished[finished["arch"] == arch]
+        if len(seeds) < len(own):
+            is_in = own["seed"].isin(seeds)
+            gap = float(own.loc[~is_in, metric.name].mean() - own.loc[is_in, metric.name].mean())
+            worse = gap if metric.higher_is_better is not False else -gap
+            found.append(Collapse(ranking, arch, seeds, len(own), worse))
+    return found
 
 
 def compared(ranking: Ranking) -> dict[str, Any]:

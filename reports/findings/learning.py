@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.findings.experiment import Experiment
+from reports.reading.once import once
 
 LATE_SHARE = 0.2
 """The end of a training: this share of its epochs, and one at least."""
@@ -39,6 +40,7 @@ class LateGain:
         return self.gain > max(self.spread, self.margin)
 
 
+@once
 def late_gains(experiment: Experiment, task: str) -> list[LateGain]:
     """Return the gain of each architecture of a task, best result first.
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.statistics.comparisons import Comparison, compare_paired, holm_family, values_by_arch
 from reports.findings.experiment import Experiment
+from reports.reading.once import once
 
 SAME_SIZE = 0.10
 """Matched: the larger has at most 10 % more parameters than the smaller."""
@@ -38,6 +39,7 @@ class MatchedPair:
     """Quality of `more_conv` minus `less_conv`, Holm-adjusted over the task's pairs."""
 
 
+@once
 def size_and_quality(experiment: Experiment, task: str) -> pd.DataFrame:
     """Return a row per network with a result on `task`: arch, params, conv_share (0 to 1), quality (raw unit)."""
     ranking = experiment.rankings[task]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reports.findings.experiment import Experiment
+from reports.reading.once import once
 
 OF_IMAGES = "log p(x)"
 """What a task bounds whose models are of images alone, such as VAEs."""
@@ -36,6 +37,7 @@ def own_task(experiment: Experiment) -> str:
     return next(of_images, next(iter(experiment.tasks), ""))
 
 
+@once
 def sizes(experiment: Experiment) -> dict[str, Size]:
     """Return architecture → its size on the page's own task, or else the first that it has a finished run of."""
     found: dict[str, Size] = {}

@@ -16,6 +16,7 @@ from bench.statistics.comparisons import compare_paired, holm_family, values_by_
 from bench.store.record import Record
 from reports.findings.experiment import Experiment
 from reports.findings.machines import Machine, machines_by_seed, machines_of
+from reports.reading.once import once
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def measured_apart(experiment: Experiment, task: str) -> pd.DataFrame | None:
     return measured.of(timed, "train") if measured is not None and timed in measured.tasks else None
 
 
+@once
 def machines_of_speeds(experiment: Experiment, task: str) -> dict[Machine, tuple[str, ...]]:
     """Return the machines of the training speeds of a task, with their architectures; empty if it is one machine.
 
@@ -99,22 +101,23 @@ def training_ratios(experiment: Experiment, task: str) -> dict[str, SpeedRatio]:
             row.arch: SpeedRatio(row.ratio, row.ratio_low, row.ratio_high, row.rounds, row.resolved, row.sessions)
             for row in rows[rows["ratio"].notna()].itertuples(index=False)
         }
-    return ratios_while_training(experiment.runs, task, experiment.baseline)
+    return ratios_while_training(experiment, task)
 
 
-def ratios_while_training(runs: pd.DataFrame, task: str, baseline: str) -> dict[str, SpeedRatio]:
+@once
+def ratios_while_training(experiment: Experiment, task: str) -> dict[str, SpeedRatio]:
     """Return architecture → its speed ratio on one task, for those that share a finished seed with the baseline.
 
     The test is paired by seed, on logarithms of the images/s that the runs noted while they trained. A seed that the
     two were trained with on different machines is left out.
     """
-    runs = runs[runs["task"] == task]
+    runs = experiment.runs[experiment.runs["task"] == task]
     logs = {
         arch: {seed: math.log(speed) for seed, speed in speeds.items() if speed > 0}
         for arch, speeds in values_by_arch(runs, "train_images_per_s").items()
     }
     machines = machines_by_seed(runs)
-    of_baseline, where = logs.pop(baseline, {}), machines.get(baseline, {})
+    of_baseline, where = logs.pop(experiment.baseline, {}), machines.get(experiment.baseline, {})
     compared = {
         arch: compare_paired(
             {seed: value for seed, value in values.items() if machines[arch][seed] == where.get(seed)}, of_baseline

@@ -40,7 +40,7 @@ def blocks(context: Context) -> Iterator[Block]:
 
 def _collapsed(context: Context, ranking: Ranking) -> frozenset[tuple[str, int]]:
     """Return (architecture, seed) of the runs of one task that collapsed, where others of the same network did not."""
-    found = collapses(context.experiment.runs, [ranking])
+    found = collapses(context.experiment, ranking.task)
     return frozenset((one.arch, seed) for one in found for seed in one.seeds)
 
 

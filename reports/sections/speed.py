@@ -78,7 +78,7 @@ def _table(context: Context, tasks: list[str], shown: list[str]) -> Table:
     experiment = context.experiment
     summary = experiment.summary[experiment.summary["metric"] == "train_images_per_s"]
     means = {(row.arch, row.task): row.mean for row in summary.itertuples(index=False)}
-    against = {task: ratios_while_training(experiment.runs, task, experiment.baseline) for task in tasks}
+    against = {task: ratios_while_training(experiment, task) for task in tasks}
     marks = {task: speed_marks(experiment, task) for task in tasks}
     rows = []
     for arch in shown:

@@ -13,6 +13,7 @@ from bench.spec.metrics import IWAE, bound_images
 from bench.statistics.robustness.collapse import NOTHING_LEARNED
 from bench.store.record import Record
 from reports.findings.experiment import Experiment
+from reports.reading.once import once
 from reports.wording.formatting import number, significant
 
 IMPOSSIBLE_NLL = 78.0
@@ -58,6 +59,7 @@ ROUNDING = 1e-6
 """Nats: sums of weights are rounded."""
 
 
+@once
 def sanity_warnings(experiment: Experiment) -> list[str]:
     """Return the warnings as plain sentences without a full stop, the gravest first."""
     runs = experiment.runs[experiment.runs["status"] == "finished"]

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.statistics.paired import Comparison
-from bench.statistics.robustness.collapse import collapsed_seeds
+from bench.statistics.robustness.collapse import collapsed_by_arch
 from bench.statistics.robustness.differences import describe, paired_differences
 
 Values = Mapping[Hashable, Mapping[int, float]]
@@ -51,7 +51,7 @@ def robustness_columns(
         higher_is_better: who wins a seed.
     """
     finished = runs[runs["status"] == "finished"]
-    collapsed = {arch: collapsed_seeds(own, metric) for arch, own in finished.groupby("arch", sort=False)}
+    collapsed = collapsed_by_arch(finished, metric)
     found: dict[Hashable, dict[str, Any]] = {}
     for arch in values:
         if arch == baseline:

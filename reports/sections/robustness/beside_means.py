@@ -39,7 +39,7 @@ def blocks(experiment: Experiment) -> Iterator[Block]:
 def _standing_out(experiment: Experiment, ranking: Ranking) -> Iterator[tuple[str, ...]]:
     """Yield a row of each comparison that has such seeds."""
     metric = ranking.metric
-    collapsed = {one.arch: one.seeds for one in collapses(experiment.runs, [ranking])}
+    collapsed = {one.arch: one.seeds for one in collapses(experiment, ranking.task)}
     values = values_by_arch(experiment.runs[experiment.runs["task"] == ranking.task], metric.name)
     for arch, row in standing_out(ranking).items():
         differences = paired_differences(values[arch], values[ranking.baseline])

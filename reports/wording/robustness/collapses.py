@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from reports.findings.collapses import Collapse, collapses, standing_out
@@ -18,14 +19,14 @@ MOST_NAMED = 3
 
 def in_the_answer(experiment: Experiment) -> list[str]:
     """Return who collapsed in some seeds and, if someone did or a verdict hangs on an outlier, the verdicts without."""
-    found = collapses(experiment.runs, experiment.head_rankings)
+    found = [one for ranking in experiment.head_rankings for one in collapses(experiment, ranking.task)]
     return [_collapsed(found), _verdicts_without(experiment.head_rankings, bool(found))]
 
 
 def rates(experiment: Experiment) -> str:
     """Say how often, in which seeds, and between what rates; empty if nothing collapsed in some seeds."""
     texts = []
-    for one in collapses(experiment.runs, experiment.rankings.values()):
+    for one in chain.from_iterable(collapses(experiment, task) for task in experiment.rankings):
         low, high = (significant(100 * end, 2) for end in one.rate)
         seeds = f"seed{'s' * (len(one.seeds) > 1)} {natural_list(list(map(str, one.seeds)), 6)}"
         texts.append(f"{_whose(one)} in {_how_many(one)} ({seeds}), {low} to {high} %")

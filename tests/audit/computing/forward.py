@@ -8,7 +8,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.ndimage import map_coordinates
-from sklearn.datasets import load_digits
 
 DRAWS = 8
 """Of coins and latent noise: the recorded ELBO is of one draw of both."""
@@ -18,6 +17,8 @@ TESTED = 300
 @cache
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """Return the last 300 digits, 8×8 in 0…16, enlarged to 28×28 by linear interpolation between centres of pixels."""
+    from sklearn.datasets import load_digits  # here, since it takes half a second of whoever only collects the tests
+
     source = load_digits()
     places = np.clip((np.arange(28) + 0.5) * 8 / 28 - 0.5, 0, 7)
     grid = np.meshgrid(places, places, indexing="ij")

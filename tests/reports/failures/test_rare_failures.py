@@ -158,7 +158,7 @@ def test_a_long_table_is_folded_and_a_long_sentence_counts(case: Case) -> None:
 
 def test_a_collapsed_run_is_a_cross_in_the_figure(case: Case) -> None:
     experiment = load(case("a collapse"))
-    (found,) = collapses(experiment.runs, experiment.rankings.values())
+    (found,) = (one for task in experiment.rankings for one in collapses(experiment, task))
     ranking = experiment.rankings["vae"]
     summary = experiment.summary.query("task == 'vae' and metric == 'elbo'")
     runs = experiment.runs.query("task == 'vae'")
@@ -176,7 +176,7 @@ def test_a_collapsed_run_is_a_cross_in_the_figure(case: Case) -> None:
 
 def test_the_rate_is_clopper_and_pearsons(case: Case) -> None:
     experiment = load(case("a collapse"))
-    (found,) = collapses(experiment.runs, experiment.rankings.values())
+    (found,) = (one for task in experiment.rankings for one in collapses(experiment, task))
     low, high = found.rate
     assert 1 - (1 - low) ** 10 == pytest.approx(0.025)  # that one or more of ten would fail
     assert (1 - high) ** 10 + 10 * high * (1 - high) ** 9 == pytest.approx(0.025)  # that one or none would
