@@ -13,6 +13,7 @@ from bench.statistics.sequential import race
 from bench.studies.racing import races, simulate
 from bench.studies.racing.alternatives import grid, halving
 from bench.studies.racing.page import page
+from bench.studies.racing.races import Counts, Floats
 from bench.studies.racing.scenarios import NOISES, SYMMETRIC, Scenario, all_scenarios, draw
 from bench.studies.trials.children import table_of
 
@@ -49,8 +50,12 @@ def test_a_tiny_run_agrees_with_the_shipped_race(scenario: Scenario) -> None:
     assert found[0].runs <= found[1].runs <= found[2].runs <= 300
 
 
-def test_a_race_by_other_bounds_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(races, "shown", lambda table, margin, alpha: race.shown(table, margin, 20 * alpha))
+def test_a_race_by_other_evidence_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    def twentyfold(table: Floats, margin: float, level: float) -> tuple[Floats, Counts]:
+        worse, close_at = race.evidence_of(table, margin, level)
+        return 20 * worse, close_at
+
+    monkeypatch.setattr(races, "evidence_of", twentyfold)
     found = simulate.simulate(Scenario("equal", 0.0, 10, 0.0, races=60), seed=0)
     assert found[-1].disagreements > 25 and found[-1].thrown_out > 0.1
 

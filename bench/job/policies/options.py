@@ -33,7 +33,7 @@ def add_options(group: argparse._ArgumentGroup) -> None:
         "--race",
         action="store_true",
         help="find the best of many architectures on one task: seeds are added, one at a time, to those that may "
-        "still be it; whoever is shown to be worse than another is out; the winner is then compared with the "
+        "still be it; whoever is shown to be worse than the best is out; the winner is then compared with the "
         "baseline at seeds that the race has not seen",
     )
     group.add_argument(

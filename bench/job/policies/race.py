@@ -223,7 +223,7 @@ class Racing(Policy):
         """Say why the race ended."""
         others = len(race.survivors) - 1
         if race.ended == "one left":
-            return "every other was shown to be worse than another"
+            return "every other was shown to be worse than the best"
         if race.ended == "close":
             return f"nothing that is left beside it ({others}) is better by more than the margin"
         when = "when its time was up" if race.ended == BUDGET else "at the most seeds"

@@ -1,13 +1,19 @@
 """A race for the best of many arms: who is out, who needs a further seed, and when it is over.
 
-All arms begin with a few seeds and get one more in each round. An arm is *out* when another one is shown to be better.
+All arms begin with a few seeds and get one more in each round. An arm is *out* when it is shown not to be the best:
+when the evidence that it is worse than another (`one_sided.py`), averaged over all m − 1 others, comes to 1 / alpha. If
+the arm is the best each of these is a test martingale, from the first seed to the last that both of a pair have. So is
+their mean, whatever the arms have to do with each other, and it ever comes to 1 / alpha with a chance of at most alpha
+(Ville's inequality; Vovk and Wang 2021 on means of evidence). That one pair alone has (m − 1) / alpha, as Bonferroni
+would have it, implies that and takes more seeds: three of a pair are never evidence of more than 62.
+
 What is promised, of m arms with normal differences, at all looks together:
 
-- the truly best arm is thrown out with a chance of at most alpha, whichever it is. Each of m − 1 others may do that,
-  and only by luck on one side: each pair has a one-sided bound (`one_sided.py`) at alpha / (m − 1), by Bonferroni's
-  inequality;
-- by the same bounds, and within the same alpha: at the end no arm is better than the winner by more than the margin,
-  unless it is listed as open.
+- the truly best arm is thrown out with a chance of at most alpha, whichever it is;
+- within the same alpha, at the end no arm is better than the winner by more than the margin, unless it is listed as
+  open. That one is not is shown by a one-sided bound at alpha / (m − 1) for its difference from the leader. If it is,
+  the evidence behind that bound is a martingale too and no less than that in the mean above, in whose place it may
+  stand.
 
 An arm that is shown to be better than the leader by no more than the margin has nothing to win: it *rests*, without
 being out, for as long as this leader leads. If another takes the lead it may have to go on, and first gets the seeds
@@ -28,7 +34,7 @@ from numpy.typing import NDArray
 
 from bench.statistics.estimates import ALPHA
 from bench.statistics.sequential.confidence import FIRST_LOOK, equal_tell
-from bench.statistics.sequential.one_sided import reach
+from bench.statistics.sequential.one_sided import log_evidence_below, reach
 
 Key = TypeVar("Key", bound=Hashable)
 Floats = NDArray[np.float64]
@@ -36,6 +42,9 @@ Counts = NDArray[np.int64]
 
 NEVER = np.iinfo(np.int64).max
 """In place of a number of seeds."""
+
+LARGEST_LOG = 700.0
+"""Of evidence: a float holds no more than e to the power of 709."""
 
 ROUNDING = 1e-12
 """Differences that differ by no more, as a part of the values they are taken of, are equal, as everywhere here."""
@@ -54,7 +63,7 @@ class Elimination(Generic[Key]):
     """How many it had had, failed ones too."""
 
     by: Key | None
-    """Of those that are shown to be better the one that is furthest ahead; None if none of its seeds finished."""
+    """Of those that were left the one that is furthest ahead; None if none of its seeds finished."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +105,13 @@ class Race(Generic[Key]):
     """The leader at the end, or by now; None if there is none."""
 
     survivors: tuple[Key, ...]
-    """The arms that nobody is shown to be better than."""
+    """The arms that may be the best."""
 
     open: tuple[Key, ...]
     """Those of them that may be better than the winner by more than the margin."""
 
     level: float
-    """That each pair is judged at, on one side."""
+    """That a pair is judged at, on one side, to find who is no better than the leader by more than the margin."""
 
     @property
     def out(self) -> tuple[Elimination[Key], ...]:
@@ -144,7 +153,7 @@ def standing(
     table = np.array([[sign * values[arm].get(seed, np.nan) for seed in range(most)] for arm in arms], dtype=float)
     table = np.where(np.isfinite(table), table, np.nan).reshape(len(arms), most)
     level = alpha / max(len(arms) - 1, 1)
-    state = _State(table, *shown(table, margin, level))
+    state = _State(table, *evidence_of(table, margin, level), enough=1 / alpha)
     rounds: list[Round[Key]] = []
     wanted: list[tuple[Key, int]] = []
     ended: Ending | None = "one left" if len(arms) < 2 else None
@@ -177,8 +186,8 @@ def standing(
 class _State:
     """The arms of a race by their number, from round to round."""
 
-    def __init__(self, table: Floats, beaten_at: Counts, close_at: Counts) -> None:
-        self.table, self.beaten_at, self.close_at = table, beaten_at, close_at
+    def __init__(self, table: Floats, worse: Floats, close_at: Counts, enough: float) -> None:
+        self.table, self.worse, self.close_at, self.enough = table, worse, close_at, enough
         self.seeds = np.zeros(len(table), dtype=int)
         self.left = list(range(len(table)))
         """The arms that are not out."""
@@ -199,9 +208,8 @@ class _State:
         racing = [i for i in self.racing if i not in failed]
         self.leader = leading(self.table[racing, :n], racing) if racing else None
         for i in left:
-            better = [j for j in left if i != self.leader and self._is_shown(self.beaten_at, i, j)]
-            if better:
-                out.append((i, max(better, key=lambda j: self._ahead(j, i))))
+            if i != self.leader and self._is_not_the_best(i):
+                out.append((i, max((j for j in left if j != i), key=lambda j: self._ahead(j, i))))
         gone = {i for i, _ in out}
         self.left = [i for i in left if i not in gone]
         self.racing = [i for i in self.left if not self._rests(i)]
@@ -209,7 +217,17 @@ class _State:
 
     def _rests(self, i: int) -> bool:
         """Return whether an arm is shown to be better than the leader by no more than the margin."""
-        return self.leader is not None and self.leader != i and self._is_shown(self.close_at, i, self.leader)
+        if self.leader is None or self.leader == i:
+            return False
+        return bool(self.close_at[i, self.leader] <= self._common(i, self.leader))
+
+    def _is_not_the_best(self, i: int) -> bool:
+        """Return whether an arm is worse than others by enough evidence; of who is out that stays what it was."""
+        if len(self.table) < 2:
+            return False
+        common = np.minimum(self.seeds[i], self.seeds)
+        evidence = self.worse[i, np.arange(len(self.table)), common]
+        return bool(np.delete(evidence, i).mean() >= self.enough)
 
     def ending(self, is_last: bool) -> Ending | None:
         """Return why the race is over after this round; None if it isn't."""
@@ -219,14 +237,12 @@ class _State:
             return "close"
         return "most seeds" if is_last else None
 
-    def _is_shown(self, when: Counts, i: int, j: int) -> bool:
-        """Return whether something of two arms was shown by the seeds that both have had."""
-        return bool(when[i, j] <= self._common(i, j))
-
     def _ahead(self, i: int, j: int) -> float:
         """Return by how much one arm is ahead of another on average over the seeds at which both finished."""
         seeds = self._common(i, j)
-        return float(np.nanmean(self.table[i, :seeds] - self.table[j, :seeds]))
+        ahead = self.table[i, :seeds] - self.table[j, :seeds]
+        ahead = ahead[np.isfinite(ahead)]
+        return float(ahead.mean()) if len(ahead) else -np.inf
 
     def _common(self, i: int, j: int) -> int:
         return int(min(self.seeds[i], self.seeds[j]))
@@ -247,36 +263,49 @@ def leading(table: Floats, arms: Sequence[int]) -> int:
     return arms[int((mean.sum(axis=1) / np.maximum(pairs.sum(axis=1), 1)).argmax())]
 
 
-def shown(table: Floats, margin: float, alpha: float) -> tuple[Counts, Counts]:
-    """Return when two arms' mean difference, row less column, is first shown to be small: two arrays [..., m, m].
-
-    The first holds the number of seeds at which it is shown to be below 0, the second that at which it is shown to be
-    at most the margin, at level 1 − alpha on that side; NEVER where it is not shown.
+def evidence_of(table: Floats, margin: float, level: float) -> tuple[Floats, Counts]:
+    """Return what seeds say of the mean difference of each two arms, row less column.
 
     Args:
         table: [..., m, seeds], higher is better; NaN where a run failed, which leaves that seed out of its pairs.
+        margin: in the unit of the values.
+        level: of the bounds that are compared with the margin.
+
+    Returns:
+        The evidence that the mean is below 0 after 0, 1, … seeds, [..., m, m, seeds + 1], 1 before the first look; and
+        at how many seeds it is first shown to be at most the margin, at level 1 − `level` on that side, [..., m, m],
+        NEVER where it is not.
     """
     *shape, m, seeds = table.shape
-    reaches = reach(np.arange(seeds + 1), alpha)
+    reaches = reach(np.arange(seeds + 1), level)
     n = np.zeros((*shape, m, m), dtype=int)
     mean, squares, size = (np.zeros(n.shape) for _ in range(3))
     low, high = np.full(n.shape, np.inf), np.full(n.shape, -np.inf)
-    beaten_at, close_at = np.full(n.shape, NEVER), np.full(n.shape, NEVER)
+    worse, close_at = np.ones((*n.shape, seeds + 1)), np.full(n.shape, NEVER)
     for seed in range(seeds):
         one, other = table[..., :, None, seed], table[..., None, :, seed]
         d = one - other
         there = np.isfinite(d)
+        worse[..., seed + 1] = worse[..., seed]
+        if not there.any():
+            continue
         n += there
         step = np.where(there, d - mean, 0.0)
         mean += step / np.maximum(n, 1)
         squares += step * np.where(there, d - mean, 0.0)  # Welford's sum, which loses nothing beside a large mean
         low, high = np.fmin(low, d), np.fmax(high, d)
         size = np.fmax(size, np.maximum(np.abs(one), np.abs(other)))
+        std = np.sqrt(squares / np.maximum(n - 1, 1))
         with np.errstate(invalid="ignore"):  # inf times 0, where there is no spread
-            bound = mean + reaches[n] * np.sqrt(squares / np.maximum(n - 1, 1))
+            bound = mean + reaches[n] * std
         same = np.where(np.abs(mean) > ROUNDING * size, mean, 0.0)
-        same = np.where(equal_tell(n, alpha, sides=1), same, np.inf)
-        bound = np.where(high - low > ROUNDING * size, bound, same)
-        beaten_at[there & (bound < 0) & (beaten_at == NEVER)] = seed + 1
+        varies = high - low > ROUNDING * size
+        bound = np.where(varies, bound, np.where(equal_tell(n, level, sides=1), same, np.inf))
         close_at[there & (bound <= margin) & (close_at == NEVER)] = seed + 1
-    return beaten_at, close_at
+        looked = there & (n >= FIRST_LOOK)
+        of_normal, of_equal = looked & varies, looked & ~varies
+        log_evidence = log_evidence_below(n[of_normal].astype(float), mean[of_normal] / std[of_normal])
+        worse[..., seed + 1][of_normal] = np.exp(np.minimum(log_evidence, LARGEST_LOG))
+        # of symmetric differences n on one side are evidence of 2ⁿ
+        worse[..., seed + 1][of_equal] = np.where(same[of_equal] < 0, np.exp2(n[of_equal]), 0.0)
+    return worse, close_at

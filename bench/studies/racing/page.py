@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.statistics.sequential.one_sided import log_evidence_below
 from bench.studies.racing.scenarios import COLLAPSE_CHANCE, COLLAPSE_DEPTH, NOISES, SYMMETRIC, TRUTHS
 from bench.studies.trials.words import markdown
 
@@ -123,8 +124,15 @@ def _costs(plain: pd.DataFrame) -> str:
 
 - *Runs*: in % of the full grid of that many seeds. *Alone*: % of races in which one arm is left. *Seeds* of the winner
   (median) and arms *left* at the end (mean), of at most {mosts[-1]:g} seeds.
-- Three seeds throw nobody out of ten or more, however large the gap: of normal differences so few are no evidence of
-  one in {9 / LEVEL:g}, which a pair among ten needs."""
+- An arm is out when the evidence against it, averaged over the others, comes to {1 / LEVEL:g}. Three differences are
+  never evidence of more than {largest_evidence(3):.0f}, four of {largest_evidence(4):.0f}: after three seeds whoever is
+  far behind a third of the others can be out, after four whoever is far behind one of at most
+  {largest_evidence(4) * LEVEL:.0f} others."""
+
+
+def largest_evidence(n: int) -> float:
+    """Return the evidence of n differences that all but agree."""
+    return float(np.exp(log_evidence_below(np.array([float(n)]), np.array([-1e9])))[0])
 
 
 def _curse(plain: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Many races at once, on whole arrays, by the bounds of `bench.statistics.sequential.race`."""
+"""Many races at once, on whole arrays, by the evidence of `bench.statistics.sequential.race`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.statistics.estimates import ALPHA
 from bench.statistics.sequential.confidence import FIRST_LOOK
-from bench.statistics.sequential.race import shown, standing
+from bench.statistics.sequential.race import evidence_of, standing
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -53,7 +53,9 @@ def run(values: Floats, margin: float, looks: tuple[int, ...]) -> Iterator[Races
         margin: in the unit of the values.
     """
     races, arms, _ = values.shape
-    beaten_at, close_at = shown(values[..., : looks[-1]], margin, ALPHA / (arms - 1))
+    worse, close_at = evidence_of(values[..., : looks[-1]], margin, ALPHA / (arms - 1))
+    itself = np.arange(arms)
+    worse[:, itself, itself] = 0.0  # no arm is evidence against itself
     means = np.cumsum(values, axis=-1) / np.arange(1, values.shape[-1] + 1)
     each = np.arange(races)
     state = Races(
@@ -70,7 +72,8 @@ def run(values: Floats, margin: float, looks: tuple[int, ...]) -> Iterator[Races
         state.leader = np.where(over, state.leader, leads)
         is_leader = np.arange(arms) == state.leader[:, None]
         common = np.minimum(state.seeds[:, :, None], state.seeds[:, None, :])
-        beaten = ((beaten_at <= common) & state.left[:, None, :]).any(axis=2) & ~is_leader
+        evidence = np.take_along_axis(worse, common[..., None], axis=-1)[..., 0].sum(axis=-1) / (arms - 1)
+        beaten = (evidence >= 1 / ALPHA) & ~is_leader
         rests = np.take_along_axis(close_at, state.leader[:, None, None], axis=2)[..., 0] <= np.minimum(
             state.seeds, state.seeds[each, state.leader][:, None]
         )

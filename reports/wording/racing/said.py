@@ -59,7 +59,7 @@ def how_it_went(experiment: Experiment, raced: Raced) -> str:
     return (
         f"{plural(len(raced.candidates), 'candidate')} raced for the best validation {md(raced.metric.label)} ({task}, "
         f"{plural(raced.epochs, 'epoch')} a run): all began with {plural(raced.first_seeds, 'seed')}, whoever was "
-        f"shown to be worse than another was out, and the others had {a_round} a round, up to {raced.max_seeds:,}"
+        f"shown to be worse than the best was out, and the others had {a_round} a round, up to {raced.max_seeds:,}"
         f"{limit}. {_why_it_ended(raced)}"
     )
 
@@ -118,7 +118,7 @@ def promise(raced: Raced) -> str:
         "all looks together"
     )
     if raced.winner is not None and raced.ended != "stopped":
-        text += f"; by the same bounds no other is better than {md(raced.winner)}{by_more(raced)}, unless it is open"
+        text += f"; within the same 5 % no other is better than {md(raced.winner)}{by_more(raced)}, unless it is open"
     return f"{text}. {NO_ORDER}"
 
 

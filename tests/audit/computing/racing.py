@@ -78,7 +78,7 @@ def of(facts: Facts, arch: str) -> list[float]:
 
 def evidence(t: float, n: int) -> float:
     """Return the evidence that n differences have a mean below 0."""
-    log_w = np.linspace(-16, 4, 40_001)
+    log_w = np.linspace(-16, 4, 4_001)
     w, wide, skew = np.exp(log_w), math.sqrt(1 + n / PRECISION), math.sqrt(n / PRECISION)
     density = np.sqrt(n - 1) * stats.chi.pdf(w * np.sqrt(n - 1), n - 1)
     u = w * t / wide
@@ -92,6 +92,20 @@ def critical(n: int, alpha: float) -> float:
     if evidence(-1e5, n) < 1 / alpha:
         return -math.inf
     return float(optimize.brentq(lambda t: evidence(t, n) * alpha - 1, -1e5, 0.0, xtol=1e-9))
+
+
+def mean_evidence(pairs: list[list[float]]) -> float:
+    """Return the evidence, averaged over the pairs of an arm with each other one, that it is not the best."""
+    found = []
+    for pair in pairs:
+        own = np.array([value for value in pair if math.isfinite(value)])
+        if len(own) < FIRST:
+            found.append(1.0)
+            continue
+        if own.std(ddof=1) == 0:
+            raise Wrong("differences without a spread are not audited")
+        found.append(evidence(own.mean() / own.std(ddof=1) * math.sqrt(len(own)), len(own)))
+    return float(np.mean(found))
 
 
 def is_below(differences: list[float], bound: float, alpha: float) -> bool:
@@ -132,9 +146,11 @@ def race(facts: Facts) -> Race:
         found.winner = max(racing, key=lambda a: np.mean([np.nanmean(pairs(a, b)) for b in racing]), default=None)
         beaten: dict[str, str] = {}
         for arch in found.left:
-            better = [b for b in found.left if b != arch and is_below(pairs(arch, b), 0.0, alpha)]
-            if better and arch != found.winner:
-                beaten[arch] = max(better, key=lambda b: float(np.nanmean(pairs(b, arch))))
+            others = [b for b in table if b != arch]
+            if arch != found.winner and mean_evidence([pairs(arch, b) for b in others]) >= 1 / ALPHA:
+                beaten[arch] = max(
+                    (b for b in found.left if b != arch), key=lambda b: float(np.nanmean(pairs(b, arch)))
+                )
         for arch, by in beaten.items():
             if not np.nanmean(pairs(arch, by)) < 0:
                 raise Wrong(f"{arch} is out by {by}, and not worse on average")

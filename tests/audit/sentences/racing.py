@@ -77,7 +77,7 @@ def nobody(facts: Facts, found: Found, where: Where) -> Found:
 
 @sentence(
     "{many} candidates raced for the best validation {metric} ({task}, {epochs} a run): all began with {first} seeds, "
-    "whoever was shown to be worse than another was out, and the others had {further} a round, up to {most}{limit}."
+    "whoever was shown to be worse than the best was out, and the others had {further} a round, up to {most}{limit}."
 )
 def how(facts: Facts, found: Found, where: Where) -> Found:
     rule = entry(facts)
@@ -204,7 +204,7 @@ def other_epochs(facts: Facts, found: Found, where: Where) -> Found:
 def promise(facts: Facts, found: Found, where: Where) -> Found:
     own, more = race(facts), ""
     if own.winner is not None and own.ended != "stopped":
-        more = f"; by the same bounds no other is better than {own.winner}{by_margin(facts)}, unless it is open"
+        more = f"; within the same 5 % no other is better than {own.winner}{by_margin(facts)}, unless it is open"
     return {"many": str(len(entry(facts)["archs"])), "more": more}
 
 

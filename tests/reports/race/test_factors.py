@@ -79,7 +79,7 @@ def by_hand(values: Mapping[str, Mapping[int, float]], pairs: Collection[tuple[C
 
 
 def test_effects_are_those_of_the_seeds_that_all_had_before_any_was_out(tmp_path: Path) -> None:
-    report = write(tmp_path, spread=1.0)
+    report = write(tmp_path, spread=1.6)
     values, effects = scores(report), found(report).analysis.effects.set_index(["factor", "from_level"])
     seeds = [len(values[name(cell)]) for cell in CELLS]
     assert 3 < min(seeds) < max(seeds), "there are later seeds, of all cells and of some"

@@ -102,7 +102,7 @@ def test_a_page_without_a_race_says_nothing_of_one(tmp_path: Path) -> None:
         ),
         (CLOSE, {"most": 4}, r"It ended at the most seeds, 4, with \d left beside (cnn3|mlp|pool2)\."),
         (CLOSE, {"rounds": 2, "budget": True}, r"It ended after 4 seeds, when its time was used up, with \d left"),
-        (CLOSE, {"rounds": 1}, r"It is not over: the job was stopped after 3 seeds, with 3 left beside"),
+        (CLOSE, {"rounds": 1}, r"It is not over: the job was stopped after 3 seeds, with 2 left beside"),
         (CLOSE, {"stopped_at": 7}, r"It has no winner: no round is over\."),
     ],
 )

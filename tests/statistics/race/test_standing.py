@@ -67,6 +67,15 @@ def test_what_is_played_round_by_round_is_what_all_values_at_once_give(case: int
     assert standing(negative, most=20, margin=margin, higher_is_better=False) == race
 
 
+def evidence(values: Values, one: str, other: str, seeds: int) -> float:
+    """The evidence by its first seeds that `one` is worse than `other`: in plain arithmetic."""
+    d = [values[one][s] - values[other][s] for s in range(seeds)]
+    d = [x for x in d if math.isfinite(x)]
+    if len(d) < 3:
+        return 1.0
+    return math.exp(log_evidence_below(np.array([len(d)]), np.array([np.mean(d) / np.std(d, ddof=1)]))[0])
+
+
 def bound_is(values: Values, one: str, other: str, seeds: int, limit: float, level: float) -> bool:
     """Whether `one` less `other` was shown to be below a limit by any of its first seeds: in plain arithmetic."""
     d = [values[one][s] - values[other][s] for s in range(seeds)]
@@ -93,10 +102,13 @@ def test_each_round_is_what_plain_arithmetic_says(case: int) -> None:
 
         failed = {arm for arm in left if not any(math.isfinite(values[arm][s]) for s in range(seeds[arm]))}
         left = [arm for arm in left if arm not in failed]
-        beaten = {a: {b for b in left if b != a and shown(a, b, 0.0)} for a in left if a != one.leader}
-        out = failed | {arm for arm, by in beaten.items() if by}
+        means = {
+            arm: np.mean([evidence(values, arm, b, min(seeds[arm], seeds[b])) for b in values if b != arm])
+            for arm in left if arm != one.leader
+        }  # fmt: skip
+        out = failed | {arm for arm, mean in means.items() if mean >= 20}
         assert {each.arm for each in one.out} == out
-        assert all(each.by in beaten[each.arm] if each.by else each.arm in failed for each in one.out)
+        assert all((each.by in left) if each.by else each.arm in failed for each in one.out)
         left = [arm for arm in left if arm not in out]
         assert one.survivors == tuple(left)
         racing = [arm for arm in left if arm == one.leader or not shown(arm, one.leader or "", margin)]
@@ -117,6 +129,17 @@ def test_who_is_clearly_worse_is_out_by_the_one_that_is_furthest_ahead() -> None
     assert [one.seeds for one in race.rounds][:2] == [3, 5]
     assert race.out[:2] == (Elimination("a", 3, "d"), Elimination("c", 3, "d"))
     assert race.seeds["a"] == race.seeds["c"] < race.seeds["d"] and race.winner == "d"
+
+
+def test_who_is_worse_than_many_is_out_before_any_one_pair_would_tell() -> None:
+    """Three seeds are evidence of 62 at most: of one pair among eight too little, of six of seven pairs enough."""
+    rng = np.random.default_rng(8)
+    race = standing(arms(rng, [0, 1000, 1000, 1000, 1000, 1000, 1000, -1]), most=3)
+    assert {each.arm for each in race.out} == {"a", "h"}
+    alone = standing(arms(rng, [0, 1000, 0, 0, 0, 0, 0, 0]), most=3)
+    assert alone.out == (), "one far ahead of seven equals: 62 / 7 is too little"
+    later = standing(arms(rng, [0, 1000, 0, 0, 0, 0, 0, 0]), most=4)
+    assert len(later.out) == 7 and {each.by for each in later.out} == {"b"}
 
 
 def test_a_failed_arm_is_out_and_one_that_fails_at_times_is_not() -> None:
