@@ -253,5 +253,5 @@ def test_what_the_seeds_say_of_the_tuned_better_cnn_is_in_the_published_records(
     scores = records[records["chosen"].eq(True)].pivot(index="seed", columns="arch", values="elbo")
     (better,) = (arch for arch in scores if str(arch).startswith("cnn:"))
     first, second, third, *unseen = (f"{gap:+.1f}" for gap in scores[better] - scores["cnn2"])
-    text = " ".join((ROOT / "docs" / "better-cnn.md").read_text(encoding="utf-8").split())
+    text = " ".join((ROOT / "docs" / "log" / "better-cnn.md").read_text(encoding="utf-8").split())
     assert f"say {unseen[0]}, {unseen[1]} and {unseen[2]} tuned, seeds 0 to 2 {first}, {second} and {third}:" in text
