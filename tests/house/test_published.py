@@ -44,3 +44,20 @@ def test_what_is_said_of_seeds_added_until_settled_is_on_the_published_pages() -
     differences = 100 * (values["cnn3"] - values["cnn2"])
     assert f"within {differences[:4].max() - differences[:4].min():.2f} points of each other" in text
     assert f"spread over {differences.max() - differences.min():.2f} points" in text
+
+
+@pytest.mark.parametrize("page", ["mnist-race-60k", "mnist-race-44k"])
+def test_what_is_said_of_the_better_cnns_is_on_the_pages_of_their_races(page: str) -> None:
+    folder = ROOT / "reports" / "published" / page
+    answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    race, records = answer["race"], pd.read_csv(folder / "records.csv")
+    (row,) = pd.read_csv(folder / "comparisons.csv").query("metric == 'elbo'").to_dict("records")
+    own = records[records["arch"] == race["winner"]]
+    (params,), values = own["params_total"].unique(), own["elbo"]
+    text = (ROOT / "docs" / "better-cnn.md").read_text(encoding="utf-8")
+    (line,) = (line for line in text.splitlines() if f"{page}/report.md" in line)
+    assert f"`{race['winner'].replace('depth=6,', '')}`" in line and race["confirmed"] == row["n"] == 5
+    assert f"| {params:,.0f} | {values.mean():.1f} ± {values.std():.1f} |".replace("-", "−") in line
+    assert f"| +{row['difference']:.1f} [{row['low']:.1f}, {row['high']:.1f}] |" in line
+    assert f"| {race['runs']} runs of {race['full_grid']} |" in line
+    assert f"{len(race['archs'])} " in text and len([arch for arch in race["archs"] if arch.startswith("cnn:")]) >= 22

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.statistics.sequential import race
+from bench.statistics.sequential import pairs
 from bench.studies.racing import races, simulate
 from bench.studies.racing.alternatives import grid, halving
 from bench.studies.racing.page import page
@@ -52,7 +52,7 @@ def test_a_tiny_run_agrees_with_the_shipped_race(scenario: Scenario) -> None:
 
 def test_a_race_by_other_evidence_disagrees(monkeypatch: pytest.MonkeyPatch) -> None:
     def twentyfold(table: Floats, margin: float, level: float) -> tuple[Floats, Counts]:
-        worse, close_at = race.evidence_of(table, margin, level)
+        worse, close_at = pairs.evidence_of(table, margin, level)
         return 20 * worse, close_at
 
     monkeypatch.setattr(races, "evidence_of", twentyfold)
@@ -93,10 +93,10 @@ def test_what_is_said_of_races_is_in_the_committed_numbers(committed: pd.DataFra
     science = " ".join((DOCS.parent / "science.md").read_text(encoding="utf-8").split())
     plain = committed[(committed["noise"] == "normal") & (committed["margin"] == 0)]
     equal = plain[plain["truth"] == "equal"]
-    (rate,) = {f"{100 * each:.0f}" for each in equal.loc[equal["most"] == 30, "thrown_out"]}  # of forty too
+    (rate,) = {f"{100 * each:.1f}" for each in equal.loc[equal["most"] == 30, "thrown_out"]}  # of forty too
     assert f"the best of ten equals is thrown out in {rate} %" in science
     hard = committed[(committed["noise"] == "others collapse") & (committed["most"] == 30)].set_index("gap")
-    equal_out, half_out = (f"{100 * hard.loc[gap, 'thrown_out']:.0f}" for gap in (0.0, 0.5))
+    equal_out, half_out = (f"{100 * hard.loc[gap, 'thrown_out']:.1f}" for gap in (0.0, 0.5))
     assert f"is thrown out in {equal_out} %, and in {half_out} % if it is better by half the spread" in science
     low, high = sorted(f"{each:.1f}" for each in equal.loc[(equal["arms"] == 10) & (equal["most"] == 10), "own"])
     assert f"with ten seeds each it is {low} to {high} standard deviations between seeds too high" in science

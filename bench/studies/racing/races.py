@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bench.statistics.estimates import ALPHA
 from bench.statistics.sequential.confidence import FIRST_LOOK
-from bench.statistics.sequential.race import evidence_of, standing
+from bench.statistics.sequential.pairs import evidence_of
+from bench.statistics.sequential.race import standing
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
