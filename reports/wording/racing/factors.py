@@ -32,13 +32,12 @@ def of_which_runs(experiment: Experiment, raced: Raced, found: RaceFactors) -> l
 def what_is_missing(experiment: Experiment, found: RaceFactors) -> list[str]:
     """Return a sentence on the holes of the grid, and one on runs that failed."""
     sentences = []
-    if holes := found.combinations - found.cells:
-        have = "has" if holes == 1 else "have"
+    if found.cells < found.combinations:  # not how many: a list of strides has the depth in it, and rules most out
         left_out = len(experiment.manifest.get("left_out") or ())
         over = f" ({plural(left_out, 'architecture')} left out by size)" if left_out else ""
         sentences.append(
-            f"{holes:,} of the grid's {found.combinations:,} combinations {have} no result{over}: a step is taken over "
-            "the cells that have both of its sides, so that two steps may be means over different cells."
+            f"The {plural(found.cells, 'cell')} with a result are not every combination of these levels{over}: a step "
+            "is taken over the cells that have both of its sides, so that two steps may be means over different cells."
         )
     if found.failed:
         runs = plural(found.members * found.seeds, "run")

@@ -52,17 +52,16 @@ def score(facts: Facts, found: Found, where: Where) -> Found:
 
 
 @sentence(
-    "{holes} of the grid's {all} combinations {have} no result{over}: a step is taken over the cells that have both of "
-    "its sides, so that two steps may be means over different cells."
+    "The {cells} with a result are not every combination of these levels{over}: a step is taken over the cells that "
+    "have both of its sides, so that two steps may be means over different cells."
 )
 def holes(facts: Facts, found: Found, where: Where) -> Found:
     own = raced(facts)
-    every = math.prod(map(len, own.levels.values()))
-    gone, left_out = every - len(own.values), len(facts.manifest.get("left_out", []))
-    if not gone:
+    if len(own.values) == math.prod(map(len, own.levels.values())):
         raise Wrong("the grid is whole")
-    return {"holes": str(gone), "all": str(every), "have": "has" if gone == 1 else "have",
-            "over": f" ({count(left_out, 'architecture')} left out by size)" if left_out else ""}  # fmt: skip
+    left_out = len(facts.manifest.get("left_out", []))
+    over = f" ({count(left_out, 'architecture')} left out by size)" if left_out else ""
+    return {"cells": count(len(own.values), "cell"), "over": over}
 
 
 @sentence("{n} of these {runs} failed: a step leaves out the cells, or the seed, that lack one.")

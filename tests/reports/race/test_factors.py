@@ -143,14 +143,15 @@ def test_a_step_leaves_out_the_pairs_that_a_failed_run_breaks(tmp_path: Path) ->
     assert "1 of these 18 runs failed: a step leaves out the cells, or the seed, that lack one." in text, (
         "cnn2 is no cell"
     )
-    assert "over all 17 runs" in text and "have no result" not in text
+    assert "over all 17 runs" in text and "not every combination" not in text
 
 
 def test_a_cell_of_which_every_run_failed_is_a_hole(tmp_path: Path) -> None:
     report = write(tmp_path, failed=[(name(("10", "5")), seed) for seed in range(3)])
     text = section(report)
     assert (
-        "1 of the grid's 6 combinations has no result: a step is taken" in text and "3 of these 18 runs failed" in text
+        "The 5 cells with a result are not every combination of these levels: a step is taken" in text
+        and "3 of these 18 runs failed" in text
     )
     assert found(report).analysis.effects.set_index("factor").loc["kernel", "cells"] == 2
 
@@ -166,8 +167,9 @@ def test_in_a_grid_with_holes_only_cells_that_match_are_compared(tmp_path: Path)
     large, small = ([np.mean(list(values[name(c)].values())) for c in cells if c[1] == k] for k in ("5", "3"))
     assert np.mean(large) - np.mean(small) > effects.loc["kernel", "3"]["effect"] + 2, "means by level would mislead"
     assert (
-        "2 of the grid's 6 combinations have no result (1 architecture left out by size): a step is taken over the "
-        "cells that have both of its sides, so that two steps may be means over different cells." in section(report)
+        "The 4 cells with a result are not every combination of these levels (1 architecture left out by size): a step "
+        "is taken over the cells that have both of its sides, so that two steps may be means over different cells."
+        in section(report)
     )
 
 
