@@ -97,9 +97,6 @@ class Race(Generic[Key]):
     open: tuple[Key, ...]
     """Those of them that may be better than the winner by more than the margin."""
 
-    level: float
-    """That a pair is judged at, on one side, to find who is no better than the leader by more than the margin."""
-
     @property
     def out(self) -> tuple[Elimination[Key], ...]:
         """The arms that are out, in order."""
@@ -166,7 +163,6 @@ def standing(
         winner=winner,
         survivors=tuple(arms[i] for i in state.left),
         open=tuple(arms[i] for i in state.racing if arms[i] != winner),
-        level=level,
     )
 
 

@@ -13,6 +13,7 @@ from reports.findings.racing.raced import Raced
 from reports.markup.escape import md
 from reports.wording.formatting import natural_list, number, plural, signed
 from reports.wording.phrases import value_with_unit
+from reports.wording.stopping.settled import minutes_in_words
 
 NO_ORDER = "Nothing is promised of the order among the others, some of which may be out by bad luck."
 NOT_CONFIRMED = "No fresh seeds confirm it; `--confirm N` adds some."
@@ -55,17 +56,13 @@ def how_it_went(experiment: Experiment, raced: Raced) -> str:
     """Say by what rule seeds were added, and what ended it."""
     task = md(experiment.label(raced.task))
     a_round = "one more seed" if raced.at_once == 1 else f"{raced.at_once} more seeds"
-    limit = "" if raced.max_minutes is None else f", for at most {_minutes(raced.max_minutes)}"
+    limit = "" if raced.max_minutes is None else f", for at most {minutes_in_words(raced.max_minutes)}"
     return (
         f"{plural(len(raced.candidates), 'candidate')} raced for the best validation {md(raced.metric.label)} ({task}, "
         f"{plural(raced.epochs, 'epoch')} a run): all began with {plural(raced.first_seeds, 'seed')}, whoever was "
         f"shown to be worse than the best was out, and the others had {a_round} a round, up to {raced.max_seeds:,}"
         f"{limit}. {_why_it_ended(raced)}"
     )
-
-
-def _minutes(value: float) -> str:
-    return f"{value:,g} minute{'' if value == 1 else 's'}"
 
 
 def _why_it_ended(raced: Raced) -> str:
@@ -118,7 +115,8 @@ def promise(raced: Raced) -> str:
         "all looks together"
     )
     if raced.winner is not None and raced.ended != "stopped":
-        text += f"; within the same 5 % no other is better than {md(raced.winner)}{by_more(raced)}, unless it is open"
+        same = f"within the same {100 * ALPHA:.0f} %"
+        text += f"; {same} no other is better than {md(raced.winner)}{by_more(raced)}, unless it is open"
     return f"{text}. {NO_ORDER}"
 
 

@@ -46,8 +46,9 @@ def _collapsed(found: list[Collapse]) -> str:
     texts = []
     for one in found[:MOST_NAMED]:
         metric = one.ranking.metric
-        worse = f"{number(one.shortfall * metric.scale, metric.digits)} {metric.unit_of_difference}"
-        texts.append(f"{_whose(one)} in {_how_many(one)}, {worse} worse than in the others")
+        gap = f"{number(abs(one.shortfall) * metric.scale, metric.digits)} {metric.unit_of_difference}"
+        how = "worse" if one.shortfall >= 0 else "better"  # a code that nothing uses can be the better choice
+        texts.append(f"{_whose(one)} in {_how_many(one)}, {gap} {how} than in the others")
     texts += [f"{len(found) - MOST_NAMED} more"] * (len(found) > MOST_NAMED)
     return f"**Collapsed in some seeds**, which count in every number: {'; '.join(texts)}." if texts else ""
 

@@ -31,8 +31,11 @@ def collapsed(facts: Facts, found: Found, where: Where) -> Found:
     texts = []
     for task in facts.head:
         for arch in sometimes(facts, task):
-            worse = f"{number(shortfall(facts, task, arch), TASKS[task].digits)} {TASKS[task].unit_of_difference}"
-            texts.append(f"{in_seeds(facts, task, arch)}, {worse} worse than in the others")
+            less = shortfall(facts, task, arch)
+            gap = f"{number(abs(less), TASKS[task].digits)} {TASKS[task].unit_of_difference}"
+            texts.append(
+                f"{in_seeds(facts, task, arch)}, {gap} {'worse' if less >= 0 else 'better'} than in the others"
+            )
     return {"listed": some(texts)}
 
 

@@ -48,6 +48,9 @@ CASES = {
     "nothing remarkable": {"archs": 2, "seeds": 3, "tasks": ("vae",)},
     "always": {"archs": 2, "seeds": 3, "tasks": ("vae",),
                "metrics_of": lambda arch, seed: COLLAPSED if arch == "cnn3" else {}},
+    "better without a code": {"archs": 2, "seeds": 4, "gap": -1.5, "tasks": ("vae",),
+                              "metrics_of": lambda arch, seed: {**COLLAPSED, "elbo": -95.0, "reconstruction": 94.99}
+                              if (arch, seed) == ("cnn3", 3) else {}},
     "one seed": {"archs": 2, "seeds": 1, "tasks": ("vae",)},
     "many": {"archs": 14, "seeds": 4, "tasks": ("vae",), "metrics_of": baseline_in_one},
 }  # fmt: skip
@@ -141,6 +144,11 @@ def test_a_page_where_nothing_stands_out_says_only_what_was_not_seen(case: Case)
 def test_what_always_collapses_is_no_rare_failure(case: Case) -> None:
     assert "Posterior collapse (VAE)" in page(case("always"))
     assert "Collapsed in some seeds" not in page(case("always")) and "stand out" not in page(case("always"))
+
+
+def test_a_code_that_nothing_uses_can_be_the_better_choice(case: Case) -> None:
+    answer = first_paragraph(case("better without a code"))
+    assert re.search(r"cnn3 \(VAE\) in 1 of 4 seeds, \d+\.\d nats better than in the others\.", answer)
 
 
 def test_one_seed_has_no_such_words(case: Case) -> None:
