@@ -158,7 +158,8 @@ def _on_gpu(experiment: Experiment) -> Iterator[tuple[str, str]]:
     stacks = sorted({int(environment["stack"]) for environment in found})
     graphs = sum(bool(environment["graph"]) for environment in found)
     together = f"{stacks[0]}" if len(stacks) == 1 else f"{stacks[0]} to {stacks[-1]}"
-    yield "training", f"{graphs} of {len(found)} runs by CUDA graphs, {together} seeds as one stack"
+    together += " seed" if stacks == [1] else " seeds"
+    yield "training", f"{graphs} of {plural(len(found), 'run')} by CUDA graphs, {together} as one stack"
     for name, shown in (("graph_refused", "no CUDA graph"), ("stack_refused", "no stack")):
         if values := _environment(experiment, name):
             yield shown, "; ".join(values)
