@@ -121,7 +121,7 @@ def _schedule(schedule: Mapping[str, int] | None) -> str:
     if schedule is None:
         return f"{shape.format('')}; how long is {NOT_RECORDED}"
     steps, rise = schedule["steps"], schedule["warm_up_steps"]
-    return shape.format(f" over {rise:,} of {steps:,} steps ({100 * rise / max(steps, 1):.0f} %)")
+    return shape.format(f" over {rise:,} of {plural(steps, 'step')} ({100 * rise / max(steps, 1):.0f} %)")
 
 
 def _instructions(experiment: Experiment) -> Iterator[tuple[str, str]]:
