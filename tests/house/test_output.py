@@ -123,3 +123,36 @@ def test_a_table_goes_on_below_where_it_is_wider_than_the_terminal(columns: int 
     assert all([line.split()[0] for line in part.splitlines()[2:]] == ["cnn2", "cnn3+cnn2"] for part in parts)
     for header in headers:
         assert sum(header in part for part in parts) == (len(parts) if header == "architecture" else 1)
+
+
+LOUD = """
+from torch import nn
+from archs.base import Arch
+
+
+class Loud(nn.Linear):
+    def forward(self, x):
+        print("8 \\N{PLUS-MINUS SIGN} 1", flush=True)
+        return super().forward(x)
+
+
+def encoder(in_channels):
+    return nn.Sequential(nn.Flatten(), Loud(784 * in_channels, 20))
+
+
+ARCH = Arch(name="loud", summary="prints", source="tests", encoder=encoder)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("redirected", "expected"), [("| true", 0), (">/dev/full 2>&1", 2)])
+def test_a_job_of_an_architecture_that_prints_is_done_whoever_reads_it(
+    redirected: str, expected: int, tmp_path: Path
+) -> None:
+    (tmp_path / "loud.py").write_text(LOUD, encoding="utf-8")
+    command = ["run_ablation.py", "--plugin", str(tmp_path / "loud.py"), "--archs", "loud", "--tasks", "classifier"]
+    command += ["--dataset", "digits", "--seeds", "1", "--epochs", "1", "--train-images", "200", "--device", "cpu"]
+    command += ["--throughput", "off", "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    run(command, f'{{ "$@"; echo $? > {tmp_path / "status"}; }} {redirected}', **NO_UTF8)
+    assert (tmp_path / "status").read_text(encoding="utf-8") == f"{expected}\n"
+    assert "failed" not in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
