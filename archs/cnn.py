@@ -107,7 +107,7 @@ def per_layer(key: str, values: list, depth: int) -> list:
     if len(values) == 1:
         return values * depth
     if len(values) != depth:
-        raise UserError(f"cnn: {key} lists {len(values)} values for {depth} layers; give 1 or {depth}")
+        raise UserError(f"cnn: {key} lists {len(values)} values for depth {depth}; give 1 or {depth}")
     return values
 
 

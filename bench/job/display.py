@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bench.job.estimate import Estimate, duration
 from bench.launchers.events import Event, EventKind
+from bench.spec.output.counts import of_all, plural
 from bench.spec.run import RunSpec, Work
 
 DRAW_SECONDS = 0.5
@@ -54,18 +55,20 @@ class Display:
         self.begun = self.said = time.monotonic()
         self.drawn = 0.0
         columns = (
-            TextColumn("{task.fields[ended]}/{task.total} runs"),
+            TextColumn("{task.fields[ended]}/{task.fields[of]}"),
             BarColumn(None),
             TextColumn("{task.fields[left]}"),
         )
         self.bar = Progress(*columns, console=self.console)
-        self.task = self.bar.add_task("runs", total=self.total, ended=0, left="")
+        self.task = self.bar.add_task("runs", total=self.total, of=plural(self.total, "run"), ended=0, left="")
         self.live = Live(console=self.console, refresh_per_second=1 / DRAW_SECONDS, transient=True)
 
     def __enter__(self) -> Display:
         if self.already:
             of = self.already + self.total
-            self.console.print(f"{self.already} of {of} runs are done already, {self.total} to train", highlight=False)
+            self.console.print(
+                f"{of_all(self.already, of, 'run')} done already, {self.total} to train", highlight=False
+            )
         if self.standing:
             seconds = self.estimate.remaining()
             about = "" if seconds is None else f", about {duration(seconds)} {self.left}"

@@ -23,6 +23,7 @@ from typing import Any
 from archs.errors import UserError
 from bench.machine.environment import ROOT
 from bench.machine.processors import memory_limit, processor_seconds_limit
+from bench.spec.output.streams import take_everything
 from bench.spec.signals import STOPPING
 
 PRELOAD = "bench.worker.preload"
@@ -223,6 +224,7 @@ class ChildDied(UserError):
 def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...], says: bool) -> None:
     """Call the function and send its result, or what it raised, through the pipe: the main function of a child."""
     leave_signals_to_the_parent()
+    take_everything()
     if says:
         arguments = (*arguments, lambda content: pipe.send(("said", content)))
     try:

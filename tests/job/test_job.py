@@ -201,8 +201,13 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
     report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert "this layer can" in report
     before = stamps(tmp_path)
+    capsys.readouterr()
     assert job(tmp_path, *arguments) == 1  # failed runs are not tried again unasked
     assert stamps(tmp_path) == before
+    said = capsys.readouterr().err.splitlines()
+    assert f"{len(found) - 1} runs failed before; --retry-failed tries them again:" in said
+    assert f"  1 × {found['nan'].error}" in said
+    assert said[-1] == f"{len(found) - 1} failed: the same command with --retry-failed tries them again"
     assert job(tmp_path, *arguments, "--retry-failed") == 1
     assert {key for key, stamp in stamps(tmp_path).items() if stamp != before[key]} == {
         record.run_id for name, record in found.items() if name != "cnn3"
