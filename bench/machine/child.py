@@ -26,8 +26,9 @@ from bench.machine.processors import memory_limit, processor_seconds_limit
 from bench.spec.output.streams import take_everything
 from bench.spec.signals import STOPPING
 
-PRELOAD = "bench.worker.preload"
-"""The module that the fork server imports; a name, since the job must not import it."""
+PRELOAD = ("bench.worker.preload", "bench.job.plan")
+"""The modules that the fork server imports, for the workers and for the plan; names, since the job must not import
+the first."""
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def start_context(preload: Sequence[str] = (PRELOAD,)) -> Any:
+def start_context(preload: Sequence[str] = PRELOAD) -> Any:
     """Return multiprocessing's context for children, and start its fork server if it isn't running.
 
     On a system without fork servers the context starts new processes.

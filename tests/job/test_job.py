@@ -7,11 +7,12 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -84,6 +85,13 @@ def records(folder: Path) -> list[Record]:
 
 def stamps(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("[0-9a-f]*/record.json")}
+
+
+def begun_with(runs: Sequence[Record], folder: Path) -> None:
+    """Lets the store of a folder begin with runs of another one."""
+    for record in runs:
+        assert record.folder is not None
+        shutil.copytree(record.folder, folder / "runs" / record.run_id)
 
 
 @pytest.fixture(scope="module")
