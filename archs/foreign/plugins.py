@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 from archs.errors import ChangedForAll, UserError
 from archs.foreign.helpers import PluginFinder, PluginLoader, beside
+from archs.foreign.raised import not_loaded
 from archs.identity.modules import PLACES, is_local, look_again, module_name, reachable, source_path
 from archs.identity.source import source_of
 
@@ -70,10 +70,7 @@ def load_plugin(path: Path) -> ModuleType:
         raise
     except (Exception, SystemExit) as error:
         undo(name, search, before)
-        lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(file)]
-        line = getattr(error, "lineno", None) or (lines[-1] if lines else "?")
-        reason = " ".join(str(error).split()) or "no message"
-        raise UserError(f"plug-in {path}, line {line}: {type(error).__name__}: {reason}") from error
+        raise UserError(not_loaded(f"plug-in {path}", file, error)) from error
     look_again()  # it may have added a folder to the search path
     for other in (*LOADED, name):
         note(other)

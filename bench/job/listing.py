@@ -6,6 +6,7 @@ import dataclasses
 
 from archs.base import Arch
 from archs.errors import UserError
+from archs.foreign.raised import one_line, said
 from archs.layers import parameter_count
 from archs.registry import Registry
 from bench.spec.defaults import DEFAULT_LATENT
@@ -23,7 +24,12 @@ def listing(registry: Registry) -> tuple[str, list[str]]:
     problems: dict[str, None] = {}
     entries = [entry(arch, arch.name, registry.plugins, problems) for _, arch in sorted(registry.archs.items())]
     for _, family in sorted(registry.families.items()):
-        example = dataclasses.replace(family.build({}), summary=family.summary, source=family.source)
+        try:
+            member = registry.member(family, {})
+        except UserError as error:
+            problems[f"{registry.origin[family.name]}: {error}"] = None
+            continue
+        example = dataclasses.replace(member, summary=family.summary, source=family.source)
         entries.append(entry(example, f"{family.name}:…", registry.plugins, problems))
     return "\n\n".join(entries), list(problems)
 
@@ -41,8 +47,7 @@ def entry(arch: Arch, name: str, plugins: Plugins, problems: dict[str, None]) ->
 def size(arch: Arch, task: Task, problems: dict[str, None]) -> str:
     try:
         model = task.new_model(arch, DEFAULT_LATENT if task.uses_latent_dim else None, 0)
-    except Exception as error:  # whatever others' code raises
-        text = " ".join(str(error).split())
-        problems[text if isinstance(error, UserError) else f"{arch.name}: {type(error).__name__}: {text}"] = None
+    except (Exception, SystemExit) as error:  # whatever others' code raises
+        problems[one_line(error) if isinstance(error, UserError) else f"{arch.name}: {said(error)}"] = None
         return "–"
     return f"{parameter_count(model):,}"
