@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError, nearest
+from archs.foreign.entries import kind_of, why_not_called
 from bench.spec import metrics as known_metrics
 from bench.spec.declared import Declared, is_reserved
 from bench.spec.declared import built_in as built_in_declarations
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 
 DEFAULT = ("vae", "cvae", "classifier")
 """Those that a job does unless told otherwise, in the order of the report."""
+
+FUNCTIONS = {
+    "build": "arch, latent_dim, seed",
+    "loss": "model, x, labels, noise",
+    "score": "model, x, labels, noise",
+    "noise_rows": "batch, labelled",
+}
+"""The fields of a task that are called, and with what."""
 
 Plugins = Mapping[str, ModuleType]
 """Path → module of each file named with `--plugin`: `archs.registry.Registry.plugins`."""
@@ -68,6 +77,11 @@ class Task(TaskDescription):
         for metric in self.metrics:
             if is_reserved(metric.name):
                 raise UserError(f"task {self.name}: the metric name {metric.name!r} is taken; choose another name")
+        for name, arguments in FUNCTIONS.items():
+            if name == "loss" and self.needs_labels:  # it takes more, by name
+                continue
+            if problem := why_not_called(getattr(self, name), *arguments.split(", ")):
+                raise UserError(f"task {self.name}: its {name} {problem}; expected {name}({arguments})")
         own = [metric.name for metric in self.metrics]
         for name in self.scores:
             if name not in own and known_metrics.metric(name) is None:
@@ -102,6 +116,9 @@ class Task(TaskDescription):
             for seed in seeds:
                 with seeded(stream_seed(seed, "init")):
                     models.append(self.build(arch, latent_dim, seed))
+        for model in models:
+            if not callable(getattr(model, "parameters", None)):
+                raise UserError(f"the build of task {self.name} returns {kind_of(model)}, expected a torch.nn.Module")
         return models
 
     def width(self, latent_dim: int | None) -> int:
