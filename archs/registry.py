@@ -128,7 +128,10 @@ class Registry(Registered):
         if part.name in self.broken:
             raise UnknownName(self.broken[part.name])
         kind, known = ("family", list(self.families)) if part.is_family else ("architecture", self.names())
-        raise UnknownName(f"unknown {kind} {part.name!r}{self._hint(part) or nearest(part.name, known)}")
+        hint = self._hint(part) or nearest(part.name, known)
+        if hint.startswith("; choose from") and not self.plugins:
+            hint += f"; {'a' if part.is_family else 'an'} {kind} of yours is in a file that --plugin names"
+        raise UnknownName(f"unknown {kind} {part.name!r}{hint}")
 
     @staticmethod
     def member(family: Family, options: Mapping[str, str]) -> Arch:
@@ -162,6 +165,8 @@ class Registry(Registered):
                 near = nearest(part.name, self.names())
                 more = f"; one of {depth} layers is {family.name}:depth={depth}" if self._has(family, depth) else ""
                 return near + more
+        if part.name.endswith(".py"):
+            return f": a file is named by --plugin {part.name}, and what it declares by --archs"
         if part.is_family and part.name in self.archs:
             return f": {part.name} is an architecture without options; families are {', '.join(sorted(self.families))}"
         return ""

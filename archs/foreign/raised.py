@@ -82,7 +82,8 @@ def not_loaded(where: str, file: Path, error: BaseException) -> str:
     at = f", line {line}" if line else ""
     last = place(error)
     deeper = f" ({last})" if last and not last.startswith(f"{label(file)}:") else ""
-    return f"{where}{at}: {type(error).__name__}: {one_line(error)}{deeper}{advice(error, file)}"
+    kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+    return f"{where}{at}: {kind}{one_line(error)}{deeper}{advice(error, file)}"
 
 
 def advice(error: BaseException, file: Path) -> str:

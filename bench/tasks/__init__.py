@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError, nearest
 from archs.foreign.entries import kind_of, why_not_called
+from archs.foreign.raised import not_loaded
 from bench.spec import metrics as known_metrics
 from bench.spec.declared import Declared, is_reserved
 from bench.spec.declared import built_in as built_in_declarations
@@ -154,14 +155,20 @@ def get(name: str, plugins: Plugins | None = None) -> Task:
     """Return a task of this folder, or of a plug-in.
 
     Raises:
-        UserError: there is no task of that name.
+        UserError: there is no task of that name, or its file can't be loaded.
     """
     own = plugin_tasks(plugins or {})
     if name in own:
         return own[name][0]
     if name not in built_in():
         raise unknown(name, plugins)
-    task: Task = importlib.import_module(f"bench.tasks.{name}").TASK
+    where, file = f"bench/tasks/{name}.py", Path(__file__).with_name(f"{name}.py")
+    try:
+        task: Task = importlib.import_module(f"bench.tasks.{name}").TASK
+    except (Exception, SystemExit) as error:
+        raise UserError(not_loaded(where, file, error)) from error
+    if not isinstance(task, Task):
+        raise UserError(f"{where}: TASK is {kind_of(task)}, expected a Task(name=…, …)")
     if task.name != name:
         raise UserError(f"bench/tasks/{name}.py: its task is called {task.name!r}; expected {name!r}, the file's name")
     return task

@@ -64,6 +64,15 @@ def test_edits_are_counted_as_by_hand_and_the_same_both_ways(one: str, other: st
         ("cnn2_k4", "unknown architecture 'cnn2_k4'; archs/cnn2_k4.py declares cnn2-k4"),
         ("blocks", "unknown architecture 'blocks': archs/blocks.py holds no Arch or Family at module level"),
         ("mlp:depth=2", "unknown family 'mlp': mlp is an architecture without options; families are cnn"),
+        (
+            "mine",
+            "unknown architecture 'mine'; choose from cnn, cnn2, cnn2-k4, cnn3, mlp, pool4; an architecture of yours",
+        ),
+        (
+            "mine.py",
+            "unknown architecture 'mine.py': a file is named by --plugin mine.py, and what it declares by --archs",
+        ),
+        ("resnet:depth=18", "unknown family 'resnet'; choose from cnn; a family of yours is in a file that --plugin"),
         ("cnn4*", "no architecture matches 'cnn4*'; did you mean 'cnn2' or 'cnn3'?"),
         ("cnn:layers=3", "cnn: unknown option 'layers'; choose from"),
     ],

@@ -160,6 +160,19 @@ def test_list_warns_and_goes_on(put: Put, capsys: pytest.CaptureFixture) -> None
     assert shown.err == f"WARNING: {FILE}, line 2: SystemExit: 3; left out\n"
 
 
+def test_list_says_where_a_builder_fails(put: Put, capsys: pytest.CaptureFixture) -> None:
+    put(GOOD.replace("nn.Flatten()", "nn.Flaten()"))
+    assert main(["--list"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("WARNING: mine-own: AttributeError: module 'torch.nn' has no attribute 'Flaten'")
+    assert " (archs/mine.py:6 in encoder); encoder(in_channels) is to return a torch.nn.Module whose forward" in line
+
+
+def test_what_it_says_itself_is_not_said_to_be_an_error_of_ours(put: Put) -> None:
+    put("from archs.errors import UserError\nraise UserError('needs numpy 3')\n")
+    assert refused(discover(), "mine") == f"{FILE}, line 2: needs numpy 3"
+
+
 FAMILY = """from archs.base import Family
 FAMILY = Family(name="fam", summary="s", source="t", build=lambda options: {made})
 """
