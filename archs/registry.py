@@ -63,6 +63,8 @@ class Registry(Registered):
 
     def _resolve_one(self, text: str, found: dict[str, Arch], illegal: dict[str, str]) -> None:
         """Add the architectures that `text` spells to `found`, and the cells that can't be built to `illegal`."""
+        if text.strip().endswith(".py"):
+            raise UnknownName(f"architecture {text!r} is a file: name it with --plugin, and here what it declares")
         specs = [single for spec in parse(text) for single in self._expand(spec)]
         for spec in specs:
             try:
@@ -165,8 +167,6 @@ class Registry(Registered):
                 near = nearest(part.name, self.names())
                 more = f"; one of {depth} layers is {family.name}:depth={depth}" if self._has(family, depth) else ""
                 return near + more
-        if part.name.endswith(".py"):
-            return f": a file is named by --plugin {part.name}, and what it declares by --archs"
         if part.is_family and part.name in self.archs:
             return f": {part.name} is an architecture without options; families are {', '.join(sorted(self.families))}"
         return ""

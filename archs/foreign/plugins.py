@@ -40,7 +40,9 @@ def load_plugin(path: Path) -> ModuleType:
         UserError: something is wrong with it; the message, of one line, names the file and the line.
     """
     if not path.is_file():
-        raise UserError(f"plug-in {path}: no such file; give the path of a Python file, for example my_arch.py")
+        near = path.with_name(f"{path.name}.py") if path.name else path
+        hint = f"did you mean {near}?" if near.is_file() else "give the path of a Python file, for example my_arch.py"
+        raise UserError(f"plug-in {path}: {'a folder' if path.is_dir() else 'no such file'}; {hint}")
     file = path.resolve()
     if file.suffix != ".py":
         what = f"the name of {file}, to which it leads," if path.suffix == ".py" else "its name"

@@ -69,8 +69,8 @@ def test_edits_are_counted_as_by_hand_and_the_same_both_ways(one: str, other: st
             "unknown architecture 'mine'; choose from cnn, cnn2, cnn2-k4, cnn3, mlp, pool4; an architecture of yours",
         ),
         (
-            "mine.py",
-            "unknown architecture 'mine.py': a file is named by --plugin mine.py, and what it declares by --archs",
+            "./mine.py",
+            "architecture './mine.py' is a file: name it with --plugin, and here what it declares",
         ),
         ("resnet:depth=18", "unknown family 'resnet'; choose from cnn; a family of yours is in a file that --plugin"),
         ("cnn4*", "no architecture matches 'cnn4*'; did you mean 'cnn2' or 'cnn3'?"),

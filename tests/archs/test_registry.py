@@ -124,5 +124,8 @@ def test_a_broken_plugin_is_one_clear_line(tmp_path: Path, text: str, expected: 
 
 
 def test_a_missing_plugin_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no such file"):
+    with pytest.raises(UserError, match="no such file; give the path"):
         discover([tmp_path / "none.py"])
+    path = plugin(tmp_path)
+    with pytest.raises(UserError, match=f"no such file; did you mean {path}?"):
+        discover([path.with_suffix("")])
