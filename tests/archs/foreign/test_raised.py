@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from archs.errors import UserError
+from archs.foreign.raised import HALF_MADE
 from archs.identity import structure
 from archs.registry import discover
 from bench.data.digits import digits
@@ -15,6 +16,7 @@ from bench.store.record import Record
 from bench.worker.execute import execute
 from bench.worker.restore import arch_and_fingerprint
 from bench.worker.site import Site
+from tests.conftest import ROOT
 
 HEAD = """import torch
 from torch import nn
@@ -248,3 +250,11 @@ def test_a_file_that_is_not_beside_it_is_explained(tmp_path: Path) -> None:
         f"plug-in {path}, line 2: ModuleNotFoundError: No module named 'my_helper'; install it or, if it is a file of "
         "yours, put it beside mine.py"
     )
+
+
+def test_the_page_on_architectures_shows_what_is_said() -> None:
+    page = " ".join((ROOT / "docs" / "adding-an-architecture.md").read_text(encoding="utf-8").split())
+    assert (
+        f"AttributeError: 'Encoder' object has no attribute 'convv' (wide2.py:15 in Encoder.forward); {ENCODER}" in page
+    )
+    assert HALF_MADE in page
