@@ -9,13 +9,13 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 from archs.errors import ChangedForAll, UserError
 from archs.foreign.helpers import PluginFinder, PluginLoader, beside
+from archs.foreign.raised import not_loaded
 from archs.identity.modules import PLACES, is_local, look_again, module_name, reachable, source_path
 from archs.identity.source import source_of
 
@@ -40,7 +40,9 @@ def load_plugin(path: Path) -> ModuleType:
         UserError: something is wrong with it; the message, of one line, names the file and the line.
     """
     if not path.is_file():
-        raise UserError(f"plug-in {path}: no such file; give the path of a Python file, for example my_arch.py")
+        near = path.with_name(f"{path.name}.py") if path.name else path
+        hint = f"did you mean {near}?" if near.is_file() else "give the path of a Python file, for example my_arch.py"
+        raise UserError(f"plug-in {path}: {'a folder' if path.is_dir() else 'no such file'}; {hint}")
     file = path.resolve()
     if file.suffix != ".py":
         what = f"the name of {file}, to which it leads," if path.suffix == ".py" else "its name"
@@ -70,10 +72,7 @@ def load_plugin(path: Path) -> ModuleType:
         raise
     except (Exception, SystemExit) as error:
         undo(name, search, before)
-        lines = [entry.lineno for entry in traceback.extract_tb(error.__traceback__) if entry.filename == str(file)]
-        line = getattr(error, "lineno", None) or (lines[-1] if lines else "?")
-        reason = " ".join(str(error).split()) or "no message"
-        raise UserError(f"plug-in {path}, line {line}: {type(error).__name__}: {reason}") from error
+        raise UserError(not_loaded(f"plug-in {path}", file, error)) from error
     look_again()  # it may have added a folder to the search path
     for other in (*LOADED, name):
         note(other)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from archs.base import Arch
 from archs.errors import UserError
+from archs.foreign.raised import one_line, said
 from archs.layers import parameter_count
 from archs.registry import Registry
 from bench.spec.defaults import DEFAULT_LATENT
 from bench.spec.output.width import fill
-from bench.tasks import Plugins, Task, get, names
+from bench.tasks import Task, get, names
 
 INDENT = "    "
 
@@ -21,16 +23,26 @@ def listing(registry: Registry) -> tuple[str, list[str]]:
     With it come the reasons for which architectures can't be built, whose parameters are not known then.
     """
     problems: dict[str, None] = {}
-    entries = [entry(arch, arch.name, registry.plugins, problems) for _, arch in sorted(registry.archs.items())]
+    tasks = []
+    for name in names(registry.plugins):
+        try:
+            tasks.append(get(name, registry.plugins))
+        except UserError as error:
+            problems[f"{error}; left out"] = None
+    entries = [entry(arch, arch.name, tasks, problems) for _, arch in sorted(registry.archs.items())]
     for _, family in sorted(registry.families.items()):
-        example = dataclasses.replace(family.build({}), summary=family.summary, source=family.source)
-        entries.append(entry(example, f"{family.name}:…", registry.plugins, problems))
+        try:
+            member = registry.member(family, {})
+        except UserError as error:
+            problems[f"{registry.origin[family.name]}: {error}"] = None
+            continue
+        example = dataclasses.replace(member, summary=family.summary, source=family.source)
+        entries.append(entry(example, f"{family.name}:…", tasks, problems))
     return "\n\n".join(entries), list(problems)
 
 
-def entry(arch: Arch, name: str, plugins: Plugins, problems: dict[str, None]) -> str:
+def entry(arch: Arch, name: str, tasks: Sequence[Task], problems: dict[str, None]) -> str:
     """Return what is shown of an architecture; the width is the terminal's."""
-    tasks = [get(task, plugins) for task in names(plugins)]
     able = [task for task in tasks if arch.decoder or not task.needs_decoder]
     counts = ", ".join(f"{task.name}\N{NO-BREAK SPACE}{size(arch, task, problems)}" for task in able)
     lines = [" ".join(arch.summary.split()), f"parameters: {counts}", f"source: {' '.join(arch.source.split())}"]
@@ -41,8 +53,7 @@ def entry(arch: Arch, name: str, plugins: Plugins, problems: dict[str, None]) ->
 def size(arch: Arch, task: Task, problems: dict[str, None]) -> str:
     try:
         model = task.new_model(arch, DEFAULT_LATENT if task.uses_latent_dim else None, 0)
-    except Exception as error:  # whatever others' code raises
-        text = " ".join(str(error).split())
-        problems[text if isinstance(error, UserError) else f"{arch.name}: {type(error).__name__}: {text}"] = None
+    except (Exception, SystemExit) as error:  # whatever others' code raises
+        problems[one_line(error) if isinstance(error, UserError) else f"{arch.name}: {said(error)}"] = None
         return "–"
     return f"{parameter_count(model):,}"

@@ -166,7 +166,7 @@ def make_plan(request: Request, data: DataDescription, device: Device | None, ma
         measurable=measurable,
         declared=declared,
         match=match,
-        note=sized.said,
+        note="\n".join(filter(None, [*(f"WARNING: {problem}; left out" for problem in resolved.broken), sized.said])),
     )
 
 

@@ -163,7 +163,7 @@ class Rounds:
     def _round(self, work: Sequence[Work], already: int) -> None:
         self.trained |= any(isinstance(each, RunSpec) for each in work)
         self._estimate = Estimate(work, self.site.workers, self._estimate if self._is_as_long(work) else None)
-        standing = self.policy.standing(self.held.records)
+        standing, first = self.policy.standing(self.held.records), None
         with (
             Display(work, already, self.site.workers, standing, self._estimate) as display,
             contextlib.closing(self.launcher.launch(work, self.site, self.held.again)) as events,
@@ -172,11 +172,22 @@ class Rounds:
                 for event in events:
                     display.show(event)
                     self._tell(event)
-                    self.any_failed |= self._is_failure(event)
+                    if self._is_failure(event):
+                        first, self.any_failed = first or (None if self.any_failed else event.spec), True
                     if self.is_over:
                         break
             except KeyboardInterrupt as interrupt:
                 self.stopped_by = stopping_status(interrupt)
+        if first is not None:
+            self._say_traceback(first)
+
+    def _say_traceback(self, failed: Work) -> None:
+        """Where the whole traceback of the first failure is, if there is one."""
+        with contextlib.suppress(UserError):  # damaged since; the next job says so
+            record = Store(failed.store_folder(self.held.runs_dir)).load(failed.run_id)
+            if record.environment.get("traceback"):
+                where = f'{record.folder}/record.json, under "traceback"'
+                print(f"the whole traceback of {failed.label}: {where}", file=sys.stderr, flush=True)
 
     def _is_as_long(self, work: Sequence[Work]) -> bool:
         """Whether trainings have as many epochs as those of the last round, which then tell how long they take."""

@@ -9,6 +9,7 @@ import re
 from archs.errors import nearest
 from bench.spec.arguments import integer, listed
 
+DEVICES = ("auto", "cpu", "cuda", "cuda:0")
 THROUGHPUT = ("off", "quick", "full")
 MOST_SEEDS = 10_000
 MOST_MINUTES = 1_000_000
@@ -84,7 +85,7 @@ def rate(text: str) -> float:
 def device(text: str) -> str:
     """Convert "auto", "cpu", "cuda" or "cuda:n"; whether it is there is for the plan to see."""
     if not re.fullmatch(r"auto|cpu|cuda(:[0-9]{1,3})?", text):
-        raise argparse.ArgumentTypeError(f"unknown device {text!r}{nearest(text, ('auto', 'cpu', 'cuda', 'cuda:0'))}")
+        raise argparse.ArgumentTypeError(f"unknown device {text!r}{nearest(text, DEVICES, meant={'gpu': 'cuda'})}")
     return text
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archs.base import IMAGE_SIZE, Arch
-from archs.errors import UserError
+from archs.base import Arch
+from archs.foreign.raised import building
 from archs.foreign.random_states import seeded
+from bench.models.built import check_decoder, feature_count
 from bench.models.gaussian import GaussianHead, gaussian_kl, sample
 from bench.models.label_input import ONE_HOT, encode_with_labels, repeated, weighs_all_pixels, with_one_hot
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import normal, stream_seed
-from bench.models.trying import materialise, takes_channels_last, untouched
+from bench.models.trying import takes_channels_last
 
 CLASSES = 10
 
@@ -99,60 +100,6 @@ class LatentModel(nn.Module):
         return self.decode(self.encode(x, labels)[0], labels)
 
 
-def feature_count(arch: Arch, encoder: nn.Module, in_channels: int) -> int:
-    """Return the F of an encoder's output [B, F], and give its lazy layers their weights, if it has any.
-
-    Raises:
-        UserError: its output is of another form.
-    """
-    shape = output_shape(arch, "encoder", encoder, torch.zeros(2, in_channels, IMAGE_SIZE, IMAGE_SIZE))
-    if len(shape) != 2 or shape[0] != 2:
-        raise UserError(
-            f"{arch.name}: its encoder gives {list(shape)} for 2 images, expected [2, features]; "
-            "end it with nn.Flatten()"
-        )
-    return shape[1]
-
-
-def check_decoder(arch: Arch, decoder: nn.Module, in_features: int) -> None:
-    """Give the lazy layers of a decoder their weights, and raise `UserError` unless it maps vectors to images."""
-    shape = output_shape(arch, "decoder", decoder, torch.zeros(2, in_features))
-    if shape != (2, 1, IMAGE_SIZE, IMAGE_SIZE):
-        raise UserError(
-            f"{arch.name}: its decoder gives {list(shape)} for 2 vectors, expected [2, 1, {IMAGE_SIZE}, {IMAGE_SIZE}]"
-        )
-
-
-def output_shape(arch: Arch, role: str, part: Any, example: Tensor) -> tuple[int, ...]:
-    """Return the shape of what a part of a network gives for an example, the same in training and in evaluation.
-
-    Raises:
-        UserError: the part is no module, or it gives something that is no tensor, or tensors of two shapes.
-    """
-    if not isinstance(part, nn.Module):
-        raise UserError(f"{arch.name}: what builds its {role} returns {kind_of(part)}, expected a torch.nn.Module")
-    materialise(part, example)
-    with untouched(part) as lent:
-        outputs = [lent.train(training)(example) for training in (True, False)]
-    for output in outputs:
-        if not isinstance(output, Tensor):
-            advice = "; the layers for mean and variance are the task's" if role == "encoder" else ""
-            raise UserError(f"{arch.name}: its {role} gives {kind_of(output)}, expected one tensor{advice}")
-    in_training, shape = (tuple(output.shape) for output in outputs)
-    if in_training != shape:
-        raise UserError(
-            f"{arch.name}: its {role} gives {list(in_training)} in training and {list(shape)} in evaluation, "
-            "expected the same"
-        )
-    return shape
-
-
-def kind_of(value: object) -> str:
-    """Say what a value is, in two or three words: "a tuple of 2"."""
-    size = f" of {len(value)}" if isinstance(value, tuple | list | dict) else ""
-    return "None" if value is None else f"a {type(value).__name__}{size}"
-
-
 def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0) -> LatentModel:
     """Build and initialise a VAE or, with `classes` > 0, a CVAE.
 
@@ -167,7 +114,7 @@ def build_latent_model(arch: Arch, latent_dim: int, seed: int, classes: int = 0)
     encoder, features, label_input = build_encoder(arch, seed, classes)
     with seeded(stream_seed(seed, "init/head")):
         head = GaussianHead(features, latent_dim)
-    with seeded(stream_seed(seed, "init/decoder")):
+    with seeded(stream_seed(seed, "init/decoder")), building(arch.name, "decoder"):
         decoder = arch.decoder(in_features)
         check_decoder(arch, decoder, in_features)
     model = LatentModel(encoder, head, decoder, classes, label_input)
@@ -183,12 +130,12 @@ def build_encoder(arch: Arch, seed: int, classes: int) -> tuple[nn.Module, int, 
         `bench.spec.run.RunSpec.label_input`. One that is told it one-hot starts from the weights of the VAE's, but for
         those of the label.
     """
-    with seeded(stream_seed(seed, "init/encoder")):
+    with seeded(stream_seed(seed, "init/encoder")), building(arch.name, "encoder"):
         encoder = arch.encoder(1 + classes)
         features = feature_count(arch, encoder, 1 + classes)
     if not classes or not weighs_all_pixels(encoder, 1 + classes):
         return encoder, features, None
-    with seeded(stream_seed(seed, "init/encoder")):
+    with seeded(stream_seed(seed, "init/encoder")), building(arch.name, "encoder"):
         without = arch.encoder(1)
         features_without = feature_count(arch, without, 1)
         told = with_one_hot(without, classes)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archs.foreign.process_state import Watch
+from archs.foreign.raised import said
 from bench.machine import cuda, environment
 from bench.machine.cpu import prepare_cpu
 from bench.machine.cuda import device_name
@@ -27,7 +28,6 @@ from bench.spec.device import Device
 from bench.speed.flops import flops_per_image
 from bench.speed.setting import Cell, Setting
 from bench.speed.workloads import WORKLOADS, PreparedCell, Workload, as_spec, matmul, prepare, synchroniser
-from bench.store.record import one_line
 from bench.store.speed_file import FORMAT
 from bench.training.cuda_graph import CaptureFailed
 from bench.worker.restore import layers_of, registry, task_and_fingerprint
@@ -109,7 +109,7 @@ def measure(
             except Exception as error:
                 if isinstance(error, CaptureFailed) or cuda.is_lost(error):
                     raise  # this process can't measure the others either
-                failed.append({"arch": cell.arch, "task": task, "error": one_line(error)})
+                failed.append({"arch": cell.arch, "task": task, "error": said(error)})
                 continue
             rows |= found
         for name in WORKLOADS:

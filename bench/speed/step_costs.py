@@ -10,6 +10,7 @@ import numpy as np
 
 from archs.errors import ChangedForAll, UserError
 from archs.foreign.process_state import Watch
+from archs.foreign.raised import said
 from bench.machine import cuda, environment
 from bench.machine.cpu import prepare_cpu
 from bench.machine.nvml import open_gpu
@@ -21,7 +22,6 @@ from bench.speed.measure import Effort, time_in_turns
 from bench.speed.setting import Setting
 from bench.speed.workloads import Workload, prepare
 from bench.statistics.speed_frames import is_disturbed
-from bench.store.record import one_line
 from bench.store.step_seconds import FOLDER, Measured
 from bench.worker.restore import arch_of, layers_of, task_of
 
@@ -128,5 +128,5 @@ def _tried(run: RunSpec, how: str, by: str, function: Callable[..., T], *argumen
         raise
     except Exception as error:  # whatever others' code raises
         raise UserError(
-            f"--match {by}: a training step of {run.arch} ({run.task}) can't be {how}: {one_line(error)}"
+            f"--match {by}: a training step of {run.arch} ({run.task}) can't be {how}: {said(error)}"
         ) from error

@@ -11,7 +11,7 @@ import safetensors.numpy
 from bench.spec.output.counts import plural
 from bench.store.record import Record
 
-NOT_COMPARED = ("begun", "ended", "workers", "beside", "test_targets")
+NOT_COMPARED = ("begun", "ended", "workers", "beside", "test_targets", "traceback")
 """Entries of a record's environment that can't explain why two records differ."""
 
 

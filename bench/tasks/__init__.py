@@ -17,6 +17,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import UserError, nearest
+from archs.foreign.entries import kind_of, why_not_called
+from archs.foreign.raised import not_loaded
 from bench.spec import metrics as known_metrics
 from bench.spec.declared import Declared, is_reserved
 from bench.spec.declared import built_in as built_in_declarations
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
 
 DEFAULT = ("vae", "cvae", "classifier")
 """Those that a job does unless told otherwise, in the order of the report."""
+
+FUNCTIONS = {
+    "build": "arch, latent_dim, seed",
+    "loss": "model, x, labels, noise",
+    "score": "model, x, labels, noise",
+    "noise_rows": "batch, labelled",
+}
+"""The fields of a task that are called, and with what."""
 
 Plugins = Mapping[str, ModuleType]
 """Path → module of each file named with `--plugin`: `archs.registry.Registry.plugins`."""
@@ -68,6 +78,11 @@ class Task(TaskDescription):
         for metric in self.metrics:
             if is_reserved(metric.name):
                 raise UserError(f"task {self.name}: the metric name {metric.name!r} is taken; choose another name")
+        for name, arguments in FUNCTIONS.items():
+            if name == "loss" and self.needs_labels:  # it takes more, by name
+                continue
+            if problem := why_not_called(getattr(self, name), *arguments.split(", ")):
+                raise UserError(f"task {self.name}: its {name} {problem}; expected {name}({arguments})")
         own = [metric.name for metric in self.metrics]
         for name in self.scores:
             if name not in own and known_metrics.metric(name) is None:
@@ -102,6 +117,9 @@ class Task(TaskDescription):
             for seed in seeds:
                 with seeded(stream_seed(seed, "init")):
                     models.append(self.build(arch, latent_dim, seed))
+        for model in models:
+            if not callable(getattr(model, "parameters", None)):
+                raise UserError(f"the build of task {self.name} returns {kind_of(model)}, expected a torch.nn.Module")
         return models
 
     def width(self, latent_dim: int | None) -> int:
@@ -137,14 +155,20 @@ def get(name: str, plugins: Plugins | None = None) -> Task:
     """Return a task of this folder, or of a plug-in.
 
     Raises:
-        UserError: there is no task of that name.
+        UserError: there is no task of that name, or its file can't be loaded.
     """
     own = plugin_tasks(plugins or {})
     if name in own:
         return own[name][0]
     if name not in built_in():
         raise unknown(name, plugins)
-    task: Task = importlib.import_module(f"bench.tasks.{name}").TASK
+    where, file = f"bench/tasks/{name}.py", Path(__file__).with_name(f"{name}.py")
+    try:
+        task: Task = importlib.import_module(f"bench.tasks.{name}").TASK
+    except (Exception, SystemExit) as error:
+        raise UserError(not_loaded(where, file, error)) from error
+    if not isinstance(task, Task):
+        raise UserError(f"{where}: TASK is {kind_of(task)}, expected a Task(name=…, …)")
     if task.name != name:
         raise UserError(f"bench/tasks/{name}.py: its task is called {task.name!r}; expected {name!r}, the file's name")
     return task

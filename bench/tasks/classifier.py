@@ -7,8 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archs.base import Arch
+from archs.foreign.raised import building
 from archs.foreign.random_states import seeded
-from bench.models.latent import CLASSES, feature_count
+from bench.models.built import feature_count
+from bench.models.latent import CLASSES
 from bench.models.streams import stream_seed
 from bench.tasks import Task
 
@@ -27,7 +29,7 @@ class Classifier(nn.Module):
 
 def build(arch: Arch, latent_dim: int | None, seed: int) -> Classifier:
     """Build the classifier of a seed; it has no latent dimension."""
-    with seeded(stream_seed(seed, "init/encoder")):
+    with seeded(stream_seed(seed, "init/encoder")), building(arch.name, "encoder"):
         encoder = arch.encoder(1)
         features = feature_count(arch, encoder, 1)
     with seeded(stream_seed(seed, "init/head")):

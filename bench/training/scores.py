@@ -17,6 +17,7 @@ from bench.models.streams import generator, stream_seed
 from bench.spec.run import RunSpec
 from bench.tasks import Task
 from bench.training.batches import stack_seeds
+from bench.training.returned import check_scores
 from bench.training.splits import Split
 from bench.training.stack import Stack
 
@@ -111,6 +112,7 @@ def evaluate_seeds(
                 parts.append(stack.apply(task.score, x, labels, noise[:, rows]))
             else:
                 scores = task.score(models[0], x[0], labels[0], noise[0, rows])
+                check_scores(task, scores, len(labels[0]))
                 parts.append({name: value.unsqueeze(0) for name, value in scores.items()})
     stacked = {name: torch.cat([part[name] for part in parts], 1).cpu().numpy() for name in parts[0]}  # [S, N, …]
     return [scores_of({name: value[index] for name, value in stacked.items()}) for index in range(len(models))]

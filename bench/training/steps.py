@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bench.training.adam import Adam
 from bench.training.batches import Batches, Feed, Loss
 from bench.training.cuda_graph import CapturedStep, NotCapturable
+from bench.training.returned import check_loss
 from bench.training.stack import Stack, stacked_step
 
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -85,6 +86,7 @@ def single_step(model: nn.Module, loss_of: Loss, optimiser: Adam) -> Step:
 
     def step(x: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
         loss = loss_of(model, x.squeeze(0), labels.squeeze(0), noise.squeeze(0))
+        check_loss(loss)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

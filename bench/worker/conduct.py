@@ -22,6 +22,7 @@ from bench.models.trying import untouched
 from bench.spec.conduct import Conduct
 from bench.spec.run import RunSpec
 from bench.tasks import Task
+from bench.training.losses import Diverged
 from bench.training.splits import Split
 from bench.worker.restore import layers_of, to_device
 from bench.worker.weights import load_into, to_bytes
@@ -124,6 +125,54 @@ def outputs(model: nn.Module, training: bool, seeds: Sequence[int]) -> list[Tens
     return found
 
 
+def check_start(arch: str, model: nn.Module, x: Tensor, labels: Tensor) -> None:
+    """Raise `Diverged` if a model gives what is no finite number for images before its first step.
+
+    Args:
+        x: [B, 1, 28, 28], on its device.
+        labels: [B].
+    """
+    with torch.no_grad(), seeded(0, x.device):
+        given = model.eval()(x, labels)
+        if not isinstance(given, Tensor) or bool(given.isfinite().all()):
+            return
+        name = next(iter(not_finite(model, x, labels)), "network")
+    kind = "nan" if bool(given.isnan().any()) else "inf"
+    raise Diverged(f"{arch}: its {name} gives {kind} before any training; look for a division, a logarithm or a root")
+
+
+def not_finite(model: nn.Module, x: Tensor, labels: Tensor) -> list[str]:
+    """Return the parts of a model that give what is no finite number, in the order in which they are done."""
+    found: list[str] = []
+    with untouched(model) as lent:
+        names = {module: name for name, module in lent.named_modules() if name}
+
+        def look(module: nn.Module, _: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and not bool(output.isfinite().all()):
+                found.append(names[module])
+
+        handles = [module.register_forward_hook(look) for module in names]
+        try:
+            lent(x, labels)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return found
+
+
+def hidden_weights(model: nn.Module) -> list[str]:
+    """Return the weights of layers that a model keeps in lists, tuples and dicts, where torch doesn't see them."""
+    registered, found = set(model.modules()), []
+    for name, module in model.named_modules():
+        for attribute, value in vars(module).items():
+            if attribute.startswith("_") or not isinstance(value, list | tuple | dict):
+                continue
+            for key, layer in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(layer, nn.Module) and layer not in registered:
+                    found += [f"{name}.{attribute}[{key!r}].{weight}" for weight, _ in layer.named_parameters()]
+    return found
+
+
 def agree(one: Tensor, two: Tensor) -> bool:
     """Return whether two outputs are the same but for rounding; numbers that are none are ignored."""
     one, two = one.double().nan_to_num(), two.double().nan_to_num()
@@ -146,10 +195,11 @@ def after_training(
     rebuilt = to_device(task.new_model(arch, spec.latent_dim, spec.seed), x.device)
     start = dict(rebuilt.named_parameters())
     learning = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    unmoved = [name for name, parameter in learning.items() if torch.equal(parameter, start[name])]
+    hidden = hidden_weights(model)
+    unmoved = [*hidden, *(name for name, parameter in learning.items() if torch.equal(parameter, start[name]))]
     if unmoved:
         more = f" and {len(unmoved) - 1} more" if len(unmoved) > 1 else ""
-        conduct[Conduct.NEVER_MOVED] = f"{unmoved[0]}{more} of {len(learning)}"
+        conduct[Conduct.NEVER_MOVED] = f"{unmoved[0]}{more} of {len(hidden) + len(learning)}"
     load_into(rebuilt, weights)
     found = []
     for each in (model, rebuilt):

@@ -31,7 +31,7 @@ from bench.training.scores import evaluate
 from bench.training.splits import split_on_device
 from bench.worker.conduct import after_training
 from bench.worker.dataset import dataset_of
-from bench.worker.failures import check_finite, reason
+from bench.worker.failures import check_finite, reason, traceback_of
 from bench.worker.restore import arch_of, registry, restore, task_of, to_device
 from bench.worker.site import Site
 from bench.worker.train import (
@@ -132,6 +132,8 @@ def execute(
             watch.look(f"{run.arch}, in its {run.task},")
         except ChangedForAll as changed:
             why = why if changed is error or isinstance(error, ChangedForAll) else f"{reason(changed)} ({why})"
+        if found := traceback_of(error):
+            environment |= {"traceback": found}
         failed = Record(spec.run_id, spec.content(), Status.FAILED, why, environment=environment)
         store.write(failed)
         return failed

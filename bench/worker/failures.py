@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from archs.errors import UserError
+from archs.foreign import raised
 from bench.store.record import Record
 from bench.training.losses import Diverged
 
@@ -17,11 +19,20 @@ WAY_OUT = "use a smaller --batch-size or fewer --workers: neither is changed una
 def reason(error: BaseException) -> str:
     """Return the kind of the error and the first line of its message; where memory was short, also what to do.
 
-    An error without a message says in which line of code it came instead.
+    Of an error that others' code raised, it says in which line of theirs, or in which layer, and what that code is to
+    do. An error without a message says in which line of code it came at least.
     """
-    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "") or place(error)
-    text = f"{type(error).__name__}: {message}"[:500]
-    return f"out of memory ({text[:400]}); {WAY_OUT}" if out_of_memory(error) else text
+    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    message = message or ("no message" if raised.place(error) else place(error))
+    text = f"{type(error).__name__}: {message}"
+    if out_of_memory(error):
+        return f"out of memory ({text[:400]}); {WAY_OUT}"
+    return raised.located(error, text[:500] if isinstance(error, UserError) else text[:300])
+
+
+def traceback_of(error: BaseException) -> list[str]:
+    """Return the whole traceback of an error, a line of text each; none of one that says all there is to say."""
+    return [] if isinstance(error, UserError | Diverged) else raised.lines(error)
 
 
 def place(error: BaseException) -> str:

@@ -13,8 +13,8 @@ from torch import nn
 from archs.base import Arch
 from archs.foreign.process_state import left_as_found
 from archs.foreign.random_states import seeded
+from bench.models.built import feature_count
 from bench.models.label_input import weighs_all_pixels
-from bench.models.latent import feature_count
 from bench.tasks import Task
 
 P = ParamSpec("P")

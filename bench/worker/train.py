@@ -22,7 +22,7 @@ from bench.training.loop import Trained, run_to_completion, train_in_turns
 from bench.training.scores import EVALUATION_BATCH, evaluate
 from bench.training.splits import Split, splits_of
 from bench.training.stackable import why_not_stack
-from bench.worker.conduct import Examined, examine
+from bench.worker.conduct import Examined, check_start, examine
 from bench.worker.dataset import dataset_of
 from bench.worker.failures import out_of_memory, reason
 from bench.worker.restore import (
@@ -36,6 +36,9 @@ from bench.worker.restore import (
 from bench.worker.site import Site
 
 Report = Callable[[Progress], None]
+
+START_IMAGES = 10
+"""Validation images that a model is tried with before its first step."""
 
 
 class PreparedModel(NamedTuple):
@@ -193,9 +196,15 @@ def examined_once(name: str, fingerprint: str, task: str, latent_dim: int | None
 
 
 def untrained_scores(model: nn.Module, task: Task, validation: Split, spec: RunSpec) -> dict[str, float]:
-    """Score a model with an ELBO before its first step, on one batch: near −784 ln 2, or something is wrong."""
-    if task.bounds is None:
-        return {}
+    """Score a model with an ELBO before its first step, on one batch: near −784 ln 2, or something is wrong.
+
+    Raises:
+        Diverged: what the model gives is no finite number.
+    """
     few = Split(validation.images[:EVALUATION_BATCH], validation.labels[:EVALUATION_BATCH])
     with untouched(model) as lent:
-        return {"untrained_elbo": evaluate(lent, task, few, spec, "validation").means["elbo"]}
+        known = task.bounds is not None
+        scores = {"untrained_elbo": evaluate(lent, task, few, spec, "validation").means["elbo"]} if known else {}
+        some = slice(START_IMAGES)
+        check_start(spec.arch, lent, validation.fixed_targets(spec.likelihood, "validation", some), few.labels[some])
+    return scores

@@ -13,12 +13,15 @@ from reports.wording.formatting import natural_list, plural
 MOST_LISTED = 200
 """Rows of a folded table."""
 
+LONGEST_ERROR = 500
+"""Characters of an error: its message, where it came from and what that code was to do."""
+
 
 def blocks(context: Context) -> Iterator[Block]:
     """Yield the section; nothing if everything that was asked for is in the numbers."""
     experiment = context.experiment
     failed = [
-        (row.arch, row.task, str(row.seed), one_line(row.error or "no error text", 200))
+        (row.arch, row.task, str(row.seed), one_line(row.error or "no error text", LONGEST_ERROR))
         for row in experiment.failed.itertuples(index=False)
     ]
     illegal = [(str(item["arch"]), one_line(item["reason"])) for item in experiment.manifest.get("illegal") or []]
@@ -31,7 +34,7 @@ def blocks(context: Context) -> Iterator[Block]:
             run.spec["task"],
             str(run.spec["seed"]),
             str(evaluation.spec["part"]),
-            one_line(evaluation.error or "", 200),
+            one_line(evaluation.error or "", LONGEST_ERROR),
         )
         for run, evaluation in experiment.failed_evaluations
     ]

@@ -35,6 +35,11 @@ def batch(size: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     return x, torch.arange(size) % 10
 
 
+def test_every_file_of_the_folder_can_be_used() -> None:
+    broken = dict.fromkeys(discover().broken.values())
+    assert not broken, "\n".join(broken)
+
+
 def test_the_registry_holds_the_reference_networks() -> None:
     assert {"cnn2", "cnn2-k4", "cnn3", "mlp", "pool4"} <= set(discover().archs)
     assert len(PAIRS) >= 30

@@ -101,7 +101,7 @@ def test_a_part_that_fails_leaves_its_run_finished(evaluated: Path, tmp_path: Pa
     assert record.status == "finished"
     parts = {part.spec["part"]: part for part in with_evaluations(Store(tmp_path / "runs"), record).evaluations}
     assert parts["iwae"].status == "finished"
-    assert parts["probe"].error == "ValueError: five hundred is too many"
+    assert parts["probe"].error == "ValueError: five hundred is too many (moody.py:9 in Moody.forward)"
     page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert "1 evaluation failed; the runs themselves are finished." in page
 

@@ -13,7 +13,8 @@ import pytest
 
 import bench
 from archs.errors import UserError
-from archs.registry import GROUP, discover
+from archs.foreign.packages import GROUP
+from archs.registry import discover
 from bench import trackers
 from bench.job import options
 from run_ablation import main

@@ -63,7 +63,7 @@ def test_a_gpu_that_is_lost_is_one_line(
 def test_a_failure_fails_again(trained: tuple, capsys: pytest.CaptureFixture) -> None:
     folder, records = trained
     assert verify(folder, records["explodes"].run_id, "--plugin", str(folder / "broken.py")) == 0
-    assert "it fails again, with the same words (ValueError: this layer can't train)" in capsys.readouterr().out
+    assert "it fails again, with the same words (ValueError: this layer can't train (" in capsys.readouterr().out
 
 
 def test_what_differs_is_told_with_its_size_and_what_may_explain_it(

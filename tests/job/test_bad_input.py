@@ -108,7 +108,8 @@ CASES = [
     (["--archs", "cnn:kernel=$(id)"], "is not a value"),
     (["--archs", "cnn2+cnn3+cnn2"], "has 2 '+'"),
     (["--baseline", ""], "empty architecture name"),
-    (["--plugin", "."], "plug-in .: no such file"),
+    (["--plugin", "."], "plug-in .: a folder; give the path of a Python file, for example my_arch.py"),
+    (["--archs", "mine.py"], "architecture 'mine.py' is a file: name it with --plugin, and here what it declares"),
     (["--plugin", "README.md"], "plug-in README.md: not a Python file; its name must end in .py"),
 ]
 

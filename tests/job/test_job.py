@@ -198,12 +198,19 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
     assert job(tmp_path, *arguments, report=True) == 1
     found = {record.spec["arch"]: record for record in records(tmp_path)}
     assert found["cnn3"].status == "finished"
-    assert found["explodes"].error == "ValueError: this layer can't train"
+    assert found["explodes"].error == (
+        "ValueError: this layer can't train (broken.py:9 in Explodes.forward); encoder(in_channels) is to return a "
+        "torch.nn.Module whose forward gets images [B, in_channels, 28, 28] and returns features [B, F]"
+    )
+    whole = found["explodes"].environment["traceback"]
+    assert (whole[0], whole[-2]) == ("Traceback (most recent call last):", "second line")
+    where = f'{tmp_path}/runs/{found["explodes"].run_id}/record.json, under "traceback"'
+    assert f"the whole traceback of explodes classifier seed 0: {where}" in capsys.readouterr().err
     assert found["dies"].error == f"worker process {how_it_ended(-signal.SIGKILL)}"
     for name, said in {
         "hungry": "out of memory (RuntimeError: .* "
         "use a smaller --batch-size or fewer --workers: neither is changed unasked",
-        "nan": r"Diverged: loss is nan by step \d+ of \d+ \(epoch 1\)",
+        "nan": "Diverged: nan: its encoder gives nan before any training",
     }.items():
         assert re.match(said.replace("memory (", r"memory \("), str(found[name].error))
     report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ def fails(channels):
     raise ValueError("no")
 
 
-FAILS = Arch("fails", "fails to build", fails, cnn2.decoder)
+FAILS = Arch("fails", "fails to build", "test", fails, cnn2.decoder)
 """
 
 

@@ -205,7 +205,7 @@ def test_an_installed_or_standard_module_goes_first_and_one_elsewhere_does_not(
             r"line 2: ModuleNotFoundError: No module named 'plugin_helper_.*not a package",
         ),
         ("import package.nothing\n", r"line 2: ModuleNotFoundError: No module named 'beside_.*\.package\.nothing'"),
-        ("import broken\n", r"line 1: SyntaxError: .*broken.py, line 1"),
+        ("import broken\n", r"line 2: SyntaxError: .*broken.py:1\)$"),
         ("import raises\n", r"line 2: ValueError: of a helper"),
     ],
 )
