@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 
 from archs.errors import UserError
 from bench.job.display import Display
-from bench.job.estimate import Estimate
 from bench.job.policies.policy import Policy
+from bench.job.remaining.coming import Coming
+from bench.job.remaining.estimate import Estimate
 from bench.launchers.events import Event, EventKind
 from bench.launchers.launcher import Launcher
+from bench.spec.progress import stage
 from bench.spec.run import RunSpec, Work
 from bench.spec.signals import stopping_status
 from bench.spec.status import Status
+from bench.speed.expected import Expected
 from bench.store.inventory import inventory
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
@@ -95,23 +98,24 @@ class Rounds:
     trained: bool = False
     """Whether this job trained something, finished or not."""
 
+    coming: Coming | None = None
+    """Foretells how long the job will take; None: nothing is foretold."""
+
     _estimate: Estimate | None = None
     """Of the last round: what it has learned holds for the next."""
-
-    _epochs: set[int] = field(default_factory=set)
-    """Of the trainings of the last round."""
 
     def run(self) -> None:
         """Ask the policy until it names nothing that wasn't tried. Each piece of work is tried once in a job."""
         tried: set[str] = set()
         self.work = self.policy.planned({})
         while not self.is_over:
-            planned = self.policy.planned(self.held.records)
-            while ended := self.held.look(planned):
-                for each in ended:
-                    self.trackers.ended(each, self.held.records[each.run_id])
+            with stage("looking at what is done and what comes next"):
                 planned = self.policy.planned(self.held.records)
-            work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
+                while ended := self.held.look(planned):
+                    for each in ended:
+                        self.trackers.ended(each, self.held.records[each.run_id])
+                    planned = self.policy.planned(self.held.records)
+                work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
             if work and tried and self.no_round_after is not None and time.monotonic() > self.no_round_after:
                 self.no_round_after = None
                 shorter = self.policy.shortened(self.held.records)
@@ -144,7 +148,9 @@ class Rounds:
 
     def _round(self, work: Sequence[Work], already: int) -> None:
         self.trained |= any(isinstance(each, RunSpec) for each in work)
-        self._estimate = Estimate(work, self.site.workers, self._estimate if self._is_as_long(work) else None)
+        expected = self.coming.work(work) if self.coming else Expected()
+        later = self.coming.after(self.shown, self.trained) if self.coming else 0.0
+        self._estimate = Estimate(work, self.site.workers, expected, self._estimate, later)
         standing = self.policy.standing(self.held.records)
         with (
             Display(work, already, self.site.workers, standing, self._estimate) as display,
@@ -159,11 +165,6 @@ class Rounds:
                         break
             except KeyboardInterrupt as interrupt:
                 self.stopped_by = stopping_status(interrupt)
-
-    def _is_as_long(self, work: Sequence[Work]) -> bool:
-        """Whether trainings have as many epochs as those of the last round, which then tell how long they take."""
-        before, self._epochs = self._epochs, {each.epochs for each in work if isinstance(each, RunSpec)}
-        return self._epochs <= before
 
     def _is_failure(self, event: Event) -> bool:
         if event.kind is not EventKind.FAILED:
