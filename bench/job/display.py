@@ -68,12 +68,14 @@ class Display:
         if self.already:
             of = self.already + self.total
             self.console.print(f"{self.already} of {of} runs are done already, {self.total} to train", highlight=False)
-        if self.total:
-            what = self.standing or f"[0/{self.total}] starting {_counted(min(self.workers, self.total), 'worker')}"
-            self.console.print(f"{what}{self._left()}", markup=False, highlight=False, soft_wrap=True)
-            if self.console.is_terminal:
-                self.live.start()
-                self.live.update(self._picture(), refresh=True)
+        first = self.standing
+        if self.total and self.console.is_terminal:
+            self.live.start()
+            self.live.update(self._picture(), refresh=True)
+        elif self.total and not first:
+            first = f"[0/{self.total}] starting {_counted(min(self.workers, self.total), 'worker')}"
+        if first:
+            self.console.print(f"{first}{self._left()}", markup=False, highlight=False, soft_wrap=True)
         return self
 
     def __exit__(self, *unused: object) -> None:

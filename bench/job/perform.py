@@ -77,7 +77,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         device = launcher.device(request.device)
         with stage("reading the data"):
             data, warnings = data_of(request, device)
-        code = provenance()  # while torch loads elsewhere, as the data were
+            code = provenance()  # while torch loads elsewhere, as the data were
         with stage("planning, while torch is loaded"):
             plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
         check_labels(plan, data)

@@ -21,7 +21,7 @@ from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.speed.expected import Expected, Network, Seconds
 from bench.speed.setting import Setting
 from bench.speed.workloads import prepare
-from bench.worker.restore import arch_of, task_of
+from bench.worker.restore import registry, task_and_fingerprint
 
 MOST_SECONDS = 5.0
 """Of timing. Networks that it isn't enough for are taken for the mean of the others."""
@@ -53,7 +53,8 @@ def _timed(runs: Mapping[Network, RunSpec], plugins: tuple[str, ...]) -> dict[Ne
         labels = DEFAULT_LABELS if run.labels is None else run.labels
         setting = Setting(run.batch_size, run.latent_dim or 0, run.likelihood or "", CPU, run.threads, labels)
         try:
-            ready = prepare(arch_of(run, plugins), task_of(run, plugins), setting)
+            (arch,) = registry(plugins).resolve([run.arch]).archs
+            ready = prepare(arch, task_and_fingerprint(run.task, plugins)[0], setting)
             timed = {work.name: _fastest(work.call) / work.images for work in ready.workloads}
         except Exception:
             continue

@@ -1,18 +1,25 @@
 """Compares the time that jobs said was left with the time that was: `python -m bench.studies.waiting.remaining_time`.
 
-Five jobs, one after the other, each of its own kind, in a store of its own; nothing else should run. Each line that
-tells the time left is an estimate of when the job ends: moment + time left. Its error is relative to the whole job,
-from the start of its process to the end; of a round, whose length alone is told, to the round. Shown are the errors
-from the first minute on, when the first line came, and the longest time after a line that names nothing that goes on.
+Five jobs, one after the other, each of its own kind, in a store of its own, on a terminal that is pretended; nothing
+else should run. Each picture that tells the time left is an estimate of when the job ends: moment + time left. Its
+error is relative to the real end, both from the start of the process; where the length of a round alone is told, its
+end counts. Shown are the errors from the first minute on, when something was first on the screen, and for how long
+nothing was that told what goes on.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import pty
 import re
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,10 +32,13 @@ from bench.machine.environment import ROOT
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.paths import path
-from bench.spec.progress import duration
+from bench.spec.progress import ERASE, duration
 
 FROM_SECONDS = 60.0
 """The first minute is for finding out."""
+
+NEAR = 0.15
+"""How far off the end of a job may be told."""
 
 JOBS = {
     "digits": "--dataset digits --archs cnn2 cnn3 --seeds 3",
@@ -43,12 +53,13 @@ JOBS = {
 comes after training; rounds."""
 
 TOLD = re.compile(r"about (?:(\d+):)?(\d+):(\d\d) left( in this round)?")
-LAST_OF_ROUND = re.compile(r"\[(\d+)/\1\]")
-IN_TRAINING = re.compile(r"\[\d+/\d+\]")
+CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+BETWEEN_ROUNDS = "looking at what is done"
+ROWS, COLUMNS = 40, 160
 
 
-class Line(NamedTuple):
-    """What a job printed."""
+class Shown(NamedTuple):
+    """What a job wrote to the screen at once."""
 
     seconds: float
     """Since its process was started."""
@@ -60,72 +71,71 @@ class Line(NamedTuple):
 class Watched:
     """A job that was watched."""
 
-    lines: list[Line] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
     seconds: float = 0.0
+    status: int = 0
 
     def errors(self) -> list[tuple[float, float]]:
-        """Return (moment, error) of each estimate, the error relative to the whole, or to the round."""
-        found, begun = [], 0.0
-        for number, line in enumerate(self.lines):
-            told = TOLD.search(line.text)
+        """Return (moment, error) of each estimate: how far off the end of the job, or of the round, was told."""
+        found = []
+        looks = [one.seconds for one in self.shown if BETWEEN_ROUNDS in one.text]
+        for one in self.shown:
+            told = TOLD.search(one.text)
             if told is None:
                 continue
             hours, minutes, seconds, of_round = told.groups()
             left = 3600 * int(hours or 0) + 60 * int(minutes) + int(seconds)
-            begun = line.seconds if not IN_TRAINING.match(line.text) else begun
-            end, start = self.seconds, 0.0
-            if of_round:
-                end = next(each.seconds for each in self.lines[number:] if LAST_OF_ROUND.match(each.text))
-                start = begun
-            if end - start > 0:
-                found.append((line.seconds, (line.seconds + left - end) / (end - start)))
+            ends = [look for look in looks if look > one.seconds] if of_round else []
+            found.append((one.seconds, (one.seconds + left) / min(ends, default=self.seconds) - 1))
         return found
 
-    def silence(self) -> float:
-        """Return the longest time without a line, but for that between lines which tell of the same training."""
-        pairs = zip([Line(0.0, ""), *self.lines], [*self.lines, Line(self.seconds, "")], strict=True)
-        return max(b.seconds - a.seconds for a, b in pairs if not is_named(a.text))
-
-
-def is_named(text: str) -> bool:
-    """Whether a line names what goes on after it: a stage, runs in flight, or how many are left."""
-    return not LAST_OF_ROUND.match(text) and (text.endswith("…") or bool(TOLD.search(text)))
+    def blank(self) -> float:
+        """Return the longest time in which the screen told nothing of what goes on."""
+        moments = [(0.0, True), *((one.seconds, one.text.endswith(ERASE)) for one in self.shown)]
+        ends = [*(one.seconds for one in self.shown), self.seconds]
+        return max(end - moment for (moment, is_blank), end in zip(moments, ends, strict=True) if is_blank)
 
 
 def watch(arguments: Sequence[str], log: Path | None) -> Watched:
-    """Run a job in a new store and write down when it printed what."""
+    """Run a job in a new store and write down when it showed what."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-u", str(ROOT / "run_ablation.py"), *arguments]
+        command = [sys.executable, str(ROOT / "run_ablation.py"), *arguments]
         command += ["--runs-dir", f"{folder}/runs", "--out", f"{folder}/out"]
         watched, started = Watched(), time.monotonic()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            assert process.stdout is not None
-            for text in process.stdout:
-                watched.lines.append(Line(time.monotonic() - started, text.rstrip()))
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        with open(ours, "rb", buffering=0) as screen, contextlib.suppress(OSError):  # EIO: nobody has it open any more
+            while data := screen.read(1 << 16):
+                watched.shown.append(Shown(time.monotonic() - started, data.decode(errors="replace")))
+        watched.status = process.wait()
         watched.seconds = time.monotonic() - started
     if log is not None:
         with log.open("a", encoding="utf-8") as file:
             file.write(f"$ run_ablation.py {' '.join(arguments)}\n")
-            file.writelines(f"{line.seconds:7.1f} {line.text}\n" for line in watched.lines)
-            file.write(f"{watched.seconds:7.1f} status {process.returncode}\n")
+            for one in watched.shown:
+                text = " ".join(CONTROLS.sub("", one.text).replace("━", "").split())
+                file.write(f"{one.seconds:7.1f} {text[:300]}\n")
+            file.write(f"{watched.seconds:7.1f} status {watched.status}\n")
     return watched
 
 
 def row(name: str, watched: Watched) -> list[str]:
     """Return a job's row of the table."""
-    late = [error for moment, error in watched.errors() if moment >= FROM_SECONDS]
-    early = [error for moment, error in watched.errors() if moment < FROM_SECONDS]
-    shown = [name, duration(watched.seconds), f"{early[0]:+.0%}" if early else "–", str(len(late))]
+    errors = watched.errors()
+    late = [error for moment, error in errors if moment >= FROM_SECONDS]
+    shown = [name, duration(watched.seconds), f"{errors[0][1]:+.0%}" if errors else "–"]
     if late:
-        shown += [f"{statistics.median(map(abs, late)):.0%}", f"{max(late, key=abs):+.0%}"]
-        shown += [f"{statistics.mean(abs(error) <= 0.15 for error in late):.0%}"]
+        shown += [f"{statistics.median(map(abs, late)):.1%}", f"{max(late, key=abs):+.0%}"]
+        shown += [f"{statistics.mean(abs(error) <= NEAR for error in late):.0%}"]
     else:
         shown += ["–"] * 3
-    return [*shown, f"{watched.lines[0].seconds:.1f} s", f"{watched.silence():.1f} s"]
+    return [*shown, f"{watched.shown[0].seconds:.1f} s", f"{watched.blank():.1f} s"]
 
 
 HEADERS = (
-    "job", "took", "first error", "estimates", "median error", "worst error", "within 15 %", "first line", "silence",
+    "job", "took", "first error", "median error", "worst error", "within 15 %", "first on screen", "blank",
 )  # fmt: skip
 
 
