@@ -127,11 +127,11 @@ class Display:
 
     def _left(self) -> str:
         """Say how long it will still take: the whole command, or a round, and what comes after the last one."""
-        seconds = self.estimate.remaining()
-        if seconds is None:
+        seconds, whole = self.estimate.remaining(), self.estimate.whole()
+        if seconds is None or whole is None:
             return ""
         if not self.standing:
-            return f", about {duration(seconds + self.estimate.later)} left"
+            return f", about {duration(whole)} left"
         after = f", {duration(self.estimate.later)} after the last" if round(self.estimate.later) else ""
         return f", about {duration(seconds)} left in this round{after}"
 

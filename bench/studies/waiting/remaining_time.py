@@ -31,7 +31,7 @@ from tabulate import tabulate
 from bench.machine.environment import ROOT
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
-from bench.spec.paths import path
+from bench.spec.paths import path, path_object
 from bench.spec.progress import ERASE, duration
 
 FROM_SECONDS = 60.0
@@ -139,20 +139,27 @@ HEADERS = (
 )  # fmt: skip
 
 
-def main(arguments: Sequence[str]) -> int:
-    parser = Parser(
+def parser() -> Parser:
+    build = Parser(
         prog="python -m bench.studies.waiting.remaining_time",
         description="The time left that jobs tell, beside the time that was left.",
         allow_abbrev=False,
     )
-    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS), help="default: all")
-    parser.add_argument("--data-dir", type=path, help="where MNIST is; default: as for a job")
-    parser.add_argument("--log", type=path, help="a file that all lines with their moments are added to")
-    chosen = parser.parse_args(arguments)
+    build.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS), help="default: all")
+    build.add_argument("--data-dir", type=path, help="where MNIST is; default: as for a job")
+    build.add_argument("--log", type=path_object, help="a file that all that was shown is added to, with its moments")
+    return build
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return its exit status."""
+    chosen = parser().parse_args(arguments)
+    if chosen.log:
+        chosen.log.open("a").close()  # that it can't be written to is said before a job has run
     where = ["--data-dir", chosen.data_dir] if chosen.data_dir else []
     rows = []
     for name in chosen.jobs:
-        rows.append(row(name, watch([*JOBS[name].split(), *where], Path(chosen.log) if chosen.log else None)))
+        rows.append(row(name, watch([*JOBS[name].split(), *where], chosen.log)))
         print(tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True), flush=True)
     return 0
 
