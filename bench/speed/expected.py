@@ -27,9 +27,9 @@ END_SECONDS = 0.3
 """Of a run, after its test images are scored: pictures are drawn, the weights are tried once more and stored."""
 
 REPORT_SECONDS, FIGURE_SECONDS = 1.2, 0.15
-"""Of the page; and more for each architecture on each task: measured on one core, docs/performance.md#the-time-left."""
+"""Of the page; and more for each architecture on each task (docs/log/performance.md#the-time-left)."""
 
-MOST_IN_FIGURES = 40
+MOST_IN_FIGURES = 60
 """Architectures × tasks from which on a page hardly takes longer, since figures show the first of many."""
 
 
