@@ -4,7 +4,8 @@
 
 Exit status: 0 all runs finished; 1 some did not, or a figure could not be drawn (the report says which); 2 bad input,
 or a disk, folder or system that fails; 70 an error of ours; 130 stopped by Ctrl-C, 143 by SIGTERM, and so on: 128 and
-the number of the signal. Whether somebody reads the output changes nothing.
+the number of the signal. Whether somebody reads the output changes nothing; if standard output can't be written for
+another reason, a full disk say, all the rest is done, a line on stderr says so, and a status of 0 becomes 2.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bench.job.options import parse
 from bench.job.request import Request
 from bench.machine import child, determinism
 from bench.spec.command import run_command
+from bench.spec.output.counts import is_or_are, it_or_them, plural
 from bench.spec.paths import set_unless_set
 from bench.spec.progress import stage
 from bench.spec.signals import signals_stop, signals_wait, stopped, stopping_status
@@ -53,8 +55,8 @@ def list_archs(request: Request) -> int:
     registry = tasks.registry(request.plugins)
     for problem in registry.load_installed():
         print(f"WARNING: {problem}; left out", file=sys.stderr)
-    table, problems = listing.table(registry)
-    print(table)
+    text, problems = listing.listing(registry)
+    print(text)
     for problem in problems:
         print(f"WARNING: {problem}", file=sys.stderr)
     return 0
@@ -95,19 +97,21 @@ def run(request: Request) -> int:
 def conclude(request: Request, outcome: Outcome) -> int:
     """Say what is left to do; return the exit status."""
     if outcome.stopped_by:
-        kept = "1 run is" if outcome.finished == 1 else f"{outcome.finished} runs are"
-        print(
-            f"{stopped(outcome.stopped_by)}: {kept} finished and kept; the same command goes on from there",
-            file=sys.stderr,
-        )
+        kept = f"{plural(outcome.finished, 'run')} {is_or_are(outcome.finished)} finished and kept"
+        print(f"{stopped(outcome.stopped_by)}: {kept}; the same command goes on from there", file=sys.stderr)
         return outcome.stopped_by
     if outcome.failed and request.fail_fast and outcome.undone:
         print(
             f"stopped at the first failure: {outcome.undone} not done; the same command without --fail-fast goes on",
             file=sys.stderr,
         )
-    elif outcome.undone and not outcome.failed:
-        print(f"{outcome.undone} of the runs have no record: the same command tries them again", file=sys.stderr)
+    elif outcome.failed:
+        command = "the same command" if request.retry_failed else "the same command with --retry-failed"
+        print(f"{outcome.failed} failed: {command} tries {it_or_them(outcome.failed)} again", file=sys.stderr)
+    elif outcome.undone:
+        have = "has" if outcome.undone == 1 else "have"
+        them = it_or_them(outcome.undone)
+        print(f"{outcome.undone} of the runs {have} no record: the same command tries {them} again", file=sys.stderr)
     return 1 if outcome.failed or outcome.undone else 0
 
 

@@ -128,6 +128,14 @@ class Conv2d(nn.Conv2d):
         return square and self.groups == 1 and self.dilation == (1, 1) and self.padding_mode == "zeros"
 
 
+class Shortcut(nn.Sequential):
+    """Layers, in their order, to whose output their input is added: [B, C, H, W] → the same."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = super().forward(x)
+        return x + y
+
+
 class Flatten(nn.Module):
     """Flatten images pixel by pixel: [B, C, H, W] → [B, H·W·C].
 

@@ -11,6 +11,9 @@ that the encoder passed through.
 A stride may leave a rest: of 28 pixels, kernel 3 with stride 2 and `valid` never reads the last row. The mirror draws
 such a rest with the bias alone. A bias moves slowly, so that in a short training those few pixels at the border cost
 tens of nats. `same` reads and draws every pixel.
+
+`skip=yes` adds to the output of each layer that keeps the size and the number of channels its input, on both sides: the
+identity shortcuts of He et al. 2016 (arXiv 1512.03385), around one convolution each and after its activation.
 """
 
 from __future__ import annotations
@@ -21,13 +24,14 @@ from dataclasses import dataclass
 from torch import nn
 
 from archs.base import IMAGE_SIZE, Arch, Family
-from archs.blocks import Flatten, TransposedConv2d, padded_conv2d, reshape
+from archs.blocks import Flatten, Shortcut, TransposedConv2d, padded_conv2d, reshape
 from archs.errors import UserError, nearest
 
 MAX_DEPTH = 8
 MAX_CHANNELS = 1024
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU}
-DEFAULTS = {"depth": "2", "kernel": "3", "stride": "2", "padding": "same", "activation": "relu"}
+SKIPS = ("no", "yes")
+DEFAULTS = {"depth": "2", "kernel": "3", "stride": "2", "padding": "same", "activation": "relu", "skip": "no"}
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,23 @@ class Cnn:
 
     layers: tuple[Layer, ...]
     activation: str
+    skip: bool = False
+
+    def skips(self, number: int) -> bool:
+        """Return whether the layer of this number, from 0, has a shortcut: the first one, from the image, never has."""
+        layer, before = self.layers[number], self.layers[number - 1]
+        return self.skip and number > 0 and layer.channels == before.channels and layer.in_size == layer.out_size
+
+    def activated(self, number: int, conv: nn.Module) -> list[nn.Module]:
+        """Build a layer's convolution, its activation and its shortcut if it has one."""
+        modules = [conv, ACTIVATIONS[self.activation]()]
+        return [Shortcut(*modules)] if self.skips(number) else modules
 
     def encoder(self, in_channels: int) -> nn.Module:
         modules: list[nn.Module] = []
-        for layer in self.layers:
+        for number, layer in enumerate(self.layers):
             conv = padded_conv2d(in_channels, layer.channels, layer.kernel, layer.stride, layer.start, layer.end)
-            modules += [conv, ACTIVATIONS[self.activation]()]  # [B, channels, out_size, out_size]
+            modules += self.activated(number, conv)  # [B, channels, out_size, out_size]
             in_channels = layer.channels
         return nn.Sequential(*modules, Flatten())
 
@@ -68,16 +83,13 @@ class Cnn:
         modules: list[nn.Module] = [
             nn.Linear(in_features, features), ACTIVATIONS[self.activation](), reshape(last.channels, last.out_size)
         ]  # fmt: skip
-        before = [1, *(layer.channels for layer in self.layers[:-1])]
-        for layer, channels in zip(reversed(self.layers), reversed(before), strict=True):
-            modules += [
-                TransposedConv2d(
-                    layer.channels, channels, layer.kernel,
-                    stride=layer.stride, in_size=layer.out_size, size=layer.in_size, start=layer.start,
-                ),
-                ACTIVATIONS[self.activation](),
-            ]  # fmt: skip
-        return nn.Sequential(*modules[:-1])  # [B, 1, 28, 28] logits: no activation after the last layer
+        for number, layer in reversed(list(enumerate(self.layers))):
+            conv = TransposedConv2d(
+                layer.channels, self.layers[number - 1].channels if number else 1, layer.kernel,
+                stride=layer.stride, in_size=layer.out_size, size=layer.in_size, start=layer.start,
+            )  # fmt: skip
+            modules += self.activated(number, conv) if number else [conv]
+        return nn.Sequential(*modules)  # [B, 1, 28, 28] logits: no activation after the last layer
 
 
 def integers(key: str, text: str, low: int, high: int) -> list[int]:
@@ -95,7 +107,7 @@ def per_layer(key: str, values: list, depth: int) -> list:
     if len(values) == 1:
         return values * depth
     if len(values) != depth:
-        raise UserError(f"cnn: {key} lists {len(values)} values for {depth} layers; give 1 or {depth}")
+        raise UserError(f"cnn: {key} lists {len(values)} values for depth {depth}; give 1 or {depth}")
     return values
 
 
@@ -143,7 +155,7 @@ def joined(values: list) -> str:
 
 def build(options: Mapping[str, str]) -> Arch:
     """Build the architecture that the options spell; raises `UserError` for one that is unknown or illegal."""
-    keys = ("depth", "kernel", "stride", "channels", "padding", "activation")
+    keys = ("depth", "kernel", "stride", "channels", "padding", "activation", "skip")
     for key, text in options.items():
         if key not in keys:
             raise UserError(f"cnn: unknown option {key!r}{nearest(key, keys)}")
@@ -152,6 +164,8 @@ def build(options: Mapping[str, str]) -> Arch:
     given = DEFAULTS | dict(options)
     if given["activation"] not in ACTIVATIONS:
         raise UserError(f"cnn: unknown activation {given['activation']!r}{nearest(given['activation'], ACTIVATIONS)}")
+    if given["skip"] not in SKIPS:
+        raise UserError(f"cnn: skip={given['skip']} is neither yes nor no")
 
     listed = [len(given[key].split("-")) for key in ("kernel", "stride", "channels", "padding") if key in options]
     depths = integers("depth", given["depth"], 1, MAX_DEPTH)
@@ -170,7 +184,12 @@ def build(options: Mapping[str, str]) -> Arch:
     channels = doubling
     if "channels" in options:
         channels = per_layer("channels", integers("channels", given["channels"], 1, MAX_CHANNELS), depth)
-    model = Cnn(stack(kernel, stride, channels, padding), given["activation"])
+    model = Cnn(stack(kernel, stride, channels, padding), given["activation"], given["skip"] == "yes")
+    if model.skip and not any(map(model.skips, range(depth))):
+        raise UserError(
+            "cnn: skip=yes: no layer after the first keeps the size and the number of channels; "
+            "write for example stride=2-1,channels=16"
+        )
 
     factors = {
         "depth": str(depth),
@@ -179,6 +198,7 @@ def build(options: Mapping[str, str]) -> Arch:
         "channels": joined(channels) if channels != doubling else "doubling",
         "padding": joined(padding),
         "activation": given["activation"],
+        "skip": given["skip"],
     }
     usual = DEFAULTS | {"depth": "always spelled", "channels": "doubling"}
     spelled = ",".join(f"{key}={factors[key]}" for key in keys if factors[key] != usual[key])
@@ -195,7 +215,7 @@ def build(options: Mapping[str, str]) -> Arch:
 
 FAMILY = Family(
     name="cnn",
-    summary="any stack of convolutions with its mirror: cnn:depth=2,kernel=3,stride=2,channels=16-32,padding=same",
+    summary="any stack of convolutions with its mirror: cnn:depth=2,kernel=3,stride=2,channels=16-32,skip=no",
     source="this project",
     build=build,
 )

@@ -20,6 +20,7 @@ from tabulate import tabulate
 from archs.errors import UserError
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
+from bench.spec.output.counts import is_or_are, of_all, plural
 from bench.spec.paths import path_object
 from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest, rounds_needed
 from bench.speed.gate_session import Session, read
@@ -104,23 +105,26 @@ def sentence(old: Session, new: Session, judged: list[Judgement], lacking: dict[
         sum(one.verdict == each for one in judged) for each in ("slower", "faster", "too few rounds")
     )
     if slower:
-        first = f"{slower} of {len(judged)} benchmarks are slower"
-        first += f", and {few} have too few rounds to tell" if few else ""
+        first = f"{of_all(slower, len(judged), 'benchmark')} slower"
+        first += f", and {few} {'has' if few == 1 else 'have'} too few rounds to tell" if few else ""
     elif few:
-        first = f"Too few rounds to tell whether {few} of {len(judged)} benchmarks are slower"
+        first = f"Too few rounds to tell whether {of_all(few, len(judged), 'benchmark')} slower"
     else:
         first = "Nothing is slower"
     if lacking:
-        many = f"{len(lacking)} of {len(lacking.keys() | {one.name for one in judged})}"
-        first += f", and {many} were not judged" if slower or few else f", but {many} benchmarks were not judged"
-    return f"**{first}**{f'; {faster} are faster' if faster else ''}: {new.path} against {old.path}."
+        of, were = len(lacking.keys() | {one.name for one in judged}), "was" if len(lacking) == 1 else "were"
+        if slower or few:
+            first += f", and {len(lacking)} of {of} {were} not judged"
+        else:
+            first += f", but {len(lacking)} of {plural(of, 'benchmark')} {were} not judged"
+    return f"**{first}**{f'; {faster} {is_or_are(faster)} faster' if faster else ''}: {new.path} against {old.path}."
 
 
 def notes(old: Session, new: Session, judged: list[Judgement], lacking: dict[str, str]) -> list[str]:
     """Return a paragraph for whatever else a reader has to know about the two sessions."""
     found = []
     few = [
-        f"{one.name} ({percentage(one.change)}, {len(old.samples[one.name].seconds)} rounds and "
+        f"{one.name} ({percentage(one.change)}, {plural(len(old.samples[one.name].seconds), 'round')} and "
         f"{len(new.samples[one.name].seconds)})"
         for one in judged
         if one.verdict == "too few rounds"
@@ -128,7 +132,8 @@ def notes(old: Session, new: Session, judged: list[Judgement], lacking: dict[str
     if few:
         found.append(
             f"Too few rounds to tell: {', '.join(few)}. Measure both sessions for longer, with `--seconds`, or with "
-            f"less else to do; with {len(judged)} benchmarks each needs at least {rounds_needed(len(judged))} rounds."
+            f"less else to do; with {plural(len(judged), 'benchmark')} each needs at least "
+            f"{rounds_needed(len(judged))} rounds."
         )
     for reason in dict.fromkeys(lacking.values()):
         found.append(f"Not judged ({reason}): {', '.join(name for name in lacking if lacking[name] == reason)}.")
@@ -174,7 +179,6 @@ def parser() -> Parser:
         prog="python -m bench.gate",
         description=first,
         epilog=last[last.index("Exit status") :],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     build.add_argument("old", type=path_object, metavar="OLD.json", help="the session to compare with")
     build.add_argument("new", type=path_object, metavar="NEW.json", help="the session that is judged")

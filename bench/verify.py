@@ -16,6 +16,7 @@ from archs.errors import UserError, nearest
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.device import CPU
+from bench.spec.output.counts import plural
 from bench.spec.paths import data_dir, path
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
@@ -65,7 +66,7 @@ def verify(store: Store, run: str, site: Site) -> int:
     """
     record = find_run(store, run)
     spec = spec_of(record)
-    print(f"training {spec.label} again ({spec.epochs} epochs) …", file=sys.stderr, flush=True)
+    print(f"training {spec.label} again ({plural(spec.epochs, 'epoch')}) …", file=sys.stderr, flush=True)
     again = retrain(spec, site)
     differ = differences(record, again)
     print(f"run {record.run_id} ({spec.label}) {'does not match' if differ else 'matches, bit for bit'}")
@@ -83,7 +84,7 @@ def what_was_compared(record: Record) -> str:
     if record.status == Status.FAILED:
         return f"it fails again, with the same words ({record.error})"
     metrics = sum(not is_timing(name) for name in record.metrics)
-    return f"{metrics} metrics, {len(record.history)} epochs, the arrays, the weights"
+    return f"{plural(metrics, 'metric')}, {plural(len(record.history), 'epoch')}, the arrays, the weights"
 
 
 def find_run(store: Store, text: str) -> Record:

@@ -117,8 +117,13 @@ def answer_data(folder: str | Path, runs_dir: str | Path | None = None) -> dict[
     return content_of(read_or_make(Path(folder), Path(runs_dir) if runs_dir else None))
 
 
-def terminal_summary(folder: str | Path | Experiment, *, width: int = 100) -> str:
-    """Return the answer and the comparison table as plain text; prose is wrapped to `width` columns."""
+def terminal_summary(folder: str | Path | Experiment, *, width: int | None = None) -> str:
+    """Return the answer and the comparison table as plain text.
+
+    Args:
+        width: in columns; default: the terminal's, for prose at most 100. Where standard output is no terminal, the
+            table is as wide as it is.
+    """
     from reports.rendering.blas import one_blas_thread
     from reports.rendering.terminal import summary
 

@@ -6,7 +6,8 @@
 
 Exit status: 0; 1 when a figure could not be drawn; 2 bad input; 70 an error of ours. Of compare also 3 if nothing could
 be compared; and with --fail-on worse 1 if something is worse in B or newly fails, else 3 if there is no verdict on
-something that A has, since B lacks it, say. Of answer with --fail-on 1 if a verdict that is shown is such a one.
+something that A has: B lacks it, or tuned it otherwise, it failed in both, or there is one seed. 0 says then
+that all of A was judged. Of answer with --fail-on 1 if a verdict that is shown is such a one.
 """
 
 from __future__ import annotations

@@ -81,8 +81,9 @@ def check_images(found: FoundFiles, arrays: Mapping[str, np.ndarray]) -> None:
         pixels = arrays[file].reshape(len(arrays[file]), -1)
         blank = np.flatnonzero((pixels == pixels[:, :1]).all(axis=1))
         if len(blank):
+            blanks = "1 blank image" if len(blank) == 1 else f"{len(blank):,} blank images"
             raise UserError(
-                f"data file {found.raw[file]} holds {len(blank):,} images of {len(pixels):,} that are blank, the first "
+                f"data file {found.raw[file]} holds {blanks} of {len(pixels):,}, the first "
                 f"is image {blank[0]} (from 0){remedy(found, file)}"
             )
         if (pixels == pixels[0]).all():
@@ -101,9 +102,11 @@ def duplicates(training: np.ndarray, test: np.ndarray) -> tuple[str, ...]:
     remarks = []
     known = sum(counts[row] for row in {row for row in rows(training) if row in counts})
     if known:
-        remarks.append(f"{known:,} of {len(test):,} test images are among the training file's too")
-    if len(counts) < len(test):
-        remarks.append(f"{len(test) - len(counts):,} of {len(test):,} test images repeat another test image")
+        are = "is" if known == 1 else "are"
+        remarks.append(f"{known:,} of {len(test):,} test images {are} among the training file's too")
+    if repeated := len(test) - len(counts):
+        repeat = "repeats" if repeated == 1 else "repeat"
+        remarks.append(f"{repeated:,} of {len(test):,} test images {repeat} another test image")
     return tuple(remarks)
 
 

@@ -111,7 +111,7 @@ def download(name: str, data_dir: str | Path, seconds: float = TIMEOUT_SECONDS) 
 
 def run_downloader(name: str, scratch: str, seconds: float) -> tuple[int, str]:
     """Run the downloader and return its exit status and stderr; when this returns or raises, it has ended."""
-    with tempfile.TemporaryFile(mode="w+", errors="replace", dir=scratch) as stderr:
+    with tempfile.TemporaryFile(encoding="utf-8", mode="w+", errors="replace", dir=scratch) as stderr:
         process = subprocess.Popen(
             [sys.executable, "-c", DOWNLOADER, FOLDERS[name], scratch],
             stdin=subprocess.PIPE,

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bench.job.remaining.estimate import Estimate
 from bench.launchers.events import Event, EventKind
+from bench.spec.output.counts import of_all, plural
 from bench.spec.progress import duration
 from bench.spec.run import RunSpec, Work
 from bench.speed.expected import Expected
@@ -56,24 +57,26 @@ class Display:
         self.begun = self.said = time.monotonic()
         self.drawn = 0.0
         columns = (
-            TextColumn("{task.fields[ended]}/{task.total} runs"),
+            TextColumn("{task.fields[ended]}/{task.fields[of]}"),
             BarColumn(None),
             TextColumn("{task.fields[left]}"),
         )
         self.bar = Progress(*columns, console=self.console)
-        self.task = self.bar.add_task("runs", total=self.total, ended=0, left="")
+        self.task = self.bar.add_task("runs", total=self.total, of=plural(self.total, "run"), ended=0, left="")
         self.live = Live(console=self.console, refresh_per_second=1 / DRAW_SECONDS, transient=True)
 
     def __enter__(self) -> Display:
         if self.already:
             of = self.already + self.total
-            self.console.print(f"{self.already} of {of} runs are done already, {self.total} to train", highlight=False)
+            self.console.print(
+                f"{of_all(self.already, of, 'run')} done already, {self.total} to train", highlight=False
+            )
         first = self.standing
         if self.total and self.console.is_terminal:
             self.live.start()
             self.live.update(self._picture(), refresh=True)
         elif self.total and not first:
-            first = f"[0/{self.total}] starting {_counted(min(self.workers, self.total), 'worker')}"
+            first = f"[0/{self.total}] starting {plural(min(self.workers, self.total), 'worker')}"
         if first:
             self.console.print(f"{first}{self._left()}", markup=False, highlight=False, soft_wrap=True)
         return self
@@ -173,7 +176,3 @@ def place_of(event: Event) -> str:
     if isinstance(event.spec, RunSpec):
         return f"epoch {event.progress.epoch}/{event.spec.epochs}"
     return f"{event.progress.done:.0%}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,38 +1,41 @@
-"""The table that --list prints, made from the registry."""
+"""What --list prints, made from the registry."""
 
 from __future__ import annotations
 
-from tabulate import tabulate
+import dataclasses
 
 from archs.base import Arch
 from archs.errors import UserError
 from archs.layers import parameter_count
 from archs.registry import Registry
 from bench.spec.defaults import DEFAULT_LATENT
+from bench.spec.output.width import fill
 from bench.tasks import Plugins, Task, get, names
 
-HEADERS = ["name", "summary", "tasks", "parameters", "source"]
-WIDTHS = [None, 44, None, None, 40]
+INDENT = "    "
 
 
-def table(registry: Registry) -> tuple[str, list[str]]:
-    """Return every entry with its tasks, its parameters for each of them, and its source, as text.
+def listing(registry: Registry) -> tuple[str, list[str]]:
+    """Return every entry with its summary, its parameters for each of its tasks, and its source, as text.
 
     With it come the reasons for which architectures can't be built, whose parameters are not known then.
     """
     problems: dict[str, None] = {}
-    rows = [row(arch, registry.plugins, problems) for _, arch in sorted(registry.archs.items())]
+    entries = [entry(arch, arch.name, registry.plugins, problems) for _, arch in sorted(registry.archs.items())]
     for _, family in sorted(registry.families.items()):
-        example = row(family.build({}), registry.plugins, problems)
-        rows.append([f"{family.name}:…", family.summary, *example[2:4], family.source])
-    return tabulate(rows, HEADERS, disable_numparse=True, maxcolwidths=WIDTHS), list(problems)
+        example = dataclasses.replace(family.build({}), summary=family.summary, source=family.source)
+        entries.append(entry(example, f"{family.name}:…", registry.plugins, problems))
+    return "\n\n".join(entries), list(problems)
 
 
-def row(arch: Arch, plugins: Plugins, problems: dict[str, None]) -> list[str]:
-    tasks = [get(name, plugins) for name in names(plugins)]
+def entry(arch: Arch, name: str, plugins: Plugins, problems: dict[str, None]) -> str:
+    """Return what is shown of an architecture; the width is the terminal's."""
+    tasks = [get(task, plugins) for task in names(plugins)]
     able = [task for task in tasks if arch.decoder or not task.needs_decoder]
-    counts = "\n".join(size(arch, task, problems) for task in able)
-    return [arch.name, arch.summary, "\n".join(task.name for task in able), counts, arch.source]
+    counts = ", ".join(f"{task.name}\N{NO-BREAK SPACE}{size(arch, task, problems)}" for task in able)
+    lines = [" ".join(arch.summary.split()), f"parameters: {counts}", f"source: {' '.join(arch.source.split())}"]
+    filled = (fill(line, indent=INDENT * 2, first=INDENT) for line in lines)
+    return "\n".join([name, *filled]).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def size(arch: Arch, task: Task, problems: dict[str, None]) -> str:

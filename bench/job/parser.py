@@ -19,6 +19,7 @@ from bench.spec.defaults import (
     EPOCHS_OF_ALL,
     QUICK,
 )
+from bench.spec.output.width import fill
 from bench.spec.paths import path
 from bench.spec.run import LIKELIHOODS
 from bench.tasks import DEFAULT, names
@@ -26,19 +27,26 @@ from bench.trackers import kinds
 
 EXAMPLES = """examples:
   python run_ablation.py --archs cnn2 cnn3 --seeds 3
-  python run_ablation.py --archs cnn2/cnn3+cnn2/cnn3 --tasks vae        cross encoders with decoders
-  python run_ablation.py --archs cnn:depth=2/3,kernel=3/5 --quick       a grid, at a glance
-  python run_ablation.py --archs cnn2 cnn3 --until-sure                 as many seeds as the verdicts need
-  python run_ablation.py --archs cnn2 cnn:depth=2/3,kernel=3/5 --race --tasks vae   the best of five, confirmed
-  python run_ablation.py --archs cnn2 my_arch --plugin my_arch.py       your own beside ours
+  python run_ablation.py --archs cnn2/cnn3+cnn2/cnn3 --tasks vae
+      cross encoders with decoders
+  python run_ablation.py --archs cnn:depth=2/3,kernel=3/5 --quick
+      a grid, at a glance
+  python run_ablation.py --archs cnn2 cnn3 --until-sure
+      as many seeds as the verdicts need
+  python run_ablation.py --archs cnn2 cnn:depth=2/3 --race --tasks vae
+      the best of three, confirmed
+  python run_ablation.py --archs cnn2 my_arch --plugin my_arch.py
+      your own beside ours
 """
 
 
 def parser() -> argparse.ArgumentParser:
     build = Parser(
         prog="run_ablation.py",
-        description="Trains every architecture × task × seed and writes a report that says which is better, by how "
-        "much, at what cost, and how sure that is.",
+        description=fill(
+            "Trains every architecture × task × seed and writes a report that says which is better, by how much, at "
+            "what cost, and how sure that is."
+        ),
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from archs.errors import UserError
+from bench.spec.output.counts import plural
 from bench.spec.run import RunSpec, Work
 from bench.store.design import FILE as DESIGN
 
@@ -217,4 +218,5 @@ def _why_kept(manifest: dict[str, Any] | None, shown: Collection[str], baseline:
     if manifest["baseline"] != baseline:
         return f"its baseline is {manifest['baseline']}, that of the new one {baseline}"
     missing = len(set(_shown(manifest)) - set(shown))
-    return f"the new one lacks {missing} of its {len(_shown(manifest))} runs and evaluations"
+    work = plural(len(_shown(manifest)), "run or evaluation", "runs and evaluations")
+    return f"the new one lacks {missing} of its {work}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from bench.job.remaining.coming import Coming
 from bench.job.remaining.estimate import Estimate
 from bench.launchers.events import Event, EventKind
 from bench.launchers.launcher import Launcher
+from bench.spec.output.counts import it_or_them, plural
 from bench.spec.progress import stage
 from bench.spec.run import RunSpec, Work
 from bench.spec.signals import stopping_status
@@ -25,6 +27,12 @@ from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from bench.trackers import Trackers
 from bench.worker.site import Site
+
+MOST_ERRORS = 5
+"""Different errors of earlier failures that are named."""
+
+MOST_CHARACTERS = 200
+"""Of such an error that are shown."""
 
 
 @dataclass
@@ -110,11 +118,7 @@ class Rounds:
         self.work = self.policy.planned({})
         while not self.is_over:
             with stage("looking at what is done and what comes next"):
-                planned = self.policy.planned(self.held.records)
-                while ended := self.held.look(planned):
-                    for each in ended:
-                        self.trackers.ended(each, self.held.records[each.run_id])
-                    planned = self.policy.planned(self.held.records)
+                planned = self._look()
                 work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
             if work and tried and self.no_round_after is not None and time.monotonic() > self.no_round_after:
                 self.no_round_after = None
@@ -145,6 +149,20 @@ class Rounds:
     def is_over(self) -> bool:
         """Whether the job was stopped, by a signal or by its first failure."""
         return bool(self.stopped_by) or (self.fail_fast and self.any_failed)
+
+    def _look(self) -> Sequence[Work]:
+        """Read what had ended before, and return all that is planned then; what of it had failed is said."""
+        planned, failed = self.policy.planned(self.held.records), list[tuple[Work, str]]()
+        while ended := self.held.look(planned):
+            for each in ended:
+                record = self.held.records[each.run_id]
+                self.trackers.ended(each, record)
+                if record.status == Status.FAILED and not self.is_bad_trial(each, record.error):
+                    failed.append((each, record.error or "no error text"))
+            planned = self.policy.planned(self.held.records)
+        if failed:
+            print(failed_before(failed), file=sys.stderr, flush=True)
+        return planned
 
     def _round(self, work: Sequence[Work], already: int) -> None:
         self.trained |= any(isinstance(each, RunSpec) for each in work)
@@ -183,3 +201,26 @@ class Rounds:
             with contextlib.suppress(UserError):  # damaged since; the next job says so
                 store = Store(event.spec.store_folder(self.held.runs_dir))
                 self.trackers.ended(event.spec, store.load(event.spec.run_id))
+
+
+def failed_before(failed: Sequence[tuple[Work, str]]) -> str:
+    """Say how much had failed before this job, with which errors, and how it is done again.
+
+    Args:
+        failed: pieces of work, each with its error.
+    """
+    runs = sum(isinstance(each, RunSpec) for each, _ in failed)
+    counted = [plural(runs, "run")] if runs else []
+    counted += [plural(len(failed) - runs, "evaluation")] if len(failed) > runs else []
+    again = it_or_them(len(failed))
+    errors = Counter(first_line(error) for _, error in failed).most_common()
+    lines = [f"  {count} × {error}" for error, count in errors[:MOST_ERRORS]]
+    if others := errors[MOST_ERRORS:]:
+        lines.append(f"  {sum(count for _, count in others)} × {plural(len(others), 'other error')}")
+    return "\n".join([f"{' and '.join(counted)} failed before; --retry-failed tries {again} again:", *lines])
+
+
+def first_line(error: str) -> str:
+    """Return the first line of an error, without what a terminal would obey."""
+    line = next((line.strip() for line in error.splitlines() if line.strip()), "")[:MOST_CHARACTERS]
+    return "".join(char if char.isprintable() else "?" for char in line)

@@ -23,10 +23,12 @@ from typing import Any
 from archs.errors import UserError
 from bench.machine.environment import ROOT
 from bench.machine.processors import memory_limit, processor_seconds_limit
+from bench.spec.output.streams import take_everything
 from bench.spec.signals import STOPPING
 
-PRELOAD = "bench.worker.preload"
-"""The module that the fork server imports; a name, since the job must not import it."""
+PRELOAD = ("bench.worker.preload", "bench.job.plan")
+"""The modules that the fork server imports, for the workers and for the plan; names, since the job must not import
+the first."""
 
 
 @contextmanager
@@ -46,7 +48,7 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def start_context(preload: Sequence[str] = (PRELOAD,)) -> Any:
+def start_context(preload: Sequence[str] = PRELOAD) -> Any:
     """Return multiprocessing's context for children, and start its fork server if it isn't running.
 
     On a system without fork servers the context starts new processes.
@@ -223,6 +225,7 @@ class ChildDied(UserError):
 def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...], says: bool) -> None:
     """Call the function and send its result, or what it raised, through the pipe: the main function of a child."""
     leave_signals_to_the_parent()
+    take_everything()
     if says:
         arguments = (*arguments, lambda content: pipe.send(("said", content)))
     try:

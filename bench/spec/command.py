@@ -5,16 +5,15 @@ Not for `import bench` or `import reports`: there the process, and what it is se
 
 from __future__ import annotations
 
-import codecs
 import errno
-import io
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 from archs.errors import UserError
+from bench.spec.output.streams import Output, fill_closed_descriptors, take_everything
 from bench.spec.signals import signals_stop, stopped, stopping_status
 
 BAD_INPUT = 2
@@ -32,53 +31,14 @@ SYSTEM_ERRORS = {
 } - {None}  # fmt: skip
 """What a disk, a file system over the network or a limit of the system says, whatever the code that asked it."""
 
-PLAIN = {"−": "-", "–": "-", "×": "x", "±": "+-", "…": "...", "→": "->", "↑": "^", "↓": "v", "▲": "^", "▼": "v",
-         "≥": ">=", "≤": "<=", "≈": "~", "β": "beta"}  # fmt: skip
-"""A character of our tables and sentences → what stands for it where it can't be printed."""
-
-
-PLAINLY = "conv_ablation_plainly"
-"""The way to handle errors of a stream of text that prints plain characters for those that it can't show."""
-
-
-class Output(io.TextIOWrapper):
-    """A stream of text that takes everything: from the first write that fails on, what is written to it is dropped.
-
-    Else a reader that has seen enough, as `head` has, would stop a job, or replace the verdict of a command by the
-    status of a crash.
-    """
-
-    failure: OSError | None = None
-    """The first error; None while everything arrives."""
-
-    def write(self, text: str, /) -> int:
-        try:
-            return super().write(text)
-        except OSError as error:
-            self._drop_from_now_on(error)
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            super().flush()
-        except OSError as error:
-            self._drop_from_now_on(error)
-
-    def _drop_from_now_on(self, error: OSError) -> None:
-        """Let the null device take what is still in the buffers, and all that follows."""
-        self.failure = self.failure or error
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, self.fileno())
-        os.close(null)
-        super().flush()
-
 
 def run_command(main: Callable[[list[str]], int]) -> NoReturn:
     """Call the main function of a command with its arguments and end the process with the status that it returns.
 
     No setting of the user's changes what the command draws or prints.
     A closed standard output or standard error changes neither what the command does nor its status. If standard output
-    can't be written for another reason, as on a full disk, that is said and the status is not 0.
+    can't be written for another reason, as on a full disk, the command does all the rest, then says so in a line on
+    stderr, and a status of 0 becomes 2. Standard error may be lost: there is nowhere left to say it.
 
     Args:
         main: its `UserError` becomes one line on stderr and status 2, as what a disk or the system fails to do; Ctrl-C
@@ -86,7 +46,7 @@ def run_command(main: Callable[[list[str]], int]) -> NoReturn:
     """
     prepare()
     fill_closed_descriptors()
-    sys.stdout, sys.stderr = output_for(sys.stdout), output_for(sys.stderr)
+    take_everything()
     status = status_of(main)
     if isinstance(sys.stdout, Output):
         sys.stdout.flush()
@@ -95,19 +55,6 @@ def run_command(main: Callable[[list[str]], int]) -> NoReturn:
             print(f"error: standard output can't be written: {failure.strerror}", file=sys.stderr)
             status = status or BAD_INPUT
     sys.exit(status)
-
-
-def output_for(stream: TextIO) -> TextIO:
-    """Return an `Output` to where a stream goes; the stream itself if it is none of the system's."""
-    if not isinstance(stream, io.TextIOWrapper):  # None where it is closed from the start
-        return stream
-    return Output(
-        stream.buffer,
-        encoding=stream.encoding,
-        errors=PLAINLY,  # a terminal may lack "±" or "▼"
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
-    )
 
 
 def status_of(main: Callable[[list[str]], int]) -> int:
@@ -148,16 +95,6 @@ def system_problem(error: BaseException) -> str | None:
     return f"{where}: {said}" if where else said
 
 
-def fill_closed_descriptors() -> None:
-    """Let the null device stand in for a standard stream that is closed.
-
-    Else the next file that is opened gets its number, a record say, and whatever a library prints goes into that.
-    """
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)
-    os.close(descriptor)
-
-
 def prepare() -> None:
     """Let no setting of whoever started the command change a figure, or cost the report after all the training.
 
@@ -166,19 +103,3 @@ def prepare() -> None:
     os.environ["MPLBACKEND"] = "agg"  # a notebook's, exported to what it starts, need not be installed here
     os.environ["MATPLOTLIBRC"] = os.devnull
     os.environ.pop("SOURCE_DATE_EPOCH", None)  # numpy can't be imported where it is no number, or empty
-
-
-def in_ascii(text: str) -> str:
-    """Return a text with our own signs as plain characters; a letter that ASCII lacks stays."""
-    return "".join(PLAIN.get(char, char) for char in text)
-
-
-def plain(error: UnicodeError) -> tuple[str, int]:
-    """Return what is printed for characters that can't be encoded, and where to go on: a handler for `codecs`."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    lost = error.object[error.start : error.end]
-    return "".join(PLAIN.get(char) or ascii(char)[1:-1] for char in lost), error.end
-
-
-codecs.register_error(PLAINLY, plain)

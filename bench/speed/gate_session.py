@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from archs.errors import UserError
+from bench.spec.output.counts import plural
 from bench.speed.gate_decision import Sample
 from bench.store.validation import type_problem
 
@@ -130,14 +131,17 @@ def session_of(path: Path, content: Content, expected: str) -> Session:
         turn = Sample(seconds, tuple(info.reference_seconds), info.images, info.threshold)
         samples[info.what] = samples[info.what] + turn if info.what in samples else turn
     if not samples and content.unmeasured:
+        were = "was" if len(content.unmeasured) == 1 else "were"
         raise UserError(
-            f"{path} holds no timings: its {len(content.unmeasured)} benchmarks raised an error or were skipped, for "
-            f"example {content.unmeasured[0]}; {expected}"
+            f"{path} holds no timings: its {plural(len(content.unmeasured), 'benchmark')} raised an error or {were} "
+            f"skipped, for example {content.unmeasured[0]}; {expected}"
         )
     infos = [entry.extra_info for entry in content.benchmarks]
     references = {f"{info.reference}, {info.device}, threads {info.threads}" for info in infos}
     if len(references) != 1:
-        raise UserError(f"{path} holds {len(samples)} benchmarks beside {len(references)} references: {expected}")
+        raise UserError(
+            f"{path} holds {plural(len(samples), 'benchmark')} beside {len(references)} references: {expected}"
+        )
     is_known = content.commit_info.id not in ("unknown", "unversioned")  # pytest-benchmark's words where it is not
     return Session(
         path=path,

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from archs.errors import UserError
+from bench.spec.output.counts import plural
 from bench.statistics.estimates import mean_interval
 
 IMAGES_ONLY = "test images, for these trained weights: not what another training seed would give"
@@ -134,7 +135,7 @@ def paired_images_over_seeds(
     if len({len(x) for x, _ in pairs}) > 1:
         raise UserError("the seeds were evaluated on different numbers of images: expected one test set")
     mean = np.mean([x - y for x, y in pairs], axis=0) if pairs else np.empty(0)  # [N_test]
-    noise = f"test images, averaged over {len(seeds)} trained pairs taken as given: no training noise"
+    noise = f"test images, averaged over {plural(len(seeds), 'trained pair')} taken as given: no training noise"
     result = _difference(mean, level, noise)
     return ImageDifference(result.n, result.difference, result.low, result.high, result.std, noise, seeds, dropped)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bench.spec.output.counts import plural
 from bench.store.record import Record
 
 WHAT_TO_DO = "if the change alters numbers, raise PROTOCOL in bench/spec/run.py or name another --runs-dir"
@@ -26,9 +27,10 @@ def made_by_other_code(records: Iterable[Record], current: Mapping[str, Any]) ->
     if not differences:
         return None
     (what, count), *others = Counter(differences).most_common()
+    were = "was" if count == 1 else "were"
     more = f", {sum(count for _, count in others)} by still other code" if others else ""
     return (
-        f"{count} of {len(everything)} records were made by other code than this: {what}{more}. "
+        f"{count} of {plural(len(everything), 'record')} {were} made by other code than this: {what}{more}. "
         f"Their numbers are kept: {WHAT_TO_DO}"
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from bench.spec.output.counts import plural
 from bench.store.record import Record
 
 NOT_COMPARED = ("begun", "ended", "workers", "beside", "test_targets")
@@ -29,7 +30,7 @@ def differences(ours: Record, theirs: Record) -> list[str]:
         found.append("test images: binarised to other pixels")
     found += number_differences("metric", ours.metrics, theirs.metrics)
     if len(ours.history) != len(theirs.history):
-        found.append(f"history: {len(ours.history)} epochs → {len(theirs.history)}")
+        found.append(f"history: {plural(len(ours.history), 'epoch')} → {len(theirs.history)}")
     for before, after in zip(ours.history, theirs.history, strict=False):
         changed = list(number_differences(f"epoch {before.get('epoch')}", before, after))
         if changed:  # later epochs differ because this one does

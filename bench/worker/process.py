@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from bench.machine.child import leave_signals_to_the_parent
+from bench.spec.output.streams import take_everything
 from bench.spec.progress import Progress
 from bench.spec.run import Work
 from bench.worker.site import Site
@@ -111,6 +112,7 @@ def run_worker(pipe: Connection, site: Site) -> None:
     from bench.worker.train import Neighbours
 
     leave_signals_to_the_parent()
+    take_everything()
     cuda.use_device(site.device)
     in_flight: dict[int, GroupInFlight] = {}
     clock, free_contexts = SharedClock(), stream_contexts(site)

@@ -16,7 +16,7 @@ from bench.statistics.settings import SETTINGS as RUN_SETTINGS
 from reports.comparing.metric_change import THROUGHPUT, MetricChange, change_of, with_verdicts
 from reports.comparing.rendered_report import Cell, RenderedReport, read_report, split_alike
 from reports.comparing.report_pair import ReportPair
-from reports.comparing.tuned_runs import apart
+from reports.comparing.tuned_runs import apart, are_alike, is_tuned, left_out
 from reports.comparing.vanished import Vanished, vanished
 from reports.findings.machines import Machine
 from reports.markup.escape import md
@@ -107,8 +107,8 @@ def compare(a: Path, b: Path) -> ReportComparison:
     Raises:
         UserError: one can't be read, or there is nothing that can be compared.
     """
-    first, second, about_tuning = apart(*split_alike(read_report(Path(a)), read_report(Path(b))))
-    pair = ReportPair(first, second)
+    whole = split_alike(read_report(Path(a)), read_report(Path(b)))
+    pair = ReportPair(*apart(*whole))
     for column in MUST_AGREE:
         if not pair.agree(column):
             names = [", ".join(report.settings(column)) or "none" for report in (pair.a, pair.b)]
@@ -125,10 +125,14 @@ def compare(a: Path, b: Path) -> ReportComparison:
         raise UserError(f"{a} and {b} share no architecture and task: expected at least one cell in both")
     metrics, incomparable = _metrics(pair)
     same_runs = _same_runs(pair)
-    changes, notes = list[MetricChange](), [*about_tuning, *_about_machines(pair)]
+    changes, notes = list[MetricChange](), list[str]()
+    if not are_alike(*whole):
+        (incomparable if is_tuned(whole[0]) else notes).append(left_out(*whole))
+    notes += _about_machines(pair)
     for metric in metrics:
         changes += _changes(pair, metric, same_runs)
         notes += _lacking_in_a(pair, metric)
+        incomparable += _lacking_in_both(pair, metric)
     cells_a, cells_b = map(set, pair.cells)
     return ReportComparison(
         a=pair.a,
@@ -228,14 +232,25 @@ def _same_runs(pair: ReportPair) -> dict[Cell, set[int]]:
 
 
 def _lacking_in_a(pair: ReportPair, metric: Metric) -> list[str]:
-    """Return a sentence for each shared cell of which A has no value of its primary metric."""
+    """Return a sentence for each shared cell of which B alone has a value of its primary metric."""
+    return [f"{_without(pair, cell, metric)} in A." for cell, has_b in _cells_lacking(pair, metric) if has_b]
+
+
+def _lacking_in_both(pair: ReportPair, metric: Metric) -> list[str]:
+    """Return a sentence for each shared cell of which neither has a value of its primary metric."""
     return [
-        f"{md(arch)} {md(pair.label(task))}: no run with a finite {md(metric.label)} in {'A' if b else 'A, nor in B'}."
-        for arch, task in pair.shared_cells
-        if metric == pair.primary(task)
-        for a, b in [pair.values((arch, task), metric)]
-        if not a
+        f"{_without(pair, cell, metric)} in A, nor in B." for cell, has_b in _cells_lacking(pair, metric) if not has_b
     ]
+
+
+def _cells_lacking(pair: ReportPair, metric: Metric) -> list[tuple[Cell, bool]]:
+    """Return the shared cells of which A has no value of the metric that decides, each with whether B has one."""
+    cells = [cell for cell in pair.shared_cells if metric == pair.primary(cell[1])]
+    return [(cell, bool(b)) for cell in cells for a, b in [pair.values(cell, metric)] if not a]
+
+
+def _without(pair: ReportPair, cell: Cell, metric: Metric) -> str:
+    return f"{md(cell[0])} {md(pair.label(cell[1]))}: no run with a finite {md(metric.label)}"
 
 
 def _changes(pair: ReportPair, metric: Metric, same_runs: Mapping[Cell, Collection[int]]) -> list[MetricChange]:

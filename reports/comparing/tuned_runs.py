@@ -16,19 +16,30 @@ TUNED = "-tuned"
 """What the tuned runs' task is called, behind its own name."""
 
 
-def apart(a: RenderedReport, b: RenderedReport) -> tuple[RenderedReport, RenderedReport, list[str]]:
-    """Return the reports with their tuned runs as tasks of their own, without other trials, and what is left out.
+def apart(a: RenderedReport, b: RenderedReport) -> tuple[RenderedReport, RenderedReport]:
+    """Return the reports with their tuned runs as tasks of their own, without other trials.
 
     They are tasks only if both reports tried each run with as many recipes from the same range: the best of three is
     not compared with the best of ten.
     """
-    tunings = [_tuning(report.manifest) for report in (a, b)]
-    alike = tunings[0] == tunings[1]
-    notes = []
-    if not alike:
-        said = [f"{name} {_in_words(report.manifest)}" for name, report in (("A", a), ("B", b))]
-        notes.append(f"Runs are compared with the recipe that they have in common, not tuned: {', '.join(said)}.")
-    return _apart(a, alike), _apart(b, alike), notes
+    alike = are_alike(a, b)
+    return _apart(a, alike), _apart(b, alike)
+
+
+def are_alike(a: RenderedReport, b: RenderedReport) -> bool:
+    """Return whether what is tuned in A can be compared with what is tuned in B."""
+    return _tuning(a.manifest) == _tuning(b.manifest)
+
+
+def is_tuned(report: RenderedReport) -> bool:
+    """Return whether a report has tuned runs."""
+    return _tuning(report.manifest)[0] > 1
+
+
+def left_out(a: RenderedReport, b: RenderedReport) -> str:
+    """Say that tuned runs are not compared, and how each report was tuned."""
+    said = [f"{name} {_in_words(report.manifest)}" for name, report in (("A", a), ("B", b))]
+    return f"Runs are compared with the recipe that they have in common, not tuned: {', '.join(said)}."
 
 
 def _apart(report: RenderedReport, keep: bool) -> RenderedReport:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bench.spec.metrics import Metric
+from bench.spec.output.counts import plural
 from reports.figures.canvas import canvas, in_rows
 from reports.figures.palette import FEW, Colour
 from reports.wording.formatting import shorten_apart
@@ -66,7 +67,7 @@ def draw(
         lines = [axes[0, 0].plot([], [], color=colours[arch], lw=2)[0] for arch in named]
         if len(order) > len(named):
             lines.append(axes[0, 0].plot([], [], color="#cccccc", lw=1)[0])
-            labels.append(f"{len(order) - len(named)} others")
+            labels.append(plural(len(order) - len(named), "other"))
         figure.legend(lines, labels, loc="outside right upper")
         return figure
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bench.spec.output.counts import plural
 from reports.figures.canvas import canvas
 from reports.figures.curves import highlighted
 from reports.figures.palette import Colour
@@ -46,6 +47,6 @@ def draw(
         lines = [axes[0, 0].plot([], [], color=colours[arch], lw=2)[0] for arch in named]
         if len(present) > len(named):
             lines.append(axes[0, 0].plot([], [], color="#cccccc", lw=1)[0])
-            labels.append(f"{len(present) - len(named)} others")
+            labels.append(plural(len(present) - len(named), "other"))
         figure.legend(lines, labels, loc="outside right upper")
         return figure

@@ -180,7 +180,9 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
     evaluations = {str(run_id) for run_id in manifest.get("evaluations") or ()}
     records, missing = _records(where, [str(one) for one in manifest["run_ids"]], evaluations, of_manifest(manifest))
     if not records:
-        raise UserError(f"none of the {len(missing)} runs of {folder} is in {where}; point --runs-dir at them")
+        runs = "the one run" if len(missing) == 1 else f"none of the {len(missing)} runs"
+        is_not = "is not" if len(missing) == 1 else "is"
+        raise UserError(f"{runs} of {folder} {is_not} in {where}; point --runs-dir at the records")
     records, numbers = split_records([with_kl_units(record) for record in records])
     tuning = (manifest.get("tuning") or {}).get("run_ids", ())
     trials = (_records(where, [str(one) for one in run_ids], set(), of_manifest(manifest))[0] for run_ids in tuning)

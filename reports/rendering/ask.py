@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 
 from archs.errors import UserError, nearest
 from bench.spec.arguments import listed
+from bench.spec.output.width import fill, prose_columns, terminal_columns
 from reports.markup.escape import one_line
 from reports.reading import answer_file
 from reports.reading.answer_file import Answer, ComparisonAnswer, FailedRun, Result, SpeedAnswer
@@ -117,11 +117,18 @@ def _known(words: Sequence[str], known: Collection[str], what: str) -> list[str]
     return list(words)
 
 
-def in_words(answer: Answer, width: int = 100) -> str:
-    """Return warnings, the first paragraph of the page, wrapped to `width` columns, and a line for each verdict."""
+def in_words(answer: Answer, width: int | None = None) -> str:
+    """Return warnings, the first paragraph of the page and a line for each verdict.
+
+    Args:
+        width: in columns; default: the terminal's, at most 100. Where standard output is no terminal, a verdict is one
+            line, however long.
+    """
     paragraphs = [_line(text) for text in (*(f"warning: {each}" for each in answer.warnings), answer.answer)]
-    lines = [_line(one.text) for one in answer.comparisons]
-    return "\n\n".join([*(textwrap.fill(text, width) for text in paragraphs), *(["\n".join(lines)] if lines else [])])
+    lines, columns = [_line(one.text) for one in answer.comparisons], prose_columns() if width is None else width
+    if width is not None or terminal_columns() is not None:
+        lines = [fill(line, columns, indent="  ", first="") for line in lines]
+    return "\n\n".join([*(fill(text, columns) for text in paragraphs), *(["\n".join(lines)] if lines else [])])
 
 
 def _line(text: str) -> str:

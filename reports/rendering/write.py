@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from archs.errors import UserError
-from bench.spec.command import in_ascii
+from bench.spec.output.streams import in_ascii
 from bench.statistics.frames import records_frame
 from reports.figures.canvas import FigureWriter, warn
 from reports.findings.experiment import Experiment

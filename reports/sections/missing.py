@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench.spec.output.counts import it_or_them
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md, one_line
 from reports.sections.context import Context
@@ -38,14 +39,16 @@ def blocks(context: Context) -> Iterator[Block]:
         return
     yield Heading("What is not in the numbers")
     if failed:
+        count = len(failed)
         yield Text(
-            f"{plural(len(failed), 'run')} of {experiment.planned} failed. Nothing stands in for them; "
-            "pairs that lack a side are dropped."
+            f"{plural(count, 'run')} of {experiment.planned} failed. Nothing stands in for {it_or_them(count)}; "
+            f"pairs that lack a side are dropped. {_again(count)}"
         )
         table = Table(("architecture", "task", "seed", "error"), tuple(failed), "llrl")
         yield table if len(failed) <= 20 else Details(f"All {len(failed)} failures", [table])
     if failed_evaluations:
-        yield Text(f"{plural(len(failed_evaluations), 'evaluation')} failed; the runs themselves are finished.")
+        count = len(failed_evaluations)
+        yield Text(f"{plural(count, 'evaluation')} failed; the runs themselves are finished. {_again(count)}")
         yield Table(("architecture", "task", "seed", "part", "error"), tuple(failed_evaluations), "llrll")
     if without_record:
         have = "has" if without_record == 1 else "have"
@@ -67,3 +70,8 @@ def blocks(context: Context) -> Iterator[Block]:
             yield Details(f"What is left out, and why ({len(left_out)})", [table])
     if skipped:
         yield Text("Not computed: " + "; ".join(md(reason) for reason in dict.fromkeys(skipped)) + ".")
+
+
+def _again(count: int) -> str:
+    """Say how what failed is tried again: not by the same command alone, which takes it as done."""
+    return f"The same command with `--retry-failed` tries {it_or_them(count)} again."

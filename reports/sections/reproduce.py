@@ -121,7 +121,7 @@ def _schedule(schedule: Mapping[str, int] | None) -> str:
     if schedule is None:
         return f"{shape.format('')}; how long is {NOT_RECORDED}"
     steps, rise = schedule["steps"], schedule["warm_up_steps"]
-    return shape.format(f" over {rise:,} of {steps:,} steps ({100 * rise / max(steps, 1):.0f} %)")
+    return shape.format(f" over {rise:,} of {plural(steps, 'step')} ({100 * rise / max(steps, 1):.0f} %)")
 
 
 def _instructions(experiment: Experiment) -> Iterator[tuple[str, str]]:
@@ -158,7 +158,8 @@ def _on_gpu(experiment: Experiment) -> Iterator[tuple[str, str]]:
     stacks = sorted({int(environment["stack"]) for environment in found})
     graphs = sum(bool(environment["graph"]) for environment in found)
     together = f"{stacks[0]}" if len(stacks) == 1 else f"{stacks[0]} to {stacks[-1]}"
-    yield "training", f"{graphs} of {len(found)} runs by CUDA graphs, {together} seeds as one stack"
+    together += " seed" if stacks == [1] else " seeds"
+    yield "training", f"{graphs} of {plural(len(found), 'run')} by CUDA graphs, {together} as one stack"
     for name, shown in (("graph_refused", "no CUDA graph"), ("stack_refused", "no stack")):
         if values := _environment(experiment, name):
             yield shown, "; ".join(values)

@@ -128,7 +128,7 @@ def _method(context: Context, measured: MeasuredSpeeds) -> Iterator[str]:
     """Yield sentences on how the speeds were measured, and what could not be."""
     setting, environment = measured.document["setting"], measured.document["environment"]
     counts = sorted({int(count) for count in measured.speeds["rounds"]})
-    rounds = f"{counts[0]} rounds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds"
+    rounds = plural(counts[0], "round") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rounds"
     where = f"{md(str(environment['device_name']))}, {plural(setting['threads'], 'thread')}"
     yield (
         f"Measured after training, one thing at a time, the architectures in turns, {rounds}: {where}, "

@@ -110,7 +110,8 @@ def _clause(group: list[Deviation]) -> str:
     if ending in ENDINGS:
         return f"{what}{'s' if len(group) > 1 else ''} {natural_list(names, len(names))} {ENDINGS[ending]}"
     if one.kind == "unfinished":
-        return f"{int(_number(one.planned) - _number(one.found))} of {_text(one.planned)} planned runs without a result"
+        runs = int(_number(one.planned))
+        return f"{runs - int(_number(one.found))} of {plural(runs, 'planned run')} without a result"
     if one.kind == "evaluation" and one.subject:
         return f"evaluation {names[0]} with other settings"
     if one.kind == "seeds":

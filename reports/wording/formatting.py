@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from bench.spec.metrics import Metric
+from bench.spec.output.counts import plural as plural
 
 NO_VALUE = "–"
 """Stands where there is no number."""
@@ -89,11 +90,6 @@ def difference(metric: Metric, value: float, low: float, high: float) -> str:
     """Format a difference with its interval, such as "+34.9 [34.1, 35.6]"."""
     digits = decimals_of_interval(metric, low, high)
     return f"{signed(value * metric.scale, digits)} {interval(metric, low, high, digits)}".rstrip()
-
-
-def plural(count: int, word: str, many: str | None = None) -> str:
-    """Format a count with its noun, such as "1 run" or "3 runs"; `many` is a plural that does not end in s."""
-    return f"{count:,} {word if count == 1 else many or word + 's'}"
 
 
 def natural_list(names: Sequence[str], most: int = 4) -> str:

@@ -10,7 +10,7 @@ from bench.statistics.speed_frames import MOST_OTHER_WORK, sessions
 from reports.findings.experiment import Experiment
 from reports.findings.speed_ratios import SpeedRatio, disturbed_archs, machines_of_speeds, measured_apart
 from reports.reading.speeds import MeasuredSpeeds
-from reports.wording.formatting import natural_list
+from reports.wording.formatting import natural_list, plural
 from reports.wording.machines import MEASURE_ON_ONE, SEVERAL
 
 MONTHS = (
@@ -47,7 +47,7 @@ def basis_of(found: SpeedRatio, disturbed: bool) -> str:
         disturbed: whether one of its speeds has the mark `DISTURBED`. Noted in training, that is all that is known.
     """
     if not found.sessions:
-        return f"{found.n} seeds, noted in training{f', {COULD_HAVE_COMPANY}' if disturbed else ''}"
+        return f"{plural(found.n, 'seed')}, noted in training{f', {COULD_HAVE_COMPANY}' if disturbed else ''}"
     return "rounds of one session" if found.sessions == 1 else f"{found.sessions} sessions"
 
 

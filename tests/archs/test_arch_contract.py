@@ -16,6 +16,7 @@ SPECS = [
     "*", "cnn2+cnn3", "cnn3+cnn2", "pool4+cnn2", "mlp+cnn3",
     "cnn", "cnn:kernel=5-4-3,stride=3-2-1,channels=8-24-12,padding=same-1-valid,activation=silu",
     "cnn:depth=1,kernel=28,stride=28,padding=valid", "cnn:kernel=1,stride=5,channels=4",
+    "cnn:stride=2-1-1,channels=4-4-2,skip=yes",
 ]  # fmt: skip
 GRID = "cnn:depth=1/2/3,kernel=1/2/3/4/5,stride=1/2/3,channels=3,padding=same/valid/1"
 ARCHS = discover().resolve(SPECS).archs
@@ -121,6 +122,26 @@ def test_decoder_of_the_family_mirrors_its_encoder(arch: Arch) -> None:
         assert (conv.kernel_size, conv.stride) == (mirror.kernel_size, mirror.stride)
         assert (conv.in_channels, conv.out_channels) == (mirror.out_channels, mirror.in_channels)
         assert mirrored == size
+
+
+def test_a_shortcut_passes_on_what_a_layer_of_zeros_would_swallow() -> None:
+    """With zeros in the layers that have one, on both sides, the network is the one without those layers."""
+    deep, short = discover().resolve(
+        ["cnn:stride=2-1-1-1,channels=3-3-3-2,skip=yes", "cnn:stride=2-1,channels=3-2"]
+    ).archs  # fmt: skip
+    assert deep.decoder is not None and short.decoder is not None
+    for ours, theirs, x in (
+        (deep.encoder(1), short.encoder(1), torch.rand(2, 1, 28, 28)),
+        (deep.decoder(LATENT), short.decoder(LATENT), torch.randn(2, LATENT)),
+    ):
+        layers = [module for module in ours.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
+        square = [layer for layer in layers if tuple(layer.weight.shape[:2]) == (3, 3)]
+        assert len(square) == 2
+        for parameter in (parameter for layer in square for parameter in layer.parameters()):
+            nn.init.zeros_(parameter)
+        others = [parameter for layer in layers if layer not in square for parameter in layer.parameters()]
+        nn.utils.vector_to_parameters(nn.utils.parameters_to_vector(others), theirs.parameters())
+        assert torch.equal(ours(x), theirs(x))
 
 
 def trace(model: nn.Module, kind: type, x: torch.Tensor) -> list:

@@ -79,11 +79,13 @@ BAD = [
     ("cnn:kernel=29", "from 1 to 28"),
     ("cnn:depth=3,kernel=7,padding=valid", "layer 3 gets 3×3 pixels: kernel 7 is larger than that; use at most 3"),
     ("cnn:depth=3,kernel=15", "layer 2 gets 14×14 pixels: kernel 15 is larger than that; use at most 14"),
-    ("cnn:kernel=3-5,depth=3", "kernel lists 2 values for 3 layers; give 1 or 3"),
-    ("cnn:kernel=3-5,stride=1-2-1", "kernel lists 2 values for 3 layers"),
+    ("cnn:kernel=3-5,depth=3", "kernel lists 2 values for depth 3; give 1 or 3"),
+    ("cnn:kernel=3-5,stride=1-2-1", "kernel lists 2 values for depth 3"),
     ("cnn:padding=3", "padding 3 needs a kernel larger than 3"),
     ("cnn:padding=full", "'full' is not a whole number"),
     ("cnn:activation=rlu", "did you mean 'relu'?"),
+    ("cnn:stride=2-1,channels=8,skip=ja", "skip=ja is neither yes nor no"),
+    ("cnn:stride=2-1,skip=yes", "no layer after the first keeps the size and the number of channels"),
     ("cnn:kernel=__import__('os')", "is not a value"),
     ("cnn2+pool4", "pool4 has no decoder"),
     ("cnn2+", "'' is not a name"),
@@ -134,8 +136,9 @@ def family_texts(draw: st.DrawFn) -> str:
         "channels": lists,
         "padding": lists | st.sampled_from(["same", "valid", "same-valid"]),
         "activation": st.sampled_from(["relu", "silu", "tanh"]),
+        "skip": st.sampled_from(["yes", "no"]),
     }
-    keys = draw(st.lists(st.sampled_from(sorted(values)), unique=True, max_size=6))
+    keys = draw(st.lists(st.sampled_from(sorted(values)), unique=True, max_size=7))
     chosen = [f"{key}={'/'.join(draw(st.lists(values[key], min_size=1, max_size=2)))}" for key in keys]
     return "cnn:" + ",".join(chosen) if chosen else "cnn"
 

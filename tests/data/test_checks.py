@@ -140,8 +140,8 @@ NONSENSE = {
     "labels from 1": "holds label 10, expected 0 to 9",
     "labels in order": "holds no label 0, 1, 2, 3, 4, 5, 6, 7, 8 among its last 5,000, which are for validation",
     "rare class at the end": "holds no label 7 among its first 55,000, which are trained on",
-    "blank images": "holds 60,000 images of 60,000 that are blank, the first is image 0 (from 0)",
-    "two blank images": "holds 2 images of 10,000 that are blank, the first is image 17 (from 0)",
+    "blank images": "holds 60,000 blank images of 60,000, the first is image 0 (from 0)",
+    "two blank images": "holds 2 blank images of 10,000, the first is image 17 (from 0)",
     "one image": "holds the same image 10,000 times",
 }
 
@@ -172,7 +172,7 @@ def test_duplicates_are_counted_by_hand() -> None:
     assert duplicates(np.stack([a, a]), np.stack([b, c])) == ()
     assert duplicates(np.stack([a, b]), np.stack([a, c, a])) == (
         "2 of 3 test images are among the training file's too",
-        "1 of 3 test images repeat another test image",
+        "1 of 3 test images repeats another test image",
     )
     shifted = np.array([[[1, 2], [3, 4]]], np.uint8), np.array([[[2, 3], [4, 1]]], np.uint8)
     assert duplicates(*shifted) == (), "the same bytes in another order"

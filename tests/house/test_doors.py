@@ -99,7 +99,7 @@ def test_an_error_of_ours_is_no_verdict() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize(("status", "expected"), [("0", 2), ("1", 1)])
 def test_an_output_that_can_t_be_written_is_said(status: str, expected: int) -> None:
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([sys.executable, "-c", ENDS, status, "1"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == expected
     assert done.stderr.splitlines()[1:] == [b"error: standard output can't be written: No space left on device"]

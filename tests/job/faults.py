@@ -33,9 +33,13 @@ from multiprocessing import forkserver
 from pathlib import Path
 from unittest.mock import patch
 
+import bench.job.perform
+import bench.trackers  # noqa: F401
+import reports
 import run_ablation
 from bench.job.plan import make_plan
 from bench.machine import child
+from bench.machine.provenance import provenance
 from bench.spec.signals import STOPPING
 from bench.store.store import Record
 from tests.job.fault_checks import check, inspect, neutral_page, sound_records
@@ -102,18 +106,18 @@ def main(arguments: list[str]) -> int:
     kills: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="faults-") as scratch:
         child.start_context()  # the fork server of all jobs
+        reports.preload()  # here, and not in every job that is forked, where it takes longer than the runs
+        provenance()  # which remembers the code that it has read
         if not growing:
             together(Path(scratch) / "together", 8 * chosen.seeds)
         undisturbed = Path(scratch) / "undisturbed"
         seconds = reference(undisturbed, [*plan, *growing])  # by now the fork server has imported everything
         wanted = run_ids(undisturbed)
-        if growing:  # a run that a killed worker failed can lead to seeds that the undisturbed job had no need of
-            reference(undisturbed.with_name("all"), [*plan, "--seeds", str(most)])
-        theirs = {
-            record.run_id: record for record in sound_records(undisturbed.with_name("all") if growing else undisturbed)
-        }
-        plan += growing
         page = neutral_page(undisturbed, Path(scratch) / "neutral-0")
+        if growing:  # a run that a killed worker failed can lead to seeds that the undisturbed job had no need of
+            reference(undisturbed, [*plan, "--seeds", str(most)])
+        theirs = {record.run_id: record for record in sound_records(undisturbed)}
+        plan += growing
         campaigns = 0
         while kills.total() < chosen.kills:
             campaigns += 1

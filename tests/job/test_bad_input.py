@@ -216,8 +216,11 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_list_prints_every_architecture(capsys: pytest.CaptureFixture) -> None:
+def test_list_prints_every_architecture(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
     assert main(["--list"]) == 0
     shown = capsys.readouterr().out
     for expected in ("cnn2", "cnn2-k4", "cnn3", "mlp", "pool4", "cnn:…", "43,809", "classifier"):
         assert expected in shown
+    assert "ConditionalVariationalAutoEncoder" in shown and "cnn:depth=2,kernel=3,stride=2," in shown, "words are whole"
+    assert max(len(line) for line in shown.splitlines() if "cnn:depth=" not in line) <= 60

@@ -7,11 +7,12 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest.mock import patch
 
@@ -84,6 +85,13 @@ def records(folder: Path) -> list[Record]:
 
 def stamps(folder: Path) -> dict[str, int]:
     return {path.parent.name: path.stat().st_mtime_ns for path in (folder / "runs").glob("[0-9a-f]*/record.json")}
+
+
+def begun_with(runs: Sequence[Record], folder: Path) -> None:
+    """Lets the store of a folder begin with runs of another one."""
+    for record in runs:
+        assert record.folder is not None
+        shutil.copytree(record.folder, folder / "runs" / record.run_id)
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +209,13 @@ def test_a_failed_run_is_a_record_and_the_rest_goes_on(tmp_path: Path, capsys: p
     report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert "this layer can" in report
     before = stamps(tmp_path)
+    capsys.readouterr()
     assert job(tmp_path, *arguments) == 1  # failed runs are not tried again unasked
     assert stamps(tmp_path) == before
+    said = capsys.readouterr().err.splitlines()
+    assert f"{len(found) - 1} runs failed before; --retry-failed tries them again:" in said
+    assert f"  1 × {found['nan'].error}" in said
+    assert said[-1] == f"{len(found) - 1} failed: the same command with --retry-failed tries them again"
     assert job(tmp_path, *arguments, "--retry-failed") == 1
     assert {key for key, stamp in stamps(tmp_path).items() if stamp != before[key]} == {
         record.run_id for name, record in found.items() if name != "cnn3"

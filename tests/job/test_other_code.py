@@ -29,7 +29,7 @@ def test_runs_that_other_code_has_made_are_named(tmp_path: Path, capsys: pytest.
     with patch("bench.job.perform.provenance", return_value=edited):
         assert job(tmp_path, *COMMAND) == 0
     said = capsys.readouterr().err
-    assert "1 of 1 runs are done already" in said
-    assert "WARNING: 1 of 1 records were made by other code than this: bench/tasks differs (" in said
+    assert "1 of 1 run is done already" in said
+    assert "WARNING: 1 of 1 record was made by other code than this: bench/tasks differs (" in said
     manifest = json.loads((tmp_path / "report" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["provenance"]["code"]["tasks"] == "edited"

@@ -100,7 +100,7 @@ def test_plain_lines_name_the_run_and_the_count(capsys: pytest.CaptureFixture) -
         display.show(Event(EventKind.FINISHED, runs[0], seconds=3.0))
         display.show(Event(EventKind.FAILED, runs[1], error="ValueError: [bold]no[/bold]", seconds=1.0))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "1 of 3 runs are done already, 2 to train"
+    assert lines[0] == "1 of 3 runs is done already, 2 to train"
     assert lines[1] == "[0/2] starting 1 worker"
     assert lines[2] == "[1/2] cnn2 vae lr 0.001 seed 0 finished in 0:03, about 0:23 left"
     assert lines[3] == "[2/2] cnn2 vae lr 0.001 seed 1 failed in 0:01: ValueError: [bold]no[/bold]"

@@ -47,7 +47,7 @@ def records(folder: Path) -> dict[str, Record]:
 
 
 @pytest.fixture(scope="module")
-def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
+def tuned(tmp_path_factory: pytest.TempPathFactory, undrawn: None) -> tuple[Path, set[str]]:
     """A job with two trials, then the same with three whose new trials are stacked; and what the first one stored."""
     folder = tmp_path_factory.mktemp("tuned")
     assert job(folder, "--tune", "2", "--epochs", "1") == 0
@@ -81,7 +81,9 @@ def test_manifest_and_page_have_the_trials(tuned: tuple[Path, set[str]]) -> None
     assert set(common["lr"]) == {DEFAULT_LR} and "Of 8 further trials" not in page
 
 
-def test_a_diverged_trial_costs_neither_the_job_nor_its_report(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_diverged_trial_costs_neither_the_job_nor_its_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture, undrawn: None
+) -> None:
     plugin = tmp_path / "fragile.py"
     plugin.write_text(FRAGILE)
     chosen = ["--archs", "fragile", "--tasks", "classifier", "--seeds", "1", "--lr", "0.0001", "--epochs", "2"]

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.evaluation import EvaluationRequest, plan
 from bench.models.streams import generator
@@ -85,6 +83,9 @@ def test_all_its_parameters_are_in_the_layer_table(name: str, task: str, store: 
 @pytest.mark.parametrize("name", trained_names())
 def test_its_operations_are_those_that_torch_counts(name: str, store: Store) -> None:
     """As a VAE, for one image; torch counts no LSTM of mkldnn and no fused attention, so both are switched off."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode  # here: it loads triton, for a second
+
     counted = [row["macs"] for row in record_of(name, "vae", store).layers]
     model = get("vae").new_model(known().archs[name], 5, 0).eval()
     model = getattr(model, "_orig_mod", model)

@@ -104,7 +104,7 @@ def test_markdown_and_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture)
     assert shown.startswith("**Nothing is slower**") and "Different machines" not in shown and "Not judged" not in shown
     assert main([old, slow]) == 1
     shown = capsys.readouterr().out
-    assert shown.startswith("**1 of 2 benchmarks are slower**")
+    assert shown.startswith("**1 of 2 benchmarks is slower**")
     (row,) = (line for line in shown.splitlines() if "▼ slower" in line)
     assert row.startswith("| cnn2 vae train") and "+19.2 %" in row and " 8 %" in row
     assert "⚠ Different machines: Invented CPU and Another CPU." in shown
@@ -122,7 +122,7 @@ def test_the_turns_of_a_benchmark_are_one_sample(tmp_path: Path, capsys: pytest.
     assert main([old, same]) == 0
     assert capsys.readouterr().out.count("| x ") == 1
     assert main([old, slow]) == 1
-    assert "1 of 1 benchmarks" in capsys.readouterr().out
+    assert "1 of 1 benchmark is" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,11 @@ def test_three_rounds_do_not_tell_though_ten_times_slower(tmp_path: Path, capsys
     slow = write(tmp_path / "slow.json", {"x": sample(10.0, rounds=3, salt=1)})
     assert main([old, slow]) == 4
     first, *others = said(capsys)
-    assert first == f"**Too few rounds to tell whether 1 of 1 benchmarks are slower**: {slow} against {old}."
+    assert first == f"**Too few rounds to tell whether 1 of 1 benchmark is slower**: {slow} against {old}."
     assert "? too few rounds |" in others[0]
     note = others[-1].strip()
     assert note.startswith("Too few rounds to tell: x (+90") and "%, 3 rounds and 3). Measure both sessions for" in note
-    assert note.endswith("with 1 benchmarks each needs at least 5 rounds.")
+    assert note.endswith("with 1 benchmark each needs at least 5 rounds.")
     same = write(tmp_path / "same.json", {"x": sample(rounds=3, salt=1)})
     assert main([old, same]) == 4, "nor would they have told if it were"
 
@@ -40,13 +40,11 @@ def test_what_is_known_to_be_slower_and_what_is_missing_are_said_beside_it(
     new = write(tmp_path / "new.json", {"x": sample(salt=1), "few": sample(rounds=3, salt=2)})
     assert main([old, new]) == 4, "what was measured comes before what was not"
     first = said(capsys)[0]
-    assert first.startswith(
-        "**Too few rounds to tell whether 1 of 2 benchmarks are slower, and 1 of 3 were not judged**"
-    )
+    assert first.startswith("**Too few rounds to tell whether 1 of 2 benchmarks is slower, and 1 of 3 was not judged**")
     slow = write(tmp_path / "slow.json", {"x": sample(1.3, salt=1), "few": sample(rounds=3, salt=2)})
     assert main([old, slow]) == 1
     assert said(capsys)[0].startswith(
-        "**1 of 2 benchmarks are slower, and 1 have too few rounds to tell, and 1 of 3 were not judged**"
+        "**1 of 2 benchmarks is slower, and 1 has too few rounds to tell, and 1 of 3 was not judged**"
     )
 
 

@@ -23,7 +23,7 @@ def session(path: Path, salt: int, names: tuple[str, ...] = NAMES, slower: float
     """A file with some benchmarks; the first is slower. What is in `more` is put beside them."""
     benchmarks = {name: sample(slower if name == NAMES[0] else 1.0, salt=salt + i) for i, name in enumerate(names)}
     write(path, benchmarks)
-    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | more), encoding="utf-8")
     return str(path)
 
 
@@ -40,7 +40,7 @@ def test_what_vanished_is_a_status_of_its_own(tmp_path: Path, capsys: pytest.Cap
     assert f"Not judged (only in {old}): cnn3 vae train, mlp vae train." in "\n".join(others)
     slow = session(tmp_path / "slow.json", 20, NAMES[:1], slower=1.3)
     assert main([old, slow]) == 1, "a slowdown is told before what is missing"
-    assert said(capsys)[0].startswith("**1 of 1 benchmarks are slower, and 2 of 3 were not judged**")
+    assert said(capsys)[0].startswith("**1 of 1 benchmark is slower, and 2 of 3 were not judged**")
 
 
 def test_what_is_new_is_named_and_no_error(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -67,7 +67,7 @@ def test_what_raised_in_a_session_was_not_judged(where: str, tmp_path: Path, cap
 def test_the_same_session_twice_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     old = session(tmp_path / "old.json", 10)
     copy = tmp_path / "copy.json"
-    copy.write_text(json.dumps(json.loads(Path(old).read_text()), indent=3))
+    copy.write_text(json.dumps(json.loads(Path(old).read_text(encoding="utf-8")), indent=3))
     (tmp_path / "link.json").symlink_to(old)
     for new in (old, str(copy), str(tmp_path / "link.json")):
         assert main([old, new]) == 2
@@ -118,7 +118,7 @@ BAD = [
     ('"\\ud800"', "can't be read: '\\ud800' is no text that can be written"),
     (
         '{"benchmarks": [], "unmeasured": ["x"]}',
-        "holds no timings: its 1 benchmarks raised an error or were skipped, for",
+        "holds no timings: its 1 benchmark raised an error or was skipped, for",
     ),
 ]
 WRONG = [
@@ -149,7 +149,7 @@ def test_a_damaged_file_is_one_line(content: str, says: str, tmp_path: Path, cap
 @pytest.mark.parametrize(("info", "says"), WRONG, ids=[str(info)[:40] for info, _ in WRONG])
 def test_a_wrong_value_is_named(info: dict, says: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     good = session(tmp_path / "good.json", 10)
-    content = json.loads(Path(good).read_text())
+    content = json.loads(Path(good).read_text(encoding="utf-8"))
     content["benchmarks"][0]["extra_info"] |= info
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps(content))

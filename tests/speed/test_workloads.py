@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from archs import blocks
 from bench.machine.peak_memory import peak_bytes
@@ -24,6 +23,8 @@ CASES += [("cnn:depth=3,kernel=3", "cvae"), ("cnn:depth=2,kernel=5", "classifier
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_flops_are_those_that_torch_counts(name: str, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With all layers in their direct form, which is the one that is counted."""
+    from torch.utils.flop_counter import FlopCounterMode  # here: it loads triton, for a second
+
     monkeypatch.setattr(blocks, "fastest_form", lambda *of: "direct")
     monkeypatch.setattr(blocks, "faster_in_blocks", lambda *of: False)
     arch = arch_of(name)

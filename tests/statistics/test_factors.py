@@ -9,8 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
 
 from archs.errors import UserError
 from bench.statistics.factors import (
@@ -125,6 +123,9 @@ def test_complete_part_prefers_to_keep_seeds() -> None:
 
 @pytest.mark.parametrize("drop", [(), (("3", "5", "2"),), (("3", "5", "2"), ("2", "3", "1"))])
 def test_variance_shares_are_statsmodels_type_two(drop: tuple[tuple[str, str, str], ...]) -> None:
+    from statsmodels.formula.api import ols  # here: the two take more than half a second
+    from statsmodels.stats.anova import anova_lm
+
     df = grid(noise=1.0, drop=drop)
     found = variance_shares(df, "elbo", FACTORS).set_index("term")
     model = ols("elbo ~ (C(depth) + C(kernel) + C(stride))**2 + C(seed)", df).fit()

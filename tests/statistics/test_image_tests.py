@@ -59,6 +59,7 @@ def test_over_seeds_averages_within_the_image_first() -> None:
     low, high = scipy_stats.ttest_1samp(per_image, 0).confidence_interval(0.95)
     assert (found.low, found.high, found.n) == (pytest.approx(low), pytest.approx(high), 50)
     assert (found.seeds, found.dropped) == ((1, 2), (0, 3)) and "2 trained pairs" in found.noise
+    assert "over 1 trained pair taken" in paired_images_over_seeds({0: a[0]}, {0: b[1]}).noise
 
 
 def test_over_seeds_without_a_common_seed_has_nothing_to_say() -> None:

@@ -128,7 +128,8 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from bench.machine.child import call_in_child
 def is_prepared():
-    return "bench.worker.preload" in sys.modules
+    from archs.identity.source import parsed
+    return {"bench.worker.preload", "bench.job.plan"} <= sys.modules.keys() and parsed.cache_info().currsize >= 7
 if __name__ == "__main__":
     print(call_in_child(is_prepared))
 """
@@ -136,7 +137,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("flags, folder", [([], "t"), (["-P"], "t" * 100)], ids=["", "-P and a long temporary folder"])
 def test_the_server_is_prepared_wherever_a_job_is_called_from(flags: list[str], folder: str, tmp_path: Path) -> None:
-    """Else each child would load torch for itself, which takes seconds, and nobody would be told.
+    """Else each child would load torch and read the architectures for itself, and nobody would be told.
 
     A socket's path has at most 107 characters, and the server has its socket in the temporary folder.
     """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench.job.policies.ordinals import ordinals
 from bench.job.policies.policy import Policy, Records
 from bench.spec.declared import Declared
+from bench.spec.output.counts import plural
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.store.record import Record
 
@@ -118,7 +119,7 @@ class Racing(Policy):
         if all(each.run_id in records for each in confirmation):
             return ""
         names = " and ".join(dict.fromkeys(each.arch for each in confirmation if isinstance(each, RunSpec)))
-        return f"confirming {names} at {self._fresh} fresh seeds"
+        return f"confirming {names} at {plural(self._fresh, 'fresh seed')}"
 
     def conclusion(self, records: Records) -> str:
         race = self._race(records)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench.job.policies.ordinals import ordinal, ordinals
 from bench.job.policies.policy import Policy, Records
 from bench.spec.declared import Declared
+from bench.spec.output.counts import plural
 from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.status import Status
 
@@ -126,7 +127,7 @@ class UntilSure(Policy):
         if not waiting:
             return ""
         open_ones = sum(len(one.open) if one.before else len(one.counts) - 1 for one in standings.values())
-        text = f"{open_ones} of {sum(map(_verdicts, standings.values()))} verdicts open"
+        text = f"{open_ones} of {plural(sum(map(_verdicts, standings.values())), 'verdict')} open"
         first, last = min(one.before for one in waiting) + 1, max(one.seeds for one in waiting)
         if first == 1:
             return f"{text}, first {last} of at most {self.max_seeds} seeds"

@@ -7,8 +7,6 @@ import random
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from archs.layers import Layer, count, layer_table
 from bench.tasks import get
@@ -49,6 +47,9 @@ def test_parameters_and_operations_are_those_multiplied_out_by_hand(network: Net
 @pytest.mark.parametrize("name", [name for name, network in NETWORKS.items() if network.seen_by_torch])
 @pytest.mark.filterwarnings("ignore:Using `torch.compile")
 def test_operations_are_those_that_torch_counts_in_a_forward_pass_and_in_a_training_step(name: str) -> None:
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode  # here: it loads triton, for a second
+
     model = NETWORKS[name].build()
     rows = table(model)
     before = torch.backends.mkldnn.enabled

@@ -61,7 +61,7 @@ def deviations(facts: Facts) -> Iterator[tuple[bool, str]]:
             yield name not in WHERE_RUN, f"{name.replace('_', ' ')} {words[0]} instead of {words[1]}"
     lacking = _planned_here(facts) - len(_finished_here(facts))
     if lacking:
-        yield False, f"{lacking} of {_planned_here(facts)} planned runs without a result"
+        yield False, f"{lacking} of {count(_planned_here(facts), 'planned run')} without a result"
 
 
 def _of_stopping(manifest: dict[str, Any], planned: dict[str, Any]) -> Iterator[tuple[bool, str]]:

@@ -15,7 +15,7 @@ import pytest
 import reports
 from bench.job.options import parse
 from bench.store.design import read
-from tests.job.test_job import job, records, stamps
+from tests.job.test_job import begun_with, job, records, stamps
 from tests.job.test_signals import at_the_first_record
 
 FIRST, SMALL, LARGE = "cnn:depth=2,channels=2", "cnn:depth=2,channels=3", "cnn:depth=1,channels=64"
@@ -110,7 +110,11 @@ def test_a_race_that_was_stopped_goes_on_to_the_same_end(raced: tuple[Path, list
 
 
 @pytest.mark.slow
-def test_a_race_that_ran_out_of_time_is_confirmed_and_stays_over(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_race_that_ran_out_of_time_is_confirmed_and_stays_over(
+    raced: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    _, *known = [one for one in records(raced[0]) if one.spec["seed"] < 3]  # all of the first round but one
+    begun_with(known, tmp_path)
     assert job(tmp_path, *FOUR, *RULE, "--max-minutes", "0.001") == 0
     race, before = manifest(tmp_path)["race"], stamps(tmp_path)
     assert (race["ended"], race["seeds"], race["confirmed"], race["max_minutes"]) == ("budget", 3, 3, 0.001)
@@ -124,7 +128,8 @@ def test_a_race_that_ran_out_of_time_is_confirmed_and_stays_over(tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_without_a_confirmation_the_report_shows_the_race(tmp_path: Path) -> None:
+def test_without_a_confirmation_the_report_shows_the_race(raced: tuple[Path, list[str]], tmp_path: Path) -> None:
+    begun_with(records(raced[0]), tmp_path)
     assert job(tmp_path, *FOUR, "--race", "--race-epochs", "1", "--max-seeds", "3", "--confirm", "0") == 0
     content = manifest(tmp_path)
     assert content["race"]["confirmed"] == 0 and set(content["run_ids"]) <= set(content["race"]["run_ids"])

@@ -140,7 +140,7 @@ def test_one_network_under_two_names_is_not_open() -> None:
     assert seeds(rule.planned(records)) == {("a", "classifier"): 5, ("a+b", "classifier"): 3, ("b", "classifier"): 5}
     assert rule.standing({}).startswith("2 of 2 verdicts open")
     few = {each.run_id: records[each.run_id] for each in rule.planned({})}
-    assert rule.standing(few).startswith("1 of 1 verdicts open"), "which is known when the first has run"
+    assert rule.standing(few).startswith("1 of 1 verdict open"), "which is known when the first has run"
 
 
 def test_an_arm_of_which_every_run_failed_gets_no_more_seeds_and_is_not_waited_for() -> None:

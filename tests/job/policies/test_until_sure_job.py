@@ -15,7 +15,7 @@ import pytest
 
 from bench.job.options import parse
 from bench.store.design import read
-from tests.job.test_job import job, records, stamps
+from tests.job.test_job import begun_with, job, records, stamps
 from tests.job.test_options import refused
 from tests.job.test_signals import at_the_first_record
 
@@ -117,6 +117,7 @@ def test_the_same_command_again_trains_nothing_and_a_fixed_job_has_the_same_runs
 
 @pytest.mark.slow
 def test_a_store_that_holds_more_seeds_gives_the_same_plan(settled: tuple[Path, list[str]], tmp_path: Path) -> None:
+    begun_with(records(settled[0]), tmp_path)
     assert job(tmp_path, *THREE, "--seeds", "5") == 0
     before = stamps(tmp_path)
     assert job(tmp_path, *THREE, *RULE, "--out", str(tmp_path / "growing")) == 0
@@ -145,6 +146,7 @@ def test_a_job_that_was_stopped_goes_on_to_the_same_end(
 def test_when_the_minutes_are_over_no_round_begins_and_each_start_has_its_own(
     settled: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
+    begun_with([one for one in records(settled[0]) if one.spec["seed"] < 2], tmp_path)
     for most in (3, 4):
         assert job(tmp_path, *THREE, *RULE, "--max-minutes", "0.001") == 0
         lines, content = said(capsys), manifest(tmp_path)

@@ -88,6 +88,20 @@ def test_failures_are_failures_and_not_gone_twice(base: Path, tmp_path: Path) ->
     assert names(base, failing) == [("cnn3", "vae", "elbo", ())] and statuses(base, failing) == (0, 1)
 
 
+def test_what_failed_in_both_was_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failures = {("cnn3", "vae", seed): "boom" for seed in range(3)}
+    both = report(tmp_path / "both", failures=failures)
+    assert statuses(both, both) == (0, 3)
+    assert "**Not compared**: cnn3 VAE: no run with a finite ELBO in A, nor in B." in capsys.readouterr().out
+    mended = report(tmp_path / "mended")
+    assert statuses(both, mended) == (0, 0), "what is new is no loss"
+    assert "\n\ncnn3 VAE: no run with a finite ELBO in A.\n" in capsys.readouterr().out
+    assert statuses(mended, both) == (0, 1)
+    one = {key: text for key, text in failures.items() if key[2] == 1}
+    once = report(tmp_path / "once", failures=one)
+    assert statuses(once, once) == (0, 0), "the other seeds are a verdict on the cell"
+
+
 def test_what_can_not_be_compared_is_no_good_news(base: Path, tmp_path: Path) -> None:
     static = report(tmp_path, metrics={"probe_accuracy": 0.9}, likelihood="static")
     assert statuses(base, static) == (0, 3), "accuracy is the same, but nobody knows of the ELBO"

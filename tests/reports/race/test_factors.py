@@ -17,6 +17,8 @@ import reports
 from bench.store.store import Store
 from reports.findings.racing.factors import RaceFactors
 from reports.markup.escape import plain
+from reports.sections.racing import factors as race_factors
+from tests.reports.race.sections import rendered
 from tests.reports.race.synthetic import write_race
 
 pytestmark = pytest.mark.usefixtures("unmade")
@@ -54,6 +56,11 @@ def page_of(report: Path) -> str:
 
 
 def section(report: Path) -> str:
+    return plain(rendered(report, race_factors.blocks))
+
+
+def section_on_page(report: Path) -> str:
+    """The same of a whole page, for a race that is odd: no other section may stumble over it."""
     return plain(page_of(report).split(HEADING)[1].split("\n## ")[0])
 
 
@@ -139,7 +146,7 @@ def test_a_step_leaves_out_the_pairs_that_a_failed_run_breaks(tmp_path: Path) ->
     row = effects.loc["kernel", "3"]
     own = by_hand(values, [((d, "3"), (d, "5")) for d in ("1", "10")], 3)
     assert (row["n"], row["cells"]) == (3, 2) and row["effect"] == pytest.approx(own.mean())
-    text = section(report)
+    text = section_on_page(report)
     assert "1 of these 18 runs failed: a step leaves out the cells, or the seed, that lack one." in text, (
         "cnn2 is no cell"
     )
@@ -148,7 +155,7 @@ def test_a_step_leaves_out_the_pairs_that_a_failed_run_breaks(tmp_path: Path) ->
 
 def test_a_cell_of_which_every_run_failed_is_a_hole(tmp_path: Path) -> None:
     report = write(tmp_path, failed=[(name(("10", "5")), seed) for seed in range(3)])
-    text = section(report)
+    text = section_on_page(report)
     assert (
         "The 5 cells with a result are not every combination of these levels: a step is taken" in text
         and "3 of these 18 runs failed" in text
@@ -169,7 +176,7 @@ def test_in_a_grid_with_holes_only_cells_that_match_are_compared(tmp_path: Path)
     assert (
         "The 4 cells with a result are not every combination of these levels (1 architecture left out by size): a step "
         "is taken over the cells that have both of its sides, so that two steps may be means over different cells."
-        in section(report)
+        in section_on_page(report)
     )
 
 

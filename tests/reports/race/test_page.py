@@ -13,6 +13,8 @@ import pytest
 import reports
 from bench.store.store import Store
 from reports.markup.escape import plain
+from reports.sections.racing import race
+from tests.reports.race.sections import rendered
 from tests.reports.race.synthetic import write_race
 from tests.reports.synthetic import write_experiment
 
@@ -27,12 +29,17 @@ def page_of(report: Path) -> str:
 
 
 def section(report: Path) -> str:
+    return plain(rendered(report, race.blocks))
+
+
+def section_on_page(report: Path) -> str:
+    """The same of a whole page, for a race that is odd: no other section may stumble over it."""
     return plain(page_of(report).split("## The race\n")[1].split("\n## ")[0])
 
 
 def answer_of(report: Path) -> dict[str, Any]:
-    page_of(report)
-    return json.loads((report / "answer.json").read_text(encoding="utf-8"))
+    """What answer.json would hold, were the page made."""
+    return reports.answer_data(report)
 
 
 def manifest_of(report: Path) -> dict[str, Any]:
@@ -72,11 +79,13 @@ def test_the_answer_says_from_how_many_it_was_chosen_and_that_its_seeds_are_fres
     )
     assert wanted in plain(reports.answer(report)) and wanted in plain(page_of(report))
     assert wanted in " ".join(reports.terminal_summary(report).split())
-    assert wanted in answer_of(report)["answer"]
+    assert wanted in json.loads((report / "answer.json").read_text(encoding="utf-8"))["answer"]
 
 
 def test_answer_json_has_the_race(tmp_path: Path) -> None:
-    found = answer_of(write_race(tmp_path, FOUR, epochs=3))["race"]
+    report = write_race(tmp_path, FOUR, epochs=3)
+    assert "## The race\n" in page_of(report)
+    found = json.loads((report / "answer.json").read_text(encoding="utf-8"))["race"]
     assert found == {
         "task": "vae", "metric": "elbo", "archs": list(FOUR), "winner": "cnn3", "ended": "one left",
         "seeds": found["seeds"], "left": ["cnn3"], "open": [], "runs": found["runs"], "full_grid": 40, "epochs": 3,
@@ -87,8 +96,9 @@ def test_answer_json_has_the_race(tmp_path: Path) -> None:
 
 def test_a_page_without_a_race_says_nothing_of_one(tmp_path: Path) -> None:
     report = write_experiment(tmp_path, tasks=("vae",), n_test=10)
+    page = page_of(report)
     assert answer_of(report)["race"] is None
-    assert "## The race" not in page_of(report) and "chosen from" not in page_of(report)
+    assert "## The race" not in page and "chosen from" not in page
 
 
 @pytest.mark.parametrize(
@@ -107,16 +117,17 @@ def test_a_page_without_a_race_says_nothing_of_one(tmp_path: Path) -> None:
     ],
 )
 def test_why_it_ended_is_said(tmp_path: Path, levels: dict[str, float], options: dict[str, Any], said: str) -> None:
-    assert re.search(said, section(write_race(tmp_path, levels, **options)))
+    assert re.search(said, section_on_page(write_race(tmp_path, levels, **options)))
 
 
 def test_a_race_in_which_no_run_finished_has_no_winner(tmp_path: Path) -> None:
     failed = [(arch, seed) for arch in FOUR for seed in range(3)]
     report = write_race(tmp_path, FOUR, failed=failed)
-    text = section(report)
+    text = section_on_page(report)
     assert "It has no winner: no run finished." in text and "12 of its runs failed" in text
     assert text.count("out, no run finished") == 4
-    assert (answer_of(report)["race"]["winner"], answer_of(report)["race"]["ended"]) == (None, "all failed")
+    found = answer_of(report)["race"]
+    assert (found["winner"], found["ended"]) == (None, "all failed")
 
 
 def test_who_is_left_is_open_or_can_t_be_better(tmp_path: Path) -> None:
@@ -176,7 +187,7 @@ def test_a_race_that_the_baseline_wins_is_of_the_baseline_alone(tmp_path: Path) 
     report = write_race(tmp_path, {"cnn3": 0.0, "cnn2": -8.0, "mlp": -9.0})
     assert manifest_of(report)["archs"] == ["cnn3"]
     assert "cnn3, the baseline itself, was chosen from 3 by a race" in plain(reports.answer(report))
-    assert "against cnn3" not in section(report)
+    assert "against cnn3" not in section_on_page(report)
 
 
 def test_without_a_confirmation_it_is_said_that_the_numbers_flatter(tmp_path: Path) -> None:
@@ -184,7 +195,7 @@ def test_without_a_confirmation_it_is_said_that_the_numbers_flatter(tmp_path: Pa
     assert "these numbers are of the race's own runs, by which it was chosen, and which tend to flatter it" in plain(
         reports.answer(report)
     )
-    assert "No fresh seeds confirm it" in section(report)
+    assert "No fresh seeds confirm it" in section_on_page(report)
     assert "added in a race: intervals hold at any look" in reports.answer(report)
     assert all(row["anytime"] for row in answer_of(report)["comparisons"])
 
@@ -195,7 +206,7 @@ def test_with_a_confirmation_the_verdicts_are_ordinary_ones(tmp_path: Path) -> N
 
 def test_runs_without_a_record_and_failed_ones_are_counted(tmp_path: Path) -> None:
     report = write_race(tmp_path, CLOSE, rounds=1, failed=[("mlp", 0)])
-    text, entry = section(report), manifest_of(report)["race"]
+    text, entry = section_on_page(report), manifest_of(report)["race"]
     gone = entry["planned"] - len(entry["run_ids"])
     assert f"{gone} of the {entry['planned']} runs that it came to have no record." in text
     assert "1 of its runs failed: a seed at which a run failed is left out of the pairs with it." in text
@@ -222,9 +233,9 @@ def test_the_page_does_not_hang_on_the_order_of_the_records(tmp_path: Path) -> N
 
 def test_records_that_tell_of_another_race_than_the_manifest_are_said_to(tmp_path: Path) -> None:
     report = write_race(tmp_path, FOUR)
-    assert "The job had" not in page_of(report)
+    assert "The job had" not in section(report)
     changed(report, winner="mlp")
-    assert "The job had mlp (one left); the records that are left have cnn3 (one left)" in section(report)
+    assert "The job had mlp (one left); the records that are left have cnn3 (one left)" in section_on_page(report)
 
 
 def test_seeds_after_the_budget_ran_out_have_no_part(tmp_path: Path) -> None:

@@ -194,10 +194,11 @@ def test_csv_files_and_compare_know_trials(tmp_path: Path) -> None:
     assert verdicts["cnn3", "vae-tuned"] == "better" and verdicts["cnn3", "vae"] not in ("better", "worse")
     found = compare(tuned, plain)
     assert {change.task for change in found.changes} == {"vae"}
-    assert (
-        "Runs are compared with the recipe that they have in common, not tuned: A was tuned with 3 trials (lr from "
-        "0.0005 to 0.032), B was not tuned." in found.notes
-    )
+    said = "Runs are compared with the recipe that they have in common, not tuned: A was {}, B was {}."
+    how = "tuned with 3 trials (lr from 0.0005 to 0.032)"
+    assert said.format(how, "not tuned") in found.incomparable and found.is_incomplete, "no verdict on what is tuned"
+    found = compare(plain, tuned)
+    assert said.format("not tuned", how) in found.notes and not found.is_incomplete, "what is new is no loss"
 
 
 def test_without_trials_the_page_says_that_one_recipe_was_used_and_which(tmp_path: Path) -> None:
