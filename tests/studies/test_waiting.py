@@ -13,7 +13,7 @@ def test_the_end_that_is_told_is_compared_with_the_real_one() -> None:
         Shown(1.0, "loading libraries …\r"),
         Shown(5.0, f"{ERASE}0/2 runs 0:00 spent, about 1:35 left"),
         Shown(80.0, "1/2 runs 1:15 spent, about 1:10 left"),
-        Shown(140.0, ERASE),
+        Shown(140.0, f"looking at what is done and what comes next …\r{ERASE}"),
         Shown(143.0, "measuring speed apart: vae, about 0:07 left\r\n"),
     ]
     watched = Watched(shown, 200.0)
