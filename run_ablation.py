@@ -26,6 +26,7 @@ from bench.machine import child, determinism
 from bench.spec.command import run_command
 from bench.spec.output.counts import is_or_are, it_or_them, plural
 from bench.spec.paths import set_unless_set
+from bench.spec.progress import stage
 from bench.spec.signals import signals_stop, signals_wait, stopped, stopping_status
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def run(request: Request) -> int:
     set_unless_set("OPENBLAS_NUM_THREADS", "1")  # numpy's; as soon as it is imported they spin for a while
     determinism.prepare(request.deterministic)
     child.start_context()  # it imports torch on another core, while this process imports what the report needs
-    with child.gc_paused():
+    with stage("loading libraries"), child.gc_paused():
         import reports
         from bench.job.perform import perform
         from bench.trackers import open_trackers
@@ -77,15 +78,16 @@ def run(request: Request) -> int:
     with open_trackers(request.trackers) as trackers, perform(request, trackers) as outcome:
         if outcome.finished + outcome.failed:
             with contextlib.nullcontext() if outcome.stopped_by else signals_wait():
-                experiment = reports.load(outcome.folder)
-                reports.build(
-                    experiment,
-                    latex=request.latex,
-                    vector=request.vector,
-                    parquet=request.parquet,
-                    problem=problems.append,
-                )
-                trackers.reported(outcome.folder)
+                with stage("drawing figures and writing the report"):
+                    experiment = reports.load(outcome.folder)
+                    reports.build(
+                        experiment,
+                        latex=request.latex,
+                        vector=request.vector,
+                        parquet=request.parquet,
+                        problem=problems.append,
+                    )
+                    trackers.reported(outcome.folder)
                 print(f"{reports.terminal_summary(experiment)}\n\nreport: {outcome.folder / 'report.md'}")
     for problem in problems:
         print(f"WARNING: {problem}", file=sys.stderr)

@@ -13,7 +13,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archs.errors import UserError, nearest
 from bench.spec.declared import built_in
@@ -81,6 +81,27 @@ class Subject:
     """Takes the share that is done, 0 to 1."""
 
 
+class Images(NamedTuple):
+    """How many there are of each split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class Cost(NamedTuple):
+    """What a part takes, roughly, for the time that is left to be told before it was ever done here."""
+
+    encoded: float = 0.0
+    """Images that go through the encoder, each as often as it does."""
+
+    decoded: float = 0.0
+    """The same of the decoder."""
+
+    seconds: float = 0.0
+    """Of one core, for what no network of the job does."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A part of the full evaluation, for the tasks that name it (`bench.spec.task.TaskDescription.evaluations`)."""
@@ -100,6 +121,9 @@ class Part:
     others: Callable[[RunSpec, Sequence[RunSpec], str], tuple[str, ...] | None] = lambda run, runs, baseline: ()
     """others(run, runs of the job, baseline): the ids of the other runs that it reads; None if the job has none such,
     and the part can't be computed."""
+
+    cost: Callable[[Mapping[str, Any], Images], Cost] = lambda settings, images: Cost(images.test, images.test)
+    """cost(one of its settings, images of the run's data)."""
 
     protocol: int = 1
     """To be raised when the part's own code changes what it computes: old records are no longer taken then."""

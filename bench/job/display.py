@@ -13,10 +13,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from bench.job.estimate import Estimate, duration
+from bench.job.remaining.estimate import Estimate
 from bench.launchers.events import Event, EventKind
 from bench.spec.output.counts import of_all, plural
+from bench.spec.progress import duration
 from bench.spec.run import RunSpec, Work
+from bench.speed.expected import Expected
 
 DRAW_SECONDS = 0.5
 """Between two pictures on a terminal."""
@@ -33,7 +35,7 @@ class Display:
         already: how many pieces of work were done before.
         workers: how many of them are at work at once.
         standing: where the question stands that rounds of work are to answer; empty if this is no such round.
-        estimate: of how long it takes, if something is known of that beforehand.
+        estimate: of how long it takes; its `later` is what the job does after its last round.
     """
 
     def __init__(
@@ -45,11 +47,11 @@ class Display:
         estimate: Estimate | None = None,
     ):
         self.console = Console(file=sys.stderr)
-        self.estimate = estimate or Estimate(specs, workers)
+        self.estimate = estimate or Estimate(specs, workers, Expected())
         self.standing = standing
-        self.left = "left in this round" if standing else "left"
         self.total = len(specs)
         self.already = already
+        self.workers = workers
         self.flying: dict[str, Event] = {}
         self.elsewhere: dict[str, Event] = {}
         self.begun = self.said = time.monotonic()
@@ -69,12 +71,14 @@ class Display:
             self.console.print(
                 f"{of_all(self.already, of, 'run')} done already, {self.total} to train", highlight=False
             )
-        if self.standing:
-            seconds = self.estimate.remaining()
-            about = "" if seconds is None else f", about {duration(seconds)} {self.left}"
-            self.console.print(f"{self.standing}{about}", markup=False, highlight=False, soft_wrap=True)
-        if self.console.is_terminal and self.total:
+        first = self.standing
+        if self.total and self.console.is_terminal:
             self.live.start()
+            self.live.update(self._picture(), refresh=True)
+        elif self.total and not first:
+            first = f"[0/{self.total}] starting {plural(min(self.workers, self.total), 'worker')}"
+        if first:
+            self.console.print(f"{first}{self._left()}", markup=False, highlight=False, soft_wrap=True)
         return self
 
     def __exit__(self, *unused: object) -> None:
@@ -112,7 +116,7 @@ class Display:
         if event.kind is EventKind.FAILED:
             text += f": {event.error}"
         elif not self.live.is_started:
-            text += f", about {duration(self.estimate.remaining())} {self.left}"
+            text += self._left()
         if event.kind is EventKind.FAILED or not self.live.is_started:
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         self.said = time.monotonic()
@@ -120,10 +124,19 @@ class Display:
     def _say_flying(self) -> None:
         self.said = time.monotonic()
         flying = "; ".join(f"{e.spec.label} {place_of(e)}" for e in self.flying.values() if e.spec and e.progress)
-        left = duration(self.estimate.remaining())
         what = flying or self._waiting() or "starting"
-        text = f"[{len(self.estimate.ended)}/{self.total}] {what}, about {left} {self.left}"
+        text = f"[{len(self.estimate.ended)}/{self.total}] {what}{self._left()}"
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _left(self) -> str:
+        """Say how long it will still take: the whole command, or a round, and what comes after the last one."""
+        seconds, whole = self.estimate.remaining(), self.estimate.whole()
+        if seconds is None or whole is None:
+            return ""
+        if not self.standing:
+            return f", about {duration(whole)} left"
+        after = f", {duration(self.estimate.later)} after the last" if round(self.estimate.later) else ""
+        return f", about {duration(seconds)} left in this round{after}"
 
     def _waiting(self) -> str:
         """Say what other jobs have of this one's runs."""
@@ -133,12 +146,11 @@ class Display:
         return f"waiting for {len(self.elsewhere)} that another job has ({event.error})"
 
     def _picture(self) -> Table:
-        shares = sum(share for share, _ in self.estimate.done.values())
-        left, spent = duration(self.estimate.remaining()), duration(time.monotonic() - self.begun)
+        spent = duration(time.monotonic() - self.begun)
         failed = f", {self.estimate.failed} failed" if self.estimate.failed else ""
         finished = len(self.estimate.ended)
-        words = f"{spent} spent, about {left} {self.left}{failed}"
-        self.bar.update(self.task, completed=finished + shares, ended=finished, left=words)
+        words = f"{spent} spent{self._left()}{failed}"
+        self.bar.update(self.task, completed=finished + self.estimate.done, ended=finished, left=words)
         picture = Table.grid(padding=(0, 2))
         picture.add_row(self.bar)
         runs = Table.grid(padding=(0, 2))

@@ -19,6 +19,7 @@ from bench.data.dataset import Dataset
 from bench.job.manifest import describe, design_of, is_as_designed, write_manifest
 from bench.job.plan import JobPlan, check, make_plan, matched
 from bench.job.policies.policy import Policy
+from bench.job.remaining.coming import Coming
 from bench.job.report_folder import keep_earlier, manifest_in, report_folder
 from bench.job.request import Request
 from bench.job.rounds import Held, Rounds
@@ -29,6 +30,7 @@ from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
 from bench.spec.defaults import EPOCHS_OF_ALL
 from bench.spec.device import Device
+from bench.spec.progress import stage
 from bench.spec.run import EvaluationSpec, RunSpec
 from bench.spec.signals import stopping_status, what_stopped
 from bench.spec.status import Status
@@ -73,9 +75,11 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
     begun = time.monotonic()
     with contextlib.closing(launcher_of(request)) as launcher:
         device = launcher.device(request.device)
-        data, warnings = data_of(request, device)
-        code = provenance()  # while torch loads elsewhere, as the data were
-        plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
+        with stage("reading the data"):
+            data, warnings = data_of(request, device)
+            code = provenance()  # while torch loads elsewhere, as the data were
+        with stage("planning, while torch is loaded"):
+            plan: JobPlan = call_in_child(make_plan, request, data.describe(), device)
         check_labels(plan, data)
         Store(request.runs_dir).prepare()
         if request.match != EPOCHS_OF_ALL:
@@ -93,6 +97,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         held = Held(request.runs_dir, request.retry_failed)
         until = None if request.max_minutes is None else begun + 60 * request.max_minutes
         rounds = Rounds(policy, site, launcher, trackers, held, request.fail_fast, plan.is_bad_trial, until)
+        rounds.coming = coming = Coming(request, plan, data.describe(), folder, code)
         rounds.run()
         say_conclusion(request, plan, rounds)
 
@@ -102,7 +107,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         shown = {*held.again, *records}
         if kept := keep_earlier(folder, shown, plan.baseline):
             print(kept, file=sys.stderr, flush=True)
-        speed, stopped_by = speed_of(request, plan, folder, rounds, code)
+        speed, stopped_by = speed_of(request, plan, folder, rounds, coming)
         code_now = code.entries()
         if other_code := made_by_other_code(records.values(), code_now):
             print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
@@ -170,7 +175,7 @@ def stopping(plan: JobPlan, rounds: Rounds) -> dict[str, Any]:
     return {"stopping": {**entry, "max_minutes": rule.max_minutes, "ended": ended}}
 
 
-def speed_of(request: Request, plan: JobPlan, folder: Path, rounds: Rounds, code: Provenance) -> tuple[str, int]:
+def speed_of(request: Request, plan: JobPlan, folder: Path, rounds: Rounds, coming: Coming) -> tuple[str, int]:
     """Measure speeds apart, unless the job was stopped; what became of it, and the status that a signal asks for."""
     if rounds.is_over:
         return "not measured apart: the job was stopped", rounds.stopped_by
@@ -179,7 +184,9 @@ def speed_of(request: Request, plan: JobPlan, folder: Path, rounds: Rounds, code
         shown = {each.run_id for each in rounds.shown}
         trained = [run for run in finished_runs(rounds) if run.run_id in shown]
         where = plan.device, plan.device_name
-        said = measure_apart(folder, effort, trained, *where, request.plugins, code, anew=rounds.trained)
+        said = measure_apart(
+            folder, effort, trained, *where, request.plugins, coming.code, rounds.trained, coming.speeds(trained)
+        )
     except KeyboardInterrupt as interrupt:
         return "not measured apart: the job was stopped", stopping_status(interrupt)
     return said, rounds.stopped_by

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 
 from archs.errors import UserError
 from bench.job.display import Display
-from bench.job.estimate import Estimate
 from bench.job.policies.policy import Policy
+from bench.job.remaining.coming import Coming
+from bench.job.remaining.estimate import Estimate
 from bench.launchers.events import Event, EventKind
 from bench.launchers.launcher import Launcher
 from bench.spec.output.counts import it_or_them, plural
+from bench.spec.progress import stage
 from bench.spec.run import RunSpec, Work
 from bench.spec.signals import stopping_status
 from bench.spec.status import Status
+from bench.speed.expected import Expected
 from bench.store.inventory import inventory
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
@@ -103,19 +106,22 @@ class Rounds:
     trained: bool = False
     """Whether this job trained something, finished or not."""
 
+    coming: Coming | None = None
+    """Foretells how long the job will take; None: nothing is foretold."""
+
     _estimate: Estimate | None = None
     """Of the last round: what it has learned holds for the next."""
-
-    _epochs: set[int] = field(default_factory=set)
-    """Of the trainings of the last round."""
 
     def run(self) -> None:
         """Ask the policy until it names nothing that wasn't tried. Each piece of work is tried once in a job."""
         tried: set[str] = set()
         self.work = self.policy.planned({})
         while not self.is_over:
-            planned = self._look()
-            work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
+            with stage("looking at what is done and what comes next"):
+                planned, failed = self._look()
+                work = [each for each in self.policy.next(self.held.records) if each.run_id not in tried]
+            if failed:
+                print(failed_before(failed), file=sys.stderr, flush=True)
             if work and tried and self.no_round_after is not None and time.monotonic() > self.no_round_after:
                 self.no_round_after = None
                 shorter = self.policy.shortened(self.held.records)
@@ -146,8 +152,8 @@ class Rounds:
         """Whether the job was stopped, by a signal or by its first failure."""
         return bool(self.stopped_by) or (self.fail_fast and self.any_failed)
 
-    def _look(self) -> Sequence[Work]:
-        """Read what had ended before, and return all that is planned then; what of it had failed is said."""
+    def _look(self) -> tuple[Sequence[Work], Sequence[tuple[Work, str]]]:
+        """Read what had ended before; return all that is planned then, and what of it had failed, with the errors."""
         planned, failed = self.policy.planned(self.held.records), list[tuple[Work, str]]()
         while ended := self.held.look(planned):
             for each in ended:
@@ -156,13 +162,13 @@ class Rounds:
                 if record.status == Status.FAILED and not self.is_bad_trial(each, record.error):
                     failed.append((each, record.error or "no error text"))
             planned = self.policy.planned(self.held.records)
-        if failed:
-            print(failed_before(failed), file=sys.stderr, flush=True)
-        return planned
+        return planned, failed
 
     def _round(self, work: Sequence[Work], already: int) -> None:
         self.trained |= any(isinstance(each, RunSpec) for each in work)
-        self._estimate = Estimate(work, self.site.workers, self._estimate if self._is_as_long(work) else None)
+        expected = self.coming.work(work) if self.coming else Expected()
+        later = self.coming.after(self.shown, self.trained) if self.coming else 0.0
+        self._estimate = Estimate(work, self.site.workers, expected, self._estimate, later)
         standing, first = self.policy.standing(self.held.records), None
         with (
             Display(work, already, self.site.workers, standing, self._estimate) as display,
@@ -188,11 +194,6 @@ class Rounds:
             if record.environment.get("traceback"):
                 where = f'{record.folder}/record.json, under "traceback"'
                 print(f"the whole traceback of {failed.label}: {where}", file=sys.stderr, flush=True)
-
-    def _is_as_long(self, work: Sequence[Work]) -> bool:
-        """Whether trainings have as many epochs as those of the last round, which then tell how long they take."""
-        before, self._epochs = self._epochs, {each.epochs for each in work if isinstance(each, RunSpec)}
-        return self._epochs <= before
 
     def _is_failure(self, event: Event) -> bool:
         if event.kind is not EventKind.FAILED:

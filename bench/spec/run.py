@@ -147,14 +147,14 @@ class EvaluationSpec:
 
     @property
     def label(self) -> str:
-        return f"{self.run.label}: {' '.join(self._work)}"
+        return f"{self.run.label}: {' '.join(self.what)}"
 
     @property
     def kind(self) -> tuple[str, ...]:
-        return *self.run.kind, *self._work
+        return *self.run.kind, *self.what
 
     @property
-    def _work(self) -> tuple[str, ...]:
+    def what(self) -> tuple[str, ...]:
         """The part, and its number of labels if it has one."""
         labels = self.settings.get("labels")
         return self.part, *([] if labels is None else [f"{labels} labels"])

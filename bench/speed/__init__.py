@@ -2,5 +2,5 @@
 
 Start at `phase.py`, a job's last step, or at `gate_decision.py`, which judges two sessions of benchmarks.
 
-May import: spec, machine, store, statistics, models, tasks, training, worker.
+May import: spec, machine, data, store, statistics, models, tasks, training, evaluation, worker.
 """

@@ -26,40 +26,11 @@ from bench.machine.peak_memory import peak_bytes
 from bench.machine.provenance import provenance
 from bench.spec.device import Device
 from bench.speed.flops import flops_per_image
-from bench.speed.setting import Cell, Setting
+from bench.speed.setting import EFFORTS, Cell, Effort, Setting
 from bench.speed.workloads import WORKLOADS, PreparedCell, Workload, as_spec, matmul, prepare, synchroniser
 from bench.store.speed_file import FORMAT
 from bench.training.cuda_graph import CaptureFailed
 from bench.worker.restore import layers_of, registry, task_and_fingerprint
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How long to measure. Each thing is timed once in each round, for a block of calls."""
-
-    block_seconds: float
-    """A block is as many calls as take this long."""
-
-    seconds: float
-    """Rounds go on until each thing has had so many seconds …"""
-
-    min_rounds: int
-    """… but there are no fewer than this …"""
-
-    max_rounds: int
-    """… and no more than this."""
-
-    energy: bool = False
-    """Whether a GPU's energy is measured too, which takes a second for each thing, its counter being so coarse."""
-
-
-EFFORTS = {
-    ("quick", "cpu"): Effort(0.02, 0.45, 5, 15),
-    ("full", "cpu"): Effort(0.05, 4.0, 10, 80),
-    ("quick", "cuda"): Effort(0.004, 0.05, 9, 15),
-    ("full", "cuda"): Effort(0.02, 2.0, 20, 80, energy=True),
-}
-"""By --throughput and the kind of device. A GPU's time is its own: short blocks tell as much."""
 
 
 @dataclass
@@ -88,7 +59,7 @@ def measure(
 
     Args:
         mode: "quick" or "full".
-        say: takes what is being done, in words.
+        say: takes the name of each task as it is come to.
 
     Raises:
         ChangedForAll: code of an architecture changed what the others are timed by.
@@ -100,7 +71,7 @@ def measure(
     gpu, watch = open_gpu(setting.device), Watch()
     works, products, conditions, failed = [], [], [], []
     for task in dict.fromkeys(cell.task for cell in cells):
-        say(f"measuring speed apart: {task}")
+        say(task)
         prepared: dict[str, PreparedCell] = {}
         rows: dict[tuple[str, str], dict[str, Any]] = {}
         for cell in (cell for cell in cells if cell.task == task):

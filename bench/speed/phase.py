@@ -11,7 +11,7 @@ import json
 import sys
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from bench.machine.child import call_in_child
 from bench.machine.provenance import Provenance
 from bench.spec.defaults import DEFAULT_LABELS
 from bench.spec.device import Device
+from bench.spec.progress import duration
 from bench.spec.run import RunSpec
+from bench.speed.expected import report_seconds
 from bench.speed.setting import Cell, Setting
 from bench.store.speed_file import FILE, FORMAT, read
 
@@ -41,6 +43,7 @@ def measure_apart(
     plugins: Sequence[str],
     code: Provenance,
     anew: bool = False,
+    expected: Mapping[str, float] | None = None,
 ) -> str:
     """Measure, unless that has been done, and write the file; return what became of it, in words for the page.
 
@@ -53,25 +56,56 @@ def measure_apart(
         effort: "off", "quick" or "full".
         trained: the job's finished runs; an architecture is timed on the tasks that it has finished a run of.
         anew: whether this job trained some of them.
+        expected: how many seconds each task is expected to take; None: what is left is not told.
     """
     if effort == "off":
         return "not measured apart: --throughput off"
     if not trained:
         return announced("not measured apart: no run finished")
-    cells = list(
-        dict.fromkeys(Cell(spec.arch, spec.arch_fingerprint, spec.task, spec.task_fingerprint) for spec in trained)
-    )
-    setting = setting_of(trained, device)
+    cells, setting = cells_of(trained), setting_of(trained, device)
     wanted = identity(effort, setting, device_name, cells, code)
     kept = measured_before(folder, wanted)
-    if kept is not None and not (anew and is_of_another_hour(kept) and kept.get("mode") == effort):
+    if is_kept(kept, effort, anew):
         return "measured apart by an earlier run of this command"
+    left = dict(expected or {})
+
+    def say_task(task: str) -> None:
+        about = f", about {duration(sum(left.values()) + report_seconds(len(cells)))} left" if expected else ""
+        say(f"measuring speed apart: {task}{about}")
+        left.pop(task, None)
+
     try:
-        document = call_in_child(measure, cells, setting, effort, plugins, listener=say)
+        document = call_in_child(measure, cells, setting, effort, plugins, listener=say_task)
         write(folder, document | {"identity": wanted, **({"earlier": sessions_to_keep(kept)} if kept else {})})
     except Exception as error:
         return announced(f"not measured apart: {' '.join(str(error).split())}")
     return "measured apart"
+
+
+def is_due(
+    folder: Path,
+    effort: str,
+    planned: Sequence[RunSpec],
+    device: Device,
+    device_name: str,
+    code: Provenance,
+    anew: bool,
+) -> bool:
+    """Return whether `measure_apart` will measure something, if these runs finish."""
+    if effort == "off" or not planned:
+        return False
+    wanted = identity(effort, setting_of(planned, device), device_name, cells_of(planned), code)
+    return not is_kept(measured_before(folder, wanted), effort, anew)
+
+
+def is_kept(kept: dict[str, Any] | None, effort: str, anew: bool) -> bool:
+    """Return whether what was measured before is all that a job wants; `anew` is as in `measure_apart`."""
+    return kept is not None and not (anew and is_of_another_hour(kept) and kept.get("mode") == effort)
+
+
+def cells_of(runs: Sequence[RunSpec]) -> list[Cell]:
+    """Return each architecture on each task of some runs, in their order."""
+    return list(dict.fromkeys(Cell(run.arch, run.arch_fingerprint, run.task, run.task_fingerprint) for run in runs))
 
 
 def measure(

@@ -18,8 +18,8 @@ from bench.spec.defaults import DEFAULT_LABELS
 from bench.spec.device import Device
 from bench.spec.run import RunSpec
 from bench.speed.flops import flops_per_image
-from bench.speed.measure import Effort, time_in_turns
-from bench.speed.setting import Setting
+from bench.speed.measure import time_in_turns
+from bench.speed.setting import Effort, Setting
 from bench.speed.workloads import Workload, prepare
 from bench.statistics.speed_frames import is_disturbed
 from bench.store.step_seconds import FOLDER, Measured

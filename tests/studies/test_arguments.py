@@ -26,6 +26,7 @@ from bench.studies import (
 )
 from bench.studies.looks import calibration as looks
 from bench.studies.racing import simulate as racing
+from bench.studies.waiting import remaining_time
 from tests.house.test_docs import commands
 
 MEASURING = {
@@ -37,6 +38,7 @@ MEASURING = {
     overhead: "compare",
     racing: "simulate_all",
     recipe: "try_rates",
+    remaining_time: "watch",
     scaling: "measure",
     speed_table: "row",
     spread: "train_all",

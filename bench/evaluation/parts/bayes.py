@@ -7,13 +7,15 @@ of its terms. That is what compares with a VAE.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import Part, Subject
-from bench.evaluation.parts.iwae import bound_of_code
+from bench.evaluation import Cost, Images, Part, Subject
+from bench.evaluation.parts.iwae import LIKELIHOOD_SECONDS, bound_of_code
 from bench.models.latent import CLASSES
 from bench.models.streams import generator
 
@@ -62,5 +64,17 @@ def confusion(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return counts
 
 
-PART = Part("bayes", "CVAE as a Bayes classifier", run, protocol=2)
+def cost(settings: Mapping[str, Any], images: Images) -> Cost:
+    """Return what it takes: each sample of each label is decoded."""
+    decoded = CLASSES * SAMPLES * images.test
+    return Cost(CLASSES * images.test, decoded, LIKELIHOOD_SECONDS * decoded)
+
+
+PART = Part(
+    "bayes",
+    "CVAE as a Bayes classifier",
+    run,
+    cost=cost,
+    protocol=2,
+)
 """Protocol 1 summed the weights in float32."""

@@ -6,13 +6,14 @@ Protocol 1 subtracted the run's recorded ELBO, of one other sample of each image
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.evaluation import EvaluationRequest, Part, Subject
+from bench.evaluation import Cost, EvaluationRequest, Images, Part, Subject
 from bench.evaluation.importance import Bounds, importance_bound
 from bench.models.likelihood import log_likelihood
 from bench.models.streams import generator
@@ -20,6 +21,9 @@ from bench.spec.metrics import bound_images
 
 IMAGES = 50
 """Whose bounds are computed together."""
+
+LIKELIHOOD_SECONDS = 3e-6
+"""Of a decoded image: the sum over its pixels."""
 
 DECODED = 2_000
 """Images decoded at once: the largest arrays are [DECODED, 8…32, 28, 28]."""
@@ -72,4 +76,11 @@ def settings(request: EvaluationRequest) -> list[dict[str, Any]]:
     return [{"samples": request.iwae_samples, "images": request.iwae_images}]
 
 
-PART = Part("iwae", "importance-weighted bound", run, settings, protocol=2)
+def cost(settings: Mapping[str, Any], images: Images) -> Cost:
+    """Return what it takes: each sample is decoded."""
+    count = min(settings["images"] or images.test, images.test)
+    decoded = settings["samples"] * count
+    return Cost(count, decoded, LIKELIHOOD_SECONDS * decoded)
+
+
+PART = Part("iwae", "importance-weighted bound", run, settings, cost=cost, protocol=2)

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from bench.evaluation import Part, Subject
+from bench.evaluation import Cost, Part, Subject
 from bench.evaluation.codes import codes_of
 
 ITERATIONS = 1_000
@@ -40,4 +40,14 @@ def run(subject: Subject) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     return {"probe_accuracy": float(correct.mean())}, {"test_probe_correct": correct}
 
 
-PART = Part("probe", "linear probe of the latent code", run)
+FIT_SECONDS = 1.0, 2e-5
+"""Of loading scikit-learn, which a process does once, and of the fit for each training image."""
+
+PART = Part(
+    "probe",
+    "linear probe of the latent code",
+    run,
+    cost=lambda settings, images: Cost(
+        images.train + images.test, seconds=FIT_SECONDS[0] + FIT_SECONDS[1] * images.train
+    ),
+)

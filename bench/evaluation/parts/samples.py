@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bench.evaluation import Part, Subject
+from bench.evaluation import Cost, Part, Subject
 from bench.evaluation.parts.bayes import confusion
 from bench.models.latent import CLASSES
 from bench.models.streams import generator
@@ -56,4 +56,10 @@ def others(run: RunSpec, runs: Sequence[RunSpec], baseline: str) -> tuple[str, .
     return tuple(found) or None
 
 
-PART = Part("samples", "samples read by a classifier", run, others=others)
+PART = Part(
+    "samples",
+    "samples read by a classifier",
+    run,
+    others=others,  # the judge reads, about as fast as an encoder
+    cost=lambda settings, images: Cost(CLASSES * PER_LABEL + images.test, CLASSES * PER_LABEL),
+)

@@ -94,10 +94,9 @@ def test_each_round_says_where_it_stands(settled: tuple[Path, list[str]]) -> Non
     folder, lines = settled
     rounds = [line for line in lines if "verdicts open" in line]
     assert rounds[0] == "4 of 4 verdicts open, first 3 of at most 5 seeds"
-    assert re.fullmatch(
-        r"[1-4] of 4 verdicts open, 4th of at most 5 seeds, .*, about \d+:\d\d left in this round", rounds[1]
-    )
-    assert re.fullmatch(r"\[1/18\] .* finished in \d+:\d\d, about \d+:\d\d left in this round", lines[1])
+    left = r"about \d+:\d\d left in this round, 0:0\d after the last"
+    assert re.fullmatch(rf"[1-4] of 4 verdicts open, 4th of at most 5 seeds, .*, {left}", rounds[1])
+    assert re.fullmatch(rf"\[1/18\] .* finished in \d+:\d\d, {left}", lines[1])
     assert "done already" not in "".join(lines)
     assert re.search(r"^settled: .* at [3-5] seeds.*; open after 5 seeds: ", lines[-1])
     assert sum(line.startswith("[") for line in lines) == len(records(folder))

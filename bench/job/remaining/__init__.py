@@ -1,0 +1,4 @@
+"""How long a job will still take.
+
+Start at `estimate.py`, which learns from its events; `coming.py` foretells what hasn't begun.
+"""
