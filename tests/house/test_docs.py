@@ -171,19 +171,23 @@ def test_the_page_on_performance_is_one_page() -> None:
 
 
 def test_the_documented_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a store that holds another experiment with the same architectures and seeds beside it."""
     monkeypatch.chdir(tmp_path)
     command = ["--archs", "cnn2", "cnn3", "--dataset", "digits", "--epochs", "2", "--seeds", "2",
                "--train-images", "200",
-               "--device", "cpu", "--tasks", "vae", "--throughput", "off", "--out", "report"]  # fmt: skip
+               "--device", "cpu", "--tasks", "vae", "--throughput", "off"]  # fmt: skip
     with patch("reports.build"), patch("reports.terminal_summary", return_value=""):
-        assert main(command) == 0
+        assert main([*command, "--out", "report"]) == 0
+        assert main([*command, "--lr", "1e-4", "--out", "another"]) == 0
     text = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
+    assert "reports/generated/NAME" in text
     found: dict = {}
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(compile(code, "notebook.md", "exec"), found)
+        exec(compile(code.replace("reports/generated/NAME", "report"), "notebook.md", "exec"), found)
     assert (tmp_path / "curves.png").stat().st_size > 5_000
     assert found["wide"].shape == (2, 2)
-    assert len(found["epochs"]) == 8
+    assert len(found["epochs"]) == 8 and len(bench.load("runs", "history")) == 16
+    assert not found["model"].training
     assert set(bench.load("runs", "summary")["metric"]) >= {"elbo", "params_total"}
     assert set(bench.load("runs", "layers")["arch"]) == {"cnn2", "cnn3"}
     with pytest.raises(UserError, match="unknown table 'histroy'; did you mean 'history'"):
