@@ -124,7 +124,7 @@ def test_the_comparison_with_others_needs_their_package(refused: Callable, monke
     monkeypatch.setitem(sys.modules, "pythae", None)
     assert refused(compare_peers, ["--data-dir", "x"]) == (
         "bench.studies.compare_peers needs the package pythae, which is not installed; it comes with the extra [peers]"
-        ": python3 -m uv sync --extra peers"
+        ": in the folder of this project, pip install -e '.[peers]'"
     )
 
 
