@@ -199,7 +199,9 @@ def check_uv(command: Command, words: list[str]) -> None:
         if rest[0] == "--extra":
             assert rest[1] in PROJECT["optional-dependencies"]
         rest = rest[1 + UV_OPTIONS[rest[0]] :]
-    if name == "run":
+    if not rest and command.in_prose:
+        assert name in ("run", "sync")
+    elif name == "run":
         program = ["python", rest[0]] if rest[0].endswith(".py") else [rest[0]]
         CHECKS[program[0]](command, [*program[1:], *rest[1:]])
     elif name == "pip install":
