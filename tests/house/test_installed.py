@@ -24,8 +24,18 @@ from bench.store.store import Store
 from run_ablation import main
 from tests.conftest import ROOT
 
-JOB = ["--archs", "cnn3", "mlp", "--tasks", "classifier", "--dataset", "digits", "--epochs", "1", "--seeds", "1",
-       "--train-images", "200", "--device", "cpu", "--throughput", "off"]  # fmt: skip
+JOB = ["--archs", "cnn3", "mlp", "mine", "--plugin", "mine.py", "--tasks", "classifier", "--dataset", "digits",
+       "--epochs", "1", "--seeds", "1", "--train-images", "200", "--device", "cpu", "--throughput", "off"]  # fmt: skip
+MINE = """
+from torch import nn
+from archs import mlp
+from archs.base import Arch
+
+def encoder(in_channels):
+    return nn.Sequential(mlp.ARCH.encoder(in_channels), nn.ReLU())
+
+ARCH = Arch(name="mine", summary="of ours and its own", source="mine", encoder=encoder)
+"""
 NOT_PACKAGED = {"bench/conftest.py", "bench/test_speed.py"}
 """The benchmarks of `pytest bench`, which compares two checkouts."""
 
@@ -84,6 +94,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 def done(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess]:
     """A folder in which the installed command did a job, and what it said."""
     folder = tmp_path_factory.mktemp("elsewhere")
+    (folder / "mine.py").write_text(MINE)
     return folder, installed.run("conv-ablation", *JOB, cwd=folder)
 
 
@@ -112,9 +123,9 @@ def test_an_installed_job_is_that_of_a_checkout(
     (report,) = (folder / "reports" / "generated").iterdir()
     assert (report / "report.md").is_file() and (report / "figures").is_dir()
     manifest = json.loads((report / "manifest.json").read_text())
-    assert manifest["command"].startswith("conv-ablation --archs cnn3 mlp ")
+    assert manifest["command"].startswith("conv-ablation --archs cnn3 mlp mine ")
     records = Store(folder / "runs").records()
-    assert len(records) == 2
+    assert len(records) == 3
     for record in records:
         assert record.environment["commit"] is None and record.environment["dirty"] is None
         assert record.environment["code"] == code_hashes()
@@ -141,12 +152,13 @@ def test_every_command_of_an_installed_package_works_from_anywhere(
     assert again.returncode == 0, again.stderr
     page = (report / "report.md").read_text(encoding="utf-8")
     assert "made by other code" not in page
-    (run_id, _) = Store(store).run_ids()
-    same = installed.run("-m", "bench.verify", run_id[:8], "--runs-dir", str(store), cwd=tmp_path)
+    plugin = str(folder / "mine.py")
+    run_id, *_ = Store(store).run_ids()
+    same = installed.run("-m", "bench.verify", run_id[:8], "--runs-dir", str(store), "--plugin", plugin, cwd=tmp_path)
     assert same.returncode == 0, same.stderr
     code = "import bench, sys; print(bench.__file__, len(bench.load(sys.argv[1])))"
     loaded = installed.run("-c", code, str(store), cwd=tmp_path)
-    assert loaded.stdout.split() == [str(installed.library / "bench" / "__init__.py"), "2"]
+    assert loaded.stdout.split() == [str(installed.library / "bench" / "__init__.py"), "3"]
     assert not any(tmp_path.iterdir())
 
 
@@ -154,8 +166,9 @@ def test_every_command_of_an_installed_package_works_from_anywhere(
 def test_a_model_of_an_installed_package_comes_back_in_a_checkout(
     done: tuple[Path, subprocess.CompletedProcess],
 ) -> None:
-    store = done[0] / "runs"
-    assert not bench.load_model(store, Store(store).run_ids()[0]).training
+    folder, _ = done
+    for run_id in Store(folder / "runs").run_ids():
+        assert not bench.load_model(folder / "runs", run_id, (str(folder / "mine.py"),)).training
 
 
 POSIX_ONLY = ("fcntl", "grp", "pwd", "resource", "termios")
