@@ -14,9 +14,10 @@ import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-if sys.flags.safe_path:  # `python -P`, `-I` or PYTHONSAFEPATH=1: what is beside a script is not found by itself
+if __name__ == "__main__" and sys.flags.safe_path:
+    # `python -P`, `-I` or PYTHONSAFEPATH=1: what is beside a script is not found by itself
     sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from archs.errors import UserError
@@ -46,6 +47,11 @@ def main(arguments: Sequence[str]) -> int:
         status = stopping_status(interrupt)
         print(f"{stopped(status)}: whatever finished is kept; the same command goes on from there", file=sys.stderr)
         return status
+
+
+def command() -> NoReturn:
+    """Do what the command line asks for: the program `conv-ablation` of an installed package."""
+    run_command(main)
 
 
 def list_archs(request: Request) -> int:

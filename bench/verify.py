@@ -12,7 +12,7 @@ import dataclasses
 import sys
 import tempfile
 
-from archs.errors import UserError, nearest
+from archs.errors import UserError
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.device import CPU
@@ -21,6 +21,7 @@ from bench.spec.paths import data_dir, path
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
 from bench.store.differences import differences, environment_differences, is_timing
+from bench.store.lookup import find_run
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.worker.site import Site
@@ -65,6 +66,7 @@ def verify(store: Store, run: str, site: Site) -> int:
         site: where it is trained again.
     """
     record = find_run(store, run)
+    record.verify()  # every byte of it
     spec = spec_of(record)
     print(f"training {spec.label} again ({plural(spec.epochs, 'epoch')}) …", file=sys.stderr, flush=True)
     again = retrain(spec, site)
@@ -85,25 +87,6 @@ def what_was_compared(record: Record) -> str:
         return f"it fails again, with the same words ({record.error})"
     metrics = sum(not is_timing(name) for name in record.metrics)
     return f"{plural(metrics, 'metric')}, {plural(len(record.history), 'epoch')}, the arrays, the weights"
-
-
-def find_run(store: Store, text: str) -> Record:
-    """Return the run whose id is, or begins with, `text`, with every byte of its record verified."""
-    known = store.run_ids()
-    matching = [run_id for run_id in known if text and run_id.startswith(text)]
-    if len(matching) > 1:
-        raise UserError(
-            f"run {text!r}: {len(matching)} ids in {store.folder} begin so; give more of it, for example {matching[0]}"
-        )
-    if not matching:
-        hint = nearest(text, known) if len(known) < 20 else ""
-        raise UserError(
-            f"run {text[:40]!r}: no record of {store.folder} has an id that begins so{hint}; "
-            "name the store with --runs-dir"
-        )
-    record = store.load(matching[0])
-    record.verify()
-    return record
 
 
 def spec_of(record: Record) -> RunSpec:

@@ -24,6 +24,7 @@ from bench.job.policies.policy import Records
 from bench.job.recipe import Recipe
 from bench.job.report_folder import runs_path
 from bench.job.request import Request
+from bench.machine.environment import COMMAND
 from bench.spec.run import PROTOCOL, EvaluationSpec, RunSpec, Work, canonical_json
 from bench.spec.search_space import SPACE
 from bench.store import design as designs
@@ -146,7 +147,7 @@ def describe(
     archs = archs_of(plan, shown)
     return {
         "title": title(archs, data.name),
-        "command": shlex.join(["python", "run_ablation.py", *request.arguments]),
+        "command": shlex.join([*COMMAND.split(), *request.arguments]),
         "runs_dir": runs_path(folder, request.runs_dir),
         "run_ids": [run_id for run_id in runs if run_id in records],
         "planned": len(runs),

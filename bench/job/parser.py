@@ -6,6 +6,7 @@ import argparse
 
 from bench.job import values
 from bench.job.policies.options import add_options
+from bench.machine.environment import COMMAND
 from bench.spec.arguments import Parser, integer
 from bench.spec.defaults import (
     DEFAULT_BATCH,
@@ -25,24 +26,24 @@ from bench.spec.run import LIKELIHOODS
 from bench.tasks import DEFAULT, names
 from bench.trackers import kinds
 
-EXAMPLES = """examples:
-  python run_ablation.py --archs cnn2 cnn3 --seeds 3
-  python run_ablation.py --archs cnn2/cnn3+cnn2/cnn3 --tasks vae
+EXAMPLES = f"""examples:
+  {COMMAND} --archs cnn2 cnn3 --seeds 3
+  {COMMAND} --archs cnn2/cnn3+cnn2/cnn3 --tasks vae
       cross encoders with decoders
-  python run_ablation.py --archs cnn:depth=2/3,kernel=3/5 --quick
+  {COMMAND} --archs cnn:depth=2/3,kernel=3/5 --quick
       a grid, at a glance
-  python run_ablation.py --archs cnn2 cnn3 --until-sure
+  {COMMAND} --archs cnn2 cnn3 --until-sure
       as many seeds as the verdicts need
-  python run_ablation.py --archs cnn2 cnn:depth=2/3 --race --tasks vae
+  {COMMAND} --archs cnn2 cnn:depth=2/3 --race --tasks vae
       the best of three, confirmed
-  python run_ablation.py --archs cnn2 my_arch --plugin my_arch.py
+  {COMMAND} --archs cnn2 my_arch --plugin my_arch.py
       your own beside ours
 """
 
 
 def parser() -> argparse.ArgumentParser:
     build = Parser(
-        prog="run_ablation.py",
+        prog=COMMAND.split()[-1],
         description=fill(
             "Trains every architecture × task × seed and writes a report that says which is better, by how much, at "
             "what cost, and how sure that is."

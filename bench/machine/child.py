@@ -11,6 +11,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import site
 import sys
 import tempfile
 import traceback
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from archs.errors import UserError
@@ -121,12 +123,15 @@ def this_project_found() -> Iterator[None]:
 
     The fork server of Python 3.11 is not told where its parent looks for modules; it looks into the working directory.
     It would import nothing beforehand, without a word, and every child would load torch for itself. The process and its
-    children keep both variables.
+    children keep both variables. Installed packages it finds by itself: their folder, named here, would come before
+    Python's own modules, and an old package there may have the name of one.
     """
     names = ("PYTHONPATH", "PYTHONSAFEPATH")
     before = {name: os.environ[name] for name in names if name in os.environ}
-    others = [before["PYTHONPATH"]] if before.get("PYTHONPATH") else []
-    os.environ.update(PYTHONPATH=os.pathsep.join([str(ROOT), *others]), PYTHONSAFEPATH="1")
+    is_installed = ROOT in {Path(folder).resolve() for folder in site.getsitepackages()}
+    places = [] if is_installed else [str(ROOT)]
+    places += [before["PYTHONPATH"]] if before.get("PYTHONPATH") else []
+    os.environ.update(PYTHONPATH=os.pathsep.join(places), PYTHONSAFEPATH="1")
     try:
         yield
     finally:

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-"""The folder that this project is in."""
+"""The folder that this project is in: a checkout's, or that of installed packages."""
+
+COMMAND = "python run_ablation.py" if (ROOT / "pyproject.toml").is_file() else "conv-ablation"
+"""How the user calls the job's command: from within the checkout, or as it is installed."""
 
 PACKAGES = ("torch", "numpy", "pandas", "scipy")
 

@@ -22,6 +22,11 @@ BAD_INPUT = 2
 CRASHED = 70
 """The exit status after an error of ours (EX_SOFTWARE). Python's own, 1, is a verdict of most commands."""
 
+NOT_ON_WINDOWS = (
+    "this runs on Linux and macOS, not on Windows, which lacks their locks (fcntl), fork servers and signals; "
+    "in WSL, the Linux within Windows, it does"
+)
+
 SYSTEM_ERRORS = {
     getattr(errno, name, None)
     for name in (
@@ -44,6 +49,9 @@ def run_command(main: Callable[[list[str]], int]) -> NoReturn:
         main: its `UserError` becomes one line on stderr and status 2, as what a disk or the system fails to do; Ctrl-C
             status 130, a signal that stops commands 128 and its number, any other exception a traceback and status 70.
     """
+    if sys.platform == "win32":
+        print(f"error: {NOT_ON_WINDOWS}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     prepare()
     fill_closed_descriptors()
     take_everything()

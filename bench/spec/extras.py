@@ -19,7 +19,12 @@ def require(package: str, asked: str, extra: str) -> None:
         UserError: it is not installed.
     """
     if importlib.util.find_spec(package) is None:
-        raise UserError(
-            f"{asked} needs the package {package}, which is not installed; it comes with the extra [{extra}]: "
-            f"python3 -m uv sync --extra {extra}"
-        )
+        raise not_installed(package, asked, extra)
+
+
+def not_installed(package: str, asked: str, extra: str) -> UserError:
+    """Return the error that names a missing package and says how it is installed; the arguments are `require`'s."""
+    return UserError(
+        f"{asked} needs the package {package}, which is not installed; it comes with the extra [{extra}]: "
+        f"in the folder of this project, pip install -e '.[{extra}]'"
+    )

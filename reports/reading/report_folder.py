@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from bench.spec.declared import Declared, of_manifest
 from bench.statistics.frames import history_frame, layers_frame, metric_names, records_frame, summary_frame
 from bench.statistics.settings import refuse_mixed
 from bench.store.evaluations import with_evaluations
+from bench.store.lookup import runs_directory
 from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from reports.reading.manifest import holds_at_any_look, read_manifest
@@ -205,32 +205,6 @@ def read_folder(folder: Path, runs_dir: Path | None = None) -> ReportFolder:
         raced=tuple(_records(where, [str(one) for one in raced], set(), of_manifest(manifest))[0]),
         numbers_of_labels=numbers,
     )
-
-
-def runs_directory(folder: Path, manifest: Mapping[str, Any], override: Path | None) -> Path:
-    """Return where the runs are.
-
-    The manifest's path is tried relative to the report folder as the system reads it, where `..` leads out of the place
-    that a link points to; then relative to the folder's name, as older versions wrote it; then as it stands. The first
-    that holds one of the runs is it, else the first that is a folder.
-
-    Args:
-        override: the only path that is tried, if given.
-
-    Raises:
-        UserError: there is no such folder.
-    """
-    written = str(manifest["runs_dir"])
-    by_name = Path(os.path.normpath(os.path.join(os.path.abspath(folder), written)))
-    candidates = [Path(override)] if override else [folder / written, by_name, Path(written)]
-    # os.path.isdir is False, where Path.is_dir raises, for a name that is too long
-    there = [candidate for candidate in candidates if os.path.isdir(candidate)]
-    for candidate in there:
-        if any(os.path.lexists(candidate / run_id) for run_id in manifest["run_ids"]):
-            return candidate
-    if there:
-        return there[0]
-    raise UserError(f"no runs directory {candidates[0]}: expected the records of {folder}; point --runs-dir at them")
 
 
 def _records(

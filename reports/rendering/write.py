@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from archs.errors import UserError
+from bench.spec.extras import not_installed
 from bench.spec.output.streams import in_ascii
 from bench.statistics.frames import records_frame
 from reports.figures.canvas import FigureWriter, warn
@@ -85,10 +86,7 @@ def as_parquet(frame: pd.DataFrame, path: Path) -> None:
     try:
         frame.to_parquet(path, index=False, engine="pyarrow")
     except ImportError as error:
-        raise UserError(
-            "--parquet needs the package pyarrow, which is not installed; it comes with the extra [parquet]: "
-            "python3 -m uv sync --extra parquet"
-        ) from error
+        raise not_installed("pyarrow", "--parquet", "parquet") from error
 
 
 def _csvs(experiment: Experiment) -> dict[str, pd.DataFrame]:

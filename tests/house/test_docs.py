@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 import re
-import shlex
 import tomllib
 from pathlib import Path
 from unittest.mock import patch
 
 import pandas as pd
 import pytest
+from packaging.requirements import Requirement
 
 import bench
 from archs.errors import UserError
 from archs.foreign.packages import GROUP
-from archs.registry import discover
 from bench import trackers
-from bench.job import options
 from run_ablation import main
 from tests.conftest import ROOT
+from tests.house.documented import DOCUMENTS
 
 PUBLISHED = ROOT / "reports" / "published" / "mnist-2cnn-vs-3cnn"
-DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 CODE = [
     *ROOT.glob("*.py"),
     *(path for room in ("archs", "bench", "reports", "tests") for path in (ROOT / room).rglob("*.py")),
 ]
-
-
-def commands(*programs: str) -> list[str]:
-    """Every line of a document that runs one of `programs`, from its name on."""
-    found = []
-    for document in DOCUMENTS:
-        for line in document.read_text(encoding="utf-8").splitlines():
-            for program in programs:
-                if re.match(rf"\s*(`|\$ )?(python3? |.*uv run ){program}", line):
-                    found.append(line[line.index(program) :].split("  #")[0].split("`")[0].strip())
-    return found
-
-
-def test_there_are_commands_to_check() -> None:
-    assert len(commands("run_ablation.py")) >= 5
-
-
-@pytest.mark.parametrize("command", commands("run_ablation.py"))
-def test_every_documented_command_parses(command: str) -> None:
-    chosen = options.parse(shlex.split(command)[1:])
-    known = [name for name in chosen.archs if name not in ("wide2", "my_arch")]
-    assert discover().resolve(known).archs
 
 
 def test_the_ci_script_runs_the_readme_test_command() -> None:
@@ -64,6 +40,29 @@ def test_the_command_for_the_oldest_torch_names_the_oldest() -> None:
     oldest = {name: least for name, _, least in (one.partition(">=") for one in wanted)}
     named = re.findall(r"--with '(\w+)==([\d.]+)\.\*'", command)
     assert named == [(name, oldest[name]) for name in ("torch", "torchvision")]
+
+
+def test_the_requirements_are_those_of_the_project() -> None:
+    """One version of each package that it needs, or its tests and their extras do, within the range that it allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    development = [Requirement(one) for one in project["dependency-groups"]["dev"]]
+    (own,) = (one for one in development if one.name == project["project"]["name"])
+    extras = [one for extra in own.extras for one in project["project"]["optional-dependencies"][extra]]
+    wanted = [Requirement(one) for one in [*project["project"]["dependencies"], *extras]]
+    wanted += [one for one in development if one is not own]
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert sorted(pinned) == sorted(one.name for one in wanted)
+    for one in wanted:
+        assert one.specifier.contains(pinned[one.name]), f"{one} and {pinned[one.name]}"
+
+
+def test_the_readme_names_what_the_program_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"Python {project['requires-python'].replace('>=', '≥ ')}:" in readme
+    systems = {one.rpartition(" :: ")[2] for one in project["classifiers"] if one.startswith("Operating System")}
+    assert systems == {"Linux", "MacOS"} and "on Linux, macOS and in a container (not on Windows" in readme
 
 
 def test_the_documented_architecture_trains(tmp_path: Path) -> None:
@@ -172,19 +171,23 @@ def test_the_page_on_performance_is_one_page() -> None:
 
 
 def test_the_documented_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a store that holds another experiment with the same architectures and seeds beside it."""
     monkeypatch.chdir(tmp_path)
     command = ["--archs", "cnn2", "cnn3", "--dataset", "digits", "--epochs", "2", "--seeds", "2",
                "--train-images", "200",
-               "--device", "cpu", "--tasks", "vae", "--throughput", "off", "--out", "report"]  # fmt: skip
+               "--device", "cpu", "--tasks", "vae", "--throughput", "off"]  # fmt: skip
     with patch("reports.build"), patch("reports.terminal_summary", return_value=""):
-        assert main(command) == 0
+        assert main([*command, "--out", "report"]) == 0
+        assert main([*command, "--lr", "1e-4", "--out", "another"]) == 0
     text = (ROOT / "docs" / "notebook.md").read_text(encoding="utf-8")
+    assert "reports/generated/NAME" in text
     found: dict = {}
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(compile(code, "notebook.md", "exec"), found)
+        exec(compile(code.replace("reports/generated/NAME", "report"), "notebook.md", "exec"), found)
     assert (tmp_path / "curves.png").stat().st_size > 5_000
     assert found["wide"].shape == (2, 2)
-    assert len(found["epochs"]) == 8
+    assert len(found["epochs"]) == 8 and len(bench.load("runs", "history")) == 16
+    assert not found["model"].training
     assert set(bench.load("runs", "summary")["metric"]) >= {"elbo", "params_total"}
     assert set(bench.load("runs", "layers")["arch"]) == {"cnn2", "cnn3"}
     with pytest.raises(UserError, match="unknown table 'histroy'; did you mean 'history'"):

@@ -140,7 +140,7 @@ def test_a_package_that_is_not_installed_is_named_at_once(
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"needs the package {package}, which is not installed" in line
-    assert line.endswith(f"the extra [{extra}]: python3 -m uv sync --extra {extra}")
+    assert line.endswith(f"the extra [{extra}]: in the folder of this project, pip install -e '.[{extra}]'")
     assert list(tmp_path.iterdir()) == []
 
 

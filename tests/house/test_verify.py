@@ -152,7 +152,7 @@ BAD = [
     ([""], {}, "run '': no record of"),
     ([], {}, "the following arguments are required: RUN"),
     (["RUN", "--runs-dri", "x"], {}, "unknown option '--runs-dri'; did you mean '--runs-dir'?"),
-    (["RUN", "--runs-dir", "nowhere"], {}, "no record of nowhere has an id that begins so"),
+    (["RUN", "--runs-dir", "nowhere"], {}, "runs folder nowhere: no such folder; "),
     (["RUN"], {"seed": 5}, "its spec is that of run"),
     (["RUN"], {"colour": "red"}, "its spec is not of this version"),
     (["RUN"], {"seed": "five"}, "spec: seed is 'five': expected `int`, got `str`"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 import time
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 
 from archs.registry import discover
-from bench import gate
 from bench.gate import main
 from bench.speed.gate_decision import Sample, judge, quickest
 from bench.speed.reference import TURNS
@@ -23,7 +21,6 @@ from bench.studies import gate_trial
 from bench.studies.gate_trial import table
 from bench.test_speed import CASES
 from tests.conftest import ROOT
-from tests.house.test_docs import commands
 
 
 def sample(slower: float = 1.0, machine: float = 1.0, busy: float = 0.0, rounds: int = 100, salt: int = 0) -> Sample:
@@ -179,14 +176,6 @@ def pytest_bench(*arguments: str, plugins: Path | None = None) -> subprocess.Com
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     environment |= {"PYTHONPATH": str(plugins)} if plugins else {}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-
-
-def test_documented_commands_parse() -> None:
-    found = [(gate.parser(), line) for line in commands("-m bench.gate ")]
-    found += [(gate_trial.parser(), line) for line in commands("-m bench.studies.gate_trial ")]
-    assert len(found) >= 3
-    for parser, line in found:
-        parser.parse_args(shlex.split(line)[2:])
 
 
 def test_the_trial_counts_what_the_gate_said(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_frames_of_one_setting_have_no_further_column(tmp_path: Path) -> None:
     assert list(bench.load(tmp_path, "summary").columns) == expected
     assert list(bench.load(tmp_path, "layers").columns[:4]) == ["arch", "task", "part", "layer"]
     assert list(bench.load(tmp_path, "history").columns[:5]) == ["arch", "task", "seed", "run_id", "epoch"]
+    (tmp_path / "none").mkdir()
     assert bench.load(tmp_path / "none", "summary").empty and bench.load(tmp_path / "none", "layers").empty
 
 
