@@ -27,6 +27,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded, here an
 # before Ray is: tests import it before bench.launchers.ray_cluster does
 os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
 
+os.environ.pop("COLUMNS", None)  # the width of somebody's terminal, or of a worker of pytest-xdist, would break lines
+
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent

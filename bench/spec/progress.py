@@ -39,7 +39,7 @@ def stage(name: str) -> Iterator[None]:
     A screen is not blank then while libraries are loaded, and bad input ends in one line all the same. Elsewhere, as in
     a log, nothing is written.
     """
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     sys.stderr.write(f"{name} …\r")  # a line that is printed meanwhile takes its place

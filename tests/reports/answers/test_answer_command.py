@@ -142,7 +142,7 @@ def test_numbers_of_labels_are_tasks_of_their_own(tmp_path: Path, capsys: pytest
 
 
 BAD: dict[str, tuple[list[str], str]] = {
-    "an unknown architecture": (["--arch", "cnn4"], "the report has no architecture 'cnn4'; did you mean 'cnn3'?"),
+    "an unknown architecture": (["--arch", "cnn33"], "the report has no architecture 'cnn33'; did you mean 'cnn3'?"),
     "an unknown task": (["--task", "vea"], "the report has no task 'vea'; did you mean 'vae'?"),
     "an unknown reason": (["--fail-on", "wrose"], "--fail-on: 'wrose' is no reason to fail; did you mean 'worse'?"),
     "nothing to compare": (["--fail-on", "worse", "--arch", "cnn2"], "nothing is compared with the baseline cnn2"),
