@@ -41,13 +41,14 @@ NEAR = 0.15
 """How far off the end of a job may be told."""
 
 JOBS = {
-    "digits": "--dataset digits --archs cnn2 cnn3 --seeds 3",
-    "three tasks": "--dataset mnist --archs cnn2 cnn3 --seeds 2 --epochs 6 --train-images 10000",
-    "unlike nets": "--dataset mnist --archs mlp cnn2 cnn:depth=4,channels=32 --tasks vae --seeds 1 --epochs 5 "
-    "--train-images 20000",
-    "evaluations": "--dataset mnist --archs cnn2 mlp --tasks vae cvae classifier --seeds 1 --epochs 3 "
+    "digits": "--dataset digits --archs cnn2 cnn3 --seeds 10",
+    "three tasks": "--dataset mnist --archs cnn2 cnn3 --seeds 3 --epochs 8 --train-images 15000",
+    "unlike nets": "--dataset mnist --archs mlp cnn2 cnn:depth=4,channels=32 --tasks vae --seeds 1 --epochs 10 "
+    "--train-images 40000",
+    "evaluations": "--dataset mnist --archs cnn2 mlp --tasks vae cvae classifier --seeds 2 --epochs 3 "
     "--train-images 10000 --evaluate few-labels --iwae-images 2000",
-    "until sure": "--dataset digits --archs cnn2 cnn3 mlp --tasks vae --until-sure --max-seeds 6",
+    "until sure": "--dataset mnist --archs cnn2 cnn3 mlp --tasks vae classifier --epochs 6 --train-images 20000 "
+    "--until-sure --max-seeds 8",
 }
 """What is to be told beforehand in each: seeds; tasks; architectures of unlike cost, fewer than workers at last; what
 comes after training; rounds."""
