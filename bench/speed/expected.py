@@ -2,9 +2,9 @@
 
 A network's seconds per image are those of a few calls (`bench.speed.probe`): a training step, inference, decoding. From
 them follows what a run or an evaluation takes: images × seconds per image, and a little that is the same for all. The
-pace at which runs really go is learned while they do (`bench.job.remaining.estimate`), so that these numbers have to be right in
-proportion, not in size. Where nothing is timed, every image of a training step costs the same, and the unit is none:
-then only the pace tells seconds.
+pace at which runs really go is learned while they do (`bench.job.remaining.estimate`), so that these numbers have to be
+right in proportion, not in size. Where nothing is timed, every image of a training step costs the same, and the unit is
+none: then only the pace tells seconds.
 """
 
 from __future__ import annotations
