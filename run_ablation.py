@@ -101,24 +101,25 @@ def run(request: Request) -> int:
 
 
 def conclude(request: Request, outcome: Outcome) -> int:
-    """Say what is left to do; return the exit status."""
+    """Say what is left to do, by what is in the store at the end; return the exit status."""
     if outcome.stopped_by:
         kept = f"{plural(outcome.finished, 'run')} {is_or_are(outcome.finished)} finished and kept"
         print(f"{stopped(outcome.stopped_by)}: {kept}; the same command goes on from there", file=sys.stderr)
         return outcome.stopped_by
-    if outcome.failed and request.fail_fast and outcome.undone:
+    undone = outcome.undone + outcome.lost()
+    if outcome.failed and request.fail_fast and undone:
         print(
-            f"stopped at the first failure: {outcome.undone} not done; the same command without --fail-fast goes on",
+            f"stopped at the first failure: {undone} not done; the same command without --fail-fast goes on",
             file=sys.stderr,
         )
     elif outcome.failed:
         command = "the same command" if request.retry_failed else "the same command with --retry-failed"
         print(f"{outcome.failed} failed: {command} tries {it_or_them(outcome.failed)} again", file=sys.stderr)
-    elif outcome.undone:
-        have = "has" if outcome.undone == 1 else "have"
-        them = it_or_them(outcome.undone)
-        print(f"{outcome.undone} of the runs {have} no record: the same command tries {them} again", file=sys.stderr)
-    return 1 if outcome.failed or outcome.undone else 0
+    if undone and not (outcome.failed and request.fail_fast):
+        have = "has" if undone == 1 else "have"
+        them = it_or_them(undone)
+        print(f"{undone} of the runs {have} no record: the same command tries {them} again", file=sys.stderr)
+    return 1 if outcome.failed or undone else 0
 
 
 if __name__ == "__main__":

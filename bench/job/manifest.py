@@ -28,6 +28,7 @@ from bench.machine.environment import COMMAND
 from bench.spec.run import PROTOCOL, EvaluationSpec, RunSpec, Work, canonical_json
 from bench.spec.search_space import SPACE
 from bench.store import design as designs
+from bench.store.content import encodable
 from bench.store.design import Design
 from bench.training.schedule import warm_up_steps
 
@@ -225,7 +226,7 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     """
     partial = folder / f".manifest-{uuid.uuid4().hex}"
     try:
-        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(encodable(content), indent=1), encoding="utf-8")
         partial.replace(folder / "manifest.json")
     except OSError as error:
         with contextlib.suppress(OSError):

@@ -96,6 +96,8 @@ def runs_path(folder: Path, runs_dir: str) -> str:
             path.encode("utf-8")  # a manifest is text
             if os.path.samefile(folder / path, runs_dir):
                 return path
+    if not os.path.isdir(runs_dir):
+        raise UserError(f"runs folder {runs_dir}: it is gone, with all that was in it; the same command begins anew")
     raise UserError(
         f"report folder {folder}: no path leads from there to the runs folder {runs_dir}; name another with --out"
     )

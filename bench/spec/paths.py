@@ -67,6 +67,14 @@ def data_dir(chosen: str | None) -> str:
     return chosen or environment_path("ABLATION_DATA") or "data"
 
 
+def whole(text: str) -> str:
+    """Return a path that leads to the same place from any working directory: others' code may change that one.
+
+    Unlike `os.path.abspath` it keeps a `..`, which leads out of the place that a link before it points to.
+    """
+    return os.path.join(os.getcwd(), text)
+
+
 def set_unless_set(variable: str, value: str) -> None:
     """Set an environment variable that is unset or empty."""
     if not os.environ.get(variable):

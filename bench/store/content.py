@@ -98,6 +98,14 @@ def lone_surrogate(text: bytes, content: dict[str, Any]) -> str | None:
     return None
 
 
+def encodable(content: Any) -> Any:
+    """Return what is to be written as JSON as a reader will find it, with a "?" for each half of a surrogate pair.
+
+    A text of others' code may hold one, an error message say, and a file with it would be taken for a damaged one.
+    """
+    return json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", errors="replace"))
+
+
 def content_problem(run_id: str, content: dict[str, Any], files: Collection[str] | None) -> str | None:
     """Say what in `content` its readers could not work with; None if all is well.
 

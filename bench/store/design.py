@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 
 from archs.errors import UserError
 from bench.spec.run import digest
-from bench.store.content import lone_surrogate
+from bench.store.content import encodable, lone_surrogate
 from bench.store.validation import type_problem
 
 FILE = "design.json"
@@ -240,7 +240,7 @@ def write_once(folder: Path, design: Design) -> StoredDesign:
         return found
     partial = folder / f".design-{uuid.uuid4().hex}"
     try:
-        partial.write_text(json.dumps(msgspec.to_builtins(design), indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(encodable(msgspec.to_builtins(design)), indent=1), encoding="utf-8")
         _place(partial, folder / FILE)
         found = read(folder)
     except OSError as error:

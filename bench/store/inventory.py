@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import closing
 
+from archs.errors import UserError
 from bench.spec.run import Work
 from bench.store.claims import Claims
 from bench.store.record import Damaged, Record
@@ -41,6 +42,19 @@ def verified_or_set_aside(store: Store, run_id: str, claimed: Claims) -> Record 
         return None
     finally:
         claimed.give_back(store.folder, run_id)
+
+
+def unsound(work: Iterable[Work], runs_dir: str) -> dict[str, str]:
+    """Return run id → why the work has no sound record: none at all, or not what was written; nothing is set aside."""
+    found = {}
+    for spec in work:
+        store = Store(spec.store_folder(runs_dir))
+        try:
+            if find_verified(store, spec.run_id) is None:
+                found[spec.run_id] = f"run {spec.run_id}: no record in {store.folder}"
+        except UserError as error:
+            found[spec.run_id] = str(error)
+    return found
 
 
 def find_verified(store: Store, run_id: str) -> Record | None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from archs.errors import UserError
 from bench.spec.status import Status
-from bench.store.content import StoredRecord, content_problem, lone_surrogate
+from bench.store.content import StoredRecord, content_problem, encodable, lone_surrogate
 
 SCHEMA = 2
 """The version of record.json that is written.
@@ -151,7 +151,7 @@ def to_json(record: Record) -> str:
     """Return the content of a record's record.json."""
     content: dict[str, Any] = {"schema": SCHEMA, "files": record.files or {}}
     content |= {name: getattr(record, name) for name in StoredRecord.__struct_fields__}
-    content = json.loads(json.dumps(content))  # tuples become lists, as a reader will find them
+    content = encodable(content)
     return json.dumps({**content, "checksum": checksum(content)}, indent=1, sort_keys=True)
 
 
