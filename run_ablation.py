@@ -26,6 +26,7 @@ from bench.job.request import Request
 from bench.machine import child, determinism
 from bench.spec.command import run_command
 from bench.spec.output.counts import is_or_are, it_or_them, plural
+from bench.spec.output.lines import say_error, say_warning
 from bench.spec.paths import set_unless_set
 from bench.spec.progress import stage
 from bench.spec.signals import signals_stop, signals_wait, stopped, stopping_status
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
             request = parse(arguments)
             return list_archs(request) if request.list_archs else run(request)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return 2
     except KeyboardInterrupt as interrupt:  # before the runs, or while the report was written
         status = stopping_status(interrupt)
@@ -60,11 +61,11 @@ def list_archs(request: Request) -> int:
 
     registry = tasks.registry(request.plugins)
     for problem in registry.load_installed():
-        print(f"WARNING: {problem}; left out", file=sys.stderr)
+        say_warning(f"{problem}; left out")
     text, problems = listing.listing(registry)
     print(text)
     for problem in problems:
-        print(f"WARNING: {problem}", file=sys.stderr)
+        say_warning(problem)
     return 0
 
 
@@ -96,7 +97,7 @@ def run(request: Request) -> int:
                     trackers.reported(outcome.folder)
                 print(f"{reports.terminal_summary(experiment)}\n\nreport: {outcome.folder / 'report.md'}")
     for problem in problems:
-        print(f"WARNING: {problem}", file=sys.stderr)
+        say_warning(problem)
     return conclude(request, outcome) or (1 if problems else 0)
 
 

@@ -30,6 +30,7 @@ from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
 from bench.spec.defaults import EPOCHS_OF_ALL
 from bench.spec.device import Device
+from bench.spec.output.lines import one_line, printable, say_warning
 from bench.spec.paths import whole
 from bench.spec.progress import stage
 from bench.spec.run import EvaluationSpec, RunSpec, Work
@@ -74,7 +75,7 @@ class Outcome:
         """Count what has no sound record any more, by what is in the store now; each is named on stderr."""
         problems = unsound(self.ended, self.runs_dir).values()
         for problem in problems:
-            print(f"WARNING: {problem}: lost since it ended, and done again by the same command", file=sys.stderr)
+            say_warning(f"{problem}: lost since it ended, and done again by the same command")
         return len(problems)
 
 
@@ -104,9 +105,9 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         policy = resumed(plan, folder)
         design = kept_design(folder, request, plan, data)
         for warning in warnings:
-            print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
+            print(f"\nWARNING: {one_line(warning)}\n", file=sys.stderr, flush=True)
         if plan.note:
-            print(plan.note, file=sys.stderr, flush=True)
+            print(printable(plan.note), file=sys.stderr, flush=True)
 
         site = site_of(request, plan, launcher, code)
         held = Held(request.runs_dir, request.retry_failed)
@@ -125,7 +126,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         speed, stopped_by = speed_of(request, plan, folder, rounds, coming)
         code_now = code.entries()
         if other_code := made_by_other_code(records.values(), code_now):
-            print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
+            say_warning(other_code)
         circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
         circumstances |= {"design": design.identity, **stopping(plan, rounds)}
         if stopped_by:

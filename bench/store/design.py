@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from archs.errors import UserError
 from bench.spec.run import digest
 from bench.store.content import encodable, lone_surrogate
+from bench.store.files import read_file
 from bench.store.validation import type_problem
 
 FILE = "design.json"
@@ -210,7 +211,7 @@ def read(folder: Path) -> StoredDesign | None:
     """
     path = folder / FILE
     try:
-        text = path.read_bytes()
+        text = read_file(path)
         content = json.loads(text.decode("utf-8"), parse_constant=_refuse)
     except (FileNotFoundError, NotADirectoryError):
         return None

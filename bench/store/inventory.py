@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from contextlib import closing
 
 from archs.errors import UserError
+from bench.spec.output.lines import say_warning
 from bench.spec.run import Work
 from bench.store.claims import Claims
-from bench.store.record import Damaged, Record
-from bench.store.store import Store
+from bench.store.record import Damaged, Record, Unreadable
+from bench.store.store import READABLE, Store
 
 
 def inventory(work: Iterable[Work], runs_dir: str) -> dict[str, Record]:
@@ -26,9 +26,15 @@ def inventory(work: Iterable[Work], runs_dir: str) -> dict[str, Record]:
 
 
 def verified_or_set_aside(store: Store, run_id: str, claimed: Claims) -> Record | None:
-    """Return the record, or None if there is none or it is damaged; a damaged one is set aside unless a job has it."""
+    """Return the record, or None if there is none or it is damaged; a damaged one is set aside unless a job has it.
+
+    Raises:
+        UserError: it can't be read now. It may be sound, so it is neither set aside nor done again.
+    """
     try:
         return find_verified(store, run_id)
+    except Unreadable as error:
+        raise UserError(f"{error}; {READABLE}") from error
     except Damaged:
         if not claimed.take(store.folder, run_id):  # another job trains it
             return None
@@ -38,7 +44,7 @@ def verified_or_set_aside(store: Store, run_id: str, claimed: Claims) -> Record 
         place = store.set_aside(run_id)
         if place is None:  # another job has trained it since
             return store.find(run_id)
-        print(f"WARNING: {error}; set aside as {place}, and done again", file=sys.stderr, flush=True)
+        say_warning(f"{error}; set aside as {place}, and done again")
         return None
     finally:
         claimed.give_back(store.folder, run_id)

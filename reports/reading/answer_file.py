@@ -6,14 +6,14 @@ fields are those of summary.csv, comparisons.csv and throughput.csv.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import uuid
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+
+from bench.store.files import read_file, replace_file
 
 FILE = "answer.json"
 VERSION = 1
@@ -237,7 +237,7 @@ def read(folder: Path) -> Answer | None:
     Whoever needs it can make it anew from the records, so that what is damaged is no error.
     """
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = json.loads(read_file(folder / FILE).decode("utf-8"))
         found = msgspec.convert(content, Answer)
     except (OSError, ValueError, RecursionError):  # of which msgspec's errors are some
         return None
@@ -250,10 +250,4 @@ def write(folder: Path, answer: Answer) -> None:
     Raises:
         OSError: the folder can't be written to.
     """
-    partial = folder / f".answer-{uuid.uuid4().hex}"
-    try:
-        partial.write_text(text_of(answer), encoding="utf-8")
-        partial.replace(folder / FILE)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    replace_file(folder / FILE, text_of(answer))

@@ -14,7 +14,6 @@ from bench.store.record import Damaged, Record
 from bench.store.store import Store
 from tests.job.test_job import job
 
-
 SMALL = ["--archs", "mlp", "--tasks", "classifier", "--seeds", "2"]
 
 
