@@ -20,7 +20,7 @@ from archs.errors import UserError
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.output.counts import is_or_are, of_all, plural
-from bench.spec.output.lines import say_error
+from bench.spec.output.lines import printable, say_error
 from bench.spec.paths import path_object
 from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest, rounds_needed
 from bench.speed.gate_session import Session, read
@@ -200,7 +200,7 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         say_error(error)
         return 2
-    print(markdown(old, new, judged, lacking))
+    print(printable(markdown(old, new, judged, lacking)))
     return status_of(judged, lacking)
 
 

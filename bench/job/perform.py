@@ -122,7 +122,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         records = {each.run_id: held.records[each.run_id] for each in work if each.run_id in held.records}
         shown = {*held.again, *records}
         if kept := keep_earlier(folder, shown, plan.baseline):
-            print(kept, file=sys.stderr, flush=True)
+            print(one_line(kept), file=sys.stderr, flush=True)
         speed, stopped_by = speed_of(request, plan, folder, rounds, coming)
         code_now = code.entries()
         if other_code := made_by_other_code(records.values(), code_now):

@@ -10,7 +10,7 @@ from bench.spec.run import RunSpec, Work
 from bench.spec.status import Status
 from bench.store.claims import Claims, describe_holder
 from bench.store.record import Damaged, Record, Unreadable
-from bench.store.store import READABLE, Store, Unwritable
+from bench.store.store import Store, Unwritable
 from bench.worker.site import Site
 
 
@@ -28,7 +28,7 @@ def why_not_start(spec: Work, site: Site, claims: Claims, retried: Mapping[str, 
     try:
         known = store.find(spec.run_id)
     except Unreadable as error:
-        raise Unwritable(f"{error}; {READABLE}") from error
+        raise Unwritable(str(error)) from error
     except Damaged:  # since the job began; writing the new record sets it aside
         known = None
     if known is None or known == retried.get(spec.run_id):

@@ -28,7 +28,7 @@ def read_file(path: str | Path, most: int = MOST_TEXT) -> bytes:
         OSError: it can't be read.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe is opened without a wait
-    with open(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -36,7 +36,10 @@ def read_file(path: str | Path, most: int = MOST_TEXT) -> bytes:
             raise NotWhole(errno.EINVAL, "not a regular file", str(path))
         if found.st_size > most:
             raise NotWhole(errno.EFBIG, f"{found.st_size:,} bytes, more than the {most:,} that it can have", str(path))
-        return file.read(most + 1)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def replace_file(path: Path, content: str, encoding: str = "utf-8") -> None:

@@ -10,7 +10,7 @@ from bench.spec.output.lines import say_warning
 from bench.spec.run import Work
 from bench.store.claims import Claims
 from bench.store.record import Damaged, Record, Unreadable
-from bench.store.store import READABLE, Store
+from bench.store.store import Store
 
 
 def inventory(work: Iterable[Work], runs_dir: str) -> dict[str, Record]:
@@ -29,12 +29,12 @@ def verified_or_set_aside(store: Store, run_id: str, claimed: Claims) -> Record 
     """Return the record, or None if there is none or it is damaged; a damaged one is set aside unless a job has it.
 
     Raises:
-        UserError: it can't be read now. It may be sound, so it is neither set aside nor done again.
+        Unreadable: it can't be read now. It may be sound, so it is neither set aside nor done again.
     """
     try:
         return find_verified(store, run_id)
-    except Unreadable as error:
-        raise UserError(f"{error}; {READABLE}") from error
+    except Unreadable:
+        raise
     except Damaged:
         if not claimed.take(store.folder, run_id):  # another job trains it
             return None

@@ -47,8 +47,10 @@ class Unreadable(Damaged):
 
 def not_read(what: str, error: OSError) -> Damaged:
     """Return the error for a file of a record that can't be read: `what` begins its message."""
-    kind = Unreadable if error.errno in SYSTEM_ERRORS else Damaged
-    return kind(f"{what} can't be read ({error.strerror or error})")
+    said = f"{what} can't be read ({error.strerror or error})"
+    if error.errno in SYSTEM_ERRORS:
+        return Unreadable(f"{said}; make it readable, or move it away")
+    return Damaged(said)
 
 
 @dataclass(frozen=True)

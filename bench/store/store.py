@@ -46,7 +46,6 @@ PROBE_BYTES = 1 << 20
 """The size of the file that is written to see whether a record would fit."""
 
 GOES_ON = "make it writable, and the same command goes on from the runs that are finished"
-READABLE = "make it readable, or move it away, and the same command goes on"
 RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -264,7 +263,7 @@ class Store:
                 try:
                     known = self.find(final.name)
                 except Unreadable as error:
-                    raise Unwritable(f"{error}; {READABLE}") from error
+                    raise Unwritable(str(error)) from error
                 except Damaged:
                     self._shelve(final.name)
                     continue

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from bench.spec.output.lines import OBEYED
 from bench.store.files import read_file, replace_file
 
 FILE = "answer.json"
@@ -228,7 +229,8 @@ def content_of(answer: Answer) -> dict[str, Any]:
 
 def text_of(answer: Answer) -> str:
     """Return an answer as JSON that can be read by people too."""
-    return json.dumps(content_of(answer), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(content_of(answer), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def read(folder: Path) -> Answer | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -17,6 +19,7 @@ from bench.launchers.events import Event, EventKind
 from bench.spec.command import status_of
 from bench.spec.output.lines import one_line, printable, say_warning
 from reports.markup.escape import one_line as on_the_page
+from reports.reading import answer_file
 from reports.rendering.write import as_csv
 from tests.conftest import ROOT
 from tests.store.one_run import SPEC
@@ -62,6 +65,13 @@ def test_a_table_holds_no_formula_and_nothing_that_a_terminal_obeys(tmp_path: Pa
     harmless = frame[["number"]].assign(text="cnn2")
     as_csv(harmless, tmp_path / "same.csv")
     assert (tmp_path / "same.csv").read_text(encoding="utf-8") == harmless.to_csv(index=False)
+
+
+def test_an_answer_holds_what_a_terminal_would_obey_as_escapes() -> None:
+    whole = answer_file.read(ROOT / "reports" / "published" / "mnist-race-44k")
+    assert whole is not None
+    text = answer_file.text_of(msgspec.structs.replace(whole, question=HOSTILE))
+    assert printable(text) == text and json.loads(text)["question"] == HOSTILE
 
 
 def test_each_exit_status_names_tests_that_are_there() -> None:

@@ -118,7 +118,7 @@ def test_a_record_that_may_not_be_read_is_neither_set_aside_nor_trained_again(
     with pytest.raises(UserError) as caught:
         inventory([SPEC], str(store.folder))
     assert said in str(caught.value)
-    assert str(caught.value).endswith("; make it readable, or move it away, and the same command goes on")
+    assert str(caught.value).endswith("; make it readable, or move it away")
     with pytest.raises(Unreadable):
         store.set_aside(RECORD.run_id)
     assert said in unsound([SPEC], str(store.folder))[RECORD.run_id]
