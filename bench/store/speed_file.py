@@ -140,7 +140,7 @@ def read(folder: Path) -> dict[str, Any] | None:
     try:
         text = read_file(path)
         document = json.loads(text.decode("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, RecursionError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
