@@ -206,13 +206,13 @@ def test_speeds_that_are_none_are_named_before_anything_is_trained(tmp_path: Pat
         report_folder(str(report), [SPEC], str(tmp_path / "runs"))
 
 
-@pytest.mark.parametrize("name", ["report.md", "manifest.json", "throughput.json"])
 def test_a_file_is_no_report_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=f"^report folder {tmp_path / 'file'}: File exists; name a writable one with"):
         report_folder(str(tmp_path / "file"), [SPEC], str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["report.md", "manifest.json", "throughput.json"])
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / name)
     with pytest.raises(UserError, match=f"{name} (is there and can't be written|can't be read: not a regular file)"):
