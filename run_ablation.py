@@ -26,6 +26,7 @@ from bench.job.request import Request
 from bench.machine import child, determinism
 from bench.spec.command import run_command
 from bench.spec.output.counts import is_or_are, it_or_them, plural
+from bench.spec.output.lines import say_error, say_warning
 from bench.spec.paths import set_unless_set
 from bench.spec.progress import stage
 from bench.spec.signals import signals_stop, signals_wait, stopped, stopping_status
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
             request = parse(arguments)
             return list_archs(request) if request.list_archs else run(request)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return 2
     except KeyboardInterrupt as interrupt:  # before the runs, or while the report was written
         status = stopping_status(interrupt)
@@ -60,11 +61,11 @@ def list_archs(request: Request) -> int:
 
     registry = tasks.registry(request.plugins)
     for problem in registry.load_installed():
-        print(f"WARNING: {problem}; left out", file=sys.stderr)
+        say_warning(f"{problem}; left out")
     text, problems = listing.listing(registry)
     print(text)
     for problem in problems:
-        print(f"WARNING: {problem}", file=sys.stderr)
+        say_warning(problem)
     return 0
 
 
@@ -96,29 +97,30 @@ def run(request: Request) -> int:
                     trackers.reported(outcome.folder)
                 print(f"{reports.terminal_summary(experiment)}\n\nreport: {outcome.folder / 'report.md'}")
     for problem in problems:
-        print(f"WARNING: {problem}", file=sys.stderr)
+        say_warning(problem)
     return conclude(request, outcome) or (1 if problems else 0)
 
 
 def conclude(request: Request, outcome: Outcome) -> int:
-    """Say what is left to do; return the exit status."""
+    """Say what is left to do, by what is in the store at the end; return the exit status."""
     if outcome.stopped_by:
         kept = f"{plural(outcome.finished, 'run')} {is_or_are(outcome.finished)} finished and kept"
         print(f"{stopped(outcome.stopped_by)}: {kept}; the same command goes on from there", file=sys.stderr)
         return outcome.stopped_by
-    if outcome.failed and request.fail_fast and outcome.undone:
+    undone = outcome.undone + outcome.lost()
+    if outcome.failed and request.fail_fast and undone:
         print(
-            f"stopped at the first failure: {outcome.undone} not done; the same command without --fail-fast goes on",
+            f"stopped at the first failure: {undone} not done; the same command without --fail-fast goes on",
             file=sys.stderr,
         )
     elif outcome.failed:
         command = "the same command" if request.retry_failed else "the same command with --retry-failed"
         print(f"{outcome.failed} failed: {command} tries {it_or_them(outcome.failed)} again", file=sys.stderr)
-    elif outcome.undone:
-        have = "has" if outcome.undone == 1 else "have"
-        them = it_or_them(outcome.undone)
-        print(f"{outcome.undone} of the runs {have} no record: the same command tries {them} again", file=sys.stderr)
-    return 1 if outcome.failed or outcome.undone else 0
+    if undone and not (outcome.failed and request.fail_fast):
+        have = "has" if undone == 1 else "have"
+        them = it_or_them(undone)
+        print(f"{undone} of the runs {have} no record: the same command tries {them} again", file=sys.stderr)
+    return 1 if outcome.failed or undone else 0
 
 
 if __name__ == "__main__":

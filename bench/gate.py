@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import sys
 
 from tabulate import tabulate
 
@@ -21,6 +20,7 @@ from archs.errors import UserError
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.output.counts import is_or_are, of_all, plural
+from bench.spec.output.lines import printable, say_error
 from bench.spec.paths import path_object
 from bench.speed.gate_decision import LEVEL, Judgement, Sample, judge, quickest, rounds_needed
 from bench.speed.gate_session import Session, read
@@ -198,9 +198,9 @@ def main(arguments: list[str]) -> int:
         old, new = read(chosen.old), read(chosen.new)
         judged, lacking = judge_sessions(old, new, chosen.threshold)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return 2
-    print(markdown(old, new, judged, lacking))
+    print(printable(markdown(old, new, judged, lacking)))
     return status_of(judged, lacking)
 
 

@@ -19,6 +19,7 @@ from archs.errors import UserError
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.extras import require
+from bench.spec.output.lines import say_error, say_warning
 from bench.spec.paths import path_object
 from bench.store.report_lock import alone_in
 
@@ -71,7 +72,7 @@ def main(arguments: list[str]) -> int:
     try:
         return run(arguments)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return 2
 
 
@@ -99,7 +100,7 @@ def run(arguments: list[str]) -> int:
                 problem=problems.append,
             )
         for problem in problems:
-            print(f"WARNING: {problem}", file=sys.stderr)
+            say_warning(problem)
         print(f"{reports.terminal_summary(experiment)}\n\nreport: {page}")
         return 1 if problems else 0
     if chosen.command == "answer":

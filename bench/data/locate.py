@@ -79,6 +79,8 @@ def scan(folder: Path) -> FoundFiles:
     known = {plain(file): file for file in SHAPES}
     for path in entries(folder):
         published = known.get(plain(path.name.lower().removesuffix(".gz")))
+        if published is not None and os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+            raise UserError(f"data file {path} is a pipe or a device, which has no end; move it away")
         if published is not None and os.path.isfile(path):
             found = archives if path.name.lower().endswith(".gz") else raw
             if published not in found or path.name in (published, f"{published}.gz"):

@@ -11,6 +11,7 @@ from archs.foreign.raised import one_line, said
 from archs.layers import parameter_count
 from archs.registry import Registry
 from bench.spec.defaults import DEFAULT_LATENT
+from bench.spec.output.lines import printable
 from bench.spec.output.width import fill
 from bench.tasks import Task, get, names
 
@@ -47,7 +48,7 @@ def entry(arch: Arch, name: str, tasks: Sequence[Task], problems: dict[str, None
     counts = ", ".join(f"{task.name}\N{NO-BREAK SPACE}{size(arch, task, problems)}" for task in able)
     lines = [" ".join(arch.summary.split()), f"parameters: {counts}", f"source: {' '.join(arch.source.split())}"]
     filled = (fill(line, indent=INDENT * 2, first=INDENT) for line in lines)
-    return "\n".join([name, *filled]).replace("\N{NO-BREAK SPACE}", " ")
+    return printable("\n".join([name, *filled])).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def size(arch: Arch, task: Task, problems: dict[str, None]) -> str:

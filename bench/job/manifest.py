@@ -5,12 +5,10 @@ Neither holds a result. Those are in the records that the manifest names, from w
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import json
 import shlex
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,9 @@ from bench.machine.environment import COMMAND
 from bench.spec.run import PROTOCOL, EvaluationSpec, RunSpec, Work, canonical_json
 from bench.spec.search_space import SPACE
 from bench.store import design as designs
+from bench.store.content import encodable
 from bench.store.design import Design
+from bench.store.files import replace_file
 from bench.training.schedule import warm_up_steps
 
 SHOWN = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "kmnist": "KMNIST", "digits": "scikit-learn's digits"}
@@ -223,13 +223,9 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     Raises:
         UserError: the folder can't be written to.
     """
-    partial = folder / f".manifest-{uuid.uuid4().hex}"
     try:
-        partial.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        partial.replace(folder / "manifest.json")
+        replace_file(folder / "manifest.json", json.dumps(encodable(content), indent=1))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise UserError(
             f"report folder {folder}: {error.strerror or error}; all runs are kept: mend it, or name another with "
             "--out, and the same command goes on to its report"

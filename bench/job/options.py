@@ -12,7 +12,7 @@ from bench.job.request import Request
 from bench.spec.arguments import listed
 from bench.spec.defaults import MATCHES
 from bench.spec.extras import require
-from bench.spec.paths import data_dir
+from bench.spec.paths import data_dir, working_folder
 from bench.spec.run import LIKELIHOODS
 from bench.tasks import DEFAULT, names, unknown
 from bench.trackers import kinds
@@ -26,10 +26,11 @@ def parse(arguments: Sequence[str]) -> Request:
     """What a command asks for, checked as far as it can be without torch.
 
     Raises:
-        UserError: an option has a value that it can't have.
+        UserError: an option has a value that it can't have, or the working folder is gone.
         SystemExit: argparse objects (status 2), or has printed the help (status 0).
     """
     chosen = parser().parse_args(arguments)
+    working_folder()
     known(chosen.likelihood, LIKELIHOODS, "likelihood")
     chosen.tasks = listed(chosen.tasks or DEFAULT)
     for task in chosen.tasks:

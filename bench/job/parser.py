@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="leave out what takes more multiply-accumulates for one image, forward; the baseline always stays",
     )
+    what.add_argument("--yes", action="store_true", help="plan more than 10,000 runs, if that is what is asked for")
     what.add_argument("--list", dest="list_archs", action="store_true", help="print the architectures and stop")
 
     add_options(build.add_argument_group("how many seeds"))

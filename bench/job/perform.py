@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,16 @@ from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
 from bench.spec.defaults import EPOCHS_OF_ALL
 from bench.spec.device import Device
+from bench.spec.output.lines import one_line, printable, say_warning
+from bench.spec.paths import whole
 from bench.spec.progress import stage
-from bench.spec.run import EvaluationSpec, RunSpec
+from bench.spec.run import EvaluationSpec, RunSpec, Work
 from bench.spec.signals import stopping_status, what_stopped
 from bench.spec.status import Status
 from bench.speed.phase import measure_apart
 from bench.store import design as designs
 from bench.store.code_versions import made_by_other_code
+from bench.store.inventory import unsound
 from bench.store.report_lock import alone_in
 from bench.store.store import Store
 from bench.trackers import Trackers
@@ -61,6 +64,19 @@ class Outcome:
 
     stopped_by: int = 0
     """The exit status that a signal asks for: 130 after Ctrl-C, 143 after SIGTERM, …; 0 if none did."""
+
+    ended: Sequence[Work] = ()
+    """Runs and evaluations that had a record, finished or failed, when that was counted."""
+
+    runs_dir: str = ""
+    """Where."""
+
+    def lost(self) -> int:
+        """Count what has no sound record any more, by what is in the store now; each is named on stderr."""
+        problems = unsound(self.ended, self.runs_dir).values()
+        for problem in problems:
+            say_warning(f"{problem}: lost since it ended, and done again by the same command")
+        return len(problems)
 
 
 @contextlib.contextmanager
@@ -89,9 +105,9 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         policy = resumed(plan, folder)
         design = kept_design(folder, request, plan, data)
         for warning in warnings:
-            print(f"\nWARNING: {warning}\n", file=sys.stderr, flush=True)
+            print(f"\nWARNING: {one_line(warning)}\n", file=sys.stderr, flush=True)
         if plan.note:
-            print(plan.note, file=sys.stderr, flush=True)
+            print(printable(plan.note), file=sys.stderr, flush=True)
 
         site = site_of(request, plan, launcher, code)
         held = Held(request.runs_dir, request.retry_failed)
@@ -106,11 +122,11 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         records = {each.run_id: held.records[each.run_id] for each in work if each.run_id in held.records}
         shown = {*held.again, *records}
         if kept := keep_earlier(folder, shown, plan.baseline):
-            print(kept, file=sys.stderr, flush=True)
+            print(one_line(kept), file=sys.stderr, flush=True)
         speed, stopped_by = speed_of(request, plan, folder, rounds, coming)
         code_now = code.entries()
         if other_code := made_by_other_code(records.values(), code_now):
-            print(f"WARNING: {other_code}", file=sys.stderr, flush=True)
+            say_warning(other_code)
         circumstances = {"workers": site.workers, "throughput": speed, "warnings": warnings, "provenance": code_now}
         circumstances |= {"design": design.identity, **stopping(plan, rounds)}
         if stopped_by:
@@ -122,7 +138,8 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         ended = [(each, records[each.run_id]) for each in work if each.run_id in records]
         failed = sum(one.status == Status.FAILED and not plan.is_bad_trial(each, one.error) for each, one in ended)
         undone = sum(each.run_id not in records for each in work)
-        yield Outcome(folder, len(finished_runs(rounds)), failed, undone, stopped_by)
+        have_ended = [each for each, _ in ended]
+        yield Outcome(folder, len(finished_runs(rounds)), failed, undone, stopped_by, have_ended, request.runs_dir)
 
 
 def resumed(plan: JobPlan, folder: Path) -> Policy:
@@ -223,9 +240,9 @@ def check_labels(plan: JobPlan, data: Dataset) -> None:
 
 def site_of(request: Request, plan: JobPlan, launcher: Launcher, code: Provenance) -> Site:
     return Site(
-        runs_dir=request.runs_dir,
-        data_dir=request.data_dir,
-        plugins=request.plugins,
+        runs_dir=whole(request.runs_dir),
+        data_dir=whole(request.data_dir),
+        plugins=tuple(map(whole, request.plugins)),
         device=plan.device,
         devices=plan.devices,
         workers=launcher.slots(plan.devices),

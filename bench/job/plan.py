@@ -11,7 +11,15 @@ from archs.registry import Registry, Resolved
 from bench import evaluation, tasks
 from bench.data.dataset import DataDescription
 from bench.evaluation import EvaluationRequest
-from bench.job.policies.asked import check_comparable, check_count, parts_of, policy_of, seeds_of, stopping_of
+from bench.job.policies.asked import (
+    check_comparable,
+    check_count,
+    check_size,
+    parts_of,
+    policy_of,
+    seeds_of,
+    stopping_of,
+)
 from bench.job.policies.policy import Policy
 from bench.job.recipe import Recipe, recipe_of
 from bench.job.request import Request
@@ -129,6 +137,7 @@ def make_plan(request: Request, data: DataDescription, device: Device | None, ma
     measurable = device in (None, CPU) or torch.cuda.is_available()  # not on the GPUs of other machines
     device = device or device_of(request.device)
     wanted = [tasks.get(name, registry.plugins) for name in request.tasks]
+    check_size(resolved.archs, wanted, request)
     declared = tasks.declared(wanted)
     prints = {task.name: tasks.fingerprint(task.name, registry.plugins) for task in wanted}
     recipe = recipe_of(request, device, data)
@@ -204,9 +213,8 @@ def check(request: Request, device: Device | None) -> None:
     """Raise `UserError` for what can be seen to be wrong before there are data."""
     from bench.job.devices import device_of
 
-    registry, _, _ = compared(request)
-    for name in request.tasks:
-        tasks.get(name, registry.plugins)
+    registry, resolved, _ = compared(request)
+    check_size(resolved.archs, [tasks.get(name, registry.plugins) for name in request.tasks], request)
     if device is None:
         device_of(request.device)
 

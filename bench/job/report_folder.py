@@ -17,7 +17,10 @@ from typing import Any
 from archs.errors import UserError
 from bench.spec.output.counts import plural
 from bench.spec.run import RunSpec, Work
+from bench.store import design as designs
+from bench.store import speed_file
 from bench.store.design import FILE as DESIGN
+from bench.store.files import read_file
 
 OVERWRITTEN = ("report.md", "report.html", "records.csv", "summary.csv", "comparisons.csv", "layers.csv")
 REPLACED = ("manifest.json", "throughput.json", "answer.json")
@@ -39,12 +42,13 @@ def report_folder(
     Its name ends with a hash of every setting but the number of seeds, so that more seeds go to the same report.
 
     Raises:
-        UserError: it can't be written to, or its page could not find the runs.
+        UserError: it can't be written to, holds files of somebody else's, or its page could not find the runs.
     """
     runs = [each for each in work if isinstance(each, RunSpec)]
     folder = Path(out) if out else Path("reports/generated") / name_of(runs, baseline, raced_for)
-    if folder.is_symlink() and not os.path.exists(folder):
+    if os.path.islink(folder) and not os.path.exists(folder):
         raise UserError(f"report folder {folder}: it is a link that leads nowhere; mend it, or name another with --out")
+    check_ours(folder)
     probe = folder / f".probe-{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,10 +62,29 @@ def report_folder(
         ) from error
     for name in (*OVERWRITTEN, *REPLACED):
         path = folder / name
-        if path.is_dir() or (path.exists() and name in OVERWRITTEN and not os.access(path, os.W_OK)):
+        is_file = os.path.isfile(path)  # a pipe would be waited for
+        if os.path.exists(path) and (not is_file or (name in OVERWRITTEN and not os.access(path, os.W_OK))):
             raise UserError(f"report folder {folder}: {name} is there and can't be written; name another with --out")
     runs_path(folder, runs_dir)
     return folder
+
+
+def check_ours(folder: Path) -> None:
+    """Raise `UserError` if a folder holds files by the names of a report's that no job has written.
+
+    A job writes its design there before its first run, so a report without a manifest that a killed job was about to
+    keep in `earlier/` is known by that.
+    """
+    try:
+        found = [path.name for path in _files(folder) if path.parent == folder]
+        if found and not _manifest(folder) and designs.read(folder) is None:
+            raise UserError(
+                f"report folder {folder}: {found[0]} is there, and is not of a report that a job made; name another "
+                "folder with --out, or move it away"
+            )
+        speed_file.read(folder)
+    except OSError as error:
+        raise UserError(f"report folder {folder}: {error.strerror or error}; name another with --out") from error
 
 
 def name_of(runs: Sequence[RunSpec], baseline: str | None = None, raced_for: str = "") -> str:
@@ -96,6 +119,8 @@ def runs_path(folder: Path, runs_dir: str) -> str:
             path.encode("utf-8")  # a manifest is text
             if os.path.samefile(folder / path, runs_dir):
                 return path
+    if not os.path.isdir(runs_dir):
+        raise UserError(f"runs folder {runs_dir}: it is gone, with all that was in it; the same command begins anew")
     raise UserError(
         f"report folder {folder}: no path leads from there to the runs folder {runs_dir}; name another with --out"
     )
@@ -174,7 +199,7 @@ def manifest_in(folder: Path) -> dict[str, Any]:
 def _manifest(folder: Path) -> dict[str, Any] | None:
     """The manifest in a folder, as far as it is read here; None if there is none that can be read."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(read_file(folder / "manifest.json").decode("utf-8"))
         is_sound = all(isinstance(each, str) for each in (*_shown(manifest), manifest["baseline"]))
         return manifest if is_sound else None
     except (OSError, ValueError, TypeError, LookupError, RecursionError):

@@ -48,6 +48,8 @@ class Request:
     max_macs: int | None = None
     baseline: str | None = None
     """None: the first architecture."""
+    yes: bool = False
+    """More runs are meant than anybody is likely to want."""
     list_archs: bool = False
     """Print the architectures and stop."""
 

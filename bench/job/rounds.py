@@ -17,6 +17,7 @@ from bench.job.remaining.estimate import Estimate
 from bench.launchers.events import Event, EventKind
 from bench.launchers.launcher import Launcher
 from bench.spec.output.counts import it_or_them, plural
+from bench.spec.output.lines import one_line, say_warning
 from bench.spec.progress import stage
 from bench.spec.run import RunSpec, Work
 from bench.spec.signals import stopping_status
@@ -67,7 +68,7 @@ class Held:
             try:
                 record = Store(each.store_folder(self.runs_dir)).find(each.run_id)
             except Damaged as error:  # since it was written
-                print(f"WARNING: {error}; left out, and tried again by the same command", file=sys.stderr, flush=True)
+                say_warning(f"{error}; left out, and tried again by the same command")
                 continue
             if record is not None:
                 self.records[each.run_id] = record
@@ -233,5 +234,4 @@ def failed_before(failed: Sequence[tuple[Work, str]]) -> str:
 
 def first_line(error: str) -> str:
     """Return the first line of an error, without what a terminal would obey."""
-    line = next((line.strip() for line in error.splitlines() if line.strip()), "")[:MOST_CHARACTERS]
-    return "".join(char if char.isprintable() else "?" for char in line)
+    return one_line(next((line.strip() for line in error.splitlines() if line.strip()), "")[:MOST_CHARACTERS])

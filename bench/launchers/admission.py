@@ -9,8 +9,8 @@ from bench.launchers.queue import Queue
 from bench.spec.run import RunSpec, Work
 from bench.spec.status import Status
 from bench.store.claims import Claims, describe_holder
-from bench.store.record import Damaged, Record
-from bench.store.store import Store
+from bench.store.record import Damaged, Record, Unreadable
+from bench.store.store import Store, Unwritable
 from bench.worker.site import Site
 
 
@@ -27,6 +27,8 @@ def why_not_start(spec: Work, site: Site, claims: Claims, retried: Mapping[str, 
         return Event(EventKind.ELSEWHERE, spec, error=describe_holder(store.folder, spec.run_id))
     try:
         known = store.find(spec.run_id)
+    except Unreadable as error:
+        raise Unwritable(str(error)) from error
     except Damaged:  # since the job began; writing the new record sets it aside
         known = None
     if known is None or known == retried.get(spec.run_id):

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from archs.errors import nearest
+from bench.spec.output.lines import say_error
 
 
 class Parser(argparse.ArgumentParser):
     """An `argparse.ArgumentParser` that prints one line on stderr, without the usage, and exits with status 2."""
 
     def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"error: {' '.join(message.split())}\n")
+        say_error(" ".join(message.split()))
         sys.exit(2)
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from archs.errors import UserError
+from bench.spec.output.lines import say_error
 from bench.spec.output.streams import Output, fill_closed_descriptors, take_everything
 from bench.spec.signals import signals_stop, stopped, stopping_status
 
@@ -31,7 +32,8 @@ SYSTEM_ERRORS = {
     getattr(errno, name, None)
     for name in (
         "EACCES", "EAGAIN", "EDQUOT", "EHOSTDOWN", "EHOSTUNREACH", "EIO", "EMFILE", "ENFILE", "ENODEV", "ENOLCK",
-        "ENOMEM", "ENOSPC", "ENOTCONN", "ENXIO", "EPERM", "EREMOTEIO", "EROFS", "ESTALE", "ETIMEDOUT",
+        "ELOOP", "ENAMETOOLONG", "ENOMEM", "ENOSPC", "ENOTCONN", "ENXIO", "EPERM", "EREMOTEIO", "EROFS", "ESTALE",
+        "ETIMEDOUT",
     )
 } - {None}  # fmt: skip
 """What a disk, a file system over the network or a limit of the system says, whatever the code that asked it."""
@@ -71,7 +73,7 @@ def status_of(main: Callable[[list[str]], int]) -> int:
         with signals_stop():
             return main(sys.argv[1:])
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return BAD_INPUT
     except KeyboardInterrupt as interrupt:
         status = stopping_status(interrupt)
@@ -86,7 +88,7 @@ def status_of(main: Callable[[list[str]], int]) -> int:
         if problem is None:
             traceback.print_exc()
             return CRASHED
-        print(f"error: {problem}; what is kept stays: mend that, or name another folder, and go on", file=sys.stderr)
+        say_error(f"{problem}; what is kept stays: mend that, or name another folder, and go on")
         return BAD_INPUT
 
 

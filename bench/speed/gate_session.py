@@ -13,6 +13,7 @@ import msgspec
 from archs.errors import UserError
 from bench.spec.output.counts import plural
 from bench.speed.gate_decision import Sample
+from bench.store.files import read_file
 from bench.store.validation import type_problem
 
 UNMEASURED = "unmeasured"
@@ -103,7 +104,7 @@ def read(path: Path) -> Session:
     """Read a file that `pytest bench` wrote; raises UserError if it is missing or is something else."""
     expected = f"expected a file that `pytest bench --benchmark-json={path}` wrote"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode("utf-8")
         content = json.loads(text) if text.strip() else None
     except FileNotFoundError:
         raise UserError(f"{path} is not there: {expected}") from None

@@ -10,7 +10,6 @@ import dataclasses
 import json
 import sys
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ from bench.spec.progress import duration
 from bench.spec.run import RunSpec
 from bench.speed.expected import report_seconds
 from bench.speed.setting import Cell, Setting
+from bench.store.content import encodable
+from bench.store.files import replace_file
 from bench.store.speed_file import FILE, FORMAT, read
 
 APART_SECONDS = 3600.0
@@ -182,6 +183,4 @@ def sessions_to_keep(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def write(folder: Path, document: dict[str, Any]) -> None:
     """Replace the file in one step."""
-    partial = folder / f".throughput-{uuid.uuid4().hex}"
-    partial.write_text(json.dumps(document, indent=1), encoding="utf-8")
-    partial.replace(folder / FILE)
+    replace_file(folder / FILE, json.dumps(encodable(document), indent=1))

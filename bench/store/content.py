@@ -6,7 +6,7 @@ import json
 import re
 import reprlib
 from collections.abc import Collection
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -16,7 +16,21 @@ from bench.store.validation import type_problem
 
 LONE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
+ARRAYS = {
+    "originals": "N 28 28", "reconstructions": "N 28 28", "prior": "N 28 28", "interpolations": "N N 28 28",
+    "grid": "N N 28 28", "manifold": "N N 28 28", "latent": "N 2", "labels": "N", "kl_per_dim": "N",
+    "mean_variance": "N", "bayes_confusion": "10 10",
+}  # fmt: skip
+"""Name of an array that pages draw from → its shape, N any number above 0.
+
+`test_…` has a value for each test image, `m1m2_curve_…` one for each look at the validation images.
+"""
+
 Numbers = dict[str, float]
+Size = Annotated[int, msgspec.Meta(ge=0, le=10**18)]
+
+LARGEST_SETTING = 10**15
+"""Of a number among the settings of a run; a larger one was put there to exhaust the reader."""
 
 
 class Layer(msgspec.Struct):
@@ -26,10 +40,10 @@ class Layer(msgspec.Struct):
     layer: str
     kind: str
     output_shape: str
-    weights: int
-    biases: int
-    macs: int | None
-    backward_macs: int | None = None
+    weights: Size
+    biases: Size
+    macs: Size | None
+    backward_macs: Size | None = None
     note: str = ""
 
 
@@ -69,6 +83,23 @@ class Environment(msgspec.Struct):
     """How the network behaves beside what it scores: one of `bench.spec.conduct.Conduct` → what it is about."""
 
 
+class StoredEvaluationSpec(msgspec.Struct):
+    """The spec of a record of an evaluation, as `bench.spec.run.EvaluationSpec` documents it."""
+
+    part: str
+    run: str = ""
+    settings: dict[str, Any] = {}
+    others: list[str] = []
+    protocol: int = 0
+
+
+class FileEntry(msgspec.Struct):
+    """What a record says of a file beside it."""
+
+    bytes: Size
+    sha256: str
+
+
 class StoredRecord(msgspec.Struct, forbid_unknown_fields=True):
     """The fields of a record.json of schema 1; the fields of `Record` say what they mean."""
 
@@ -85,7 +116,7 @@ class StoredRecord(msgspec.Struct, forbid_unknown_fields=True):
 class StoredRecordWithFiles(StoredRecord):
     """The fields of a record.json of schema 2, but for its checksum."""
 
-    files: dict[str, Any]
+    files: dict[str, Any]  # name → `FileEntry`; `content_problem` holds the names to those that there may be first
 
 
 def lone_surrogate(text: bytes, content: dict[str, Any]) -> str | None:
@@ -96,6 +127,31 @@ def lone_surrogate(text: bytes, content: dict[str, Any]) -> str | None:
         except UnicodeEncodeError:
             return "holds a character that can't be written"
     return None
+
+
+def encodable(content: Any) -> Any:
+    """Return what is to be written as JSON as a reader will find it, with a "?" for each half of a surrogate pair.
+
+    A text of others' code may hold one, an error message say, and a file with it would be taken for a damaged one.
+    """
+    return json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", errors="replace"))
+
+
+def array_problem(name: str, dtype_kind: str, shape: tuple[int, ...]) -> str:
+    """Say what in an array of a record its readers could not work with; empty if all is well.
+
+    Args:
+        dtype_kind: `numpy.dtype.kind` of it.
+    """
+    expected = "N" if name.startswith(("test_", "m1m2_curve_")) else ARRAYS.get(name)
+    if dtype_kind not in "biuf":
+        return "expected numbers"
+    sizes = None if expected is None else expected.split()
+    if sizes is None or (
+        len(sizes) == len(shape) and all(n > 0 and size in ("N", str(n)) for size, n in zip(sizes, shape, strict=True))
+    ):
+        return ""
+    return f"has the shape {list(shape)}, expected [{', '.join(sizes)}]"
 
 
 def content_problem(run_id: str, content: dict[str, Any], files: Collection[str] | None) -> str | None:
@@ -117,12 +173,16 @@ def content_problem(run_id: str, content: dict[str, Any], files: Collection[str]
             problem = type_problem(value, float)
             if problem:
                 return f"metric {name[:40]!r} is {reprlib.repr(value)}: {problem}"
-    if "arch" in content["spec"]:  # a training run's; the spec of an evaluation is checked by those who read it
-        problem = type_problem(content["spec"], RunSpec)
-        if problem:
-            return f"spec: {problem}"
-        if "protocol" not in content["spec"]:  # the default is this code's protocol, not the run's
-            return "spec: object missing required field `protocol`"
+    spec = content["spec"]
+    if problem := type_problem(spec, StoredEvaluationSpec if "part" in spec else RunSpec):
+        return f"spec: {problem}"
+    for name, value in spec.items():
+        if isinstance(value, float | int) and not 0 <= value <= LARGEST_SETTING:  # nor is NaN
+            return f"spec: {name} is {reprlib.repr(value)}, expected a number from 0 to {LARGEST_SETTING:.0e}"
+    if "part" not in spec and "protocol" not in spec:  # the default is this code's protocol, not the run's
+        return "spec: object missing required field `protocol`"
     if files is not None and not content["files"].keys() <= set(files):
         return f"files: expected at most {' and '.join(files)}"
+    if files is not None and (problem := type_problem(content["files"], dict[str, FileEntry])):
+        return f"files{problem}"
     return None

@@ -18,7 +18,8 @@ from msgspec import Meta, Struct
 
 from archs.errors import UserError
 from bench.spec.run import digest
-from bench.store.content import lone_surrogate
+from bench.store.content import encodable, lone_surrogate
+from bench.store.files import read_file
 from bench.store.validation import type_problem
 
 FILE = "design.json"
@@ -210,7 +211,7 @@ def read(folder: Path) -> StoredDesign | None:
     """
     path = folder / FILE
     try:
-        text = path.read_bytes()
+        text = read_file(path)
         content = json.loads(text.decode("utf-8"), parse_constant=_refuse)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -240,7 +241,7 @@ def write_once(folder: Path, design: Design) -> StoredDesign:
         return found
     partial = folder / f".design-{uuid.uuid4().hex}"
     try:
-        partial.write_text(json.dumps(msgspec.to_builtins(design), indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(encodable(msgspec.to_builtins(design)), indent=1), encoding="utf-8")
         _place(partial, folder / FILE)
         found = read(folder)
     except OSError as error:

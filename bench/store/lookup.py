@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from archs.errors import UserError, nearest
+from bench.store.files import read_file
 from bench.store.record import Record
 from bench.store.store import Store
 from bench.store.validation import type_problem
@@ -101,7 +102,7 @@ def runs_of_report(folder: Path) -> tuple[Store, list[str]]:
     """
     path = folder / "manifest.json"
     try:
-        manifest = json.loads(path.read_bytes())
+        manifest = json.loads(read_file(path))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} can't be read: {' '.join(str(error).split())[:200]}") from None
     if problem := type_problem(manifest, ShownRuns):

@@ -15,8 +15,10 @@ import msgspec
 import numpy as np
 
 from archs.errors import UserError
+from bench.spec.command import SYSTEM_ERRORS
 from bench.spec.status import Status
-from bench.store.content import StoredRecord, content_problem, lone_surrogate
+from bench.store.content import StoredRecord, array_problem, content_problem, encodable, lone_surrogate
+from bench.store.files import read_file
 
 SCHEMA = 2
 """The version of record.json that is written.
@@ -27,6 +29,9 @@ Schema 1, which is still read, has no checksum of the record and no sizes and ha
 FILES = ("arrays.npz", "model.safetensors")
 """The files that a record may have beside it."""
 
+MOST_BYTES = 1 << 30
+"""Of one of them, arrays unpacked: ten times what the largest codes that can be asked for take, of all test images."""
+
 CHECKSUM_BEGINS = b'{"checksum":"'
 CHECKSUM_ENDS = b'",'
 """Of a record.json as it is written, without its spaces and line breaks: what the 64 digits stand between."""
@@ -34,6 +39,18 @@ CHECKSUM_ENDS = b'",'
 
 class Damaged(UserError):
     """A record is on disk but is not what was written; a job sets it aside and trains the run again."""
+
+
+class Unreadable(Damaged):
+    """A record is there, and the system does not let it be read now: it may be sound, so a job leaves it alone."""
+
+
+def not_read(what: str, error: OSError) -> Damaged:
+    """Return the error for a file of a record that can't be read: `what` begins its message."""
+    said = f"{what} can't be read ({error.strerror or error})"
+    if error.errno in SYSTEM_ERRORS:
+        return Unreadable(f"{said}; make it readable, or move it away")
+    return Damaged(said)
 
 
 @dataclass(frozen=True)
@@ -102,9 +119,17 @@ class Record:
         try:
             if content is not None:
                 with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                    unpacked = sum(one.file_size for one in file.zip.infolist())
+                    if unpacked > MOST_BYTES:
+                        raise ValueError(
+                            f"{unpacked:,} bytes unpacked, more than the {MOST_BYTES:,} that they can have"
+                        )
                     found = {name: file[name] for name in file.files if not wanted or name in wanted}
         except Exception as error:  # zipfile, zlib, struct and numpy each raise their own for bad bytes
             raise Damaged(f"run {self.run_id}: arrays.npz holds no arrays ({one_line(error)})") from error
+        for name, array in found.items():
+            if problem := array_problem(name, array.dtype.kind, array.shape):
+                raise Damaged(f"run {self.run_id}: arrays.npz: {name[:40]!r} {problem}")
         for evaluation in self.evaluations:
             found |= evaluation.arrays(*wanted)
         return found
@@ -119,13 +144,13 @@ class Record:
             return None
         path = self.folder / name
         try:
-            content = path.read_bytes()
+            content = read_file(path, MOST_BYTES if self.files is None else min(self.files[name]["bytes"], MOST_BYTES))
         except FileNotFoundError:
             if self.files is None:
                 return None
             raise Damaged(f"run {self.run_id}: {path} is missing") from None
         except OSError as error:
-            raise Damaged(f"run {self.run_id}: {path} can't be read ({error.strerror or error})") from error
+            raise not_read(f"run {self.run_id}: {path}", error) from error
         if self.files is not None and file_entry(content) != self.files[name]:
             raise Damaged(f"run {self.run_id}: {path} does not match its checksum: it was changed or damaged")
         return content
@@ -151,7 +176,7 @@ def to_json(record: Record) -> str:
     """Return the content of a record's record.json."""
     content: dict[str, Any] = {"schema": SCHEMA, "files": record.files or {}}
     content |= {name: getattr(record, name) for name in StoredRecord.__struct_fields__}
-    content = json.loads(json.dumps(content))  # tuples become lists, as a reader will find them
+    content = encodable(content)
     return json.dumps({**content, "checksum": checksum(content)}, indent=1, sort_keys=True)
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.spec.output.lines import say_warning
 from bench.store.claims import exclusive_lock
 
 LOCK = ".writing"
@@ -36,5 +37,5 @@ def alone_in(folder: Path) -> Iterator[None]:
             if error.errno not in UNWRITABLE:
                 reason = error.strerror or error
                 text = f"report folder {folder}: can't be locked ({reason}); let nothing else write to it now"
-                print(f"WARNING: {text}", file=sys.stderr, flush=True)
+                say_warning(text)
         yield

@@ -18,8 +18,10 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, convert
 
+from bench.spec.output.lines import say_warning
 from bench.spec.run import digest
 from bench.store.claims import exclusive_lock
+from bench.store.files import read_file
 from bench.store.store import Unwritable, fsync_folder, write_file
 from bench.store.validation import type_problem
 
@@ -80,7 +82,7 @@ class StepSeconds:
         """Return what was measured; None if nothing was. Of a file that isn't what was written a warning says so."""
         path = self._path(key)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(read_file(path).decode("utf-8"))
             problem = type_problem(content, Content)
             if problem is None and content["format"] == FORMAT:
                 if content["checksum"] == digest(content["measured"]) and content["of"] == json.loads(json.dumps(key)):
@@ -91,7 +93,7 @@ class StepSeconds:
             return None
         except (OSError, ValueError, RecursionError) as error:
             problem = " ".join(str(error).split())[:200]
-        print(f"WARNING: {path} can't be used ({problem}); measured anew", file=sys.stderr, flush=True)
+        say_warning(f"{path} can't be used ({problem}); measured anew")
         return None
 
     def write(self, key: Mapping[str, Any], measured: Measured) -> None:

@@ -31,7 +31,8 @@ import numpy as np
 from archs.errors import UserError, nearest
 from bench.spec.status import Status
 from bench.store.claims import exclusive_lock
-from bench.store.record import FILES, Damaged, Record, file_entry, from_json, to_json
+from bench.store.files import read_file
+from bench.store.record import FILES, Damaged, Record, Unreadable, file_entry, from_json, not_read, to_json
 
 __all__ = ["Damaged", "Record", "Store", "Unwritable"]
 
@@ -94,10 +95,13 @@ class Store:
         """Return how the run ended; None if it has no record, or a damaged one.
 
         Raises:
-            UserError: a newer version of this program wrote the record, which is not to be replaced then.
+            UserError: a newer version of this program wrote the record, or it can't be read now; it is not to be
+                replaced then.
         """
         try:
             found = self.find(run_id)
+        except Unreadable:
+            raise
         except Damaged:
             return None
         return found.status if found else None
@@ -108,15 +112,13 @@ class Store:
             raise UserError(f"run {run_id[:40]!r}: not a run id; expected 16 hex digits")
         folder = self.folder / run_id
         try:
-            with open(f"{folder}/record.json", "rb") as file:
-                text = file.read()
+            text = read_file(f"{folder}/record.json")
         except (FileNotFoundError, NotADirectoryError):
             if not os.path.lexists(folder):
                 return None
             raise Damaged(f"run {run_id}: {folder} holds no record.json") from None
         except OSError as error:
-            reason = error.strerror or error
-            raise Damaged(f"run {run_id}: {folder / 'record.json'} can't be read ({reason})") from error
+            raise not_read(f"run {run_id}: {folder / 'record.json'}", error) from error
         return from_json(run_id, text, folder)
 
     def load(self, run_id: str) -> Record:
@@ -171,6 +173,8 @@ class Store:
                 found = self.find(run_id)
                 if found is not None:
                     found.verify()
+            except Unreadable:
+                raise
             except Damaged:
                 return self._shelve(run_id)
             return None
@@ -258,6 +262,8 @@ class Store:
             with self._replacing(final.name):
                 try:
                     known = self.find(final.name)
+                except Unreadable as error:
+                    raise Unwritable(str(error)) from error
                 except Damaged:
                     self._shelve(final.name)
                     continue

@@ -8,6 +8,9 @@ from typing import Any
 
 import msgspec
 
+MOST_SHOWN = 150
+"""Characters of a wrong value that a message has."""
+
 
 def type_problem(content: Any, expected: Any) -> str | None:
     """Say where `content` is not of the expected type, what is there and what was expected; None if all is well.
@@ -32,5 +35,5 @@ def type_problem(content: Any, expected: Any) -> str | None:
             return f"{place}: {problem}"
         for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", path):
             content = content[key or int(index)]
-        return f"{place} is {reprlib.repr(content)}: {problem}"
+        return f"{place} is {reprlib.repr(content)[:MOST_SHOWN]}: {problem}"
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bench.spec.output.lines import say_warning
 from reports.markup.blocks import Figure as FigureBlock
 from reports.markup.blocks import Text
 from reports.markup.escape import md, one_line
@@ -50,7 +50,7 @@ Panel = TypeVar("Panel")
 
 def warn(problem: str) -> None:
     """Print a warning on stderr."""
-    print(f"WARNING: {problem}", file=sys.stderr, flush=True)
+    say_warning(problem)
 
 
 @dataclass(frozen=True)

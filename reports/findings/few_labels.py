@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from archs.errors import UserError
 from bench.spec.metrics import Metric
 from bench.statistics.comparisons import Comparison, Interval, compare_paired, holm_family, mean_interval, seed_values
 from reports.findings.experiment import Experiment
@@ -160,6 +161,8 @@ def over_passes(experiment: Experiment) -> pd.DataFrame:
         for number, (passes, accuracy) in named.items():
             if passes in arrays and accuracy in arrays:
                 run = (record.spec["task"], number, record.spec["arch"], record.spec["seed"])
+                if len(arrays[passes]) != len(arrays[accuracy]):
+                    raise UserError(f"run {record.run_id}: {passes} and {accuracy} differ in length")
                 points = zip(arrays[passes], ERROR.scale * (1 - arrays[accuracy]), strict=True)
                 rows += [(*run, float(x), float(y)) for x, y in points]
     return pd.DataFrame(rows, columns=columns)

@@ -11,7 +11,7 @@ import re
 
 _MARKDOWN = re.compile(r"([\\`*_>|~&$]|\](?=[\[(:]))")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _OF_MARKDOWN = re.compile(
     r"(?P<code>(?P<fence>`+)[^`].*?(?<!`)(?P=fence)(?!`))"
     r"|\\(?P<escaped>[!-/:-@\[-`{-~])"  # any of ASCII's punctuation

@@ -6,14 +6,15 @@ fields are those of summary.csv, comparisons.csv and throughput.csv.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import uuid
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
+
+from bench.spec.output.lines import OBEYED
+from bench.store.files import read_file, replace_file
 
 FILE = "answer.json"
 VERSION = 1
@@ -228,7 +229,8 @@ def content_of(answer: Answer) -> dict[str, Any]:
 
 def text_of(answer: Answer) -> str:
     """Return an answer as JSON that can be read by people too."""
-    return json.dumps(content_of(answer), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(content_of(answer), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def read(folder: Path) -> Answer | None:
@@ -237,7 +239,7 @@ def read(folder: Path) -> Answer | None:
     Whoever needs it can make it anew from the records, so that what is damaged is no error.
     """
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = json.loads(read_file(folder / FILE).decode("utf-8"))
         found = msgspec.convert(content, Answer)
     except (OSError, ValueError, RecursionError):  # of which msgspec's errors are some
         return None
@@ -250,10 +252,4 @@ def write(folder: Path, answer: Answer) -> None:
     Raises:
         OSError: the folder can't be written to.
     """
-    partial = folder / f".answer-{uuid.uuid4().hex}"
-    try:
-        partial.write_text(text_of(answer), encoding="utf-8")
-        partial.replace(folder / FILE)
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    replace_file(folder / FILE, text_of(answer))

@@ -17,6 +17,7 @@ from archs.errors import UserError, nearest
 from bench.spec.declared import of_manifest
 from bench.spec.run import RunSpec
 from bench.store.content import lone_surrogate
+from bench.store.files import read_file
 from bench.store.validation import type_problem
 from reports.reading.race_entry import LeftOut, Race, wrong_race
 
@@ -155,7 +156,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     try:
-        content = path.read_bytes()
+        content = read_file(path)
         manifest = json.loads(content.decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{folder} is not a report folder: expected {path}") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.declared import Declared, of_manifest
+from bench.spec.output.lines import say_warning
 from bench.statistics.frames import history_frame, layers_frame, metric_names, records_frame, summary_frame
 from bench.statistics.settings import refuse_mixed
 from bench.store.evaluations import with_evaluations
@@ -219,7 +219,7 @@ def _records(
             if record is not None and record.spec.get("task") not in declared.tasks:
                 raise Damaged(f"run {run_id}: unknown task {str(record.spec.get('task'))[:40]!r}")
         except Damaged as error:
-            print(f"WARNING: {error}; left out", file=sys.stderr)
+            say_warning(f"{error}; left out")
             record = None
         if record is None:
             missing.append(run_id)

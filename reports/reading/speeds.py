@@ -50,7 +50,7 @@ def read_speeds(folder: Path, runs: pd.DataFrame, tasks: tuple[str, ...], baseli
     finished = runs[runs["status"] == "finished"]
     trained = {code_identity(run) for run in finished.to_dict("records")}
     works = [work for work in document["works"] if code_identity(work) in trained]
-    measured = {code_identity(work) for work in works}
+    measured = {code_identity(work) for work in works if work["work"] == "train"}
     complete = []
     for task in tasks:
         needed = {identity for identity in trained if identity[2] == task}

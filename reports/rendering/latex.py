@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from bench.store.files import replace_file
 from reports.markup.blocks import Block, Details, Table
 from reports.markup.escape import latex
 
@@ -20,7 +21,7 @@ def write_tables(blocks: Iterable[Block], folder: Path) -> list[Path]:
         for table in inner:
             if isinstance(table, Table) and table.name:
                 path = folder / f"{table.name}.tex"
-                path.write_text(render(table), encoding="utf-8")
+                replace_file(path, render(table))
                 written.append(path)
     return written
 

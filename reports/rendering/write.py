@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pandas as pd
 
 from archs.errors import UserError
 from bench.spec.extras import not_installed
+from bench.spec.output.lines import printable
 from bench.spec.output.streams import in_ascii
 from bench.statistics.frames import records_frame
+from bench.store.files import replace_file
 from reports.figures.canvas import FigureWriter, warn
 from reports.findings.experiment import Experiment
 from reports.reading import answer_file
@@ -20,6 +23,10 @@ from reports.rendering.answer import answer_of
 from reports.sections.context import Context
 from reports.sections.page import blocks
 from reports.wording.budget import page_title
+
+NUMBER = re.compile(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet takes for a formula."""
 
 
 def write(
@@ -53,9 +60,9 @@ def write(
                 as_parquet(frame, folder / f"{name}.parquet")
         context = Context(experiment, FigureWriter(folder, vector, problem or warn))
         page = list(blocks(context))
-        (folder / "report.md").write_text(markdown.render(page), encoding="utf-8")
+        replace_file(folder / "report.md", markdown.render(page))
         title = page_title(experiment.manifest, experiment.runs)
-        (folder / "report.html").write_text(html.render(page, folder, title), encoding="utf-8")
+        replace_file(folder / "report.html", html.render(page, folder, title))
         if latex:
             from reports.rendering.latex import write_tables
 
@@ -72,9 +79,29 @@ def as_csv(frame: pd.DataFrame, path: Path) -> None:
     Excel takes a file without one for the system's old encoding: "größe" becomes "grÃ¶ÃŸe". Other readers don't need
     it, and some take it for a part of the first heading; so the usual file, which is ASCII, has none.
     """
-    text = frame.to_csv(index=False)
-    with open(path, "w", encoding="utf-8" if text.isascii() else "utf-8-sig", newline="") as file:
-        file.write(text)
+    text = harmless(frame).to_csv(index=False)
+    replace_file(path, text, encoding="utf-8" if text.isascii() else "utf-8-sig")
+
+
+def harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of whose texts neither a terminal obeys one nor a spreadsheet computes one.
+
+    A text that would be a formula has a ' before it, as a spreadsheet has it itself.
+    """
+    for name in frame.select_dtypes(exclude="number"):
+        cells = list(frame[name])
+        told = [harmless_text(cell) if isinstance(cell, str) else cell for cell in cells]
+        if any(one is not other for one, other in zip(told, cells, strict=True)):
+            frame = frame.assign(**{str(name): pd.Series(told, frame.index, dtype=object)})
+    return frame
+
+
+def harmless_text(text: str) -> str:
+    """Return the text itself if it is harmless, a number too."""
+    shown = printable(text)
+    if shown.startswith(FORMULA) and not NUMBER.fullmatch(shown):
+        return f"'{shown}"
+    return text if shown == text else shown
 
 
 def as_parquet(frame: pd.DataFrame, path: Path) -> None:

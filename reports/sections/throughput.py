@@ -89,7 +89,9 @@ def _table(context: Context, measured: MeasuredSpeeds, task: str, shown: list[st
     columns = {"architecture": order}
     for work, frame in frames.items():
         if len(frame):
-            columns[f"{WORKS[work]} ↑ (images/s)"] = [_speed(frame.loc[arch]) for arch in order]
+            columns[f"{WORKS[work]} ↑ (images/s)"] = [
+                _speed(frame.loc[arch]) if arch in frame.index else NO_VALUE for arch in order
+            ]
     columns["peak memory (MB)"] = [significant(train.loc[arch, "peak_bytes"] / 1e6) for arch in order]
     columns["MFLOPs per image"] = [significant(train.loc[arch, "flops_per_image"] / 1e6) for arch in order]
     columns["MFU (%)"] = [significant(100 * train.loc[arch, "mfu"], 2) for arch in order]
@@ -173,12 +175,13 @@ def _method(context: Context, measured: MeasuredSpeeds) -> Iterator[str]:
 def _machine(measured: MeasuredSpeeds) -> Iterator[Block]:
     """Yield what else used the machine meanwhile; a warning where that was so much that numbers have a mark."""
     conditions = [one for one in measured.document["conditions"] if one["task"] in measured.tasks]
-    foreign = [one["foreign_cores"] for one in conditions if one["foreign_cores"] is not None]
+    known = [one for one in conditions if one["foreign_cores"] is not None and one["cores"]]
+    foreign = [one["foreign_cores"] for one in known]
     stolen = [one["stolen"] for one in conditions if one["stolen"] is not None]
     words = []
     if foreign:
         words.append(
-            f"other processes kept {max(foreign):.2f} of {plural(conditions[0]['cores'], 'processor')} busy at most"
+            f"other processes kept {max(foreign):.2f} of {plural(known[0]['cores'], 'processor')} busy at most"
         )
     if stolen and max(stolen) >= 0.005:
         words.append(f"other virtual machines took {100 * max(stolen):.1f} % of the processors' time")

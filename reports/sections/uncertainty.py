@@ -14,6 +14,7 @@ from reports.findings.experiment import Experiment
 from reports.findings.ranking import VERDICT_MARKS, Ranking
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
+from reports.reading.arrays import each_array
 from reports.sections.context import Context
 from reports.sections.robustness import beside_means
 from reports.wording.formatting import NO_VALUE, difference, natural_list, number
@@ -161,7 +162,6 @@ def _mcnemar(own: np.ndarray, base: np.ndarray) -> str:
 def _values(experiment: Experiment, task: str, name: str) -> dict[str, dict[int, np.ndarray]]:
     """Return architecture → seed → the values of the test images, [N_test]."""
     found: dict[str, dict[int, np.ndarray]] = {}
-    for record in experiment.finished:
-        if record.spec["task"] == task and (array := record.arrays(name).get(name)) is not None:
-            found.setdefault(record.spec["arch"], {})[record.spec["seed"]] = array
+    for record, array in each_array((one for one in experiment.finished if one.spec["task"] == task), name):
+        found.setdefault(record.spec["arch"], {})[record.spec["seed"]] = array
     return found

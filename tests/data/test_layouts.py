@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,14 @@ def test_a_data_folder_that_is_a_file_is_said_to_be_one(tmp_path: Path, name: st
     (tmp_path / "mnist.zip").touch()
     with pytest.raises(UserError, match=r"data folder .*mnist.zip is a file; expected a folder that holds MNIST/raw"):
         fetch.load_or_download(name, tmp_path / "mnist.zip")
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-labels.idx1-ubyte.gz"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_a_file_without_an_end_is_named_and_not_read(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
+    make(tmp_path / name)
+    with pytest.raises(UserError, match=f"^data file .*/{name} is a pipe or a device, which has no end; move it away"):
+        find_files("mnist", tmp_path)
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

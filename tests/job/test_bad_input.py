@@ -30,6 +30,10 @@ CASES = [
     (["--likelihood", "gray"], "unknown likelihood 'gray'; did you mean 'grey'"),
     (["--dataset", "mnits"], "unknown data set 'mnits'; did you mean 'mnist'"),
     (["--seeds", "0"], "'0' is not a whole number from 1"),
+    (
+        ["--archs", "cnn2", "pool4", "--seeds", "2501"],
+        "10,004 runs are planned (2 architectures, 3 tasks, 2,501 seeds), more than 10,000; ask for fewer, or add",
+    ),
     (["--confirm", "3"], "--confirm is of --race, which is not asked for; add it, or leave --confirm out"),
     (["--race-epochs", "3"], "--race-epochs is of --race, which is not asked for"),
     (["--max-seeds", "9"], "--max-seeds limits --until-sure or --race, and neither is asked for"),

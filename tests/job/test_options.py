@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import pwd
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from archs.errors import UserError
 from bench import gate, trackers, verify
 from bench.job.options import parse, parser
-from bench.spec.paths import path, set_unless_set
+from bench.job.perform import site_of
+from bench.job.request import Request
+from bench.machine.provenance import Provenance
+from bench.spec.paths import expanded, path, set_unless_set
 from reports.__main__ import parser as reports_parser
 
 ME = pwd.getpwuid(os.getuid())
@@ -180,6 +184,8 @@ def test_every_option_that_is_a_path_is_read_as_one() -> None:
     [
         ("~nosuchuser/x", "the path '~nosuchuser/x': there is no user 'nosuchuser'; write ./~nosuchuser/x for what is"),
         ("", "the path is empty; leave the option out, or name a folder or file"),
+        ("x" * 300, f"the path '{'x' * 40}'… is too long; expected at most 255 bytes for each name, and 4,095 in all"),
+        ("x/" * 3_000, f"the path '{'x/' * 20}'… is too long; expected at most 255 bytes for each name, and 4,095"),
         ("a\udcff", r"the path 'a\udcff' is no text in this locale; set PYTHONUTF8=1 if it is UTF-8, else rename it"),
     ],
 )
@@ -198,6 +204,35 @@ def test_a_path_that_can_t_be_meant_is_one_line(
         assert refused([], capsys).startswith(f"error: $ABLATION_DATA: {expected}")
         assert verify.main(["RUN"]) == 2
         assert capsys.readouterr().err.startswith(f"error: $ABLATION_DATA: {expected}")
+
+
+def test_a_path_holds_from_any_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers get whole ones, since others' code may change theirs; a link before `..` is followed as ever."""
+    (tmp_path / "far" / "off").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "off")
+    (tmp_path / "far" / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    request, plan = (
+        Request(runs_dir="link/../runs", plugins=("mine.py",)),
+        SimpleNamespace(device="cpu", devices=("cpu",), sharing=SimpleNamespace(stack=1, graph=False, side_by_side=1)),
+    )
+    site = site_of(request, plan, SimpleNamespace(slots=len), Provenance())  # type: ignore[arg-type]
+    monkeypatch.chdir("/")
+    assert os.path.samefile(site.runs_dir, tmp_path / "far" / "runs")
+    assert (site.data_dir, site.plugins) == (str(tmp_path / "data"), (str(tmp_path / "mine.py"),))
+
+
+def test_a_working_folder_that_is_gone_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    with pytest.raises(UserError, match=r"^the working folder can't be used \(No such file or directory\); change"):
+        parse([])
+
+
+def test_a_null_byte_is_in_no_path() -> None:
+    with pytest.raises(UserError, match="holds a null byte"):
+        expanded("a\0b")
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])

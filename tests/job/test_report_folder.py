@@ -167,6 +167,58 @@ def test_a_path_that_no_manifest_can_hold_is_refused(tmp_path: Path) -> None:
         report_folder(str(tmp_path / "out"), [SPEC], str(here / "runs"))
 
 
+SOMEBODYS = {
+    "manifest.json": '{"name": "my web page", "icons": []}',
+    "report.md": "# My thesis",
+    "records.csv": "artist,album",
+    "answer.json": "42",
+    "throughput.json": "{}",
+}
+
+
+@pytest.mark.parametrize("name", SOMEBODYS)
+def test_a_folder_of_somebody_else_s_is_refused_and_left_as_it_is(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(SOMEBODYS[name], encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        report_folder(str(tmp_path), [SPEC], str(tmp_path))
+    assert str(caught.value) == (
+        f"report folder {tmp_path}: {name} is there, and is not of a report that a job made; name another folder with "
+        "--out, or move it away"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text(encoding="utf-8") == SOMEBODYS[name]
+
+
+def test_a_report_that_a_killed_job_left_without_its_manifest_is_ours(tmp_path: Path) -> None:
+    """It was about to be kept in `earlier/`, and its copy there is whole."""
+    report = write_experiment(tmp_path, tasks=("classifier",), seeds=1)
+    shutil.copy(ROOT / "reports" / "published" / "mnist-race-44k" / "design.json", report)
+    (report / "report.md").touch()
+    (report / "manifest.json").unlink()
+    assert report_folder(str(report), [SPEC], str(tmp_path / "runs")) == report
+
+
+def test_speeds_that_are_none_are_named_before_anything_is_trained(tmp_path: Path) -> None:
+    """A page could not be made of them when all is done."""
+    report = write_experiment(tmp_path, tasks=("classifier",), seeds=1)
+    (report / "throughput.json").write_text('{"format": 1}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"throughput\.json holds no throughput as run_ablation\.py writes it: object"):
+        report_folder(str(report), [SPEC], str(tmp_path / "runs"))
+
+
+def test_a_file_is_no_report_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=f"^report folder {tmp_path / 'file'}: File exists; name a writable one with"):
+        report_folder(str(tmp_path / "file"), [SPEC], str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["report.md", "manifest.json", "throughput.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match=f"{name} (is there and can't be written|can't be read: not a regular file)"):
+        report_folder(str(tmp_path), [SPEC], str(tmp_path))
+
+
 WRITER = """
 import sys, time
 from pathlib import Path

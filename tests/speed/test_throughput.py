@@ -177,6 +177,14 @@ def test_a_phase_that_fails_says_so_and_costs_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def nothing_measured(begun: float) -> dict[str, Any]:
+    """What a measurement of no architecture returns."""
+    setting = {"batch_size": 8, "device": "cpu", "threads": 1, "dtype": "float32"}
+    environment = {"begun": begun, "device_name": "Invented CPU", "nvml": False}
+    lists: dict[str, Any] = {name: [] for name in ("works", "matmul", "conditions", "failed")}
+    return {"format": FORMAT, "mode": "quick", "setting": setting, "environment": environment, **lists}
+
+
 def test_what_was_measured_is_kept_until_something_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[str] = []
 
@@ -184,7 +192,7 @@ def test_what_was_measured_is_kept_until_something_differs(tmp_path: Path, monke
         function: object, cells: Any, setting: Setting, mode: str, plugins: Any, listener: object
     ) -> dict[str, Any]:
         measured.append(mode)
-        return {"format": FORMAT}
+        return nothing_measured(1e9)
 
     monkeypatch.setattr(phase, "call_in_child", fake)
     (tmp_path / "throughput.json").write_text("{half", encoding="utf-8")  # replaced, not stumbled over
@@ -207,7 +215,7 @@ def test_a_job_that_trains_more_at_another_hour_adds_a_session(tmp_path: Path, m
     clock, hour = [1e9], 3600.0
 
     def fake(*unused: Any, listener: object) -> dict[str, Any]:
-        return {"format": FORMAT, "mode": "quick", "environment": {"begun": clock[0]}, "works": []}
+        return nothing_measured(clock[0])
 
     def begun() -> list[float]:
         content = json.loads((tmp_path / "throughput.json").read_text(encoding="utf-8"))

@@ -190,3 +190,15 @@ def test_no_run_ends_before_it_began(store: Store) -> None:
         store.write(record, ARRAYS, WEIGHTS)
         found = store.load(RECORD.run_id)
         assert found.ended == shown and milliseconds(found, "ended") == (None if shown is None else 1000 * shown)
+
+
+def test_an_error_that_no_text_file_can_hold_is_kept_in_plain_characters(tmp_path: Path) -> None:
+    """Else the record of a failure, which others' code may word as it likes, would be taken for a damaged one."""
+    failed = dataclasses.replace(
+        FAILED, error="ValueError: half \ud800 of it", environment={"traceback": ["\udcff"], "torch": "Grö\udfffe"}
+    )
+    store = Store(tmp_path)
+    store.write(failed)
+    found = store.load(failed.run_id)
+    assert found.error == "ValueError: half ? of it"
+    assert found.environment == {"traceback": ["?"], "torch": "Grö?e"}

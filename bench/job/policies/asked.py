@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from archs.base import Arch
 from archs.errors import UserError
 from bench.job.policies.fixed import EachOnce
 from bench.job.policies.policy import Policy
@@ -12,8 +13,13 @@ from bench.job.policies.race import Racing
 from bench.job.policies.until_sure import UntilSure
 from bench.job.request import Request
 from bench.spec.declared import Declared
+from bench.spec.output.counts import plural
 from bench.spec.run import EvaluationSpec, RunSpec
 from bench.store.design import Stopping
+from bench.tasks import Task
+
+MOST_RUNS = 10_000
+"""That a job plans unless --yes says that more are meant: at a second each on two cores, an hour and a half."""
 
 
 def stopping_of(request: Request, epochs: int) -> Stopping:
@@ -111,6 +117,27 @@ def check_count(archs: Sequence[str], request: Request) -> None:
             f"{option}: {archs[0]} is the only architecture, so there is no {what}; name another in --archs, or leave "
             f"{option} out"
         )
+
+
+def check_size(archs: Sequence[Arch], wanted: Sequence[Task], request: Request) -> None:
+    """Raise `UserError` for a plan so large that it is hardly meant, unless that was said."""
+    able = sum(arch.decoder is not None or not task.needs_decoder for arch in archs for task in wanted)
+    labels = sum(
+        len(request.labels) - 1
+        for arch in archs
+        for task in wanted
+        if task.needs_labels and (arch.decoder is not None or not task.needs_decoder)
+    )
+    seeds = seeds_of(stopping_of(request, 1))
+    planned = (able + labels) * seeds * (request.tune or 1)
+    if planned <= MOST_RUNS or request.yes:
+        return
+    most = "up to " if _option(request) else ""
+    recipes = f", {plural(request.tune, 'recipe')} each" if request.tune else ""
+    raise UserError(
+        f"{most}{planned:,} runs are planned ({plural(len(archs), 'architecture')}, {plural(len(wanted), 'task')}, "
+        f"{plural(seeds, 'seed')}{recipes}), more than {MOST_RUNS:,}; ask for fewer, or add --yes if they are meant"
+    )
 
 
 def check_comparable(runs: Sequence[RunSpec], baseline: str, declared: Declared, request: Request) -> None:

@@ -14,6 +14,7 @@ from reports.findings.experiment import Experiment
 from reports.findings.sizes import OF_IMAGES
 from reports.markup.blocks import Block, Details, Heading, Table, Text
 from reports.markup.escape import md
+from reports.reading.arrays import each_array
 from reports.sections.context import Context
 from reports.wording.formatting import NO_VALUE, difference, mean_sd
 from reports.wording.generative import sentences
@@ -184,9 +185,10 @@ def _kl(context: Context, tasks: list[str]) -> Iterator[Block]:
     panels: dict[str, dict[str, np.ndarray]] = {}
     for task in tasks:
         curves: dict[str, list[np.ndarray]] = {}
-        for record in context.experiment.finished:
-            if record.spec["task"] == task and (values := record.arrays("kl_per_dim").get("kl_per_dim")) is not None:
-                curves.setdefault(record.spec["arch"], []).append(np.sort(values)[::-1])
+        for record, values in each_array(
+            (one for one in context.experiment.finished if one.spec["task"] == task), "kl_per_dim"
+        ):
+            curves.setdefault(record.spec["arch"], []).append(np.sort(values)[::-1])
         if curves:
             panels[context.experiment.label(task)] = {arch: np.mean(found, axis=0) for arch, found in curves.items()}
     if panels:
