@@ -16,7 +16,7 @@ from typing import Any
 
 import archs
 from archs.base import Arch, Family
-from archs.errors import UserError
+from archs.errors import UserError, message_of, one_line
 from archs.identity.modules import HARNESS_PACKAGES, SITE_FOLDERS
 
 OWN_PACKAGES: set[str] = set()
@@ -52,7 +52,7 @@ def building(name: str, role: str) -> Iterator[None]:
         text = f"{name}: its {role} ends the process: SystemExit: {one_line(error)}"
         raise UserError(located(error, text)) from error
     except Exception as error:
-        error.add_note(HALF_MADE if "before Module.__init__() call" in str(error) else CONTRACT[role])
+        error.add_note(HALF_MADE if "before Module.__init__() call" in message_of(error) else CONTRACT[role])
         raise
 
 
@@ -95,12 +95,6 @@ def advice(error: BaseException, file: Path) -> str:
             return f"; write archs.{error.name}: a file in archs/ is a module of that package"
         return "; a module of yours goes into archs/ too, and is imported as archs.NAME"
     return f"; install it or, if it is a file of yours, put it beside {file.name}"
-
-
-def one_line(error: BaseException) -> str:
-    """Return the message of an exception on one line."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)  # without file and line, which are said apart
-    return " ".join(str(text).split()) or "no message"
 
 
 def lines(error: BaseException) -> list[str]:
