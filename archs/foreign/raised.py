@@ -42,18 +42,18 @@ def building(name: str, role: str) -> Iterator[None]:
         role: "encoder" or "decoder".
 
     Raises:
-        UserError: it calls `sys.exit`, which would end the process that others are trained in.
+        UserError: it calls `sys.exit`, say, which would end the process that others are trained in.
     """
     try:
         yield
-    except UserError:
+    except (UserError, KeyboardInterrupt, GeneratorExit):
         raise
-    except SystemExit as error:
-        text = f"{name}: its {role} ends the process: SystemExit: {one_line(error)}"
-        raise UserError(located(error, text)) from error
     except Exception as error:
         error.add_note(HALF_MADE if "before Module.__init__() call" in message_of(error) else CONTRACT[role])
         raise
+    except BaseException as error:
+        text = f"{name}: its {role} ends the process: {type(error).__name__}: {one_line(error)}"
+        raise UserError(located(error, text)) from error
 
 
 def located(error: BaseException, text: str) -> str:

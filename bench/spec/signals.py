@@ -82,9 +82,17 @@ def stopping_status(interrupt: KeyboardInterrupt) -> int:
     return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C_STATUS
 
 
+def name_of(number: int) -> str:
+    """Return the name of a signal; most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 def what_stopped(status: int) -> str:
     """Return what has stopped a command that ends with this status: "Ctrl-C", "SIGTERM"."""
-    return "Ctrl-C" if status == CTRL_C_STATUS else signal.Signals(status - 128).name
+    return "Ctrl-C" if status == CTRL_C_STATUS else name_of(status - 128)
 
 
 def stopped(status: int) -> str:

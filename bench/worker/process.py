@@ -7,7 +7,9 @@ compute does not depend on each other.
 
 from __future__ import annotations
 
+import os
 import time
+import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,8 +17,8 @@ from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from bench.machine.child import leave_signals_to_the_parent
-from bench.spec.output.streams import take_everything
+from archs.errors import one_line
+from bench.machine.child import become_child
 from bench.spec.progress import Progress
 from bench.spec.run import Work
 from bench.worker.site import Site
@@ -73,10 +75,6 @@ class Answer:
     """Of one that leaves: whether the group is fit to be tried once more, but not as a CUDA graph."""
 
 
-class ParentGone(BaseException):
-    """Nobody is there to report to. Not an Exception: the run did not fail, and must not be recorded as if it had."""
-
-
 class SharedClock:
     """A clock for groups side by side: while n of them are in flight, each second counts as an n-th of one."""
 
@@ -111,8 +109,7 @@ def run_worker(pipe: Connection, site: Site) -> None:
     from bench.worker.execute import execute_group, stream_contexts
     from bench.worker.train import Neighbours
 
-    leave_signals_to_the_parent()
-    take_everything()
+    become_child()
     cuda.use_device(site.device)
     in_flight: dict[int, GroupInFlight] = {}
     clock, free_contexts = SharedClock(), stream_contexts(site)
@@ -134,7 +131,7 @@ def run_worker(pipe: Connection, site: Site) -> None:
                 free_contexts.append(in_flight.pop(key).context)
                 clock.set_in_flight(len(in_flight))
                 pipe.send(answer)
-    except (EOFError, OSError, ParentGone):
+    except (EOFError, OSError):
         return
 
 
@@ -156,11 +153,11 @@ def take_turn(group: GroupInFlight) -> Answer | None:
         return Answer(key, AnswerKind.UNWRITABLE, str(error))
     except OutOfMemoryWithOthers:
         return Answer(key, AnswerKind.RETRY_ALONE)
-    except Exception as error:
+    except BaseException as error:
         capture_failed = isinstance(error, CaptureFailed)
         if not capture_failed and not cuda.is_lost(error):
-            raise
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            traceback.print_exc()
+        reason = f"{type(error).__name__}: {one_line(error)[:300]}"
         return Answer(key, AnswerKind.LEAVING, reason, without_graph=capture_failed and group.order.graph)
 
 
@@ -174,7 +171,7 @@ def reporter(pipe: Connection, key: int) -> Callable[[Progress], None]:
             last = time.monotonic()
             try:
                 pipe.send(Answer(key, AnswerKind.PROGRESS, progress))
-            except OSError:
-                raise ParentGone from None
+            except OSError:  # nobody is there to report to; the run has not failed
+                os._exit(1)
 
     return report
