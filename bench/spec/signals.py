@@ -5,7 +5,9 @@ Batch systems warn by a signal before the time of a job is over, each by another
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,10 @@ limit of processor time is called to mind every second."""
 
 STOPPING = (signal.SIGTERM, *ONE_REQUEST)
 """Signals that stop a command. SIGQUIT (Ctrl-\\) is not one of them: it is for who wants no last words."""
+
+
+AGAIN_SECONDS = 0.01
+"""After which a signal is sent once more that was dropped."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -41,18 +47,32 @@ def raise_terminated(number: int, frame: object) -> None:
 def signals_stop(handler: Callable[[int, object], None] = raise_terminated) -> Iterator[None]:
     """Make the signals of `STOPPING` raise `Terminated` within the block; only the main thread can.
 
-    One that is ignored, as SIGHUP is under `nohup`, stays so.
+    One that is ignored, as SIGHUP is under `nohup`, stays so. One that arrives where Python drops exceptions, in the
+    `__del__` of some object or a callback, is sent once more, and so is Ctrl-C.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in STOPPING}
+    dropped = sys.unraisablehook
+
+    def send_again(unraisable: sys.UnraisableHookArgs) -> None:
+        interrupt = unraisable.exc_value
+        if not isinstance(interrupt, KeyboardInterrupt):
+            return dropped(unraisable)
+        number = interrupt.status - 128 if isinstance(interrupt, Terminated) else signal.SIGINT
+        if number in before:
+            signal.signal(number, handler)
+        threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), number)).start()  # here it would be dropped, too
+
+    sys.unraisablehook = send_again
     try:
         for number, known in before.items():
             if known is not signal.SIG_IGN:
                 signal.signal(number, handler)
         yield
     finally:
+        sys.unraisablehook = dropped
         for number, known in before.items():
             if known is not None:  # one that was not set by Python can't be set again
                 signal.signal(number, known)
