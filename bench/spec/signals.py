@@ -97,6 +97,30 @@ def signals_wait() -> Iterator[None]:
         raise_terminated(arrived[0], None)
 
 
+@contextmanager
+def signals_noted() -> Iterator[list[int]]:
+    """Let nothing that is done within the block be interrupted, by Ctrl-C neither: for what must not be left half done.
+
+    What arrives is noted in the list that the block gets, which is to look at it where it takes long. At the end of the
+    block the first of them stops the command.
+    """
+    arrived: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield arrived
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *STOPPING)}
+    heard = {number: known for number, known in before.items() if known not in (None, signal.SIG_IGN)}
+    try:
+        for number in heard:
+            signal.signal(number, lambda number, frame: arrived.append(number))
+        yield arrived
+    finally:
+        for number, known in heard.items():
+            signal.signal(number, known)
+        if arrived:
+            signal.raise_signal(arrived[0])
+
+
 def stopping_status(interrupt: KeyboardInterrupt) -> int:
     """Return the exit status that an interrupt asks for: 130 after Ctrl-C, 143 after SIGTERM."""
     return interrupt.status if isinstance(interrupt, Terminated) else CTRL_C_STATUS

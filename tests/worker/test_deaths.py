@@ -59,8 +59,8 @@ def test_what_ends_a_worker_is_said_at_once_and_costs_its_own_run_only(tmp_path:
     """A worker that is killed by a signal without a name while its child lives, and a layer that calls sys.exit."""
     plugin, go = tmp_path / "ends.py", tmp_path / "go"
     plugin.write_text(FORKS.format(go=str(go), number=SIGRTMIN_1), encoding="utf-8")
-    arguments = ("--archs", "exits", "forks", "speechless", "mlp", "--tasks", "classifier", "--seeds", "1", "--workers", "1")
-    assert job(tmp_path, *arguments, "--plugin", str(plugin)) == 1
+    arguments = ("--archs", "exits", "forks", "speechless", "mlp", "--tasks", "classifier", "--seeds", "1")
+    assert job(tmp_path, *arguments, "--workers", "1", "--plugin", str(plugin)) == 1
     go.touch()
     found = {record.spec["arch"]: record for record in records(tmp_path)}
     assert found["mlp"].status == "finished"
