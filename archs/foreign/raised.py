@@ -109,7 +109,11 @@ def place(error: BaseException) -> str:
     found = [(frame, line) for frame, line in frames(error) if is_own(frame.f_code.co_filename)]
     if not found:
         return ""
-    frame, line = found[-1]
+    return label_of_line(*found[-1])
+
+
+def label_of_line(frame: FrameType, line: int) -> str:
+    """Return what a line of a call is called in a message: "mine.py:17 in encoder"."""
     function = frame.f_code.co_qualname.rpartition("<locals>.")[2]
     within = "" if function == "<module>" else f" in {function}"
     return f"{label(Path(frame.f_code.co_filename))}:{line}{within}"
