@@ -136,6 +136,9 @@ def receive(worker: Worker, to_retry: list[InFlight]) -> list[Event]:
             return retry(again, worker.site, to_retry)
         return handle_death(worker, answer.content, to_retry)
     del worker.in_flight[answer.key]
+    if answer.is_last:
+        worker.process.join(5)
+        worker.process.kill()
     if answer.kind is AnswerKind.RETRY_ALONE:
         return retry([replace(group, alone=True)], worker.site, to_retry)
     if answer.kind is AnswerKind.UNWRITABLE:

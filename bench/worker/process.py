@@ -12,13 +12,14 @@ import time
 import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from archs.errors import one_line
 from bench.machine.child import become_child
+from bench.machine.descriptors import are_used_up, count_open, most_open, run_short
 from bench.spec.progress import Progress
 from bench.spec.run import Work
 from bench.worker.site import Site
@@ -74,6 +75,9 @@ class Answer:
     without_graph: bool = False
     """Of one that leaves: whether the group is fit to be tried once more, but not as a CUDA graph."""
 
+    is_last: bool = False
+    """Whether the process ends with this answer, which has nothing else in flight."""
+
 
 class SharedClock:
     """A clock for groups side by side: while n of them are in flight, each second counts as an n-th of one."""
@@ -111,6 +115,7 @@ def run_worker(pipe: Connection, site: Site) -> None:
 
     become_child()
     cuda.use_device(site.device)
+    before = count_open()
     in_flight: dict[int, GroupInFlight] = {}
     clock, free_contexts = SharedClock(), stream_contexts(site)
     neighbours = Neighbours(clock if site.side_by_side > 1 else time.perf_counter, lambda: len(in_flight) - 1)
@@ -130,7 +135,10 @@ def run_worker(pipe: Connection, site: Site) -> None:
                     return
                 free_contexts.append(in_flight.pop(key).context)
                 clock.set_in_flight(len(in_flight))
-                pipe.send(answer)
+                leaves = not in_flight and run_short(before)  # others' code has left files open
+                pipe.send(replace(answer, is_last=leaves))
+                if leaves:
+                    return
     except (EOFError, OSError):
         return
 
@@ -149,11 +157,13 @@ def take_turn(group: GroupInFlight) -> Answer | None:
         return None
     except StopIteration as end:
         return Answer(key, AnswerKind.DONE, [(record.status, record.error) for record in end.value])
-    except Unwritable as error:
-        return Answer(key, AnswerKind.UNWRITABLE, str(error))
     except OutOfMemoryWithOthers:
         return Answer(key, AnswerKind.RETRY_ALONE)
     except BaseException as error:
+        if are_used_up(error) or are_used_up(error.__cause__):
+            return Answer(key, AnswerKind.LEAVING, f"too many open files: the limit is {most_open():,}")
+        if isinstance(error, Unwritable):
+            return Answer(key, AnswerKind.UNWRITABLE, str(error))
         capture_failed = isinstance(error, CaptureFailed)
         if not capture_failed and not cuda.is_lost(error):
             traceback.print_exc()

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 from tests.job.test_job import job, records, wait_for
 
 FORKS = """
-import os, signal, sys, time
+import contextlib, os, resource, signal, sys, time
 import torch
 from torch import nn
 from archs.base import Arch
@@ -39,6 +39,20 @@ class Exits(nn.Module):
             sys.exit(0)
         return x.flatten(1)[:, :8]
 
+class Leaks(nn.Module):
+    def __init__(self, share):
+        super().__init__()
+        self.share, self.leaked = share, False
+
+    def forward(self, x):
+        if self.training and torch.is_grad_enabled() and not self.leaked:
+            self.leaked = True
+            resource.setrlimit(resource.RLIMIT_NOFILE, (300, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+            with contextlib.suppress(OSError):
+                for _ in range(int(300 * self.share)):
+                    os.open(os.devnull, os.O_RDONLY)
+        return x.flatten(1)[:, :8]
+
 class Speechless(BaseException):
     def __str__(self):
         raise RuntimeError
@@ -50,25 +64,32 @@ class TriedInVain(nn.Module):
 A = Arch(name="forks", summary="is killed beside its child", source="test", encoder=lambda channels: Forks())
 B = Arch(name="exits", summary="ends its process", source="test", encoder=lambda channels: Exits())
 C = Arch(name="speechless", summary="raises what has no text", source="test", encoder=lambda channels: TriedInVain())
+D = Arch(name="leaks", summary="leaves all files open", source="test", encoder=lambda channels: Leaks(1))
+E = Arch(name="leaks-some", summary="leaves files open", source="test", encoder=lambda channels: Leaks(0.6))
+F = Arch(name="leaks-more", summary="leaves files open", source="test", encoder=lambda channels: Leaks(0.61))
 """
+
+LEAKS = ("leaks-some", "leaks-more", "leaks")
 
 SIGRTMIN_1 = signal.SIGRTMIN + 1
 
 
 def test_what_ends_a_worker_is_said_at_once_and_costs_its_own_run_only(tmp_path: Path) -> None:
-    """A worker that is killed by a signal without a name while its child lives, and a layer that calls sys.exit."""
+    """A worker that is killed by a signal without a name while its child lives, layers that call sys.exit or raise what
+    is no Exception, and some that leave files open: a few, so that the next run would suffer, or all."""
     plugin, go = tmp_path / "ends.py", tmp_path / "go"
     plugin.write_text(FORKS.format(go=str(go), number=SIGRTMIN_1), encoding="utf-8")
-    arguments = ("--archs", "exits", "forks", "speechless", "mlp", "--tasks", "classifier", "--seeds", "1")
+    arguments = ("--archs", "exits", "forks", "speechless", *LEAKS, "mlp", "--tasks", "classifier", "--seeds", "1")
     assert job(tmp_path, *arguments, "--workers", "1", "--plugin", str(plugin)) == 1
     go.touch()
     found = {record.spec["arch"]: record for record in records(tmp_path)}
-    assert found["mlp"].status == "finished"
+    assert [found[name].status for name in ("mlp", *LEAKS)] == ["finished", "finished", "finished", "failed"]
+    assert found["leaks"].error == "too many open files: the limit is 300"
     assert found["forks"].error == f"worker process was killed by signal {SIGRTMIN_1}"
     assert str(found["exits"].error).startswith("SystemExit: 0 (ends.py:22 in Exits.forward)")
     assert found["speechless"].error == (
         "UserError: speechless: its encoder ends the process: Speechless: its message can't be made: __str__ raises "
-        "RuntimeError (ends.py:31 in TriedInVain.forward)"
+        "RuntimeError (ends.py:45 in TriedInVain.forward)"
     )
     assert not (tmp_path / "go-in-vain").exists(), "the job waited for the child"
 
