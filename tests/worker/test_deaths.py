@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,37 @@ def test_a_child_ends_at_once_with_the_job_whatever_it_is_at(tmp_path: Path) -> 
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
+
+
+STARTED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from bench.machine.child import start_context
+start_context(())
+print("started", flush=True)
+sys.stdin.read()
+"""
+
+
+def started(temporary: Path) -> subprocess.Popen[str]:
+    """A process that has a fork server, until its standard input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTED, str(ROOT)], env=os.environ | {"TMPDIR": str(temporary)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    return process
+
+
+def test_the_sockets_of_a_killed_job_are_cleared_and_those_of_a_living_one_are_not() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # a socket's path is short
+        temporary, living = Path(folder), started(Path(folder))
+        (kept,) = temporary.iterdir()
+        started(temporary).communicate("")
+        assert list(temporary.iterdir()) == [kept]
+        living.kill()
+        living.communicate()
+        (temporary / "pymp-theirs").mkdir()  # of another program
+        started(temporary).communicate("")
+        assert [path.name for path in temporary.iterdir()] == ["pymp-theirs"]
