@@ -71,7 +71,7 @@ def start_context(preload: Sequence[str] = PRELOAD) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
+    context.set_forkserver_preload(["bench.machine.fork_server", *preload])
     make_socket_folder()
     try:
         with stops_held_back():
@@ -98,9 +98,11 @@ def start(process: Any) -> None:
     script.pop("__file__", None)
     try:
         process.start()
-    except OSError as error:
+    except (OSError, EOFError) as error:
         is_gone = isinstance(error, FileNotFoundError | ConnectionRefusedError)
-        reason = f"somebody has removed {util.get_temp_dir()}" if is_gone else error.strerror or error
+        reason = f"somebody has removed {util.get_temp_dir()}" if is_gone else getattr(error, "strerror", None) or error
+        if isinstance(error, EOFError):  # the server has ended at it
+            reason = "the system refuses it, as where a limit on processes (ulimit -u) or on memory is reached"
         raise UserError(f"a worker process can't be started: {reason}; the same command goes on from here") from error
     finally:
         script.update(before)
@@ -248,7 +250,9 @@ def become_child() -> None:
     leave_signals_to_the_parent()
     take_everything()
     parent = multiprocessing.parent_process()
-    if parent is not None:
+    if parent is None:
+        return
+    with suppress(RuntimeError):  # a limit on processes is reached: it ends when it next reports
         threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
 
 

@@ -199,6 +199,32 @@ def test_a_temporary_folder_that_is_full_is_no_obstacle(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("2 True\n", ""), "what the user has set stays set"
 
 
+REFUSED = """
+import os, sys
+sys.path[:0] = sys.argv[1:3]
+from bench.machine.child import call_in_child, start_context
+start_context(("refuses_forks",))
+try:
+    call_in_child(max, 1, 2)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_where_no_more_processes_are_allowed_one_line_says_so(tmp_path: Path) -> None:
+    """Whoever runs tests as root has no limit, so it is pretended, in the server that forks."""
+    refuses = "import os\ndef fork():\n    raise BlockingIOError(11, os.strerror(11))\nos.fork = fork\n"
+    (tmp_path / "refuses_forks.py").write_text(refuses, encoding="utf-8")
+    command = [sys.executable, "-c", REFUSED, str(ROOT), str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (
+        "UserError a worker process can't be started: the system refuses it, as where a limit on processes (ulimit -u) "
+        "or on memory is reached; the same command goes on from here\n",
+        "",
+    )
+
+
 CLEARED = """
 import shutil, sys
 sys.path.insert(0, sys.argv[1])
