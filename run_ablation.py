@@ -96,6 +96,7 @@ def run(request: Request) -> int:
                     )
                     trackers.reported(outcome.folder)
                 print(f"{reports.terminal_summary(experiment)}\n\nreport: {outcome.folder / 'report.md'}")
+            trackers.wait()  # while the report stays as it is
     for problem in problems:
         say_warning(problem)
     return conclude(request, outcome) or (1 if problems else 0)

@@ -16,6 +16,22 @@ class ChangedForAll(UserError):
     """Code of one architecture or task changed what the whole process uses; that has been undone."""
 
 
+def message_of(error: BaseException) -> str:
+    """Return the message of an exception; one whose own code fails to make it has none."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:
+        return f"its message can't be made: __str__ raises {type(failure).__name__}"
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an exception on one line."""
+    text = error.msg if isinstance(error, SyntaxError) else message_of(error)  # without file and line
+    return " ".join(str(text).split()) or "no message"
+
+
 MOST_NAMED = 3
 """Equally near choices that are named."""
 

@@ -11,6 +11,7 @@ from torch.nn.parameter import Parameter, is_lazy
 from torch.nn.utils.parametrize import type_before_parametrizations
 
 from archs.counting.follow import PARAMETRIZATIONS, Passage, Work, follow, layer_of
+from archs.errors import one_line
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
@@ -62,8 +63,8 @@ def layer_table(model: nn.Module, run: Callable[[], object]) -> list[Layer]:
     """
     try:
         return rows_of(model, follow(model, run))
-    except Exception as error:  # whatever a foreign model raises; its training is not for a table to prevent
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+    except (Exception, SystemExit) as error:  # of a foreign model, whose training is not for a table to prevent
+        reason = f"{type(error).__name__}: {one_line(error)}"[:120]
         owners: dict[str, Owned] = {}
         for name, key, parameter in owned_parameters(model):
             owners.setdefault(layer_of(name), Owned()).add(key, parameter)

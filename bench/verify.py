@@ -12,7 +12,7 @@ import dataclasses
 import sys
 import tempfile
 
-from archs.errors import UserError
+from archs.errors import UserError, one_line
 from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.device import CPU
@@ -129,7 +129,7 @@ def retrain(spec: RunSpec, site: Site) -> Record:
     try:
         execute(spec, site)
     except RuntimeError as error:  # a GPU that can't go on; every other failure is a record
-        raise UserError(f"run {spec.run_id} can't be trained here: {' '.join(str(error).split())[:200]}") from error
+        raise UserError(f"run {spec.run_id} can't be trained here: {one_line(error)[:200]}") from error
     return Store(site.runs_dir).load(spec.run_id)
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import archs
 from archs.foreign.raised import not_loaded
+from archs.foreign.time_limit import time_limit
 
 DECLARES = re.compile(r"\b(?:Arch|Family)\(\s*(?:name\s*=\s*)?[\"']([^\"'\n]+)[\"']")
 """How a file that can't be loaded says the name of what it would declare."""
@@ -54,7 +55,8 @@ def load_files() -> Iterator[File]:
             continue
         problem = ""
         try:
-            importlib.import_module(name)
+            with time_limit(f"{where}, when it is loaded,"):
+                importlib.import_module(name)
         except (Exception, SystemExit) as error:
             sys.path[:] = search
             problem = not_loaded(where, file_of(info.name), error)

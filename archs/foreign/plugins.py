@@ -16,6 +16,7 @@ from types import ModuleType
 from archs.errors import ChangedForAll, UserError
 from archs.foreign.helpers import PluginFinder, PluginLoader, beside
 from archs.foreign.raised import not_loaded
+from archs.foreign.time_limit import Endless
 from archs.identity.modules import PLACES, is_local, look_again, module_name, reachable, source_path
 from archs.identity.source import source_of
 
@@ -67,7 +68,7 @@ def load_plugin(path: Path) -> ModuleType:
         sys.modules[name] = module
         with left_as_found(f"plug-in {path}, when it is loaded,"):
             spec.loader.exec_module(module)
-    except ChangedForAll:
+    except (ChangedForAll, Endless):
         undo(name, search, before)
         raise
     except (Exception, SystemExit) as error:

@@ -27,6 +27,7 @@ import torch
 
 from archs.errors import ChangedForAll
 from archs.foreign.random_states import RandomStates
+from archs.foreign.time_limit import time_limit
 
 VARIABLES = (
     "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "DNNL_MAX_CPU_ISA", "MKL_CBWR",
@@ -233,15 +234,19 @@ def is_of_library(holder: Holder, value: Any) -> bool:
 def left_as_found(whose: str) -> Iterator[None]:
     """Put back what the block changes for the whole process, and raise if that was more than random states.
 
+    The block has a time limit, since all that is loaded or built for others is surrounded by this.
+
     Args:
         whose: code runs in the block, and when, for the message: "plug-in my.py, when it is loaded,".
 
     Raises:
         ChangedForAll: it changed something.
+        Endless: it takes too long.
     """
     before, random_states = ProcessState.now(), RandomStates.now()
     try:
-        yield
+        with time_limit(whose):
+            yield
     except BaseException:
         before.restore()
         raise

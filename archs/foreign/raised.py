@@ -16,7 +16,7 @@ from typing import Any
 
 import archs
 from archs.base import Arch, Family
-from archs.errors import UserError
+from archs.errors import UserError, message_of, one_line
 from archs.identity.modules import HARNESS_PACKAGES, SITE_FOLDERS
 
 OWN_PACKAGES: set[str] = set()
@@ -42,18 +42,18 @@ def building(name: str, role: str) -> Iterator[None]:
         role: "encoder" or "decoder".
 
     Raises:
-        UserError: it calls `sys.exit`, which would end the process that others are trained in.
+        UserError: it calls `sys.exit`, say, which would end the process that others are trained in.
     """
     try:
         yield
-    except UserError:
+    except (UserError, KeyboardInterrupt, GeneratorExit):
         raise
-    except SystemExit as error:
-        text = f"{name}: its {role} ends the process: SystemExit: {one_line(error)}"
-        raise UserError(located(error, text)) from error
     except Exception as error:
-        error.add_note(HALF_MADE if "before Module.__init__() call" in str(error) else CONTRACT[role])
+        error.add_note(HALF_MADE if "before Module.__init__() call" in message_of(error) else CONTRACT[role])
         raise
+    except BaseException as error:
+        text = f"{name}: its {role} ends the process: {type(error).__name__}: {one_line(error)}"
+        raise UserError(located(error, text)) from error
 
 
 def located(error: BaseException, text: str) -> str:
@@ -97,12 +97,6 @@ def advice(error: BaseException, file: Path) -> str:
     return f"; install it or, if it is a file of yours, put it beside {file.name}"
 
 
-def one_line(error: BaseException) -> str:
-    """Return the message of an exception on one line."""
-    text = error.msg if isinstance(error, SyntaxError) else str(error)  # without file and line, which are said apart
-    return " ".join(str(text).split()) or "no message"
-
-
 def lines(error: BaseException) -> list[str]:
     """Return the whole traceback of an exception, a line of text each."""
     return "".join(traceback.format_exception(error)).splitlines()
@@ -115,7 +109,11 @@ def place(error: BaseException) -> str:
     found = [(frame, line) for frame, line in frames(error) if is_own(frame.f_code.co_filename)]
     if not found:
         return ""
-    frame, line = found[-1]
+    return label_of_line(*found[-1])
+
+
+def label_of_line(frame: FrameType, line: int) -> str:
+    """Return what a line of a call is called in a message: "mine.py:17 in encoder"."""
     function = frame.f_code.co_qualname.rpartition("<locals>.")[2]
     within = "" if function == "<module>" else f" in {function}"
     return f"{label(Path(frame.f_code.co_filename))}:{line}{within}"

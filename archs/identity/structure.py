@@ -25,6 +25,7 @@ from torch.nn.parameter import is_lazy
 
 from archs.foreign.process_state import left_as_found
 from archs.foreign.random_states import seeded
+from archs.foreign.time_limit import Endless
 from archs.identity.values import plain_text
 
 SEEDS = (20, 21)
@@ -64,6 +65,8 @@ def _structure(builder: Callable[[int], Any], width: int) -> str:
                 once, again = (dict(lines(one)) for one in built)
                 texts = {key: text for key, text in once.items() if text == again.get(key)}
                 texts |= dict(numbers(*built))
+    except Endless:
+        raise
     except (Exception, SystemExit):
         return NOT_BUILT
     return "\n".join(f"{key}: {texts[key]}" for key in sorted(texts))

@@ -2,5 +2,5 @@
 
 Start at `datasets.py`.
 
-May import: nothing of bench.
+May import: spec.
 """

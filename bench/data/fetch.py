@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +18,13 @@ from bench.data.datasets import NAMES, load
 from bench.data.locate import find_files
 from bench.data.published import FOLDERS
 from bench.data.unpack import scratch_folder, unpack
+from bench.spec.signals import signals_noted
 
 TIMEOUT_SECONDS = 120
 """How long a download may take."""
+
+POLL_SECONDS = 0.1
+"""Between two looks at whether a signal has arrived meanwhile."""
 
 DOWNLOADER = """
 import os, sys, threading
@@ -83,9 +88,8 @@ def dataset_name(name: str) -> str:
 def download(name: str, data_dir: str | Path, seconds: float = TIMEOUT_SECONDS) -> None:
     """Download the raw files through torchvision, in a process of its own that is stopped when time is up.
 
-    Files that are there are kept. Call it where signals arrive as exceptions (bench.spec.signals): then one that
-    stops the job stops the download too and leaves nothing behind. If the job is killed, the download ends by itself,
-    and a later download clears its folder.
+    Files that are there are kept. A signal that stops the job, or several, stop the download too, and nothing is left
+    behind. If the job is killed, the download ends by itself, and a later download clears its folder.
     """
     found = find_files(name, data_dir)
     way_out = (
@@ -96,8 +100,8 @@ def download(name: str, data_dir: str | Path, seconds: float = TIMEOUT_SECONDS) 
     print(f"downloading {name} into {found.folder} (at most {seconds:.0f} s){lacking} …", file=sys.stderr, flush=True)
     try:
         Path(data_dir).mkdir(parents=True, exist_ok=True)
-        with scratch_folder(Path(data_dir)) as scratch:
-            status, stderr = run_downloader(name, str(scratch), seconds)
+        with signals_noted() as signals, scratch_folder(Path(data_dir)) as scratch:
+            status, stderr = run_downloader(name, str(scratch), seconds, signals)
             if status != 0:
                 reason = (stderr.strip().splitlines() or ["no message"])[-1][:200]
                 raise UserError(f"download of {name} failed: {reason}; {way_out}")
@@ -109,8 +113,12 @@ def download(name: str, data_dir: str | Path, seconds: float = TIMEOUT_SECONDS) 
         raise UserError(f"data folder {where}: {error.strerror}; name a writable one with --data-dir") from error
 
 
-def run_downloader(name: str, scratch: str, seconds: float) -> tuple[int, str]:
-    """Run the downloader and return its exit status and stderr; when this returns or raises, it has ended."""
+def run_downloader(name: str, scratch: str, seconds: float, signals: Sequence[int]) -> tuple[int, str]:
+    """Run the downloader and return its exit status and stderr; when this returns or raises, it has ended.
+
+    Args:
+        signals: grows when one arrives that stops the command; then the downloader is stopped at once.
+    """
     with tempfile.TemporaryFile(encoding="utf-8", mode="w+", errors="replace", dir=scratch) as stderr:
         process = subprocess.Popen(
             [sys.executable, "-c", DOWNLOADER, FOLDERS[name], scratch],
@@ -120,7 +128,7 @@ def run_downloader(name: str, scratch: str, seconds: float) -> tuple[int, str]:
             start_new_session=True,
         )
         try:
-            status = process.wait(seconds)
+            status = wait_for(process, seconds, signals)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # with whatever it has started
@@ -129,6 +137,21 @@ def run_downloader(name: str, scratch: str, seconds: float) -> tuple[int, str]:
             process.stdin.close()
         stderr.seek(0)
         return status, stderr.read()
+
+
+def wait_for(process: subprocess.Popen[bytes], seconds: float, signals: Sequence[int]) -> int:
+    """Return the exit status of a process.
+
+    Raises:
+        subprocess.TimeoutExpired: it takes longer, or a signal has arrived.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return process.wait(min(POLL_SECONDS, max(0.0, until - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            if signals or time.monotonic() >= until:
+                raise
 
 
 def move_into_place(source: Path, target: Path, files: Sequence[str]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from archs.base import Arch
-from archs.errors import UserError
-from archs.foreign.raised import one_line, said
+from archs.errors import UserError, one_line
+from archs.foreign.raised import said
+from archs.foreign.time_limit import Endless
 from archs.layers import parameter_count
 from archs.registry import Registry
 from bench.spec.defaults import DEFAULT_LATENT
@@ -45,16 +46,21 @@ def listing(registry: Registry) -> tuple[str, list[str]]:
 def entry(arch: Arch, name: str, tasks: Sequence[Task], problems: dict[str, None]) -> str:
     """Return what is shown of an architecture; the width is the terminal's."""
     able = [task for task in tasks if arch.decoder or not task.needs_decoder]
-    counts = ", ".join(f"{task.name}\N{NO-BREAK SPACE}{size(arch, task, problems)}" for task in able)
+    sizes = dict(zip([task.name for task in able], sizes_of(arch, able, problems), strict=False))
+    counts = ", ".join(f"{task.name}\N{NO-BREAK SPACE}{sizes.get(task.name, '–')}" for task in able)
     lines = [" ".join(arch.summary.split()), f"parameters: {counts}", f"source: {' '.join(arch.source.split())}"]
     filled = (fill(line, indent=INDENT * 2, first=INDENT) for line in lines)
     return printable("\n".join([name, *filled])).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def size(arch: Arch, task: Task, problems: dict[str, None]) -> str:
-    try:
-        model = task.new_model(arch, DEFAULT_LATENT if task.uses_latent_dim else None, 0)
-    except (Exception, SystemExit) as error:  # whatever others' code raises
-        problems[one_line(error) if isinstance(error, UserError) else f"{arch.name}: {said(error)}"] = None
-        return "–"
-    return f"{parameter_count(model):,}"
+def sizes_of(arch: Arch, tasks: Sequence[Task], problems: dict[str, None]) -> Iterator[str]:
+    """Yield how many parameters an architecture has in each task, up to one in which it can't be built in time."""
+    for task in tasks:
+        try:
+            model = task.new_model(arch, DEFAULT_LATENT if task.uses_latent_dim else None, 0)
+            yield f"{parameter_count(model):,}"
+        except (Exception, SystemExit) as error:  # whatever others' code raises
+            problems[one_line(error) if isinstance(error, UserError) else f"{arch.name}: {said(error)}"] = None
+            if isinstance(error, Endless):
+                return
+            yield "–"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Generator, Mapping, Sequence
-from multiprocessing.connection import wait
 
 from bench.launchers.admission import claim_group
 from bench.launchers.events import Event, EventKind
@@ -26,7 +25,7 @@ from bench.launchers.workers import (
     site_of_worker,
     start_worker,
 )
-from bench.machine.child import start_context
+from bench.machine.child import heard_from, start_context
 from bench.machine.processors import processors
 from bench.spec.device import Device
 from bench.spec.run import Work
@@ -126,7 +125,7 @@ def launch(
                         workers[index] = worker = dispatch(group, next(keys), worker, context, to_retry)
                         yield from (Event(EventKind.STARTED, one) for one in claimed)
             busy = [worker for worker in workers if worker.in_flight]
-            ready = set(wait([worker.pipe for worker in busy], timeout=TICK_SECONDS))
+            ready = heard_from([(worker.pipe, worker.process) for worker in busy], TICK_SECONDS)
             for worker in busy:
                 if worker.pipe in ready:
                     for event in receive(worker, to_retry):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import os
 import signal
 import socket
 import tempfile
@@ -19,13 +20,14 @@ from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archs.errors import UserError
+from archs.errors import UserError, one_line
 from bench.launchers.admission import why_not_start
 from bench.launchers.events import Event, EventKind
 from bench.launchers.local import POLL_SECONDS, TICK_SECONDS
 from bench.launchers.queue import Queue
 from bench.launchers.ray_code import stage
 from bench.launchers.ray_tasks import RayExecutor, RayTask
+from bench.machine.socket_folder import SOCKET_PATH_BYTES, temporary_folders
 from bench.spec.device import CPU, FIRST_GPU, Device
 from bench.spec.extras import require
 from bench.spec.paths import set_unless_set
@@ -38,6 +40,13 @@ from bench.worker.site import Site
 SWITCHED_OFF = ("RAY_USAGE_STATS_ENABLED", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "RAY_ENABLE_UV_RUN_RUNTIME_ENV")
 """Switches that Ray reads when it is imported. The last: under `uv run` it would have each node build the environment
 anew, from files that do not travel with the job."""
+
+ON_THIS_MACHINE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""A switch that Ray reads when it is imported, on every system: off, all that it starts listens to this machine alone.
+Whoever reaches a port of Ray can have it run any code."""
+
+SESSION_BYTES = len("/conv-ablation-ray-12345678/session_2026-01-01_00-00-00_123456_1234567/sockets/plasma_store")
+"""What is added to the path of a temporary folder for Ray's longest path of a socket."""
 
 TASKS_PER_SLOT = 2
 """Tasks handed to Ray for each slot of the cluster, so that no slot waits for us."""
@@ -60,18 +69,20 @@ class Cluster:
         """
         require("ray", "--launcher ray", "cluster")
         check_address(address)
-        for name in SWITCHED_OFF:
+        is_own = address == "local"
+        for name in (*SWITCHED_OFF, *([ON_THIS_MACHINE] if is_own else [])):
             set_unless_set(name, "0")
         import ray
 
         self.ray: Any = ray
         self.threads = threads
+        self.session = session_folder() if is_own else None
         self.folder = tempfile.TemporaryDirectory(prefix="conv-ablation-code-")
         self.plugins = stage(Path(self.folder.name), plugins)
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, *STOPPING)}
-        own: dict[str, Any] = (
-            {"num_cpus": (workers or 1) * threads, "include_dashboard": False} if address == "local" else {}
-        )
+        own: dict[str, Any] = {}
+        if self.session is not None:
+            own = {"num_cpus": (workers or 1) * threads, "include_dashboard": False, "_temp_dir": self.session.name}
         try:
             ray.init(
                 address=address,
@@ -80,9 +91,9 @@ class Cluster:
                 runtime_env={"working_dir": self.folder.name},
                 **own,
             )
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            self.folder.cleanup()
-            message = " ".join(str(error).split())[:200]
+        except Exception as error:  # one that says that Ray's start took too long is nothing more
+            self.close()
+            message = one_line(error)[:200]
             raise UserError(
                 f"--ray-address {address}: {message}; start Ray here with `ray start --head`, or use local"
             ) from error
@@ -92,9 +103,11 @@ class Cluster:
                     signal.signal(number, handler)
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Leave the cluster; one that was started here ends, and nothing of it is left."""
         self.ray.shutdown()
         self.folder.cleanup()
+        if self.session is not None:
+            self.session.cleanup()
 
     def device(self, requested: str) -> Device:
         """Return what each task computes on: the CPU, or the GPU that Ray lends it, which is always its number 0.
@@ -195,6 +208,13 @@ class Cluster:
                 yield Event(EventKind.STARTED, task.spec)
             else:
                 yield Event(EventKind.PROGRESS, task.spec, post.progress, seconds=task.seconds)
+
+
+def session_folder() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for what a cluster that is started here writes: its sockets, logs and objects."""
+    most = SOCKET_PATH_BYTES - SESSION_BYTES
+    place = next((folder for folder in temporary_folders() if len(os.fsencode(folder)) <= most), None)
+    return tempfile.TemporaryDirectory(prefix="conv-ablation-ray-", dir=place, ignore_cleanup_errors=True)
 
 
 def check_address(address: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from bench.data.dataset import Dataset
 from bench.launchers.local import TICK_SECONDS
 from bench.machine import determinism
+from bench.spec.output.streams import take_everything
 from bench.spec.progress import Progress
 from bench.spec.run import EvaluationSpec, Work
 from bench.store.store import Store
@@ -57,6 +58,7 @@ def run_task(
         board: the actor of a `ProgressBoard`.
         attempt: which one this is, from 1.
     """
+    take_everything()
     board.post.remote(Post(spec.run_id, attempt, None))
     last = 0.0
 

@@ -92,6 +92,8 @@ def dispatch(group: InFlight, key: int, worker: Worker, context: Any, to_retry: 
     """
     order = Order(key, group.specs, group.graph)
     try:
+        if worker.process.exitcode is not None:  # what it has forked may hold the pipe open
+            raise BrokenPipeError
         worker.pipe.send(order)
     except OSError:  # it died with its last run, or since
         if worker.in_flight:
@@ -116,10 +118,12 @@ def receive(worker: Worker, to_retry: list[InFlight]) -> list[Event]:
     """
     worker.count_time()
     try:
-        answer: Answer = worker.pipe.recv()
+        answer: Answer = child.receive(worker.pipe)
     except (EOFError, OSError):
         worker.process.join(5)
-        return handle_death(worker, f"worker process {child.how_it_ended(worker.process.exitcode)}", to_retry)
+        error = f"worker process {child.how_it_ended(worker.process.exitcode)}"
+        worker.process.kill()  # one that has closed its pipe lives
+        return handle_death(worker, error, to_retry)
     group = worker.in_flight[answer.key]
     if answer.kind is AnswerKind.PROGRESS:
         return [Event(EventKind.PROGRESS, spec, answer.content, seconds=group.seconds_per_run) for spec in group.specs]
@@ -132,6 +136,9 @@ def receive(worker: Worker, to_retry: list[InFlight]) -> list[Event]:
             return retry(again, worker.site, to_retry)
         return handle_death(worker, answer.content, to_retry)
     del worker.in_flight[answer.key]
+    if answer.is_last:
+        worker.process.join(5)
+        worker.process.kill()
     if answer.kind is AnswerKind.RETRY_ALONE:
         return retry([replace(group, alone=True)], worker.site, to_retry)
     if answer.kind is AnswerKind.UNWRITABLE:

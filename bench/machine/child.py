@@ -10,23 +10,25 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import pickle
 import signal
 import site
 import sys
-import tempfile
+import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker, util
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from archs.errors import UserError
+from archs.errors import UserError, one_line
 from bench.machine.environment import ROOT
 from bench.machine.processors import memory_limit, processor_seconds_limit
+from bench.machine.socket_folder import make_socket_folder
 from bench.spec.output.streams import take_everything
-from bench.spec.signals import STOPPING
+from bench.spec.signals import STOPPING, name_of
 
 PRELOAD = ("bench.worker.preload", "bench.job.plan")
 """The modules that the fork server imports, for the workers and for the plan; names, since the job must not import
@@ -69,7 +71,7 @@ def start_context(preload: Sequence[str] = PRELOAD) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
+    context.set_forkserver_preload(["bench.machine.fork_server", *preload])
     make_socket_folder()
     try:
         with stops_held_back():
@@ -96,9 +98,11 @@ def start(process: Any) -> None:
     script.pop("__file__", None)
     try:
         process.start()
-    except OSError as error:
+    except (OSError, EOFError) as error:
         is_gone = isinstance(error, FileNotFoundError | ConnectionRefusedError)
-        reason = f"somebody has removed {util.get_temp_dir()}" if is_gone else error.strerror or error
+        reason = f"somebody has removed {util.get_temp_dir()}" if is_gone else getattr(error, "strerror", None) or error
+        if isinstance(error, EOFError):  # the server has ended at it
+            reason = "the system refuses it, as where a limit on processes (ulimit -u) or on memory is reached"
         raise UserError(f"a worker process can't be started: {reason}; the same command goes on from here") from error
     finally:
         script.update(before)
@@ -140,48 +144,6 @@ def this_project_found() -> Iterator[None]:
         os.environ.update(before)
 
 
-SOCKET_PATH_BYTES = 103
-"""The longest path of a socket: 103 bytes on macOS, 107 on Linux."""
-
-SOCKET_NAME_BYTES = len("/pymp-12345678/listener-12345678")
-"""What multiprocessing adds to the path of the temporary folder."""
-
-
-def make_socket_folder() -> None:
-    """Let multiprocessing make its folder for sockets, in another place if the temporary folder is of no use for that.
-
-    Raises:
-        UserError: no folder is of use.
-    """
-    before, most, problems = tempfile.tempdir, SOCKET_PATH_BYTES - SOCKET_NAME_BYTES, []
-    try:
-        for folder in temporary_folders():
-            if len(os.fsencode(folder)) > most:
-                problems.append(f"{folder}: its path is too long for a socket")
-                continue
-            tempfile.tempdir = folder
-            try:
-                util.get_temp_dir()  # once in a process; from then on that one is used
-                return
-            except OSError as error:
-                problems.append(f"{folder}: {error.strerror}")
-    finally:
-        tempfile.tempdir = before
-    raise UserError(
-        f"no temporary folder can hold a socket ({'; '.join(problems)}); name one with TMPDIR "
-        f"that can be written to and whose path has at most {most} characters"
-    )
-
-
-def temporary_folders() -> list[str]:
-    """Return the folders that temporary files may go into, the user's own first."""
-    usual = ["/tmp", "/var/tmp"]
-    try:
-        return list(dict.fromkeys([tempfile.gettempdir(), *usual]))
-    except FileNotFoundError:  # none can be written to; each says why
-        return usual
-
-
 def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Callable[[Any], None] | None = None) -> Any:
     """Call a function in a child process and return its result; raise what it raises.
 
@@ -203,7 +165,8 @@ def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Calla
     theirs.close()
     try:
         while True:
-            kind, content = ours.recv()
+            heard_from([(ours, process)])
+            kind, content = receive(ours)
             if kind == "said" and listener is not None:
                 listener(content)
             elif kind == "raised":
@@ -218,6 +181,30 @@ def call_in_child(function: Callable[..., Any], *arguments: Any, listener: Calla
         process.kill()  # and don't wait: the server reaps it, which takes longer than many a call
 
 
+def heard_from(children: Iterable[tuple[Connection, Any]], seconds: float | None = None) -> set[Connection]:
+    """Wait until one of some children has said something or has ended; return the pipes of those that have.
+
+    A pipe alone does not tell that a child has ended: what that has forked holds it open.
+
+    Args:
+        children: each one's pipe and process.
+        seconds: to wait, at most.
+    """
+    pipes = {ready: pipe for pipe, process in children for ready in (pipe, process.sentinel)}
+    return {pipes[ready] for ready in wait(pipes, seconds)}
+
+
+def receive(pipe: Connection) -> Any:
+    """Return the next message of a child that was heard from.
+
+    Raises:
+        EOFError: there is none: the child has ended.
+    """
+    if not pipe.poll():
+        raise EOFError
+    return pipe.recv()
+
+
 def described(function: Callable[..., Any]) -> str:
     """Return what the process that calls a function is called on stderr: "the process that was to make plan"."""
     return f"the process that was to {function.__name__.strip('_').replace('_', ' ')}"
@@ -229,17 +216,44 @@ class ChildDied(UserError):
 
 def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...], says: bool) -> None:
     """Call the function and send its result, or what it raised, through the pipe: the main function of a child."""
-    leave_signals_to_the_parent()
-    take_everything()
+    become_child()
     if says:
         arguments = (*arguments, lambda content: pipe.send(("said", content)))
     try:
         answer = ("returned", function(*arguments))
-    except Exception as raised:
-        raised.add_note(traceback.format_exc())
-        answer = ("raised", raised)
+    except BaseException as raised:  # of others' code too, which may call sys.exit
+        answer = ("raised", portable(raised, described(function)))
     with suppress(OSError):  # the parent is gone
         pipe.send(answer)
+
+
+def portable(error: BaseException, who: str) -> Exception:
+    """Return an error as it can be sent to another process, and raised there without ending that one.
+
+    Args:
+        who: raised it, in words.
+    """
+    error.add_note(traceback.format_exc())
+    if not isinstance(error, Exception):
+        return ChildDied(f"{who} was ended by {type(error).__name__}: {one_line(error)}")
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:  # an error class of a plug-in
+        plain = RuntimeError(f"{type(error).__name__}: {one_line(error)}")
+        plain.add_note(traceback.format_exc())
+        return plain
+
+
+def become_child() -> None:
+    """Leave to the job what is its own: signals, its output, and how long this process lives."""
+    leave_signals_to_the_parent()
+    take_everything()
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    with suppress(RuntimeError):  # a limit on processes is reached: it ends when it next reports
+        threading.Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
 
 
 def leave_signals_to_the_parent() -> None:
@@ -248,11 +262,18 @@ def leave_signals_to_the_parent() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def _end_after(parent: int) -> None:
+    """End this process when its parent has ended: at once, since what the parent had claimed is now another job's."""
+    wait([parent])
+    os._exit(1)
+
+
 def how_it_ended(exitcode: int | None) -> str:
     """Say how a child ended: "was killed by SIGKILL (out of memory?)", "ended with status 3"."""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        return f"was killed by {name}" + (f" ({_why_killed()})" if name == "SIGKILL" else "")
+    if exitcode is None:
+        return "closed its connection to the job"
+    if exitcode < 0:
+        return f"was killed by {name_of(-exitcode)}" + (f" ({_why_killed()})" if -exitcode == signal.SIGKILL else "")
     return f"ended with status {exitcode}"
 
 

@@ -94,6 +94,8 @@ def status_of(main: Callable[[list[str]], int]) -> int:
 
 def system_problem(error: BaseException) -> str | None:
     """Return what a disk or the system says in an error, and of which file; None if the error may be ours."""
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":  # Python's own words
+        return "no thread can be started, as where a limit on processes (ulimit -u) or on memory is reached"
     if not isinstance(error, OSError):
         return None
     said = error.strerror or str(error)

@@ -77,7 +77,7 @@ def measure(
         for cell in (cell for cell in cells if cell.task == task):
             try:
                 prepared[cell.arch], found = prepare_cell(cell, setting, plugins)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if isinstance(error, CaptureFailed) or cuda.is_lost(error):
                     raise  # this process can't measure the others either
                 failed.append({"arch": cell.arch, "task": task, "error": said(error)})

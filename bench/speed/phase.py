@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from archs.errors import UserError
+from archs.errors import UserError, one_line
 from bench.machine import environment
 from bench.machine.child import call_in_child
 from bench.machine.provenance import Provenance
@@ -79,7 +79,7 @@ def measure_apart(
         document = call_in_child(measure, cells, setting, effort, plugins, listener=say_task)
         write(folder, document | {"identity": wanted, **({"earlier": sessions_to_keep(kept)} if kept else {})})
     except Exception as error:
-        return announced(f"not measured apart: {' '.join(str(error).split())}")
+        return announced(f"not measured apart: {one_line(error)}")
     return "measured apart"
 
 

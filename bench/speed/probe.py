@@ -56,7 +56,7 @@ def _timed(runs: Mapping[Network, RunSpec], plugins: tuple[str, ...]) -> dict[Ne
             (arch,) = registry(plugins).resolve([run.arch]).archs
             ready = prepare(arch, task_and_fingerprint(run.task, plugins)[0], setting)
             timed = {work.name: _fastest(work.call) / work.images for work in ready.workloads}
-        except Exception:
+        except (Exception, SystemExit):  # whatever others' code raises
             continue
         found[network] = Seconds(timed["train"], timed["inference"], timed.get("sampling", 0.0))
     return found

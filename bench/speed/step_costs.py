@@ -126,7 +126,7 @@ def _tried(run: RunSpec, how: str, by: str, function: Callable[..., T], *argumen
         return function(*arguments)
     except ChangedForAll:
         raise
-    except Exception as error:  # whatever others' code raises
+    except (Exception, SystemExit) as error:  # whatever others' code raises
         raise UserError(
             f"--match {by}: a training step of {run.arch} ({run.task}) can't be {how}: {said(error)}"
         ) from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import socket
@@ -106,7 +107,8 @@ def exclusive_lock(path: Path, on_wait: Callable[[], None] | None = None) -> Ite
 def acquire(lock: BaseFileLock, blocking: bool) -> None:
     """Acquire a lock, if need be with a new file.
 
-    On NFS one that its holder, on another host, removes between our open and our lock is a stale handle.
+    On NFS one that its holder, on another host, removes between our open and our lock is a stale handle. One that
+    another user's job has left can't be written to, but its lock is free.
 
     Raises:
         Timeout: somebody else holds it, and `blocking` is false.
@@ -116,9 +118,34 @@ def acquire(lock: BaseFileLock, blocking: bool) -> None:
         try:
             lock.acquire(blocking=blocking)
             return
+        except PermissionError:
+            if not tries_left or not remove_of_another(Path(lock.lock_file), blocking):
+                raise
         except OSError as error:
             if error.errno != errno.ESTALE or not tries_left:
                 raise
+
+
+def remove_of_another(path: Path, blocking: bool) -> bool:
+    """Remove a lock file that may only be read, once nobody holds it; return False if it can't be removed.
+
+    Raises:
+        Timeout: somebody holds it, and `blocking` is false.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
+        path.unlink()
+        return True
+    except BlockingIOError:
+        raise Timeout(str(path)) from None
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
 
 
 def release(lock: BaseFileLock) -> None:

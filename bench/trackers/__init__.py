@@ -1,7 +1,8 @@
 """Where else a job's results go: a file per tracker in this folder, found by its name, each with its own option.
 
-A tracker is handed events and records and returns nothing; no number of the benchmark depends on one. One that raises
-is named once in a warning, and costs neither a run nor the report. To write one, see docs/trackers.md.
+A tracker is handed events and records and returns nothing; no number of the benchmark depends on one. It is told of
+them in a thread of its own, so that nobody waits for it. One that raises, or does not come back, is named once in a
+warning and told nothing more, and costs neither a run nor the report. To write one, see docs/trackers.md.
 
 May import: spec, store, statistics.
 """
@@ -9,14 +10,17 @@ May import: spec, store, statistics.
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from archs.errors import UserError
+from archs.errors import UserError, one_line
 from bench.spec.extras import require
+from bench.spec.progress import stage
+from bench.trackers._thread import TrackerThread
 
 if TYPE_CHECKING:  # the options of the trackers are part of --help, which loads nothing heavy
     from bench.spec.progress import Progress
@@ -76,21 +80,24 @@ def kinds() -> list[Kind]:
     return [importlib.import_module(f"bench.trackers.{stem}").KIND for stem in stems if not stem.startswith("_")]
 
 
+INTERRUPTED_SECONDS = 2.0
+"""How long trackers have for what they were not told yet where the job is interrupted."""
+
+
 @dataclass
 class Trackers:
-    """The trackers of a job, told of everything together; what one of them raises stays here."""
+    """The trackers of a job, told of everything together; what becomes of one of them stays here."""
 
-    members: dict[str, Tracker] = field(default_factory=dict)
-    """By the names of their options."""
-
-    warned: set[str] = field(default_factory=set)
-    """Those that have raised, and have been named in a warning."""
+    members: dict[str, TrackerThread] = field(default_factory=dict)
+    """By the names of their options; those that something went wrong with are gone."""
 
     def __enter__(self) -> Trackers:
         return self
 
-    def __exit__(self, *unused: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *unused: object) -> None:
         self._tell("close")
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        self.wait(INTERRUPTED_SECONDS if interrupted else math.inf)
 
     def started(self, spec: Work) -> None:
         self._tell("started", spec)
@@ -104,16 +111,26 @@ class Trackers:
     def reported(self, folder: Path) -> None:
         self._tell("reported", folder)
 
+    def wait(self, seconds: float = math.inf) -> None:
+        """Wait until all have done what they were told, for each so many seconds at most."""
+        for name, member in list(self.members.items()):
+            if member.is_busy:
+                with stage(f"waiting for --{name}"):
+                    member.wait(seconds)
+        self._drop_broken()
+
     def _tell(self, what: str, *arguments: Any) -> None:
-        for name, member in self.members.items():
-            try:
-                getattr(member, what)(*arguments)
-            except Exception as error:
-                if name not in self.warned:
-                    self.warned.add(name)
-                    message = " ".join(str(error).split())[:300]
-                    text = f"WARNING: --{name}: {type(error).__name__}: {message}; runs and report go on without it"
-                    print(text, file=sys.stderr, flush=True)
+        self._drop_broken()
+        for member in self.members.values():
+            member.tell(what, *arguments)
+
+    def _drop_broken(self) -> None:
+        """Name those that something went wrong with, and forget them."""
+        for name, member in list(self.members.items()):
+            if member.problem:
+                del self.members[name]
+                text = f"WARNING: --{name}: {member.problem}; runs and report go on without it"
+                print(text, file=sys.stderr, flush=True)
 
 
 def open_trackers(requested: Mapping[str, str], known: Sequence[Kind] | None = None) -> Trackers:
@@ -133,10 +150,9 @@ def open_trackers(requested: Mapping[str, str], known: Sequence[Kind] | None = N
             for package in kind.needs:
                 require(package, f"--{kind.name}", kind.extra)
             try:
-                found[kind.name] = kind.open(value)
+                found[kind.name] = TrackerThread(kind.open(value))
             except UserError:
                 raise
             except Exception as error:
-                message = " ".join(str(error).split())[:300]
-                raise UserError(f"--{kind.name} {value}: {type(error).__name__}: {message}") from error
+                raise UserError(f"--{kind.name} {value}: {type(error).__name__}: {one_line(error)[:300]}") from error
     return Trackers(found)

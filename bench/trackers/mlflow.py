@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "conv-ablation"
 
+TIME_OUTS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+"""Seconds for a server's answer, and how often it is asked again. MLflow itself would wait for six minutes in all."""
+
 
 class MLflow:
     """A tracker that writes with MLflow's client."""
@@ -40,6 +43,8 @@ class MLflow:
     def __init__(self, where: str):
         set_unless_set("MLFLOW_ALLOW_FILE_STORE", "true")
         set_unless_set("MLFLOW_DISABLE_TELEMETRY", "true")
+        for name, value in TIME_OUTS.items():
+            set_unless_set(name, value)
         from mlflow.entities import Metric, Param, RunTag
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient

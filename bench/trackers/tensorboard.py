@@ -36,6 +36,9 @@ class TensorBoard:
     """A tracker that writes event files."""
 
     def __init__(self, folder: str):
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.writer = SummaryWriter  # loaded here, since that may take longer than anything later should
         self.folder = Path(expanded(folder, "--tensorboard"))
         self.live: dict[str, Any] = {}  # run id → its SummaryWriter
         try:
@@ -57,9 +60,7 @@ class TensorBoard:
         if not isinstance(spec, RunSpec):
             return
         if spec.run_id not in self.live:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.live[spec.run_id] = SummaryWriter(str(self._place(spec)), filename_suffix=".live", flush_secs=5)
+            self.live[spec.run_id] = self.writer(str(self._place(spec)), filename_suffix=".live", flush_secs=5)
         self.live[spec.run_id].add_scalar("live/loss", progress.loss, round(1000 * progress.done))
 
     def ended(self, spec: Work, record: Record) -> None:

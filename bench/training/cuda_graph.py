@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archs.errors import message_of, one_line
 from bench.training.adam import Adam
 from bench.training.batches import Batches
 from bench.training.stack_obstacles import first_difference, state_without_tensors
@@ -197,7 +198,7 @@ def capture(
         undo()
         raise
     except RuntimeError as error:
-        raise CaptureFailed(f"a capture failed: {' '.join(str(error).split())[:200]}") from error
+        raise CaptureFailed(f"a capture failed: {one_line(error)[:200]}") from error
     undo()
     return graph
 
@@ -235,4 +236,4 @@ def waiting_is_an_error(wanted: bool) -> Iterator[None]:
 
 def is_about_waiting(error: RuntimeError) -> bool:
     """Return whether this is the error of `waiting_is_an_error`."""
-    return "synchronizing CUDA operation" in str(error)
+    return "synchronizing CUDA operation" in message_of(error)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archs.errors import message_of
 from archs.foreign.random_states import RandomStates, seeded
 from bench.models.streams import generator
 from bench.models.trying import copied
@@ -289,4 +290,4 @@ def same_states(one: RandomStates, other: RandomStates) -> bool:
 
 def text_of(error: Exception) -> str:
     """Return what an error says on one line, in no more than 200 characters."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return " ".join(message_of(error).split())[:200] or type(error).__name__

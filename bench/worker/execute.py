@@ -125,7 +125,7 @@ def execute(
             record, arrays = execute_evaluation(spec, site, report)
         check_finite(record)
         watch.look(f"{run.arch}, in its {run.task},")
-    except Exception as error:
+    except BaseException as error:  # sys.exit, too
         raise_if_not_of_the_run(error, neighbours)
         why = reason(error)
         try:  # one that fails must leave the process as it was, too
@@ -165,7 +165,7 @@ def evaluate_trained(spec: RunSpec, site: Site, result: TrainingResult) -> tuple
     Raises what came of the training, if that is an error, and `UserError` for weights that can't be stored.
     """
     trained = result.outcome
-    if isinstance(trained, Exception):
+    if isinstance(trained, BaseException):
         raise trained
     assert result.prepared is not None
     task, (model, layers, conduct, splits, metrics) = task_of(spec, site.plugins), result.prepared

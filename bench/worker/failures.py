@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from archs.errors import UserError
+from archs.errors import UserError, message_of
 from archs.foreign import raised
 from bench.store.record import Record
 from bench.training.losses import Diverged
@@ -22,7 +22,7 @@ def reason(error: BaseException) -> str:
     Of an error that others' code raised, it says in which line of theirs, or in which layer, and what that code is to
     do. An error without a message says in which line of code it came at least.
     """
-    message = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    message = next((line.strip() for line in message_of(error).splitlines() if line.strip()), "")
     message = message or ("no message" if raised.place(error) else place(error))
     text = f"{type(error).__name__}: {message}"
     if out_of_memory(error):
@@ -43,7 +43,7 @@ def place(error: BaseException) -> str:
 
 def out_of_memory(error: BaseException) -> bool:
     """Return whether the memory of the GPU or of the machine was too small; torch says the latter as a RuntimeError."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in message_of(error)
 
 
 def check_finite(record: Record) -> None:

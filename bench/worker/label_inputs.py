@@ -13,6 +13,7 @@ from torch import nn
 from archs.base import Arch
 from archs.foreign.process_state import left_as_found
 from archs.foreign.random_states import seeded
+from archs.foreign.time_limit import Endless
 from bench.models.built import feature_count
 from bench.models.label_input import weighs_all_pixels
 from bench.tasks import Task
@@ -38,11 +39,17 @@ def label_inputs(archs: Sequence[Arch], tasks: Sequence[Task], latent_dim: int) 
 
 
 def quietly(function: Callable[P, Returned], *arguments: P.args, **options: P.kwargs) -> Returned | None:
-    """Return what a function returns that runs an architecture's code; None if that raises. It prints nothing."""
+    """Return what a function returns that runs an architecture's code; None if that raises. It prints nothing.
+
+    Raises:
+        Endless: that code takes too long.
+    """
     try:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             return function(*arguments, **options)
+    except Endless:
+        raise
     except (Exception, SystemExit):
         return None
 

@@ -7,16 +7,19 @@ compute does not depend on each other.
 
 from __future__ import annotations
 
+import os
 import time
+import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from bench.machine.child import leave_signals_to_the_parent
-from bench.spec.output.streams import take_everything
+from archs.errors import one_line
+from bench.machine.child import become_child
+from bench.machine.descriptors import are_used_up, count_open, most_open, run_short
 from bench.spec.progress import Progress
 from bench.spec.run import Work
 from bench.worker.site import Site
@@ -72,9 +75,8 @@ class Answer:
     without_graph: bool = False
     """Of one that leaves: whether the group is fit to be tried once more, but not as a CUDA graph."""
 
-
-class ParentGone(BaseException):
-    """Nobody is there to report to. Not an Exception: the run did not fail, and must not be recorded as if it had."""
+    is_last: bool = False
+    """Whether the process ends with this answer, which has nothing else in flight."""
 
 
 class SharedClock:
@@ -111,9 +113,9 @@ def run_worker(pipe: Connection, site: Site) -> None:
     from bench.worker.execute import execute_group, stream_contexts
     from bench.worker.train import Neighbours
 
-    leave_signals_to_the_parent()
-    take_everything()
+    become_child()
     cuda.use_device(site.device)
+    before = count_open()
     in_flight: dict[int, GroupInFlight] = {}
     clock, free_contexts = SharedClock(), stream_contexts(site)
     neighbours = Neighbours(clock if site.side_by_side > 1 else time.perf_counter, lambda: len(in_flight) - 1)
@@ -133,8 +135,11 @@ def run_worker(pipe: Connection, site: Site) -> None:
                     return
                 free_contexts.append(in_flight.pop(key).context)
                 clock.set_in_flight(len(in_flight))
-                pipe.send(answer)
-    except (EOFError, OSError, ParentGone):
+                leaves = not in_flight and run_short(before)  # others' code has left files open
+                pipe.send(replace(answer, is_last=leaves))
+                if leaves:
+                    return
+    except (EOFError, OSError):
         return
 
 
@@ -152,15 +157,17 @@ def take_turn(group: GroupInFlight) -> Answer | None:
         return None
     except StopIteration as end:
         return Answer(key, AnswerKind.DONE, [(record.status, record.error) for record in end.value])
-    except Unwritable as error:
-        return Answer(key, AnswerKind.UNWRITABLE, str(error))
     except OutOfMemoryWithOthers:
         return Answer(key, AnswerKind.RETRY_ALONE)
-    except Exception as error:
+    except BaseException as error:
+        if are_used_up(error) or are_used_up(error.__cause__):
+            return Answer(key, AnswerKind.LEAVING, f"too many open files: the limit is {most_open():,}")
+        if isinstance(error, Unwritable):
+            return Answer(key, AnswerKind.UNWRITABLE, str(error))
         capture_failed = isinstance(error, CaptureFailed)
         if not capture_failed and not cuda.is_lost(error):
-            raise
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            traceback.print_exc()
+        reason = f"{type(error).__name__}: {one_line(error)[:300]}"
         return Answer(key, AnswerKind.LEAVING, reason, without_graph=capture_failed and group.order.graph)
 
 
@@ -174,7 +181,7 @@ def reporter(pipe: Connection, key: int) -> Callable[[Progress], None]:
             last = time.monotonic()
             try:
                 pipe.send(Answer(key, AnswerKind.PROGRESS, progress))
-            except OSError:
-                raise ParentGone from None
+            except OSError:  # nobody is there to report to; the run has not failed
+                os._exit(1)
 
     return report

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from archs.errors import one_line
 from bench.machine import cuda
 from bench.models.trying import untouched
 from bench.spec.conduct import Conduct
@@ -81,7 +82,7 @@ class Beginning(NamedTuple):
 class TrainingResult(NamedTuple):
     """What became of the training of one run."""
 
-    outcome: Trained | Exception
+    outcome: Trained | BaseException
     """An error if it could not be trained, or diverged."""
 
     begun: Beginning
@@ -141,7 +142,7 @@ def train_group(
             outcomes = yield from train_in_turns(models, task, specs, data, validation, report, graph, neighbours.clock)
             pairs = zip(prepared, outcomes, strict=True)
             return [TrainingResult(outcome, begun, each, len(specs)) for each, outcome in pairs]
-    except Exception as error:
+    except BaseException as error:  # a layer may call sys.exit
         raise_if_not_of_the_run(error, neighbours)
         if len(specs) == 1:
             return [TrainingResult(error, begun)]
@@ -162,12 +163,12 @@ def train_alone(spec: RunSpec, site: Site, report: Report) -> TrainingResult:
     return result
 
 
-def raise_if_not_of_the_run(error: Exception, neighbours: Neighbours) -> None:
+def raise_if_not_of_the_run(error: BaseException, neighbours: Neighbours) -> None:
     """Raise an error that is no failure of the run in which it came: one of the whole process, or of its neighbours."""
-    if isinstance(error, CaptureFailed) or cuda.is_lost(error):
+    if isinstance(error, CaptureFailed | KeyboardInterrupt | GeneratorExit) or cuda.is_lost(error):
         raise error
     if out_of_memory(error) and neighbours.count():
-        raise OutOfMemoryWithOthers(str(error)) from error
+        raise OutOfMemoryWithOthers(one_line(error)) from error
 
 
 def prepare(spec: RunSpec, site: Site) -> PreparedModel:

@@ -10,11 +10,13 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from archs.errors import UserError
 from bench.data import fetch, unpack
+from bench.spec.signals import Terminated, signals_stop
 from run_ablation import main
 from tests.conftest import ROOT
 from tests.job.test_job import no_process_of, wait_for
@@ -106,6 +108,30 @@ def test_a_download_ends_when_its_job_is_killed(tmp_path: Path) -> None:
     assert job.wait(timeout=60) == -signal.SIGKILL
     wait_for(lambda: is_gone(downloader) and no_process_of(job.pid), seconds=20)
     os.kill(helper, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("moment", ["subprocess.Popen", "os.killpg", "shutil.rmtree"])
+def test_a_download_leaves_nothing_whenever_signals_arrive(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first while the downloader is started, or a second one while it is stopped, or while its folder goes."""
+    module, name = moment.split(".")
+    real, started = getattr(sys.modules[module], name), list[int]()
+
+    def interrupted(*arguments: Any, **options: Any) -> Any:
+        done = real(*arguments, **options)
+        started.extend([done.pid] if name == "Popen" else [])
+        signal.raise_signal(signal.SIGTERM)
+        return done
+
+    monkeypatch.setattr(moment, interrupted)
+    command(tmp_path, SLOW)
+    seconds = 60 if name == "Popen" else 0.05
+    with pytest.raises(Terminated), signals_stop():
+        fetch.download("mnist", tmp_path / "data", seconds)
+    assert all(map(is_gone, started))
+    assert [path.name for path in (tmp_path / "data").glob(".download*")] == []
 
 
 def test_a_download_that_fails_says_why_and_the_way_out(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import reports
-from bench.spec.signals import STOPPING, Terminated, signals_stop, signals_wait
+from bench.spec.signals import STOPPING, Terminated, signals_stop, signals_wait, stopping_status
 from tests.conftest import ROOT
 from tests.job.test_faults import command
 from tests.job.test_job import job, records, stamps, wait_for
@@ -148,6 +148,25 @@ def test_neither_a_second_signal_nor_ctrl_c_waits(numbers: tuple[int, ...]) -> N
     with pytest.raises(KeyboardInterrupt), signals_wait():
         send(*numbers)
         pytest.fail("it was waited for")
+
+
+class Careless:
+    """In whose end Python drops whatever is raised."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+    def __del__(self) -> None:
+        send(self.number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=name_of)
+def test_a_signal_that_comes_where_exceptions_are_dropped_is_not_lost(number: int) -> None:
+    with pytest.raises(KeyboardInterrupt) as found, signals_stop():
+        Careless(number)
+        threading.Event().wait(10)
+        pytest.fail("it was lost")
+    assert stopping_status(found.value) == 128 + number
 
 
 def test_what_was_set_before_is_set_afterwards() -> None:

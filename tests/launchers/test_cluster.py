@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -30,6 +34,7 @@ from bench.store.store import Damaged, Record, Store
 from bench.tasks import get
 from bench.worker.site import Site
 from run_ablation import main
+from tests.conftest import ROOT
 from tests.job.test_job import TINY
 
 NOTICED_SOON = {"health_check_period_ms": 300, "health_check_initial_delay_ms": 1000}
@@ -99,6 +104,55 @@ def test_a_record_from_elsewhere_is_taken_in_whole_or_not_at_all(tmp_path: Path)
     assert list(here.folder.iterdir()) == []
     here.adopt(record.run_id, files)
     assert bytes_of(here.load(record.run_id)) == files
+
+
+OWN = """
+import os, sys
+from pathlib import Path
+from bench.launchers.ray_cluster import Cluster
+
+def listening():
+    "The addresses at which what this process has started listens, as the system's tables have them."
+    mine, added = {str(os.getpid())}, True
+    while added:
+        parents = {path.parent.name: path.read_text().rpartition(")")[2].split()[1] for path in stats()}
+        added = {one for one, parent in parents.items() if parent in mine} - mine
+        mine |= added
+    sockets = set()
+    for process in mine:
+        for path in Path("/proc", process, "fd").iterdir():
+            try:
+                sockets.add(os.readlink(path))
+            except OSError:
+                continue
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                yield fields[1].partition(":")[0]
+
+def stats():
+    return [path for path in Path("/proc").glob("[0-9]*/stat") if path.exists()]
+
+cluster = Cluster("local", 1)
+print(*sorted(set(listening())))
+cluster.close()
+print(*os.listdir(os.environ["TMPDIR"]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_cluster_that_is_started_here_is_this_machine_s_alone_and_leaves_nothing() -> None:
+    """It starts a whole Ray, in a process that has not loaded it yet: eight seconds."""
+    pytest.importorskip("ray", reason="Ray is not installed (the extra [cluster])")
+    with tempfile.TemporaryDirectory(prefix="r") as folder:  # a socket's path is short
+        environment = os.environ | {"TMPDIR": folder}
+        done = subprocess.run([sys.executable, "-c", OWN], env=environment, cwd=ROOT, capture_output=True, text=True)
+    addresses, left = done.stdout.splitlines()
+    assert addresses, done.stderr
+    assert set(addresses.split()) <= {"0100007F", "00000000000000000000000001000000"}, "not only loopback"
+    assert left == ""
 
 
 @pytest.mark.slow

@@ -9,9 +9,11 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -50,6 +52,31 @@ def test_a_claim_goes_with_its_process_though_a_fork_of_it_lives_on(tmp_path: Pa
     finally:
         os.kill(child, signal.SIGKILL)
         claims.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user for a while")
+def test_another_user_s_claim_holds_while_its_job_lives_and_no_longer() -> None:
+    """The file of a job that was killed stays, and others may only read it."""
+    with tempfile.TemporaryDirectory() as folder:
+        store, theirs = Path(folder), Claims()
+        store.chmod(0o777)
+        before = os.umask(0o022)
+        assert theirs.take(store, RUN)
+        (store / ".claims").chmod(0o777)
+        os.seteuid(65_534)
+        try:
+            ours = Claims()
+            assert not ours.take(store, RUN)
+            with patch.object(Path, "unlink"):  # as if it was killed
+                os.seteuid(0)
+                theirs.close()
+                os.seteuid(65_534)
+            assert (store / ".claims" / RUN).exists()
+            assert ours.take(store, RUN)
+            ours.close()
+        finally:
+            os.seteuid(0)
+            os.umask(before)
 
 
 def test_who_has_a_claim_is_said_also_to_those_who_tried(tmp_path: Path) -> None:

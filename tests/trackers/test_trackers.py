@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,10 +18,28 @@ from archs.errors import UserError
 from bench import trackers
 from bench.spec.progress import Progress
 from bench.spec.run import RunSpec
+from bench.spec.signals import Terminated, signals_stop
 from bench.store.store import Record, Store
+from bench.trackers import _thread
 from run_ablation import main
 from tests.conftest import ROOT, save_nothing
 from tests.job.test_job import TINY
+from tests.store.one_run import SPEC
+
+real = trackers.open_trackers
+
+
+def kind_of(tracker: object) -> trackers.Kind:
+    """A tracker as the command line would know it."""
+    return trackers.Kind("broken", "X", "", (), "x", lambda value: tracker)  # type: ignore[arg-type,return-value]
+
+
+class Speechless(Exception):
+    """An error without a text."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
 
 JOB = [*TINY, "--archs", "cnn2", "pool4", "--seeds", "1", "--tasks", "vae", "classifier", "--throughput", "off"]
 
@@ -134,24 +157,86 @@ def test_mlflow_has_each_run_once_with_settings_curves_scores_and_pictures(track
     assert "report.md" in {item.path for item in tracker.client.list_artifacts(found["report report"].info.run_id)}
 
 
+@pytest.mark.parametrize(
+    "raised, said",
+    [
+        (OSError("no\nspace"), "OSError: no space"),
+        (SystemExit(3), "SystemExit: 3"),
+        (Speechless(), "Speechless: its message can't be made: __str__ raises RuntimeError"),
+    ],
+    ids=["error", "exit", "speechless"],
+)
 def test_a_tracker_that_raises_is_named_once_and_costs_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+    raised: BaseException, said: str, capsys: pytest.CaptureFixture
 ) -> None:
+    called: list[str] = []
+
     class Broken:
         def __getattr__(self, name: str) -> object:
-            raise OSError("no\nspace")
+            called.append(name)
+            raise raised
 
-    kind = trackers.Kind("broken", "X", "", (), "x", lambda value: Broken())  # type: ignore[arg-type,return-value]
-    monkeypatch.setattr(trackers, "open_trackers", lambda options: real({"broken": "x"}, [kind]))
+    with trackers.open_trackers({"broken": "x"}, [kind_of(Broken())]) as told:
+        for _ in range(3):
+            told.started(SPEC)
+            told.wait()
+    assert capsys.readouterr().err == f"WARNING: --broken: {said}; runs and report go on without it\n"
+    assert called == ["started", "close"]
+
+
+class Stuck:
+    """A tracker whose server does not answer."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        self.told.append(name)
+        return (lambda *arguments: None) if name == "started" else lambda *arguments: threading.Event().wait()
+
+
+def test_a_job_does_not_wait_for_a_tracker_that_is_stuck(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_thread, "PATIENCE_SECONDS", 0.2)
+    stuck = Stuck()
+    monkeypatch.setattr(trackers, "open_trackers", lambda options: real({"broken": "x"}, [kind_of(stuck)]))
     with patch("reports.figures.canvas.save", save_nothing):
         assert job(tmp_path, "--archs", "mlp", "--tasks", "classifier") == 0
     shown = capsys.readouterr().err
-    assert shown.count("WARNING: --broken: OSError: no space; runs and report go on without it") == 1
+    assert shown.count("WARNING: --broken: no answer for 0.2 s; runs and report go on without it") == 1
     assert shown.count("WARNING: --broken") == 1
     assert (tmp_path / "report" / "report.md").is_file()
+    assert stuck.told[:1] == ["started"] and len(stuck.told) <= 3
 
 
-real = trackers.open_trackers
+def test_a_signal_stops_a_command_that_waits_for_a_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trackers, "INTERRUPTED_SECONDS", 0.1)
+    with pytest.raises(Terminated), signals_stop(), real({"broken": "x"}, [kind_of(Stuck())]) as told:
+        told.reported(Path())
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        told.wait()
+        pytest.fail("it went on")
+
+
+def test_an_mlflow_server_that_does_not_answer_is_asked_twice_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("mlflow", reason="MLflow is not installed (the extra [mlflow])")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        where = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(UserError, match=f"^--mlflow {where}: .*; name a writable folder, or a tracking URI$"):
+            trackers.open_trackers({"mlflow": where})
+        mute.settimeout(0.1)
+        asked: list[socket.socket] = []
+        with pytest.raises(TimeoutError):
+            while True:
+                asked.append(mute.accept()[0])
+        assert len(asked) == 2
+        for one in asked:
+            one.close()
 
 
 def test_a_tracker_that_can_t_be_had_is_one_line_before_anything_is_trained(

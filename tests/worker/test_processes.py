@@ -53,16 +53,21 @@ ASKED = """
 import os, sys
 from archs.errors import UserError
 from bench.machine.child import call_in_child
+class Odd(Exception):
+    def __init__(self, one, other):
+        super().__init__("only what is said of it can be sent")
+def odd():
+    raise Odd(1, 2)
 def told(word, say):
     say(word)
     say(word * 2)
     return len(word)
 if __name__ == "__main__":
     print(call_in_child(max, 1, 2), call_in_child(os.getpid) == os.getpid())
-    for function, arguments in ((os._exit, (3,)), (int, ("x",)), (os.abort, ())):
+    for function, arguments in ((os._exit, (3,)), (int, ("x",)), (os.abort, ()), (sys.exit, (0,)), (odd, ())):
         try:
             call_in_child(function, *arguments)
-        except (UserError, ValueError) as error:
+        except (UserError, ValueError, RuntimeError) as error:
             print(type(error).__name__, error, hasattr(error, "__notes__"))
     print(call_in_child(told, "ab", listener=print))
     print("torch" in sys.modules)
@@ -79,6 +84,8 @@ def test_a_function_called_in_a_child_returns_raises_speaks_or_is_named(tmp_path
         "ChildDied the process that was to exit ended with status 3 False",
         "ValueError invalid literal for int() with base 10: 'x' True",
         "ChildDied the process that was to abort was killed by SIGABRT False",
+        "ChildDied the process that was to exit was ended by SystemExit: 0 False",
+        "RuntimeError Odd: only what is said of it can be sent True",
         "ab",
         "abab",
         "2",
@@ -190,6 +197,32 @@ def test_a_temporary_folder_that_is_full_is_no_obstacle(tmp_path: Path) -> None:
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("2 True\n", ""), "what the user has set stays set"
+
+
+REFUSED = """
+import os, sys
+sys.path[:0] = sys.argv[1:3]
+from bench.machine.child import call_in_child, start_context
+start_context(("refuses_forks",))
+try:
+    call_in_child(max, 1, 2)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_where_no_more_processes_are_allowed_one_line_says_so(tmp_path: Path) -> None:
+    """Whoever runs tests as root has no limit, so it is pretended, in the server that forks."""
+    refuses = "import os\ndef fork():\n    raise BlockingIOError(11, os.strerror(11))\nos.fork = fork\n"
+    (tmp_path / "refuses_forks.py").write_text(refuses, encoding="utf-8")
+    command = [sys.executable, "-c", REFUSED, str(ROOT), str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (
+        "UserError a worker process can't be started: the system refuses it, as where a limit on processes (ulimit -u) "
+        "or on memory is reached; the same command goes on from here\n",
+        "",
+    )
 
 
 CLEARED = """

@@ -11,14 +11,24 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from archs.errors import UserError
-from bench.machine.child import ChildDied, described, how_it_ended, leave_signals_to_the_parent, start, start_context
+from bench.machine.child import (
+    ChildDied,
+    become_child,
+    described,
+    heard_from,
+    how_it_ended,
+    portable,
+    receive,
+    start,
+    start_context,
+)
 from bench.store.record import one_line
 
 Order = TypeVar("Order")
@@ -50,11 +60,10 @@ def in_children(function: Callable[[Order], Any], orders: Sequence[Order], worke
                 start(process)
                 theirs.close()
                 busy[ours] = order, process
-            for pipe in wait(list(busy)):
-                assert isinstance(pipe, Connection)
+            for pipe in heard_from([(pipe, process) for pipe, (_, process) in busy.items()]):
                 order, process = busy.pop(pipe)
                 try:
-                    result, error = pipe.recv()
+                    result, error = receive(pipe)
                 except EOFError:
                     process.join(5)
                     raise ChildDied(f"{described(function)} {how_it_ended(process.exitcode)}") from None
@@ -72,12 +81,12 @@ def in_children(function: Callable[[Order], Any], orders: Sequence[Order], worke
 
 def _answer(pipe: Connection, function: Callable[[Any], Any], order: Any) -> None:
     """Send what the function returns, or raises: the main function of a child."""
-    leave_signals_to_the_parent()
+    become_child()
     answer: tuple[Any, Exception | None]
     try:
         answer = function(order), None
-    except Exception as error:
-        answer = None, error
+    except BaseException as error:
+        answer = None, portable(error, described(function))
     try:
         pipe.send(answer)
     except OSError:  # the parent is gone
