@@ -17,7 +17,7 @@ from bench.spec.arguments import Parser
 from bench.spec.command import run_command
 from bench.spec.device import CPU
 from bench.spec.output.counts import plural
-from bench.spec.output.lines import one_line, say_error
+from bench.spec.output.lines import say_error, terminal_line
 from bench.spec.paths import data_dir, path
 from bench.spec.run import PROTOCOL, RunSpec
 from bench.spec.status import Status
@@ -78,7 +78,7 @@ def verify(store: Store, run: str, site: Site) -> int:
     if differ and not around:
         around = ["nothing that is recorded of where it ran is different"]
     for line in [*lines, *around]:
-        print(f"  {one_line(line)}")
+        print(f"  {terminal_line(line)}")
     return 1 if differ else 0
 
 

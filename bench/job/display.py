@@ -16,7 +16,7 @@ from rich.text import Text
 from bench.job.remaining.estimate import Estimate
 from bench.launchers.events import Event, EventKind
 from bench.spec.output.counts import of_all, plural
-from bench.spec.output.lines import one_line
+from bench.spec.output.lines import terminal_line
 from bench.spec.progress import duration
 from bench.spec.run import RunSpec, Work
 from bench.speed.expected import Expected
@@ -115,7 +115,7 @@ class Display:
         elif event.kind is not EventKind.SKIPPED:
             text += f" in {duration(event.seconds)}"
         if event.kind is EventKind.FAILED:
-            text += f": {one_line(event.error)}"
+            text += f": {terminal_line(event.error)}"
         elif not self.live.is_started:
             text += self._left()
         if event.kind is EventKind.FAILED or not self.live.is_started:

@@ -30,7 +30,7 @@ from bench.machine.processors import processors
 from bench.machine.provenance import Provenance, provenance
 from bench.spec.defaults import EPOCHS_OF_ALL
 from bench.spec.device import Device
-from bench.spec.output.lines import one_line, printable, say_warning
+from bench.spec.output.lines import printable, say_warning, terminal_line
 from bench.spec.paths import whole
 from bench.spec.progress import stage
 from bench.spec.run import EvaluationSpec, RunSpec, Work
@@ -105,7 +105,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         policy = resumed(plan, folder)
         design = kept_design(folder, request, plan, data)
         for warning in warnings:
-            print(f"\nWARNING: {one_line(warning)}\n", file=sys.stderr, flush=True)
+            print(f"\nWARNING: {terminal_line(warning)}\n", file=sys.stderr, flush=True)
         if plan.note:
             print(printable(plan.note), file=sys.stderr, flush=True)
 
@@ -122,7 +122,7 @@ def perform(request: Request, trackers: Trackers) -> Iterator[Outcome]:
         records = {each.run_id: held.records[each.run_id] for each in work if each.run_id in held.records}
         shown = {*held.again, *records}
         if kept := keep_earlier(folder, shown, plan.baseline):
-            print(one_line(kept), file=sys.stderr, flush=True)
+            print(terminal_line(kept), file=sys.stderr, flush=True)
         speed, stopped_by = speed_of(request, plan, folder, rounds, coming)
         code_now = code.entries()
         if other_code := made_by_other_code(records.values(), code_now):

@@ -17,7 +17,7 @@ from bench.job.remaining.estimate import Estimate
 from bench.launchers.events import Event, EventKind
 from bench.launchers.launcher import Launcher
 from bench.spec.output.counts import it_or_them, plural
-from bench.spec.output.lines import one_line, say_warning
+from bench.spec.output.lines import say_warning, terminal_line
 from bench.spec.progress import stage
 from bench.spec.run import RunSpec, Work
 from bench.spec.signals import stopping_status
@@ -234,4 +234,4 @@ def failed_before(failed: Sequence[tuple[Work, str]]) -> str:
 
 def first_line(error: str) -> str:
     """Return the first line of an error, without what a terminal would obey."""
-    return one_line(next((line.strip() for line in error.splitlines() if line.strip()), "")[:MOST_CHARACTERS])
+    return terminal_line(next((line.strip() for line in error.splitlines() if line.strip()), "")[:MOST_CHARACTERS])

@@ -17,8 +17,8 @@ from bench.job.listing import entry
 from bench.job.rounds import first_line
 from bench.launchers.events import Event, EventKind
 from bench.spec.command import status_of
-from bench.spec.output.lines import one_line, printable, say_warning
-from reports.markup.escape import one_line as on_the_page
+from bench.spec.output.lines import terminal_line, printable, say_warning
+from reports.markup.escape import terminal_line as on_the_page
 from reports.reading import answer_file
 from reports.rendering.write import as_csv
 from tests.conftest import ROOT
@@ -29,10 +29,10 @@ SHOWN = "a?[31mred?31m ??back???"
 
 
 def test_a_line_is_one_line_in_which_nothing_is_obeyed() -> None:
-    assert one_line(f" {HOSTILE}\n\tand\r\nmore\x85\u2028on ") == f"{SHOWN} and more on"
+    assert terminal_line(f" {HOSTILE}\n\tand\r\nmore\x85\u2028on ") == f"{SHOWN} and more on"
     assert printable(f"{HOSTILE}\n  more\r") == f"{SHOWN}\n  more "
     plain = "8 ± 1 nats, größer: −3 ×\N{NO-BREAK SPACE}2 …  “x”"
-    assert one_line(plain) == printable(plain) == plain
+    assert terminal_line(plain) == printable(plain) == plain
 
 
 def test_every_way_to_the_terminal_is_such_a_line(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:

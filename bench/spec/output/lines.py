@@ -19,16 +19,16 @@ def printable(text: object) -> str:
     return OBEYED.sub("?", str(text).replace("\r", " "))
 
 
-def one_line(text: object) -> str:
+def terminal_line(text: object) -> str:
     """Return a text as one line that a terminal shows and does not obey."""
     return OBEYED.sub("?", BREAKS.sub(" ", str(text).strip()))
 
 
 def say_error(error: object) -> None:
     """Print what is wrong, in one line."""
-    print(f"error: {one_line(error)}", file=sys.stderr, flush=True)
+    print(f"error: {terminal_line(error)}", file=sys.stderr, flush=True)
 
 
 def say_warning(warning: object) -> None:
     """Print what may be wrong, in one line."""
-    print(f"WARNING: {one_line(warning)}", file=sys.stderr, flush=True)
+    print(f"WARNING: {terminal_line(warning)}", file=sys.stderr, flush=True)
