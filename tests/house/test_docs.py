@@ -17,7 +17,7 @@ from archs.foreign.packages import GROUP
 from bench import trackers
 from run_ablation import main
 from tests.conftest import ROOT
-from tests.house.documented import DOCUMENTS
+from tests.house.documented.commands import DOCUMENTS
 
 PUBLISHED = ROOT / "reports" / "published" / "mnist-2cnn-vs-3cnn"
 CODE = [

@@ -1,7 +1,7 @@
 """Every command that a document shows is one: its program and module exist, its options are known, its files are there.
 
-What can't be called here is in `ELSEWHERE`, with the reason. Some are run: the README's job by test_installed.py, code
-of documents by test_docs.py, .ci/run by whoever runs these tests.
+As it stands, with the documented numbers; test_runs.py runs it in a small form. What can't be parsed here is in
+`ELSEWHERE`, with the reason.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pytest
 from archs.registry import discover
 from bench.job import options
 from tests.conftest import ROOT
-from tests.house.documented import DOCUMENTS, FENCE, Command, commands
+from tests.house.documented.commands import DOCUMENTS, FENCE, Command, commands
 
 COMMANDS = commands()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
