@@ -75,8 +75,17 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in a shell's background, where jobs would ignore it too
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.option.loadscopereorder = False  # workers take files in the order of pytest_collection_modifyitems
+    drawn_however_slowly()
     if sys.dont_write_bytecode and hasattr(config, "cache"):  # not with -p no:cacheprovider
         keep_bytecode(Path(config.cache.mkdir("bytecode")))
+
+
+def drawn_however_slowly() -> None:
+    """Lets hypothesis fail a test for what it finds, and never for the seconds that other work of the machine takes."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("shared machine")
 
 
 def keep_bytecode(folder: Path) -> None:

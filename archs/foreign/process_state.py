@@ -11,14 +11,11 @@ Not seen: a hook on all of torch's modules, and a change inside an object that s
 
 from __future__ import annotations
 
-import inspect
 import locale
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import is_
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -26,6 +23,7 @@ import numpy as np
 import torch
 
 from archs.errors import ChangedForAll
+from archs.foreign.attributes import OURS, Attributes, Holder
 from archs.foreign.random_states import RandomStates
 from archs.foreign.time_limit import time_limit
 
@@ -37,12 +35,13 @@ VARIABLES = (
 """The environment variables that can change numbers or speeds; other ones a library may set when it is imported."""
 
 SHARED_MODULES = frozenset(
-    {"torch", "torch.nn", "torch.nn.functional", "torch.nn.init", "numpy", "numpy.random", "math", "random"}
+    {"torch", "torch.nn", "torch.nn.functional", "torch.nn.init", "numpy", "numpy.random", "math", "random", *OURS}
 )
-"""The modules, beside this project's, whose functions and classes are looked at."""
+"""The modules, beside the rooms of this project, whose functions and classes are looked at."""
 
-OURS = ("archs", "bench")
-OUR_SUBMODULES = ("archs.", "bench.")
+OUR_SUBMODULES = tuple(f"{name}." for name in OURS)
+OWNERS = frozenset({*OURS, "torch"})
+"""The packages whose classes are looked at."""
 
 
 class Setting(NamedTuple):
@@ -129,31 +128,24 @@ def read_setting(name: str) -> Any:
         return UNREADABLE
 
 
-Holder = ModuleType | type
-"""What functions are attributes of."""
-
-
 class ProcessState(NamedTuple):
     """What a process shares, at one moment."""
 
     settings: Mapping[str, Any]
     """Of `SETTINGS`, name → value."""
 
-    attributes: Mapping[Holder, Mapping[str, Any]]
-    """Module or class → all its attributes by name; those that are functions, classes or methods are held to."""
+    attributes: Attributes
+    """All attributes of modules and classes; those that are functions, classes or methods are held to."""
 
     @classmethod
     def now(cls) -> ProcessState:
         """Return what the process has at this moment."""
         settings = {name: read_setting(name) for name in SETTINGS}
-        return cls(settings, {holder: vars(holder).copy() for holder in holders()})
+        return cls(settings, Attributes.of(tuple(holders())))
 
     def restore(self) -> list[str]:
         """Put everything back to this state; return what had been changed, in words."""
-        changed = self.restore_settings()
-        for holder, attributes in self.attributes.items():
-            changed += [f"{full_name(holder)}.{name}" for name in restore_attributes(holder, attributes)]
-        return changed
+        return self.restore_settings() + self.attributes.restore()
 
     def restore_settings(self) -> list[str]:
         """Put the settings back, which takes a tenth of a millisecond; return what had been changed, in words."""
@@ -169,65 +161,12 @@ class ProcessState(NamedTuple):
 
 def holders() -> Iterator[Holder]:
     """Yield the modules that all architectures use, and the classes in them, each once."""
-    names = [name for name in sys.modules if name in SHARED_MODULES or name in OURS or name.startswith(OUR_SUBMODULES)]
+    names = [name for name in sys.modules if name in SHARED_MODULES or name.startswith(OUR_SUBMODULES)]
     modules = [sys.modules[name] for name in names if isinstance(sys.modules[name], ModuleType)]
     yield from modules
     classes = {value: None for module in modules for value in list(vars(module).values()) if isinstance(value, type)}
     classes |= dict.fromkeys(base for one in list(classes) for base in one.__mro__)
-    yield from (one for one in classes if one.__module__.partition(".")[0] in (*OURS, "torch"))
-
-
-def restore_attributes(holder: Holder, attributes: Mapping[str, Any]) -> list[str]:
-    """Put back the functions, classes and methods of a module or class; return the names of those that were changed."""
-    if are_the_same(vars(holder), attributes):
-        return []
-    now, changed = vars(holder).copy(), []
-    for name in [name for name, before in attributes.items() if now.get(name) is not before]:
-        before, value = attributes[name], now.get(name)
-        if is_code(before) and not is_wrapped_by_library(holder, before, value):
-            setattr(holder, name, before)
-            changed.append(name)
-    if isinstance(holder, type):  # a method that it inherited so far
-        for name in now.keys() - attributes.keys():
-            if is_code(now[name]) and not is_of_library(holder, now[name]):
-                delattr(holder, name)
-                changed.append(name)
-    return changed
-
-
-def are_the_same(now: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Return whether the same names are bound to the same objects, in the same order: nearly always, so it is quick."""
-    return len(now) == len(before) and all(map(is_, now.values(), before.values())) and [*now] == [*before]
-
-
-def full_name(holder: Holder) -> str:
-    """Return the name of a module, or of a class with its module."""
-    return holder.__name__ if isinstance(holder, ModuleType) else f"{holder.__module__}.{holder.__qualname__}"
-
-
-def is_code(value: Any) -> bool:
-    """Return whether a value is something that can be called, or that code is called by."""
-    return callable(value) or isinstance(value, staticmethod | classmethod | property)
-
-
-def is_wrapped_by_library(holder: Holder, before: Any, value: Any) -> bool:
-    """Return whether `value` is `before` in a wrapper of the library's own: torch wraps some of its functions late.
-
-    Its compiler's wrappers don't say what they wrap.
-    """
-    if not (callable(before) and callable(value) and is_of_library(holder, value)):
-        return False
-    return inspect.unwrap(value) is inspect.unwrap(before) or value.__module__.startswith("torch._dynamo.")
-
-
-def is_of_library(holder: Holder, value: Any) -> bool:
-    """Return whether a value is code of the library, not this project, that it is an attribute in."""
-    package = full_name(holder).partition(".")[0]
-    file = getattr(sys.modules.get(package), "__file__", None)
-    code = getattr(getattr(value, "__func__", value), "__code__", None)
-    if package in OURS or file is None or code is None:
-        return False
-    return Path(file).parent in Path(code.co_filename).parents
+    yield from (one for one in classes if one.__module__.partition(".")[0] in OWNERS)
 
 
 @contextmanager

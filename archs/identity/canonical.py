@@ -10,6 +10,7 @@ it is raised under stay.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -89,11 +90,17 @@ def as_text(node: object) -> str:
 
 def field_texts(node: ast.AST) -> Iterator[str]:
     """Yield `name=value` for each field of a node that holds something, in the order of names."""
-    for name in sorted(set(node._fields) - {"ctx"}):  # load or store, which the place of the node says
+    for name in in_order(node._fields):
         value = getattr(node, name, None)
         empty = value is None or value == [] or (name == "format_spec" and as_text(value) == constant_text(""))
         if not empty:
             yield f"{name}={as_text(value)}"
+
+
+@functools.cache
+def in_order(fields: tuple[str, ...]) -> list[str]:
+    """Return the fields of a kind of node in order, but for load or store, which the place of the node says."""
+    return sorted(set(fields) - {"ctx"})
 
 
 def constant_text(value: object) -> str:

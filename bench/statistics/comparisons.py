@@ -150,34 +150,36 @@ def _family(
 
 
 def values_by_arch(runs: pd.DataFrame, metric: str) -> dict[Hashable, dict[int, float]]:
-    """Return architecture → seed → value of the runs of one task, as `seed_values` does of one architecture."""
-    if metric not in runs:
-        return {}
-    needed = runs[["arch", "task", "seed", "status", metric]]  # groups of all columns take longer to make than to read
-    return {arch: seed_values(own, metric) for arch, own in needed.groupby("arch", sort=False)}
+    """Return architecture → seed → value of the runs of one task, NaN for a run that did not finish.
 
-
-def seed_values(runs: pd.DataFrame, metric: str) -> dict[int, float]:
-    """Return seed → value of one architecture on one task, NaN for a run that did not finish.
+    Row by row, since pandas takes longer to make a group of a few runs than it takes to read them.
 
     Raises:
         UserError: a seed has two finished runs, which must differ in some setting.
     """
-    numbers = pd.to_numeric(runs[metric], errors="coerce")
-    values: dict[int, float] = {}
+    if metric not in runs:
+        return {}
+    values: dict[Hashable, dict[int, float]] = {}
     finished = set()
-    for seed, status, number in zip(map(int, runs["seed"]), runs["status"], numbers, strict=True):
-        values.setdefault(seed, math.nan)
+    numbers = pd.to_numeric(runs[metric], errors="coerce")
+    known = zip(runs["arch"], runs["task"], runs["seed"], runs["status"], numbers, strict=True)
+    for arch, task, seed, status, number in known:
+        own = values.setdefault(arch, {})
+        own.setdefault(int(seed), math.nan)
         if status == "finished":
-            if seed in finished:
-                row = runs.iloc[0]
+            if (arch, seed) in finished:
                 raise UserError(
-                    f"{row['arch']!r} has more than one finished {row['task']} run for seed {seed}: "
+                    f"{arch!r} has more than one finished {task} run for seed {seed}: "
                     "expected one, select runs with the same settings"
                 )
-            finished.add(seed)
-            values[seed] = float(number)
+            finished.add((arch, seed))
+            own[int(seed)] = float(number)
     return values
+
+
+def seed_values(runs: pd.DataFrame, metric: str) -> dict[int, float]:
+    """Return seed → value of one architecture on one task, as `values_by_arch` does of several."""
+    return next(iter(values_by_arch(runs, metric).values()), {})
 
 
 def _any_finite(values: pd.Series) -> bool:

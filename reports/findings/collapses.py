@@ -40,8 +40,8 @@ class Collapse:
 @once
 def collapses(experiment: Experiment, task: str) -> list[Collapse]:
     """Return what collapsed in some seeds of a task, best architecture first, each network once."""
-    ranking, runs, found = experiment.rankings[task], experiment.runs, list[Collapse]()
-    metric, finished = ranking.metric, runs[(runs["status"] == "finished") & (runs["task"] == task)]
+    ranking, runs, found = experiment.rankings[task], experiment.runs_of(task), list[Collapse]()
+    metric, finished = ranking.metric, runs[runs["status"] == "finished"]
     collapsed = collapsed_by_arch(finished, metric.name)
     for arch in ranking.distinct:
         if not (seeds := collapsed[arch]):

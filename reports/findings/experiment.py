@@ -126,7 +126,8 @@ def experiment_of(read: ReportFolder) -> Experiment:
     comparisons = None
     if has_baseline:
         comparisons = comparisons_frame(read.runs, read.baseline, declared=read.declared, anytime=read.anytime)
-    rankings = {task: rank(read, comparisons, task) for task in read.tasks}
+    rows = [] if comparisons is None else list(comparisons.itertuples(index=False))
+    rankings = {task: rank(read, rows, task) for task in read.tasks}
     return Experiment(
         **{field.name: getattr(read, field.name) for field in OF_FOLDER},
         comparisons=pd.DataFrame() if comparisons is None else comparisons,

@@ -135,7 +135,8 @@ def live_dimensions(experiment: Experiment, task: str) -> LiveDimensions | None:
 
     As M1+M2 counted them, else as all codes are counted (by the variance of the mean over the test images).
     """
-    runs = experiment.runs[(experiment.runs["task"] == task) & (experiment.runs["status"] == "finished")]
+    runs = experiment.runs_of(task)
+    runs = runs[runs["status"] == "finished"]
     counted = [name for name in map(str, runs) if LIVE.fullmatch(name)]
     counted = [name for name in counted if runs[name].notna().any()]
     columns = counted or [name for name in ("active_units",) if name in runs]
@@ -175,7 +176,7 @@ def _of_tasks(experiment: Experiment) -> list[Method]:
     for name, ranking in experiment.rankings.items():
         if not ranking.description.needs_labels or ranking.metric.name != "accuracy":
             continue
-        task, runs = experiment.task_run(name), experiment.runs[experiment.runs["task"] == name]
+        task, runs = experiment.task_run(name), experiment.runs_of(name)
         for (labels, arch), own in runs[runs["labels"].notna()].groupby(["labels", "arch"], sort=False):
             values, cell = seed_values(own, "accuracy"), Cell(int(labels), str(arch))
             errors.setdefault(task, {})[cell] = {seed: 1 - value for seed, value in values.items()}

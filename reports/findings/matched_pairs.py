@@ -43,7 +43,8 @@ class MatchedPair:
 def size_and_quality(experiment: Experiment, task: str) -> pd.DataFrame:
     """Return a row per network with a result on `task`: arch, params, conv_share (0 to 1), quality (raw unit)."""
     ranking = experiment.rankings[task]
-    runs = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["params_total"].notna()]
+    runs = experiment.runs_of(task)[["arch", "params_total", "params_conv"]]
+    runs = runs[runs["params_total"].notna()]
     rows = [
         (
             row.arch,
@@ -67,7 +68,7 @@ def matched_pairs(experiment: Experiment, task: str) -> list[MatchedPair]:
             more, less = (a, b) if a.conv_share > b.conv_share else (b, a)
             found[more.arch, less.arch] = (more, less)
     higher, margin = metric.higher_is_better is not False, metric.margin
-    values = values_by_arch(experiment.runs[experiment.runs["task"] == task], metric.name)
+    values = values_by_arch(experiment.runs_of(task), metric.name)
     family = {
         (more, less): compare_paired(
             values[more], values[less], higher_is_better=higher, margin=margin, anytime=experiment.anytime

@@ -8,7 +8,7 @@ as another architecture on a task (`bench.statistics.networks`) is shown, but co
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,21 +92,22 @@ class Ranking:
         return [arch for arch in self.order if arch in versus and versus[arch].verdict == verdict]
 
 
-def rank(folder: ReportFolder, comparisons: pd.DataFrame | None, task: str) -> Ranking:
+def rank(folder: ReportFolder, comparisons: Sequence[Any], task: str) -> Ranking:
     """Rank the architectures of one task.
 
     Args:
-        comparisons: the frame of `bench.statistics.comparisons`; None if the baseline has no run.
+        comparisons: the rows of the frame of `bench.statistics.comparisons`; none if the baseline has no run.
     """
     summary, metric = folder.summary, folder.declared.primary(task)
-    runs = folder.runs[folder.runs["task"] == task]
+    runs = folder.runs_of(task)
     rows = summary[(summary["task"] == task) & (summary["metric"] == metric.name)]
     cells = {row.arch: row for row in rows.itertuples(index=False)}
     finished = [arch for arch, cell in cells.items() if math.isfinite(cell.mean)]
     order = sorted(finished, key=lambda arch: cells[arch].mean, reverse=metric.higher_is_better is not False)
     same = same_networks(runs, folder.declared.tasks[task].needs_decoder, folder.baseline)
     same_as = {arch: other for arch, other in same.items() if arch in order and other in order}
-    versus = _versus_baseline(comparisons, task, metric.name)
+    # where a seed was finished on both sides
+    versus = {row.arch: row for row in comparisons if (row.task, row.metric) == (task, metric.name) and row.n}
     distinct = [arch for arch in order if arch not in same_as]
     return Ranking(
         description=folder.declared.tasks[task],
@@ -118,14 +119,6 @@ def rank(folder: ReportFolder, comparisons: pd.DataFrame | None, task: str) -> R
         same_as=same_as,
         rivals=tuple(_rivals(runs, metric, distinct, versus, folder.baseline, folder.anytime)),
     )
-
-
-def _versus_baseline(comparisons: pd.DataFrame | None, task: str, metric: str) -> dict[str, Any]:
-    """Return architecture → its row of the comparisons frame, where a seed was finished on both sides."""
-    if comparisons is None or comparisons.empty:
-        return {}
-    rows = comparisons[(comparisons["task"] == task) & (comparisons["metric"] == metric)]
-    return {row.arch: row for row in rows.itertuples(index=False) if row.n}
 
 
 def _rivals(

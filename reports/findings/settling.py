@@ -58,7 +58,7 @@ def settlings(experiment: Experiment) -> list[Settling]:
         return []
     found = []
     for ranking in experiment.rankings.values():
-        runs = experiment.runs[experiment.runs["task"] == ranking.task]
+        runs = experiment.runs_of(ranking.task)
         values = values_by_arch(runs, ranking.metric.name)
         for arch in ranking.distinct:
             if (row := ranking.versus_baseline.get(arch)) is not None:

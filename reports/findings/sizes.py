@@ -43,7 +43,7 @@ def sizes(experiment: Experiment) -> dict[str, Size]:
     found: dict[str, Size] = {}
     columns = ["arch", "params_total", "params_conv", "params_fc"]
     for task in (own_task(experiment), *experiment.tasks):
-        of_task = experiment.runs[columns][experiment.runs["task"] == task]
+        of_task = experiment.runs_of(task)[columns]
         counted = of_task[of_task["params_total"].notna()]
         for row in counted.drop_duplicates("arch").itertuples(index=False):
             found.setdefault(row.arch, Size(task, row.params_total, row.params_conv, row.params_fc))

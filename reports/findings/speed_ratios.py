@@ -58,8 +58,8 @@ def machines_of_speeds(experiment: Experiment, task: str) -> dict[Machine, tuple
 
     Speeds of several machines are compared only where an architecture and the baseline share a machine for a seed.
     """
-    runs = experiment.runs
-    runs = runs[(runs["task"] == task) & (runs["status"] == "finished")]
+    runs = experiment.runs_of(task)
+    runs = runs[runs["status"] == "finished"]
     found = machines_of(runs) if measured_apart(experiment, task) is None else {}
     return found if len(found) > 1 else {}
 
@@ -111,7 +111,7 @@ def ratios_while_training(experiment: Experiment, task: str) -> dict[str, SpeedR
     The test is paired by seed, on logarithms of the images/s that the runs noted while they trained. A seed that the
     two were trained with on different machines is left out.
     """
-    runs = experiment.runs[experiment.runs["task"] == task]
+    runs = experiment.runs_of(task)
     logs = {
         arch: {seed: math.log(speed) for seed, speed in speeds.items() if speed > 0}
         for arch, speeds in values_by_arch(runs, "train_images_per_s").items()

@@ -100,6 +100,15 @@ class ReportFolder:
         """The rows of `runs` that did not finish."""
         return self.runs[self.runs["status"] != "finished"]
 
+    def runs_of(self, task: str) -> pd.DataFrame:
+        """Return the rows of `runs` that are of one task; whoever asks must not change them."""
+        return self._by_task[task] if task in self._by_task else self.runs.iloc[:0]
+
+    @cached_property
+    def _by_task(self) -> dict[str, pd.DataFrame]:
+        """Each task's rows, taken once: a page asks for them dozens of times, and each time takes as long."""
+        return {str(task): rows for task, rows in self.runs.groupby("task", sort=False)}
+
     def failed_runs(self, task: str) -> dict[str, int]:
         """Return architecture → its runs of a task that failed; those without one are left out."""
         failed = self.failed
@@ -156,7 +165,7 @@ class ReportFolder:
         """The number of runs that were asked for and have no record: not run yet, or removed since."""
         return self.planned - len(self.records)
 
-    @property
+    @cached_property
     def likelihood(self) -> str | None:
         """The likelihood of every ELBO on the page; None when only classifiers ran."""
         kinds = self.runs["likelihood"].dropna().unique()

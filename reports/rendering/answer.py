@@ -75,7 +75,7 @@ def _rankings(experiment: Experiment) -> list[Ranking]:
     """Return the ranking of each task that was asked for, also of those of which nothing has been run yet."""
     run = set(map(experiment.task_run, experiment.tasks))
     empty = (task for task in experiment.manifest["tasks"] if task not in run)
-    return [*experiment.rankings.values(), *(rank(experiment, None, task) for task in empty)]
+    return [*experiment.rankings.values(), *(rank(experiment, (), task) for task in empty)]
 
 
 def _ended(experiment: Experiment) -> dict[tuple[str, str], tuple[int, int]]:

@@ -45,8 +45,10 @@ class Affected(NamedTuple):
 
 def collapse(experiment: Experiment, task: str) -> Iterator[str]:
     """Yield a sentence on each kind of collapse that a run shows, and one on the samples of those that show it."""
-    runs = experiment.runs[(experiment.runs["task"] == task) & (experiment.runs["status"] == "finished")]
-    kinds = pd.Series([kind_of(run) for run in runs.to_dict("records")], runs.index, dtype=object)
+    runs = experiment.runs_of(task)
+    runs = runs[runs["status"] == "finished"]
+    counts = runs[[name for name in ("active_units", "kl_units", "latent_dim") if name in runs]]  # of sixty columns
+    kinds = pd.Series([kind_of(run) for run in counts.to_dict("records")], runs.index, dtype=object)
 
     def affected(*wanted: Kind) -> dict[str, Affected]:
         by_arch = runs[kinds.isin(wanted)].groupby("arch", sort=False)

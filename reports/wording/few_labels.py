@@ -171,7 +171,7 @@ def _live(experiment: Experiment, task: str) -> Iterator[str]:
     live = live_dimensions(experiment, task)
     if live is None:
         return
-    size = float(experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].max())
+    size = float(experiment.runs_of(task)["latent_dim"].max())
     shown = [f"{md(arch)} {number(sum(counts) / len(counts), 1)}" for arch, counts in live.counts.items()]
     several = ", mean over seeds" if any(len(counts) > 1 for counts in live.counts.values()) else ""
     text = (

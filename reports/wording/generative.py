@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from bench.spec.metrics import IWAE
+from bench.statistics.comparisons import values_by_arch
+from bench.statistics.robustness.differences import paired_differences
 from reports.findings.experiment import Experiment
 from reports.wording.collapse import collapse
 from reports.wording.formatting import natural_list, plural, signed
@@ -29,7 +32,7 @@ def sentences(experiment: Experiment, task: str) -> Iterator[str]:
     if text := decomposition(experiment, task):
         yield text
     yield from collapse(experiment, task)
-    present = set(experiment.runs.columns[experiment.runs[experiment.runs["task"] == task].notna().any()])
+    present = set(experiment.runs.columns[experiment.runs_of(task).notna().any()])
     lacking = [
         name
         for part in experiment.declared.tasks[task].evaluations
@@ -58,15 +61,13 @@ def decomposition(experiment: Experiment, task: str) -> str:
     if len(order) < 2:
         return ""
     best, last = order[0], order[-1]
-    runs = experiment.runs[(experiment.runs["task"] == task) & (experiment.runs["status"] == "finished")]
-    names = ("elbo", "reconstruction", "kl")
-    values = runs.pivot_table(index="seed", columns="arch", values=list(names))
-    if any((name, arch) not in values for name in names for arch in (best, last)):
+    differences = {}
+    for name in ("elbo", "reconstruction", "kl"):
+        values = values_by_arch(experiment.runs_of(task), name)
+        differences[name] = paired_differences(values[best], values[last])
+    if not all(differences.values()):
         return ""
-    differences = {name: (values[name][best] - values[name][last]).dropna() for name in names}
-    change = {name: float(found.mean()) for name, found in differences.items()}
-    if not math.isfinite(change["elbo"]):
-        return ""
+    change = {name: float(np.mean([*found.values()])) for name, found in differences.items()}
     seeds = len(differences["elbo"])
     return (
         f"The ELBO of {best} less that of {last}, {signed(change['elbo'], 1)} nats, is "

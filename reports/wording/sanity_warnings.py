@@ -79,9 +79,10 @@ def _impossible(experiment: Experiment, runs: pd.DataFrame) -> Iterator[str]:
     names = [name for name in map(str, runs) if name == "elbo_marginal" or bound_of(name) in ("", "elbo")]
     records = {record.run_id: record for record in experiment.finished}
     for task, description in experiment.declared.tasks.items():
-        own, offset = runs[runs["task"] == task], description.naming_cost
         if description.bounds is None:
             continue
+        offset = description.naming_cost
+        own = runs.loc[runs["task"] == task, ["arch", "seed", "run_id", "elbo", *names]]
         for row in own.to_dict("records"):
             # less the cost of naming y, a bound on log p(x|y) is one on log p(x, y); the marginal bound is on log p(x)
             bounds = {"elbo": row["elbo"] - offset}

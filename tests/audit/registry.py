@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -72,8 +72,8 @@ def audit_text(facts: Facts, text: str, where: Where) -> list[str]:
 
 def audit(markdown: str, facts: Facts) -> list[str]:
     """Return everything that is wrong with a page, each with the text that is."""
-    where = Where()
-    found = [problem for _, _, problems in walk(markdown, facts, where) for problem in problems]
+    walked, where = walk_page(facts) if markdown == facts.page else walk(markdown, facts)
+    found = [problem for _, _, problems in walked for problem in problems]
     twice = [text for (template, text), n in Counter(where.said).items() if n > 1 and "{label}" in template]
     found += [f"{text}\n    is said twice" for text in twice]
     if where.answered != facts.answers:
@@ -81,19 +81,27 @@ def audit(markdown: str, facts: Facts) -> list[str]:
     return found
 
 
-def walk(markdown: str, facts: Facts, where: Where) -> Iterator[tuple[Piece, Where, list[str]]]:
-    """Yield each piece of a page with the place where it stands, as it was before the piece, and what is wrong with it.
+Walked = list[tuple[Piece, Where, list[str]]]
+"""Each piece of a page, the place where it stands, as it was before the piece, and what is wrong with it."""
 
-    Args:
-        where: is moved along.
-    """
+
+def walk(markdown: str, facts: Facts) -> tuple[Walked, Where]:
+    """Return each piece of a page with what is wrong with it, and the place at the end."""
+    walked, where = Walked(), Where()
     for piece in pieces(markdown):
         where.section = piece.section
         if piece.kind == "heading":
             where.task = ""
         before = replace(where)
         found = audit_piece(facts, piece, where)
-        yield piece, before, [f"{piece.text.splitlines()[0][:300]}\n    {problem}" for problem in found]
+        walked.append((piece, before, [f"{piece.text.splitlines()[0][:300]}\n    {problem}" for problem in found]))
+    return walked, where
+
+
+@cache
+def walk_page(facts: Facts) -> tuple[Walked, Where]:
+    """Return what `walk` does of the page as it is: once, however many tests look at it."""
+    return walk(facts.page, facts)
 
 
 def audit_piece(facts: Facts, piece: Piece, where: Where) -> list[str]:

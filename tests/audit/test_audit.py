@@ -23,9 +23,8 @@ from tests.audit.conftest import FEW_LABELS, INVENTED, JOBS, WHOLE
 from tests.audit.csv_files import wrong_comparisons, wrong_summaries
 from tests.audit.facts import Facts
 from tests.audit.mutations import mutations, survivors
-from tests.audit.page import Where
 from tests.audit.races import RACED
-from tests.audit.registry import PATTERNS, audit, static_texts, walk
+from tests.audit.registry import PATTERNS, audit, static_texts, walk_page
 
 STANDARD_ERRORS = 5
 """The tolerance of an ELBO: 16 models are looked at, and 5 are left by chance in one of a million."""
@@ -43,8 +42,8 @@ def test_every_sentence_and_cell_of_a_jobs_page_is_right(name: str, page: Page) 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_every_sentence_and_cell_of_an_invented_page_is_right(name: str, page: Page) -> None:
-    facts, where = page(name), Where()
-    walked = walk(facts.page, facts, where)
+    facts = page(name)
+    walked, where = walk_page(facts)
     audited = (
         found for piece, _, found in walked if piece.kind != "table" or piece.section not in OF_INVENTED_NETWORKS
     )
@@ -68,8 +67,7 @@ def test_every_pattern_and_every_static_text_is_that_of_a_sentence(page: Page) -
     met, unused = set(), set(static_texts())
     for name in (*INVENTED, *FEW_LABELS):
         unused = {text for text in unused if text not in page(name).page}
-        where = Where()
-        list(walk(page(name).page, page(name), where))
+        _, where = walk_page(page(name))
         met |= {template for template, _ in where.said}
     assert {template for template, _, _ in PATTERNS} - met == set()
     assert unused == set()
@@ -103,7 +101,7 @@ def test_the_audit_shares_no_code_with_what_it_audits() -> None:
 def test_a_changed_sentence_turns_the_audit_red(name: str, page: Callable[[str], Facts]) -> None:
     """Nothing is exempt: what no computation gives (versions, dates, the command) is held to manifest and records."""
     facts, tried, missed = page(name), 0, list[str]()
-    for piece, where, _ in walk(facts.page, facts, Where()):
+    for piece, where, _ in walk_page(facts)[0]:
         if piece.kind not in ("table", "code", "summary") and piece.text not in static_texts():
             texts = list(mutations(piece.text))
             tried += len(texts)
@@ -117,7 +115,7 @@ def test_a_changed_cell_turns_the_audit_red(name: str, page: Callable[[str], Fac
     facts, draw, tried, missed = page(name), random.Random(21), 0, list[str]()
     tables = [
         (piece, where)
-        for piece, where, _ in walk(facts.page, facts, Where())
+        for piece, where, _ in walk_page(facts)[0]
         if piece.kind == "table" and (name in JOBS or piece.section not in OF_INVENTED_NETWORKS)
     ]
     assert len(tables) >= (8 if name in (*JOBS, *WHOLE) else 1)
@@ -134,7 +132,7 @@ def test_a_changed_cell_turns_the_audit_red(name: str, page: Callable[[str], Fac
 @pytest.mark.parametrize("name", OF_JOBS)
 def test_a_changed_command_or_header_turns_the_audit_red(name: str, page: Callable[[str], Facts]) -> None:
     facts = page(name)
-    for piece, where, _ in walk(facts.page, facts, Where()):
+    for piece, where, _ in walk_page(facts)[0]:
         if piece.kind in ("code", "table"):
             first, *rest = piece.text.splitlines() if piece.kind == "table" else [piece.text]
             texts = ["\n".join([text, *rest]) for text in mutations(first)]

@@ -22,6 +22,13 @@ ALLOWED = {
 }
 
 
+def called(function: ast.expr) -> str:
+    """What stands before the parentheses of a call, without what is no name: to write all of it takes twice as long."""
+    if isinstance(function, ast.Attribute):
+        return f"{called(function.value)}.{function.attr}"
+    return function.id if isinstance(function, ast.Name) else ""
+
+
 def offences(tree: ast.AST) -> list[str]:
     found = []
     for node in ast.walk(tree):
@@ -30,7 +37,7 @@ def offences(tree: ast.AST) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module] * (node.module.split(".")[0] in MODULES)
         elif isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
+            name = called(node.func)
             if name in BUILTINS or name in READERS or name.endswith("exec_module"):
                 found.append(name)
             if name in ("np.load", "numpy.load") and "allow_pickle=False" not in ast.unparse(node):

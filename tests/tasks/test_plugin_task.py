@@ -43,7 +43,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plugin = folder / "mine.py"
     plugin.write_text(DENOISE, encoding="utf-8")
     with measured_briefly():
-        assert job(folder, plugin, "report", "--epochs", "8", "--evaluate", "full") == 0
+        assert job(folder, plugin, "report", "--epochs", "4", "--evaluate", "full") == 0
     with patch("reports.figures.canvas.save", save_nothing):
         assert job(folder, plugin, "shorter", "--epochs", "1", "--throughput", "off") == 0
     plugin.unlink()
@@ -53,7 +53,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_is_in_the_tasks_own_words(done: Path) -> None:
     page = (done / "report" / "report.md").read_text(encoding="utf-8")
     title, _, answer, _, table = page.split("\n")[:5]
-    assert title == "# mlp vs cnn3 on scikit-learn's digits, 256 images × 8 epochs"
+    assert title == "# mlp vs cnn3 on scikit-learn's digits, 256 images × 4 epochs"
     assert "test denoising error" in answer
     assert "sees through noise better" in answer or "As denoisers they " in answer
     assert "ELBO" not in page

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.spec.metrics import IWAE, Metric
-from bench.statistics.comparisons import comparisons_frame
+from bench.statistics.comparisons import compare_paired, values_by_arch
 from reports.figures import confusion, kl
 from reports.findings.experiment import Experiment
 from reports.findings.sizes import OF_IMAGES
@@ -119,23 +119,14 @@ def differences(experiment: Experiment, task: str, order: list[str], metrics: li
     """
     if not is_pair(experiment, task):
         return {}
-    runs = experiment.runs[(experiment.runs["task"] == task) & experiment.runs["arch"].isin(order)]
-    names = [metric.name for metric in metrics]
-    # comparisons_frame wants a direction for its verdict, which some metrics have not; the verdict is not used here
-    directions = {metric.name: metric.higher_is_better is not False for metric in metrics}
-    found = comparisons_frame(
-        runs,
-        experiment.baseline,
-        names,
-        directions=directions,
-        declared=experiment.declared,
-        anytime=experiment.anytime,
-    )
-    rows = {row.metric: row for row in found.itertuples(index=False)}
-    texts = dict.fromkeys(names, NO_VALUE)
+    runs = experiment.runs_of(task)
+    (other,) = (arch for arch in order if arch != experiment.baseline)
+    texts = {}
     for metric in metrics:
-        if (row := rows.get(metric.name)) is not None and math.isfinite(row.difference):
-            texts[metric.name] = difference(metric, row.difference, row.low_95, row.high_95)
+        values = values_by_arch(runs, metric.name)
+        found = compare_paired(values[other], values[experiment.baseline], anytime=experiment.anytime)
+        known = math.isfinite(found.difference)
+        texts[metric.name] = difference(metric, found.difference, found.low_95, found.high_95) if known else NO_VALUE
     return texts
 
 
@@ -160,7 +151,7 @@ def header(experiment: Experiment, task: str, metric: Metric) -> str:
     """Return the name of a metric, with an arrow to where it is better and its unit."""
     arrow = {True: " ↑", False: " ↓", None: ""}[metric.higher_is_better]
     if metric.name in UNITS:
-        sizes = experiment.runs.loc[experiment.runs["task"] == task, "latent_dim"].dropna().unique()
+        sizes = experiment.runs_of(task)["latent_dim"].dropna().unique()
         return f"{metric.label} (of {sizes.max():.0f})"
     is_bound = metric.name == "elbo" or (IWAE.fullmatch(metric.name) and metric.higher_is_better)
     description = experiment.declared.tasks[task]

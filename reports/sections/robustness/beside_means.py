@@ -40,7 +40,7 @@ def _standing_out(experiment: Experiment, ranking: Ranking) -> Iterator[tuple[st
     """Yield a row of each comparison that has such seeds."""
     metric = ranking.metric
     collapsed = {one.arch: one.seeds for one in collapses(experiment, ranking.task)}
-    values = values_by_arch(experiment.runs[experiment.runs["task"] == ranking.task], metric.name)
+    values = values_by_arch(experiment.runs_of(ranking.task), metric.name)
     for arch, row in standing_out(ranking).items():
         differences = paired_differences(values[arch], values[ranking.baseline])
         with_all = f"{difference(metric, row.difference, row.low, row.high)} {VERDICT_MARKS[row.verdict]}"

@@ -134,6 +134,7 @@ def interactions(facts: Facts, task: str, section: str = "") -> list[Effect]:
     return [effect for effect in effects(facts, task, section) if len(effect.factors) == 2]
 
 
+@cache
 def within(facts: Facts, task: str, section: str, a: str, b: str) -> tuple[str, str, list[Effect]]:
     """Return the step of the factor that explains less, where two interact most; the other one; and by its levels what
     the step is worth.

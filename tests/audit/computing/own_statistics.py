@@ -21,6 +21,11 @@ def sd(values: np.ndarray) -> float:
     return 0.0 if np.ptp(values) <= 1e-12 * np.abs(values).max() else float(np.std(values, ddof=1))
 
 
+@cache
+def t_quantile(p: float, degrees: int) -> float:
+    return float(stats.t.ppf(p, degrees))
+
+
 class Sample(NamedTuple):
     """Differences by seed, or anything else whose mean is asked for."""
 
@@ -29,7 +34,7 @@ class Sample(NamedTuple):
     sd: float
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        half = stats.t.ppf((1 + level) / 2, self.n - 1) * self.sd / math.sqrt(self.n) if self.n > 1 else math.nan
+        half = t_quantile((1 + level) / 2, self.n - 1) * self.sd / math.sqrt(self.n) if self.n > 1 else math.nan
         return self.mean - half, self.mean + half
 
 

@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from tests.audit.computing import sequential
-from tests.audit.computing.own_statistics import ALPHA, Sample, holm, p_value, sample, sd
+from tests.audit.computing.own_statistics import ALPHA, Sample, fisher, holm, p_value, sample, sd
 from tests.audit.facts import TASKS, Facts
 
 MARKS = {"better": "▲", "worse": "▼", "equivalent": "≈", "unresolved": "?", "same network": "="}
@@ -159,6 +159,12 @@ def pairing_ratio(facts: Facts, task: str, arch: str) -> float:
     """Return the spread of the differences over that of unpaired ones."""
     a, b = facts.values(task)[[arch, facts.baseline]].dropna().to_numpy().T
     return float(np.std(a - b, ddof=1)) / math.hypot(sd(a), sd(b))
+
+
+@cache
+def correlation(facts: Facts, task: str, arch: str) -> tuple[float, float, float]:
+    """Return that of its results with the baseline's over seeds, and its 95 % interval."""
+    return fisher(*facts.values(task)[[arch, facts.baseline]].dropna().to_numpy().T)
 
 
 @cache

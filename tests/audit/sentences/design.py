@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from tests.audit.computing import matching
@@ -21,6 +22,7 @@ OF_SOME = ("likelihood", "latent_dim", "classification_weight")
 WHERE_RUN = ("device", "threads", "deterministic")
 
 
+@cache
 def design(facts: Facts) -> dict[str, Any]:
     return json.loads((facts.folder / "design.json").read_text(encoding="utf-8"))
 
@@ -30,8 +32,13 @@ def written(facts: Facts) -> str:
     return f"{when.day} {MONTHS[when.month - 1]} {when.year}, {when.hour:02}:{when.minute:02} UTC"
 
 
-def deviations(facts: Facts) -> Iterator[tuple[bool, str]]:
-    """Yield whether the verdicts depend on it, and its words."""
+@cache
+def deviations(facts: Facts) -> list[tuple[bool, str]]:
+    """Return whether the verdicts depend on it, and its words."""
+    return list(_deviations(facts))
+
+
+def _deviations(facts: Facts) -> Iterator[tuple[bool, str]]:
     plan, manifest = design(facts), facts.manifest
     yield from _of_stopping(manifest, plan["stopping"])
     raced = manifest.get("race", {"archs": []})["archs"]
@@ -122,7 +129,7 @@ def _finished_here(facts: Facts) -> set[tuple[str, str, int]]:
 
 @sentence("As planned (design.json, {when}){rule}.")
 def as_planned(facts: Facts, found: Found, where: Where) -> Found:
-    if list(deviations(facts)):
+    if deviations(facts):
         raise Wrong("it is not")
     if "race" in facts.manifest:
         return {"when": written(facts), "rule": f": {_planned_race(facts)}"}

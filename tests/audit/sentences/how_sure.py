@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.audit.computing.own_statistics import fisher
-from tests.audit.computing.verdicts import pairing_ratio, versus
+from tests.audit.computing.verdicts import correlation, pairing_ratio, versus
 from tests.audit.facts import TASKS, Facts, Wrong
 from tests.audit.page import Where
 from tests.audit.registry import Found, sentence
@@ -25,16 +24,14 @@ def too_few_to_pair(facts: Facts, found: Found, where: Where) -> Found:
 def pairing(facts: Facts, found: Found, where: Where) -> Found:
     texts = []
     for task in facts.tasks:
-        values = facts.values(task)
-        pairs = {arch: values[[arch, facts.baseline]].dropna().to_numpy() for arch in versus(facts, task)}
-        pairs = {arch: own for arch, own in pairs.items() if len(own) >= 4}
+        pairs = {arch: row.differences.n for arch, row in versus(facts, task).items() if row.differences.n >= 4}
         if not pairs:
             continue
         ratios = _range([pairing_ratio(facts, task, arch) for arch in pairs])
-        shared = [fisher(*own.T) for own in pairs.values()]
+        shared = [correlation(facts, task, arch) for arch in pairs]
         if len(pairs) == 1:
             r, low, high = (number(value, 2) for value in shared[0])
-            words = f"correlation {r} [{low}, {high}] over {len(next(iter(pairs.values())))} seeds"
+            words = f"correlation {r} [{low}, {high}] over {next(iter(pairs.values()))} seeds"
         else:
             words = f"correlations {_range([r for r, _, _ in shared])}, with intervals in comparisons.csv"
         texts.append(f"{ratios} ({TASKS[task].label}; {words})")

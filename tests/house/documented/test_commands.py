@@ -237,10 +237,15 @@ def test_commands_of_other_packages_have_these_options(command: Command) -> None
     if not path.exists():
         pytest.skip(f"{program} is not installed")
     sub = [word for word in words[:1] if not word.startswith("-")]
-    asked = "--helpfull" if program == "tensorboard" else "--help"
-    shown = subprocess.run([path, *sub, asked], capture_output=True, text=True, check=True).stdout
+    shown = help_of_others(path, *sub, "--helpfull" if program == "tensorboard" else "--help")
     for word in words:
         assert not word.startswith("-") or word.partition("=")[0] in shown, word
+
+
+@cache
+def help_of_others(*command: str | Path) -> str:
+    """What a command says of itself, which takes it two seconds: once, however often documents show it."""
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_mlflow_s_pages_are_of_the_package_that_the_document_names() -> None:
