@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -70,6 +69,8 @@ def mark(folder: Path) -> None:
     Raises:
         OSError: it can't be marked.
     """
+    import fcntl  # not on Windows, where a command says that it doesn't run there
+
     if folder in _marks:
         return
     for other in folder.parent.glob(f"pymp-*/{MARK}"):
@@ -84,6 +85,8 @@ def mark(folder: Path) -> None:
 
 def clear_if_dead(mark: Path) -> None:
     """Remove the folder of a mark; raises `OSError` if its process lives, or it is another user's."""
+    import fcntl
+
     descriptor = os.open(mark, os.O_RDWR | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -17,8 +17,8 @@ from bench.job.listing import entry
 from bench.job.rounds import first_line
 from bench.launchers.events import Event, EventKind
 from bench.spec.command import status_of
-from bench.spec.output.lines import terminal_line, printable, say_warning
-from reports.markup.escape import terminal_line as on_the_page
+from bench.spec.output.lines import printable, say_warning, terminal_line
+from reports.markup.escape import one_line as on_the_page
 from reports.reading import answer_file
 from reports.rendering.write import as_csv
 from tests.conftest import ROOT
