@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import socket
@@ -132,13 +131,18 @@ def remove_of_another(path: Path, blocking: bool) -> bool:
     Raises:
         Timeout: somebody holds it, and `blocking` is false.
     """
+    import fcntl  # not on Windows, where a command says that it doesn't run there
+
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if blocking else fcntl.LOCK_NB))
-        path.unlink()
+        if os.path.samestat(os.fstat(descriptor), os.stat(path)):  # not a newer one, which somebody may hold
+            path.unlink()
+        return True
+    except FileNotFoundError:  # its holder has removed it
         return True
     except BlockingIOError:
         raise Timeout(str(path)) from None
