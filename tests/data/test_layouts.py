@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -112,7 +112,7 @@ def test_a_relative_folder_is_known_by_where_it_is(tmp_path: Path, monkeypatch: 
 def downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes a download bring four small files."""
 
-    def bring(name: str, scratch: str, seconds: float) -> tuple[int, str]:
+    def bring(name: str, scratch: str, seconds: float, signals: Sequence[int]) -> tuple[int, str]:
         for file in SHAPES:
             (touch(Path(scratch) / "MNIST" / "raw") / file).write_text("downloaded")
         return 0, ""

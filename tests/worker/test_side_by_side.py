@@ -193,6 +193,7 @@ def test_an_attempt_on_a_cluster_after_a_lost_one_takes_no_graph(
         Store(site.runs_dir).write(Record(spec.run_id, spec.content(), "failed", "as in a test"))
 
     monkeypatch.setattr(ray_node, "execute", execute)
+    monkeypatch.setattr(ray_node, "take_everything", lambda: None)  # these streams are pytest's
     board = SimpleNamespace(post=SimpleNamespace(remote=lambda post: None))
     for attempt in (1, 2):
         ray_node.run_task(spec_of(), Site("", "", graph=True), digits(), {}, board, attempt)
