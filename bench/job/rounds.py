@@ -104,6 +104,9 @@ class Rounds:
     any_failed: bool = False
     """Whether anything failed in this job; what had failed before it doesn't count."""
 
+    said_traceback: bool = False
+    """Whether it was said where the traceback of a failure is."""
+
     trained: bool = False
     """Whether this job trained something, finished or not."""
 
@@ -170,7 +173,7 @@ class Rounds:
         expected = self.coming.work(work) if self.coming else Expected()
         later = self.coming.after(self.shown, self.trained) if self.coming else 0.0
         self._estimate = Estimate(work, self.site.workers, expected, self._estimate, later)
-        standing, first = self.policy.standing(self.held.records), None
+        standing, failed = self.policy.standing(self.held.records), list[Work]()
         with (
             Display(work, already, self.site.workers, standing, self._estimate) as display,
             contextlib.closing(self.launcher.launch(work, self.site, self.held.again)) as events,
@@ -180,21 +183,25 @@ class Rounds:
                     display.show(event)
                     self._tell(event)
                     if self._is_failure(event):
-                        first, self.any_failed = first or (None if self.any_failed else event.spec), True
+                        failed.append(event.spec)
+                        self.any_failed = True
                     if self.is_over:
                         break
             except KeyboardInterrupt as interrupt:
                 self.stopped_by = stopping_status(interrupt)
-        if first is not None:
-            self._say_traceback(first)
+        self._say_traceback(failed)
 
-    def _say_traceback(self, failed: Work) -> None:
-        """Where the whole traceback of the first failure is, if there is one."""
-        with contextlib.suppress(UserError):  # damaged since; the next job says so
-            record = Store(failed.store_folder(self.held.runs_dir)).load(failed.run_id)
-            if record.environment.get("traceback"):
-                where = f'{record.folder}/record.json, under "traceback"'
-                print(f"the whole traceback of {failed.label}: {where}", file=sys.stderr, flush=True)
+    def _say_traceback(self, failed: Sequence[Work]) -> None:
+        """Where the whole traceback is of the first failure that has one, once in a job; a killed worker has none."""
+        for each in failed:
+            if self.said_traceback:
+                return
+            with contextlib.suppress(UserError):  # damaged since; the next job says so
+                record = Store(each.store_folder(self.held.runs_dir)).load(each.run_id)
+                if record.environment.get("traceback"):
+                    where = f'{record.folder}/record.json, under "traceback"'
+                    print(f"the whole traceback of {each.label}: {where}", file=sys.stderr, flush=True)
+                    self.said_traceback = True
 
     def _is_failure(self, event: Event) -> bool:
         if event.kind is not EventKind.FAILED:

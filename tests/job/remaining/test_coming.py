@@ -20,8 +20,8 @@ from bench.spec.run import EvaluationSpec, RunSpec
 from bench.speed import phase
 from bench.speed.expected import report_seconds
 from bench.speed.probe import expect
-from bench.store.speed_file import FORMAT
 from run_ablation import main
+from tests.speed.test_throughput import nothing_measured
 
 DATA = DataDescription("digits", "d", 1_200, 300, 297)
 
@@ -68,7 +68,7 @@ def test_while_speeds_are_measured_it_says_what_is_left(
     def child(*unused: Any, listener: Any) -> Mapping[str, Any]:
         listener("vae")
         listener("classifier")
-        return {"format": FORMAT, "mode": "quick"}
+        return nothing_measured(1e9)
 
     monkeypatch.setattr(phase, "call_in_child", child)
     trained = [run("cnn2", "vae"), run("cnn2", "classifier")]
