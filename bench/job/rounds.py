@@ -183,7 +183,7 @@ class Rounds:
                     display.show(event)
                     self._tell(event)
                     if self._is_failure(event):
-                        failed.append(event.spec)
+                        failed += [event.spec] if event.spec else []
                         self.any_failed = True
                     if self.is_over:
                         break
