@@ -238,12 +238,18 @@ def test_a_documented_server_shows_its_pages(command: Command, here: Path) -> No
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    server = subprocess.Popen([program, *command.words[1:], "--host", "127.0.0.1", "--port", str(port)],
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)  # fmt: skip
+    server = subprocess.Popen(
+        [program, *command.words[1:], "--host", "127.0.0.1", "--port", str(port)],
+        env=os.environ | dict.fromkeys(command.variables, "true"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
         assert shown(f"http://127.0.0.1:{port}{SERVERS[program.name]}", server)
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.communicate()
 
 
