@@ -7,10 +7,7 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
-import venv
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -23,6 +20,7 @@ from bench.store.code_versions import made_by_other_code
 from bench.store.store import Store
 from run_ablation import main
 from tests.conftest import ROOT
+from tests.house.environments import new_environment
 
 JOB = ["--archs", "cnn3", "mlp", "mine", "--plugin", "mine.py", "--tasks", "classifier", "--dataset", "digits",
        "--epochs", "1", "--seeds", "1", "--train-images", "200", "--device", "cpu", "--throughput", "off"]  # fmt: skip
@@ -75,16 +73,11 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     which must not come before Python's own.
     """
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False, symlinks=True)
-    scheme: Mapping[str, str] = {"base": str(folder), "platbase": str(folder)}
-    library, scripts = (Path(sysconfig.get_path(name, "venv", scheme)) for name in ("purelib", "scripts"))
+    python, library = new_environment(folder, with_pip=False)
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(library)
-    libraries = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    (library / "libraries.pth").write_text("\n".join(sorted(libraries)))
     (library / "graphlib.py").write_text("raise ImportError('this is not Python\\'s own graphlib')")
-    python = scripts / "python"
-    script = scripts / "conv-ablation"
+    script = python.with_name("conv-ablation")
     script.write_text(f"#!{python}\nimport sys\nfrom run_ablation import command\nsys.exit(command())\n")
     script.chmod(0o755)
     return Installed(python, library)

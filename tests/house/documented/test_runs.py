@@ -14,11 +14,9 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 import time
 import timeit
 import urllib.request
-import venv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +29,7 @@ from bench.store.store import Store
 from tests.conftest import ROOT, mnist_dir, save_nothing
 from tests.house.documented.commands import Command, commands
 from tests.house.documented.smaller import BY_CI, ELSEWHERE, NOT_RUN, SMALL, small_job
+from tests.house.environments import new_environment
 from tests.speed.briefly import measured_briefly
 from tests.speed.test_gate_sessions import session
 
@@ -201,7 +200,7 @@ def test_the_documented_steps_of_git_and_pip_install_the_project(tmp_path: Path)
         said(["git", "switch", "-q", "-C", branch], clone)
     for words in (words for words in steps if words[:2] == ("git", "switch")):
         said(list(words), clone)
-    python = environment(tmp_path / "environment")
+    python, _ = new_environment(tmp_path / "environment", with_pip=True)
     for words in (words for words in steps if words[0] == "pip"):
         offline = ["--no-index", "--no-deps", "--no-build-isolation", "--force-reinstall"]
         said([str(python), "-m", *words, *offline], clone)
@@ -216,16 +215,6 @@ def said(command: list[str], folder: Path) -> str:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
-
-
-def environment(folder: Path) -> Path:
-    """Make an environment with pip that finds the libraries of this one; return its Python."""
-    venv.create(folder, with_pip=True, symlinks=True)
-    scheme: Mapping[str, str] = {"base": str(folder), "platbase": str(folder)}
-    library, scripts = (Path(sysconfig.get_path(name, "venv", scheme)) for name in ("purelib", "scripts"))
-    libraries = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
-    (library / "libraries.pth").write_text("\n".join(sorted(libraries)), encoding="utf-8")
-    return scripts / "python"
 
 
 @pytest.mark.slow
